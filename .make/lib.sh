@@ -21,6 +21,11 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
+need_rust() {
+  have cargo && have rustc && return
+  die "Rust is missing." "Install it with rustup (rustup.rs), then run make again."
+}
+
 # One set-up at a time: `make -j` and a second terminal must not install into the same folder.
 # Without flock (macOS) the scripts still work, only without that guard.
 exclusive() {
