@@ -22,7 +22,7 @@ die() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 need_rust() {
-  have cargo && have rustc && return
+  if have cargo && have rustc; then return 0; fi
   die "Rust is missing." "Install it with rustup (rustup.rs), then run make again."
 }
 
@@ -36,4 +36,24 @@ exclusive() {
 # `timeout` where there is one (macOS has none).
 limited() {
   if have timeout; then timeout "$@"; else shift && "$@"; fi
+}
+
+# venv DIR REQUIREMENTS WHY: a Python environment with exactly what the lock file says. Every wheel is
+# checked against its hash, and no package's own code runs to install it (wheels only).
+venv() {
+  local dir=$1 requirements=$2 why=$3
+  if cmp -s "$requirements" "$dir/installed.txt"; then return 0; fi
+
+  exclusive "$(basename "$dir")"
+  if cmp -s "$requirements" "$dir/installed.txt"; then return 0; fi # another run did it meanwhile
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    die "Python 3.11 or newer is missing ($why)." "On Debian, run: apt-get install python3 python3-venv"
+  say "installing $why"
+  rm -rf "$dir"
+  python3 -m venv "$dir" ||
+    die "Python cannot make a virtual environment." "On Debian, run: apt-get install python3-venv"
+  "$dir/bin/pip" install --quiet --disable-pip-version-check --no-input \
+    --only-binary :all: --require-hashes -r "$requirements" ||
+    die "pip could not install $requirements (see above)." "Check the network, then run make again."
+  cp "$requirements" "$dir/installed.txt"
 }
