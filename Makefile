@@ -24,6 +24,7 @@ CARGO := cargo
 LOCKED := $(if $(CI),--locked)
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL: # Cargo uses every core by itself, and apt has one lock
 
 ##@ Use
 

@@ -5,6 +5,7 @@
 # installs something (what, and why), and when it fails it names the command that mends it.
 
 set -euo pipefail
+unset MAKEFLAGS # under `make -j` it names a jobserver that scripts cannot reach, and rustc warns of that
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Everything that is made goes where Cargo puts its own output, so that `make clean` finds it.
@@ -38,6 +39,18 @@ limited() {
   if have timeout; then timeout "$@"; else shift && "$@"; fi
 }
 
+# apt_install WHY PACKAGE…: Debian's packages where we may install them, else the command that does.
+apt_install() {
+  local why=$1 log="$TARGET/apt.log"
+  shift
+  have apt-get || die "$why: missing here." "Install what Debian calls $*, then run make again."
+  [[ $EUID -eq 0 ]] || die "$why: missing here." "Run: sudo apt-get install $*"
+  say "installing Debian's $* ($why)"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -qq update && apt-get -qq install --no-install-recommends "$@"; } </dev/null >"$log" 2>&1 ||
+    { tail -n 20 "$log" >&2; die "apt-get could not." "Run: apt-get install $*"; }
+}
+
 # venv DIR REQUIREMENTS WHY: a Python environment with exactly what the lock file says. Every wheel is
 # checked against its hash, and no package's own code runs to install it (wheels only).
 venv() {
@@ -46,12 +59,12 @@ venv() {
 
   exclusive "$(basename "$dir")"
   if cmp -s "$requirements" "$dir/installed.txt"; then return 0; fi # another run did it meanwhile
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-    die "Python 3.11 or newer is missing ($why)." "On Debian, run: apt-get install python3 python3-venv"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install "Python, to install $why" python3 python3-venv
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    die "$(python3 -V) is too old to install $why." "Put Python 3.11 or newer on PATH as python3."
   say "installing $why"
   rm -rf "$dir"
-  python3 -m venv "$dir" ||
-    die "Python cannot make a virtual environment." "On Debian, run: apt-get install python3-venv"
+  python3 -m venv "$dir" || die "Python cannot make a virtual environment (see above)."
   "$dir/bin/pip" install --quiet --disable-pip-version-check --no-input \
     --only-binary :all: --require-hashes -r "$requirements" ||
     die "pip could not install $requirements (see above)." "Check the network, then run make again."
