@@ -1,0 +1,142 @@
+//! The admin API as an administrator's script would use it.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::dialect::array;
+use crate::eventually;
+use crate::http::{Request, Response};
+
+#[derive(Debug, Clone)]
+pub struct Admin {
+    address: SocketAddr,
+    key: String,
+}
+
+/// A token when it is made: the only time at which its key can be read.
+#[derive(Debug, Clone)]
+pub struct Token {
+    pub id: i64,
+    pub key: String,
+}
+
+/// A row of the log.
+#[derive(Debug, Clone)]
+pub struct LogRow(pub Value);
+
+impl Admin {
+    #[must_use]
+    pub fn new(address: SocketAddr, key: &str) -> Self {
+        Self { address, key: key.into() }
+    }
+
+    /// # Errors
+    /// When nobody answers.
+    pub fn send(&self, request: Request) -> std::io::Result<Response> {
+        request.header("authorization", &self.key).send(self.address)
+    }
+
+    /// Calls and opens the envelope.
+    ///
+    /// # Panics
+    /// When it is not answered with success.
+    #[track_caller]
+    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let mut request = Request::new(method, path);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = self.send(request).unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text());
+        if answer.body.is_empty() {
+            return Value::Null;
+        }
+        let envelope = answer.json();
+        assert_eq!(envelope["success"], true, "{method} {path}: {envelope}");
+        envelope["data"].clone()
+    }
+
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        self.call("GET", path, None)
+    }
+
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.call("POST", path, Some(body))
+    }
+
+    #[track_caller]
+    pub fn delete(&self, path: &str) -> Value {
+        self.call("DELETE", path, None)
+    }
+
+    /// Creates a channel and gives its id.
+    #[track_caller]
+    pub fn create_channel(&self, channel: &Value) -> i64 {
+        let made = self.post("/api/channel/", channel);
+        // The API makes one channel per line of `key`, so it may answer with several.
+        let made = made.as_array().and_then(|all| all.first()).cloned().unwrap_or(made);
+        made["id"].as_i64().unwrap_or_else(|| panic!("a channel without an id: {made}"))
+    }
+
+    #[track_caller]
+    pub fn create_token(&self, group: &str, token: &Value) -> Token {
+        let made = self.post(&format!("/api/token/{group}?auto_create_group=true"), token);
+        let key = made["key"].as_str().unwrap_or_else(|| panic!("a token without a key: {made}"));
+        let id = made["id"].as_i64().unwrap_or_else(|| panic!("a token without an id: {made}"));
+        Token { id, key: key.into() }
+    }
+
+    /// Enables (1) or disables (2) a token.
+    #[track_caller]
+    pub fn set_token_status(&self, token: i64, status: i64) {
+        self.post(&format!("/api/tokens/{token}/status"), &json!({"status": status}));
+    }
+
+    #[track_caller]
+    pub fn set_model(&self, model: &str, config: &Value) {
+        self.post(&format!("/api/model_config/{model}"), config);
+    }
+
+    /// Rows that match, newest first. `query` is of the form `token_name=a&model_name=b`.
+    #[track_caller]
+    pub fn logs(&self, query: &str) -> Vec<LogRow> {
+        let data = self.get(&format!("/api/logs/?per_page=100&{query}"));
+        array(&data["logs"]).iter().cloned().map(LogRow).collect()
+    }
+
+    /// How many rows match, however many a page holds.
+    #[track_caller]
+    pub fn count_logs(&self, query: &str) -> u64 {
+        self.get(&format!("/api/logs/?per_page=1&{query}"))["total"].as_u64().unwrap_or(0)
+    }
+
+    /// All rows that match, page by page.
+    #[track_caller]
+    pub fn all_logs(&self, query: &str) -> Vec<LogRow> {
+        let mut rows = Vec::new();
+        for page in 1.. {
+            let data = self.get(&format!("/api/logs/?per_page=100&page={page}&{query}"));
+            let more = array(&data["logs"]);
+            rows.extend(more.iter().cloned().map(LogRow));
+            if more.len() < 100 {
+                break;
+            }
+        }
+        rows
+    }
+
+    /// Waits for exactly one row that matches.
+    #[track_caller]
+    pub fn the_log(&self, query: &str) -> LogRow {
+        eventually(&format!("one log row for {query}"), || {
+            let mut rows = self.logs(query);
+            match rows.len() {
+                1 => Ok(rows.remove(0)),
+                n => Err(format!("{n} rows: {rows:?}")),
+            }
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! Envoy's own admin interface, for what can be seen nowhere else.

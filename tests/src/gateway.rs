@@ -1,0 +1,204 @@
+//! The gateway under test: `tollgate run` with its own ports and its own data folder.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tempfile::TempDir;
+
+use crate::admin::Admin;
+use crate::eventually;
+use crate::http::{Request, Response};
+use crate::process::Process;
+use crate::tools;
+
+/// Known to the tests, so that they can look for it where it must not be.
+pub const ADMIN_KEY: &str = "admin-key-canary-5f0c2d";
+
+/// A running gateway that answers. Dropping it stops it.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    address: SocketAddr,
+    data: Arc<TempDir>,
+    env: Vec<(String, String)>,
+}
+
+/// What `tollgate run` is started with.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    address: SocketAddr,
+    data: Arc<TempDir>,
+    env: Vec<(String, String)>,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.retain(|(n, _)| n != name);
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Listens here instead of on a free port.
+    #[must_use]
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Any `tollgate` command with this environment.
+    #[must_use]
+    #[track_caller]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tools::tollgate());
+        command
+            .args(arguments)
+            .env("LISTEN", self.address.to_string())
+            .env("TOLLGATE_DATA", self.data.path())
+            .env("TOLLGATE_ENVOY", tools::envoy())
+            .env("TOLLGATE_WASM", tools::wasm())
+            .env("ADMIN_KEY", ADMIN_KEY)
+            // Keys of the person who runs the tests must not become channels.
+            .env_remove("OPENAI_API_KEY")
+            .env_remove("ANTHROPIC_API_KEY")
+            .env_remove("GEMINI_API_KEY")
+            .env_remove("SQL_DSN")
+            .current_dir(self.data.path());
+        for (name, value) in &self.env {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Starts it without waiting, for starts that are to fail.
+    #[must_use]
+    #[track_caller]
+    pub fn launch(&self) -> Process {
+        Process::spawn("tollgate run", &mut self.command(&["run"]))
+    }
+
+    /// Starts it and waits until it serves.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self) -> Gateway {
+        let mut process = self.launch();
+        let address = self.address;
+        eventually("the gateway serves", || {
+            if let Some(status) = process.exited() {
+                panic!("tollgate run ended ({status}):\n{}", process.output());
+            }
+            is_ready(address)
+        });
+        Gateway { process, address, data: self.data, env: self.env }
+    }
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// # Panics
+    /// When there is no temporary folder.
+    #[must_use]
+    pub fn builder() -> Builder {
+        let data = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        Builder { address: free_address(), data, env: Vec::new() }
+    }
+
+    #[must_use]
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// One gateway for all scenarios that leave it as they found it.
+    #[must_use]
+    #[track_caller]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Gateway> = OnceLock::new();
+        SHARED.get_or_init(|| Self::builder().env("TOLLGATE_CONCURRENCY", "2").start())
+    }
+
+    /// Stops it as Ctrl-C does, and starts it again on the same data and port.
+    #[must_use]
+    #[track_caller]
+    pub fn restarted(self) -> Self {
+        let Self { mut process, address, data, env } = self;
+        process.stop();
+        drop(process);
+        Builder { address, data, env }.start()
+    }
+
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.address, ADMIN_KEY)
+    }
+
+    /// # Panics
+    /// When there is no answer at all.
+    #[must_use]
+    #[track_caller]
+    pub fn send(&self, request: &Request) -> Response {
+        request.send(self.address).unwrap_or_else(|e| {
+            panic!("no answer to {} {}: {e}", request.method, request.path)
+        })
+    }
+}
+
+/// Whether the address serves model traffic.
+///
+/// # Errors
+/// Says what it answers instead.
+pub fn is_ready(address: SocketAddr) -> Result<(), String> {
+    match Request::get("/api/status").send(address) {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("{} {}", answer.status, answer.text())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A loopback address that nobody uses: below the range from which the kernel takes ports for
+/// outgoing connections, so that none of those takes it first.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    (0..10_000)
+        .map(|_| {
+            let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+            SocketAddr::from(([127, 0, 0, 1], port))
+        })
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
+}

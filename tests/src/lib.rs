@@ -1,0 +1,24 @@
+//! The harness of the end-to-end tests: starts the real binary with the real filter in real Envoy,
+//! plays the providers, and asks as a client would. It knows Tollgate only from outside, through
+//! its command line, its HTTP port and its admin API; it depends on none of its crates.
+//!
+//! Read [`scene`] first: it is what the scenarios in `e2e/` are written in.
+
+pub mod admin;
+pub mod dialect;
+pub mod envoy;
+pub mod eventually;
+pub mod gateway;
+pub mod http;
+pub mod postgres;
+pub mod process;
+pub mod provider;
+pub mod scene;
+pub mod sdk;
+pub mod tools;
+
+pub use dialect::Dialect;
+pub use eventually::{eventually, patience};
+pub use gateway::Gateway;
+pub use provider::{Answer, Cut, Fault, Provider};
+pub use scene::Scene;

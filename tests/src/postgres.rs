@@ -1,0 +1,109 @@
+//! A PostgreSQL server of our own, in a temporary folder, on a free port of loopback.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::eventually;
+use crate::gateway::free_address;
+use crate::process::Process;
+use crate::tools;
+
+/// A running server with an empty database. Dropping it stops it.
+#[derive(Debug)]
+pub struct Postgres {
+    // Dropped first: the server must end before its folder goes.
+    process: Process,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Postgres {
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start() -> Self {
+        let bin = tools::postgres();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let account = Account::for_server();
+        account.give(folder.path());
+        let data = folder.path().join("data");
+        let initdb = account
+            .command(&bin.join("initdb"))
+            .args(["--auth=trust", "--username=tollgate", "--encoding=UTF8", "--no-sync", "-D"])
+            .arg(&data)
+            .current_dir(folder.path())
+            .output()
+            .expect("initdb runs");
+        assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
+
+        let address = free_address();
+        let process = Process::spawn(
+            "postgres",
+            account
+                .command(&bin.join("postgres"))
+                .arg("-D")
+                .arg(&data)
+                .args(["-h", "127.0.0.1", "-p", &address.port().to_string(), "-F"])
+                .args(["-c", "unix_socket_directories="])
+                .current_dir(folder.path()),
+        );
+        eventually("PostgreSQL accepts connections", || {
+            let ready = process.output().contains("ready to accept connections");
+            ready.then_some(()).ok_or_else(|| process.output())
+        });
+        Self { process, address, _folder: folder }
+    }
+
+    #[must_use]
+    pub fn dsn(&self) -> String {
+        format!("postgres://tollgate@{}/postgres", self.address)
+    }
+
+    pub fn stop(&mut self) {
+        self.process.signal(nix::sys::signal::Signal::SIGINT);
+        self.process.stop();
+    }
+}
+
+/// Who runs the server: PostgreSQL refuses to run as root.
+struct Account {
+    /// Of the account that Debian's package makes.
+    ids: Option<(u32, u32)>,
+}
+
+impl Account {
+    fn for_server() -> Self {
+        let id = |flag: &str, who: &[&str]| -> Option<u32> {
+            let output = Command::new("id").arg(flag).args(who).output().ok()?;
+            String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+        };
+        if id("-u", &[]) != Some(0) {
+            return Self { ids: None };
+        }
+        let someone = ["postgres", "nobody"].into_iter().find_map(|name| {
+            Some((id("-u", &[name])?, id("-g", &[name])?))
+        });
+        Self { ids: Some(someone.expect("an account other than root")) }
+    }
+
+    fn give(&self, folder: &Path) {
+        let Some((user, group)) = self.ids else { return };
+        chown(folder, Some(user), Some(group)).expect("root may give a folder away");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder, mode).expect("and set its mode");
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(program);
+        if let Some((user, group)) = self.ids {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}

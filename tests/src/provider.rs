@@ -1,0 +1,317 @@
+//! A provider that plays a script: a real HTTP/1.1 server on loopback which answers in a vendor's
+//! wire format, or breaks in one of the ways in which providers break.
+//!
+//! It keeps its own books: every request as it came in, and the tokens that it told its callers.
+
+mod anthropic;
+mod answer;
+mod fault;
+mod openai;
+mod server;
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Instant;
+
+use serde_json::Value;
+
+pub use answer::{Answer, Told, Tool};
+pub use fault::{Cut, Fault};
+
+use crate::dialect::Dialect;
+use crate::patience;
+
+/// A running provider. It stops taking connections when it is dropped.
+#[derive(Debug)]
+pub struct Provider {
+    dialect: Dialect,
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+/// What it does with the calls for one model.
+#[derive(Debug, Clone)]
+pub enum Script {
+    Answer(Answer),
+    Fault(Fault),
+    /// Each call plays the next; the last one stays.
+    Each(Vec<Script>),
+    /// Every nth call plays the first, the others the second.
+    EveryNth(usize, Box<Script>, Box<Script>),
+}
+
+/// One request as it came in.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub method: String,
+    pub path: String,
+    /// In order, names as sent.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// Builds a [`Provider`].
+#[derive(Debug)]
+pub struct Builder {
+    dialect: Dialect,
+    default: Script,
+    models: HashMap<String, Script>,
+}
+
+#[derive(Debug)]
+struct State {
+    default: Script,
+    models: HashMap<String, Script>,
+    books: Mutex<Books>,
+    changed: Condvar,
+}
+
+/// What the provider knows of its own work.
+#[derive(Debug, Default)]
+struct Books {
+    calls: Vec<Call>,
+    calls_by_model: HashMap<String, usize>,
+    told: Told,
+    /// Calls during whose answer the caller closed the connection.
+    abandoned: usize,
+    stopped: bool,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    /// What every model answers that has no script of its own.
+    #[must_use]
+    pub fn plays(mut self, script: impl Into<Script>) -> Self {
+        self.default = script.into();
+        self
+    }
+
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.plays(Answer::text(text))
+    }
+
+    /// A model with a script of its own. `tools` is also the script of `tools-…`.
+    #[must_use]
+    pub fn model(mut self, model: &str, script: impl Into<Script>) -> Self {
+        self.models.insert(model.into(), script.into());
+        self
+    }
+
+    /// # Panics
+    /// When loopback has no free port.
+    #[must_use]
+    pub fn start(self) -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let state = Arc::new(State {
+            default: self.default,
+            models: self.models,
+            books: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let (dialect, shared) = (self.dialect, Arc::clone(&state));
+        thread::spawn(move || server::accept(&listener, dialect, &shared));
+        Provider { dialect, address, state }
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    #[must_use]
+    pub fn speaking(dialect: Dialect) -> Builder {
+        Builder { dialect, default: Answer::text("hi").into(), models: HashMap::new() }
+    }
+
+    #[must_use]
+    pub fn openai() -> Builder {
+        Self::speaking(Dialect::OpenAi)
+    }
+
+    #[must_use]
+    pub fn anthropic() -> Builder {
+        Self::speaking(Dialect::Anthropic)
+    }
+
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What an administrator types as the channel's base URL.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.books().calls.clone()
+    }
+
+    /// # Panics
+    /// When nothing has called.
+    #[must_use]
+    #[track_caller]
+    pub fn last_call(&self) -> Call {
+        self.books().calls.last().cloned().expect("nothing has called this provider")
+    }
+
+    /// The tokens in all the usage figures that left this provider.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        self.books().told
+    }
+
+    /// Waits until that many callers have closed the connection during an answer.
+    ///
+    /// # Panics
+    /// When they have not within the patience.
+    #[track_caller]
+    pub fn wait_until_abandoned(&self, by: usize) {
+        let (books, timeout) = self
+            .state
+            .changed
+            .wait_timeout_while(self.books(), patience(), |books| books.abandoned < by)
+            .expect("not poisoned");
+        assert!(!timeout.timed_out(), "{} of {by} calls were abandoned", books.abandoned);
+    }
+
+    /// Waits for that many calls to have come in.
+    ///
+    /// # Panics
+    /// When they have not within the patience.
+    #[track_caller]
+    pub fn wait_for_calls(&self, count: usize) {
+        let (books, timeout) = self
+            .state
+            .changed
+            .wait_timeout_while(self.books(), patience(), |books| books.calls.len() < count)
+            .expect("not poisoned");
+        assert!(!timeout.timed_out(), "{} of {count} calls came", books.calls.len());
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.state.books.lock().expect("not poisoned")
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.books().stopped = true;
+        // Wakes `accept`, which then sees that it is to stop.
+        let _ = std::net::TcpStream::connect(self.address);
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// Enters the call in the books and says what to play for it.
+    fn enter(&self, call: Call) -> Script {
+        let model = call.json_or_null()["model"].as_str().unwrap_or_default().to_owned();
+        let mut books = self.books.lock().expect("not poisoned");
+        books.calls.push(call);
+        let nth = books.calls_by_model.entry(model.clone()).or_default();
+        *nth += 1;
+        let script = self.script_for(&model).turn(*nth);
+        self.changed.notify_all();
+        script
+    }
+
+    fn script_for(&self, model: &str) -> &Script {
+        let family = model.split('-').next().unwrap_or_default();
+        self.models.get(model).or_else(|| self.models.get(family)).unwrap_or(&self.default)
+    }
+
+    fn tell(&self, told: Told) {
+        self.books.lock().expect("not poisoned").told += told;
+    }
+
+    fn abandon(&self) {
+        self.books.lock().expect("not poisoned").abandoned += 1;
+        self.changed.notify_all();
+    }
+}
+
+// === impl Script ===
+
+impl Script {
+    /// What the nth call plays, counted from 1.
+    fn turn(&self, nth: usize) -> Self {
+        match self {
+            Self::Each(scripts) => {
+                let index = (nth - 1).min(scripts.len() - 1);
+                scripts[index].turn(nth)
+            }
+            Self::EveryNth(n, hit, _) if nth.is_multiple_of(*n) => hit.turn(nth),
+            Self::EveryNth(_, _, miss) => miss.turn(nth),
+            script => script.clone(),
+        }
+    }
+}
+
+impl From<Answer> for Script {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+impl From<Fault> for Script {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// # Panics
+    /// When the body is not JSON.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the gateway sends JSON")
+    }
+
+    fn json_or_null(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+
+    /// Everything that came in, for looking for what must not be there.
+    #[must_use]
+    pub fn everything(&self) -> String {
+        let headers: String = self.headers.iter().map(|(n, v)| format!("{n}: {v}\n")).collect();
+        let body = String::from_utf8_lossy(&self.body);
+        format!("{} {}\n{headers}\n{body}", self.method, self.path)
+    }
+}
+
+/// An address on which nothing listens.
+///
+/// # Panics
+/// When loopback has no free port.
+#[must_use]
+pub fn refusing_base_url() -> String {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    format!("http://{}/v1", address.expect("a free port"))
+}
+
+/// When the next piece of a body is due.
+pub(crate) fn until(deadline: Instant) -> std::time::Duration {
+    deadline.saturating_duration_since(Instant::now())
+}

@@ -1,0 +1,299 @@
+//! What a scenario is written in: providers behind channels, a model, a token, and somebody who
+//! asks.
+//!
+//! ```no_run
+//! # use tollgate_tests::{Dialect, Fault, Gateway, Provider, Scene};
+//! let (broken, healthy) = (Provider::openai().plays(Fault::Status(503)).start(), Provider::openai().start());
+//! let scene = Scene::on(Gateway::shared()).channel(&broken).channel(&healthy).ready();
+//! assert_eq!(scene.ask(Dialect::Anthropic, "hello").text(), "hi");
+//! assert_eq!(scene.log().attempts().len(), 2);
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::admin::{Admin, LogRow, Token};
+use crate::dialect::Dialect;
+use crate::eventually;
+use crate::gateway::Gateway;
+use crate::http::{End, Event, Exchange, Request, Response};
+use crate::provider::Provider;
+
+/// Keys that the channels of scenes get. They must be seen by their provider and by nobody else.
+#[must_use]
+pub fn provider_key(channel: &str) -> String {
+    format!("provider-key-canary-{channel}")
+}
+
+/// A model that is served, and a token that may call it.
+#[derive(Debug)]
+pub struct Scene {
+    pub address: SocketAddr,
+    pub admin: Admin,
+    pub model: String,
+    pub token: Token,
+    /// Name of the token, and prefix of the channels' names; unique.
+    pub name: String,
+    pub channels: Vec<i64>,
+}
+
+/// Builds a [`Scene`].
+#[derive(Debug)]
+pub struct Builder {
+    address: SocketAddr,
+    admin: Admin,
+    name: String,
+    models: Vec<String>,
+    channels: Vec<Value>,
+    config: Value,
+    token: Value,
+}
+
+/// A whole answer with the eyes of its caller's dialect.
+#[derive(Debug)]
+pub struct Answered {
+    pub dialect: Dialect,
+    pub response: Response,
+}
+
+impl Scene {
+    #[must_use]
+    pub fn on(gateway: &Gateway) -> Builder {
+        Self::at(gateway.address(), gateway.admin())
+    }
+
+    /// At any gateway, with an admin API that may be elsewhere.
+    #[must_use]
+    pub fn at(address: SocketAddr, admin: Admin) -> Builder {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("s{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let models = vec![format!("model-{name}")];
+        let (config, token) = (json!({}), json!({"name": name}));
+        Builder { address, admin, name, models, channels: Vec::new(), config, token }
+    }
+
+    #[must_use]
+    pub fn request(&self, dialect: Dialect, text: &str) -> Request {
+        self.with_token(Request::post(dialect.path(), &dialect.ask(&self.model, text, false)))
+    }
+
+    #[must_use]
+    pub fn stream_request(&self, dialect: Dialect, text: &str) -> Request {
+        self.with_token(Request::post(dialect.path(), &dialect.ask(&self.model, text, true)))
+    }
+
+    #[must_use]
+    pub fn with_token(&self, request: Request) -> Request {
+        request.header("authorization", format!("Bearer {}", self.token.key))
+    }
+
+    /// Asks and reads the whole answer.
+    #[track_caller]
+    pub fn ask(&self, dialect: Dialect, text: &str) -> Answered {
+        self.send(dialect, &self.request(dialect, text))
+    }
+
+    /// Asks for a stream and reads all of it.
+    #[track_caller]
+    pub fn ask_stream(&self, dialect: Dialect, text: &str) -> Answered {
+        self.send(dialect, &self.stream_request(dialect, text))
+    }
+
+    /// Asks for a stream and returns at its headers.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    #[track_caller]
+    pub fn open_stream(&self, dialect: Dialect, text: &str) -> Exchange {
+        self.stream_request(dialect, text).open(self.address).expect("an answer begins")
+    }
+
+    /// # Panics
+    /// When there is no answer at all.
+    #[track_caller]
+    pub fn send(&self, dialect: Dialect, request: &Request) -> Answered {
+        let response = request.send(self.address).unwrap_or_else(|e| panic!("no answer: {e}"));
+        Answered { dialect, response }
+    }
+
+    /// The one log row of this scene.
+    #[track_caller]
+    pub fn log(&self) -> LogRow {
+        self.admin.the_log(&format!("token_name={}", self.name))
+    }
+
+    /// The log row of an answer.
+    #[track_caller]
+    pub fn log_of(&self, answer: &Answered) -> LogRow {
+        self.admin.the_log(&format!("request_id={}", answer.request_id()))
+    }
+}
+
+// === impl Builder ===
+
+impl Builder {
+    /// A channel to the provider. The first one added is tried first: the order is by weight, and
+    /// it gets (nearly) all of it.
+    #[must_use]
+    pub fn channel(self, provider: &Provider) -> Self {
+        self.channel_to(provider.dialect(), &provider.base_url(), json!({}))
+    }
+
+    /// A channel with more fields, such as a `model_mapping`.
+    #[must_use]
+    pub fn channel_with(self, provider: &Provider, fields: Value) -> Self {
+        self.channel_to(provider.dialect(), &provider.base_url(), fields)
+    }
+
+    #[must_use]
+    pub fn channel_to(mut self, dialect: Dialect, base_url: &str, fields: Value) -> Self {
+        let name = format!("{}-c{}", self.name, self.channels.len());
+        let mut channel = json!({
+            "name": name, "type": dialect.channel_type(), "base_url": base_url,
+            "key": provider_key(&name),
+            "priority": if self.channels.is_empty() { 1_000_000 } else { 1 },
+        });
+        merge(&mut channel, fields);
+        self.channels.push(channel);
+        self
+    }
+
+    /// These models instead of one with a name of its own.
+    #[must_use]
+    pub fn models(mut self, models: &[&str]) -> Self {
+        self.models = models.iter().map(|m| format!("{m}-{}", self.name)).collect();
+        self
+    }
+
+    /// Fields of the model's configuration, such as its price.
+    #[must_use]
+    pub fn config(mut self, config: Value) -> Self {
+        merge(&mut self.config, config);
+        self
+    }
+
+    /// Fields of the token.
+    #[must_use]
+    pub fn token(mut self, fields: Value) -> Self {
+        merge(&mut self.token, fields);
+        self
+    }
+
+    /// Makes it all through the admin API and waits until the gateway serves it.
+    #[must_use]
+    #[track_caller]
+    pub fn ready(self) -> Scene {
+        let scene = self.made();
+        eventually("the new model is served", || {
+            let request = scene.with_token(Request::get(&format!("/v1/models/{}", scene.model)));
+            match request.send(scene.address) {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                Ok(answer) => Err(format!("{} {}", answer.status, answer.text())),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        scene
+    }
+
+    /// Makes it all and does not wait.
+    #[must_use]
+    #[track_caller]
+    pub fn made(self) -> Scene {
+        let Self { address, admin, name, models, channels, config, token } = self;
+        for model in &models {
+            admin.set_model(model, &config);
+        }
+        let channels = channels
+            .into_iter()
+            .map(|mut channel| {
+                channel["models"] = json!(models);
+                admin.create_channel(&channel)
+            })
+            .collect();
+        let token = admin.create_token(&format!("group-{name}"), &token);
+        Scene { address, admin, model: models[0].clone(), token, name, channels }
+    }
+}
+
+// === impl Answered ===
+
+impl Answered {
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.response.header("content-type").is_some_and(|t| t.starts_with("text/event-stream"))
+    }
+
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        self.response.events()
+    }
+
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        self.response.json()
+    }
+
+    /// What was said, streamed or not.
+    #[must_use]
+    #[track_caller]
+    pub fn text(&self) -> String {
+        if self.is_stream() {
+            self.dialect.text_of_stream(&self.events())
+        } else {
+            self.dialect.text_of(&self.json())
+        }
+    }
+
+    /// # Panics
+    /// When the answer is not a whole, successful one.
+    #[track_caller]
+    pub fn assert_served(&self, text: &str) {
+        assert_eq!(self.status(), 200, "{}", self.response.text());
+        assert_eq!(self.text(), text, "{}", self.response.text());
+        assert_eq!(self.response.end, End::Whole);
+        if self.is_stream() {
+            assert!(self.dialect.is_ended(&self.events()), "{}", self.response.text());
+        }
+    }
+
+    /// Checks status, shape and request id of an error, and gives its words.
+    ///
+    /// # Panics
+    /// When it is no such error.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16) -> String {
+        assert_eq!(self.status(), status, "{}", self.response.text());
+        let (_, message) = self.dialect.error_of(&self.json());
+        assert!(!self.request_id().is_empty());
+        message
+    }
+
+    /// The request id, in the header that the dialect's SDK reads.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn request_id(&self) -> String {
+        let header = match self.dialect {
+            Dialect::OpenAi => "x-request-id",
+            Dialect::Anthropic => "request-id",
+        };
+        let id = self.response.header(header);
+        id.unwrap_or_else(|| panic!("no {header}: {:?}", self.response.headers)).to_owned()
+    }
+}
+
+fn merge(into: &mut Value, fields: Value) {
+    if let (Some(into), Value::Object(fields)) = (into.as_object_mut(), fields) {
+        into.extend(fields);
+    }
+}

@@ -1,0 +1,72 @@
+//! Where the things under test are. `make` says it by environment variables; without them the
+//! places into which `make` builds are tried. A missing one fails the test that needs it and names
+//! the command that makes it: no test passes for want of its subject.
+
+use std::env;
+use std::path::PathBuf;
+
+#[must_use]
+#[track_caller]
+pub fn tollgate() -> PathBuf {
+    find("TOLLGATE_BIN", &["debug/tollgate", "server/tollgate", "release/tollgate"], "make build")
+}
+
+#[must_use]
+#[track_caller]
+pub fn wasm() -> PathBuf {
+    find("TOLLGATE_WASM", &["wasm32-wasip1/release/tollgate_gateway.wasm"], "make build")
+}
+
+#[must_use]
+#[track_caller]
+pub fn envoy() -> PathBuf {
+    find("TOLLGATE_ENVOY", &["tools/envoy"], "make setup")
+}
+
+#[must_use]
+#[track_caller]
+pub fn python(generation: crate::sdk::Generation) -> PathBuf {
+    match generation {
+        crate::sdk::Generation::Current => {
+            find("TOLLGATE_SDK_CURRENT", &["sdk-current/bin/python"], "make test")
+        }
+        crate::sdk::Generation::Previous => {
+            find("TOLLGATE_SDK_PREVIOUS", &["sdk-previous/bin/python"], "make test")
+        }
+    }
+}
+
+/// The folder with `initdb` and `postgres`.
+#[must_use]
+#[track_caller]
+pub fn postgres() -> PathBuf {
+    let recorded = targets().into_iter().find_map(|target| {
+        let path = std::fs::read_to_string(target.join("tools/postgres-bin")).ok()?;
+        Some(PathBuf::from(path.trim()))
+    });
+    let found = given("TOLLGATE_POSTGRES_BIN").or(recorded);
+    found.unwrap_or_else(|| panic!("TOLLGATE_POSTGRES_BIN is not set. Run: make test"))
+}
+
+#[track_caller]
+fn find(variable: &str, places: &[&str], command: &str) -> PathBuf {
+    if let Some(path) = given(variable) {
+        assert!(path.exists(), "{variable}={} does not exist. Run: {command}", path.display());
+        return path;
+    }
+    let candidates = targets().into_iter().flat_map(|t| places.iter().map(move |p| t.join(p)));
+    candidates
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("{variable} is not set and target/{} not there. Run: {command}", places[0]))
+}
+
+fn given(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+/// Cargo's output folder, as told or as usual.
+fn targets() -> Vec<PathBuf> {
+    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
+    given("CARGO_TARGET_DIR").into_iter().chain([usual]).collect()
+}
