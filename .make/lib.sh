@@ -5,7 +5,7 @@
 # installs something (what, and why), and when it fails it names the command that mends it.
 
 set -euo pipefail
-unset MAKEFLAGS # under `make -j` it names a jobserver that scripts cannot reach, and rustc warns of that
+unset MAKEFLAGS MFLAGS # under `make -j` they name a jobserver that scripts cannot reach; rustc warns of it
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Everything that is made goes where Cargo puts its own output, so that `make clean` finds it.
