@@ -1,0 +1,128 @@
+//! Whole answers: what they are, and the way from one dialect to another.
+
+use crate::body::Body;
+use crate::dialect::{Codec, Dialect, codec};
+use crate::error::{self, ErrorInfo};
+use crate::json::{Json, JsonWriter, Kind, Limits};
+use crate::neutral::{Aggregate, Response, Usage};
+use crate::peek;
+use crate::sse;
+use crate::stream::{MAX_EVENT_BYTES, StreamFault};
+
+/// What a whole body with a 2xx status turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Classified {
+    Answer,
+    /// An error in disguise.
+    Error(ErrorInfo),
+    /// Neither: HTML, nothing, broken JSON, JSON of another kind. The error is what
+    /// the caller gets instead.
+    Garbage(ErrorInfo),
+}
+
+pub(crate) fn classify(dialect: Dialect, body: &[u8]) -> Classified {
+    if looks_like_events(body) {
+        return match read(dialect, body.to_vec()) {
+            Ok(_) => Classified::Answer,
+            Err(error) => Classified::Error(error),
+        };
+    }
+    let Ok(json) = Json::parse(body, &Limits::response()) else {
+        return Classified::Garbage(garbage(body));
+    };
+    if json.kind() != Kind::Object {
+        return Classified::Garbage(garbage(body));
+    }
+    match error_in(dialect, json) {
+        Some(error) => Classified::Error(error),
+        None if codec(dialect).is_answer(json) => Classified::Answer,
+        None => Classified::Garbage(garbage(body)),
+    }
+}
+
+/// Reads a whole answer: one JSON object, or, from an upstream that can only
+/// stream, all the events of it.
+pub(crate) fn read(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorInfo> {
+    if looks_like_events(&body) {
+        return aggregate(dialect, &body);
+    }
+    let unreadable = garbage(&body);
+    let Ok(body) = Body::parse(body, &Limits::response()) else {
+        return Err(unreadable);
+    };
+    if let Some(error) = error_in(dialect, body.json()) {
+        return Err(error);
+    }
+    if !codec(dialect).is_answer(body.json()) {
+        return Err(unreadable);
+    }
+    codec(dialect).read_response(&body)
+}
+
+fn aggregate(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
+    let mut reader = codec(dialect).stream_reader();
+    let mut parser = sse::Parser::new(MAX_EVENT_BYTES);
+    let mut aggregate = Aggregate::default();
+    let mut take = |event: &sse::Event<'_>| {
+        reader.read(event, &mut |event| aggregate.add(event));
+        Ok::<(), StreamFault>(())
+    };
+    let read = parser.push(body, &mut take);
+    read.and_then(|()| parser.finish(&mut take))?;
+    aggregate.finish()
+}
+
+/// The error that a JSON body with a successful status holds.
+pub(crate) fn error_in(dialect: Dialect, json: Json<'_>) -> Option<ErrorInfo> {
+    let has_error = json.get("error").and_then(Json::non_null).is_some();
+    let kind = json.get("type").and_then(Json::as_str);
+    let object = json.get("object").and_then(Json::as_str);
+    let says_error = kind.as_deref() == Some("error") || object.as_deref() == Some("error");
+    (has_error || says_error).then(|| error::read_error(dialect, 200, json.raw().as_bytes()))
+}
+
+pub(crate) fn usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {
+    if looks_like_events(body) {
+        return read(dialect, body.to_vec()).ok()?.usage;
+    }
+    let json = Json::parse(body, &Limits::response()).ok()?;
+    codec(dialect).read_usage(json)
+}
+
+/// The answer with another model name; every other byte stays.
+pub(crate) fn replace_model(dialect: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
+    let json = Json::parse(body, &Limits::response()).ok()?;
+    let name = model_name(codec(dialect), json)?;
+    let start = (name.raw().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+    let mut quoted = Vec::new();
+    JsonWriter::new(&mut quoted).string(model);
+    Some(peek::apply(
+        body,
+        &[(start..start + name.raw().len(), quoted)],
+    ))
+}
+
+/// The string that names the model in an answer or an event.
+pub(crate) fn model_name<'a>(codec: &dyn Codec, json: Json<'a>) -> Option<Json<'a>> {
+    let paths = codec.model_paths().iter();
+    let mut found = paths.filter_map(|path| path.iter().try_fold(json, |json, key| json.get(key)));
+    found.find(|json| json.kind() == Kind::String)
+}
+
+fn looks_like_events(body: &[u8]) -> bool {
+    let body = body
+        .strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(body)
+        .trim_ascii_start();
+    [&b"data:"[..], b"event:", b":", b"id:", b"retry:"]
+        .iter()
+        .any(|field| body.starts_with(field))
+}
+
+fn garbage(body: &[u8]) -> ErrorInfo {
+    ErrorInfo::upstream(match body.trim_ascii_start().first() {
+        None => "The upstream's answer was empty.",
+        Some(b'<') => "The upstream answered with a web page.",
+        Some(_) => "The upstream's answer could not be read.",
+    })
+}

@@ -1,0 +1,99 @@
+//! Anthropic Messages, `POST /v1/messages`.
+//!
+//! <https://docs.anthropic.com/en/api/messages>
+
+mod error;
+mod models;
+mod read_request;
+mod read_response;
+mod read_stream;
+mod usage;
+mod write_request;
+mod write_response;
+mod write_stream;
+
+use crate::body::Body;
+use crate::dialect::Codec;
+use crate::error::{ErrorInfo, ErrorKind};
+use crate::json::{Json, Kind};
+use crate::models::ModelEntry;
+use crate::neutral::{Request, Response, Usage};
+use crate::peek::{self, Peek};
+use crate::problem::{InvalidRequest, Unsupported};
+use crate::reply::Reply;
+use crate::stream::{StreamReader, StreamWriter};
+use crate::target::{Target, Written};
+
+pub(crate) struct Anthropic;
+
+impl Codec for Anthropic {
+    fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest> {
+        peek::peek(body)
+    }
+
+    fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest> {
+        read_request::read(body)
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        target: &Target<'_>,
+    ) -> Result<Written, Unsupported> {
+        write_request::write(request, target)
+    }
+
+    fn is_answer(&self, answer: Json<'_>) -> bool {
+        answer
+            .get("content")
+            .is_some_and(|content| content.kind() == Kind::Array)
+    }
+
+    fn read_response(&self, body: &Body) -> Result<Response, ErrorInfo> {
+        Ok(read_response::read(body))
+    }
+
+    fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8> {
+        write_response::write(response, reply)
+    }
+
+    fn read_usage(&self, answer: Json<'_>) -> Option<Usage> {
+        usage::of_answer(answer)
+    }
+
+    fn stream_reader(&self) -> Box<dyn StreamReader> {
+        Box::new(read_stream::Reader::default())
+    }
+
+    fn stream_writer(&self, reply: Reply) -> Box<dyn StreamWriter> {
+        Box::new(write_stream::Writer::new(reply))
+    }
+
+    fn stream_end(&self) -> &'static [u8] {
+        write_stream::STOP
+    }
+
+    fn is_usage_chunk(&self, _event: Json<'_>) -> bool {
+        false
+    }
+
+    fn model_paths(&self) -> &'static [&'static [&'static str]] {
+        &[&["model"], &["message", "model"]]
+    }
+
+    fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind> {
+        error::kind(kind, code)
+    }
+
+    fn write_error(&self, error: &ErrorInfo) -> (u16, Vec<u8>) {
+        error::write(error)
+    }
+
+    fn write_model_list(&self, models: &[ModelEntry<'_>]) -> Vec<u8> {
+        models::write_list(models)
+    }
+
+    fn write_model(&self, model: &ModelEntry<'_>) -> Vec<u8> {
+        models::write_one(model)
+    }
+}

@@ -1,0 +1,112 @@
+//! The dialects and the one registry that knows where each is implemented.
+//!
+//! To add a dialect: a folder beside [`crate::openai_chat`] that implements
+//! [`Codec`], a variant here, a line in [`ALL`], [`Dialect::as_str`] and [`codec`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::body::Body;
+use crate::error::{ErrorInfo, ErrorKind};
+use crate::json::Json;
+use crate::models::ModelEntry;
+use crate::neutral::{Request, Response, Usage};
+use crate::peek::Peek;
+use crate::problem::{InvalidRequest, Unsupported};
+use crate::reply::Reply;
+use crate::stream::{StreamReader, StreamWriter};
+use crate::target::{Target, Written};
+use crate::{anthropic, openai_chat};
+
+/// A wire format that callers or providers speak.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dialect {
+    /// OpenAI Chat Completions, `POST /v1/chat/completions`.
+    OpenaiChat,
+    /// Anthropic Messages, `POST /v1/messages`.
+    Anthropic,
+}
+
+/// Every dialect, for tables and tests.
+pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
+
+/// What a dialect must be able to do. Each method is the implementation behind
+/// the function of the same name at the top of the crate, and documented there.
+pub(crate) trait Codec: Sync {
+    fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest>;
+    fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
+    fn write_request(&self, request: &Request, target: &Target<'_>)
+    -> Result<Written, Unsupported>;
+
+    /// Whether a JSON object that holds no error is an answer of this dialect.
+    fn is_answer(&self, answer: Json<'_>) -> bool;
+    /// `body` is an answer.
+    fn read_response(&self, body: &Body) -> Result<Response, ErrorInfo>;
+    fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8>;
+    fn read_usage(&self, answer: Json<'_>) -> Option<Usage>;
+
+    fn stream_reader(&self) -> Box<dyn StreamReader>;
+    fn stream_writer(&self, reply: Reply) -> Box<dyn StreamWriter>;
+    /// The last formality of a stream that is whole without it.
+    fn stream_end(&self) -> &'static [u8];
+    /// Whether a stream's event holds usage and nothing else.
+    fn is_usage_chunk(&self, event: Json<'_>) -> bool;
+    /// Paths of the model's name in answers and stream events.
+    fn model_paths(&self) -> &'static [&'static [&'static str]];
+
+    /// What this dialect's providers mean by an error's `type` and `code`.
+    fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind>;
+    fn write_error(&self, error: &ErrorInfo) -> (u16, Vec<u8>);
+
+    fn write_model_list(&self, models: &[ModelEntry<'_>]) -> Vec<u8>;
+    fn write_model(&self, model: &ModelEntry<'_>) -> Vec<u8>;
+}
+
+pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
+    match dialect {
+        Dialect::OpenaiChat => &openai_chat::OpenaiChat,
+        Dialect::Anthropic => &anthropic::Anthropic,
+    }
+}
+
+// === impl Dialect ===
+
+impl Dialect {
+    /// The name in configuration, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai-chat",
+            Self::Anthropic => "anthropic",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text names no dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownDialect;
+
+impl fmt::Display for UnknownDialect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("unknown dialect")
+    }
+}
+
+impl std::error::Error for UnknownDialect {}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDialect> {
+        ALL.iter()
+            .copied()
+            .find(|dialect| dialect.as_str() == name)
+            .ok_or(UnknownDialect)
+    }
+}

@@ -1,0 +1,160 @@
+//! Reading what upstreams say went wrong.
+//!
+//! Providers copy each other's error bodies freely, so the shape is read in one
+//! place for all dialects; only the meaning of types and codes is the dialect's.
+
+use std::borrow::Cow;
+
+use crate::dialect::{Dialect, codec};
+use crate::error::{ErrorInfo, ErrorKind, redact};
+use crate::json::{Json, Limits};
+
+/// What an error body tells, wherever it keeps it.
+#[derive(Default)]
+struct Told {
+    message: String,
+    kind: String,
+    code: String,
+    param: Option<String>,
+}
+
+pub(crate) fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInfo {
+    let told = Json::parse(body, &Limits::response()).map_or_else(|_| Told::default(), told);
+    let kind = classify(dialect, status, &told);
+    match kind {
+        // Whatever the provider says about credentials is about the gateway's.
+        ErrorKind::Authentication | ErrorKind::PermissionDenied => {
+            ErrorInfo::upstream("The upstream provider refused the gateway's credentials.")
+        }
+        // It would name the model as the upstream knows it.
+        ErrorKind::NotFound => ErrorInfo::new(
+            kind,
+            "The upstream provider does not know the requested model or resource.",
+        )
+        .with_code("model_not_found"),
+        _ => {
+            let mut error = ErrorInfo::new(kind, message(kind, &told));
+            error.param = told.param.map(|param| redact(&param));
+            error.code = safe_code(kind, told.code);
+            error
+        }
+    }
+}
+
+/// Reads `{"error": {message, type, code|status, param}}`, `{"error": "…"}`,
+/// `{"message", "type", "code"}` and `{"detail": "…"}`.
+fn told(body: Json<'_>) -> Told {
+    let inner = body.get("error").and_then(Json::non_null).unwrap_or(body);
+    let text = |key: &str| {
+        let value = inner.get(key).and_then(Json::non_null)?;
+        // Codes may be numbers.
+        Some(
+            value
+                .as_str()
+                .unwrap_or_else(|| value.raw().into())
+                .into_owned(),
+        )
+    };
+    let plain = inner.as_str().map(Cow::into_owned);
+    let message = plain.or_else(|| text("message")).or_else(|| text("detail"));
+    Told {
+        message: message.unwrap_or_default(),
+        kind: text("type").or_else(|| text("status")).unwrap_or_default(),
+        code: text("code").unwrap_or_default(),
+        param: text("param"),
+    }
+}
+
+fn classify(dialect: Dialect, status: u16, told: &Told) -> ErrorKind {
+    if says_context_length(told) {
+        return ErrorKind::ContextLength;
+    }
+    if says_no_credit(status, told) {
+        return ErrorKind::InsufficientQuota;
+    }
+    // A 200 that holds an error may still tell the status that it should have had.
+    let status = match told.code.parse() {
+        Ok(code @ 400..=599) if status < 400 => code,
+        _ => status,
+    };
+    by_status(status)
+        .or_else(|| codec(dialect).error_kind(&told.kind, &told.code))
+        .unwrap_or(match status {
+            400 | 422 if !told.message.is_empty() => ErrorKind::InvalidRequest,
+            _ => ErrorKind::Upstream,
+        })
+}
+
+/// What a status says whatever the body says.
+fn by_status(status: u16) -> Option<ErrorKind> {
+    Some(match status {
+        401 => ErrorKind::Authentication,
+        402 => ErrorKind::InsufficientQuota,
+        403 => ErrorKind::PermissionDenied,
+        404 => ErrorKind::NotFound,
+        408 | 504 => ErrorKind::Timeout,
+        413 => ErrorKind::RequestTooLarge,
+        429 => ErrorKind::RateLimited,
+        503 | 529 => ErrorKind::Overloaded,
+        _ => return None,
+    })
+}
+
+fn says_context_length(told: &Told) -> bool {
+    const WORDS: [&str; 6] = [
+        "maximum context length",
+        "context length exceeded",
+        "prompt is too long",
+        "exceed context limit",
+        "context window",
+        "input is too long",
+    ];
+    let message = told.message.to_ascii_lowercase();
+    told.code == "context_length_exceeded" || WORDS.iter().any(|words| message.contains(words))
+}
+
+fn says_no_credit(status: u16, told: &Told) -> bool {
+    let message = told.message.to_ascii_lowercase();
+    told.code == "insufficient_quota"
+        || told.kind == "insufficient_quota"
+        || told.kind == "billing_error"
+        || matches!(status, 400 | 402 | 403 | 429)
+            && [
+                "credit balance",
+                "insufficient balance",
+                "exceeded your current quota",
+            ]
+            .iter()
+            .any(|words| message.contains(words))
+}
+
+fn message(kind: ErrorKind, told: &Told) -> Cow<'static, str> {
+    let fallback = match kind {
+        ErrorKind::RateLimited => {
+            "The upstream provider limits the rate of requests; try again later."
+        }
+        ErrorKind::InsufficientQuota => "The upstream account has no credit left.",
+        ErrorKind::Overloaded => "The upstream provider is overloaded; try again later.",
+        ErrorKind::Timeout => "The upstream provider did not answer in time.",
+        ErrorKind::ContextLength => "The request exceeds the model's maximum context length.",
+        _ => "The upstream provider failed without saying why.",
+    };
+    match (kind, told.message.trim()) {
+        // Quota messages are about the operator's account.
+        (ErrorKind::InsufficientQuota, _) | (_, "") => fallback.into(),
+        (_, message) => redact(message).into(),
+    }
+}
+
+/// Codes are short words; anything else might be a sentence or a secret.
+fn safe_code(kind: ErrorKind, code: String) -> Option<Cow<'static, str>> {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit();
+    let is_word = (2..=64).contains(&code.len()) && code.bytes().all(word);
+    let is_number = code.bytes().all(|byte| byte.is_ascii_digit());
+    match kind {
+        ErrorKind::InvalidRequest | ErrorKind::ContentPolicy if is_word && !is_number => {
+            Some(code.into())
+        }
+        _ => None,
+    }
+}

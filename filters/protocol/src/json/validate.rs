@@ -1,0 +1,337 @@
+//! The one pass that proves a text to be JSON (RFC 8259).
+//!
+//! Not recursive: the kinds of the open containers are bits of one `u128`, so
+//! the depth limit is also the whole memory that a hostile nesting can take.
+
+use memchr::memchr2;
+
+/// The deepest nesting that any [`Limits`] can allow.
+pub const MAX_DEPTH: u32 = 128;
+
+/// What a JSON text may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of the whole text.
+    pub max_bytes: usize,
+    /// Containers inside each other; never more than [`MAX_DEPTH`].
+    pub max_depth: u32,
+    /// Characters of one number.
+    pub max_number_chars: usize,
+    /// Whether `\ud800` without its other half may pass. Requests must not carry
+    /// one; providers cut their deltas anywhere, so answers may.
+    pub lone_surrogates: bool,
+}
+
+impl Limits {
+    /// For what callers send: strict, at most `max_bytes` long.
+    pub const fn request(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            max_depth: MAX_DEPTH,
+            max_number_chars: 1_000,
+            lone_surrogates: false,
+        }
+    }
+
+    /// For what providers send.
+    pub const fn response() -> Self {
+        Self {
+            max_bytes: usize::MAX,
+            max_depth: MAX_DEPTH,
+            max_number_chars: 1_000,
+            lone_surrogates: true,
+        }
+    }
+}
+
+/// Where and why a text is not acceptable JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidJson {
+    /// Byte offset of the fault.
+    pub at: usize,
+    /// Follows "the text" in a sentence: "holds a control character …".
+    pub reason: &'static str,
+}
+
+pub(super) fn validate(text: &str, limits: &Limits) -> Result<(), InvalidJson> {
+    let mut validator = Validator {
+        bytes: text.as_bytes(),
+        at: 0,
+        limits,
+    };
+    if text.len() > limits.max_bytes {
+        return Err(validator.fault("is too long"));
+    }
+    validator.document()
+}
+
+struct Validator<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    limits: &'a Limits,
+}
+
+impl Validator<'_> {
+    fn document(&mut self) -> Result<(), InvalidJson> {
+        let mut open = Containers::default();
+        loop {
+            // Here a value must start.
+            self.skip_white();
+            let closed = match self.peek() {
+                Some(b'{') => {
+                    self.open(&mut open, true)?;
+                    if self.close(b'}') {
+                        open.pop();
+                        true
+                    } else {
+                        self.key()?;
+                        false
+                    }
+                }
+                Some(b'[') => {
+                    self.open(&mut open, false)?;
+                    if self.close(b']') {
+                        open.pop();
+                        true
+                    } else {
+                        false
+                    }
+                }
+                _ => {
+                    self.scalar()?;
+                    true
+                }
+            };
+            if closed && self.after_value(&mut open)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a whole value: closes containers, or moves on to the next value.
+    /// True at the end of the document.
+    fn after_value(&mut self, open: &mut Containers) -> Result<bool, InvalidJson> {
+        loop {
+            self.skip_white();
+            let Some(in_object) = open.innermost() else {
+                return match self.peek() {
+                    None => Ok(true),
+                    Some(_) => Err(self.fault("goes on after its end")),
+                };
+            };
+            match (self.peek(), in_object) {
+                (Some(b','), true) => {
+                    self.at += 1;
+                    self.skip_white();
+                    self.key()?;
+                    return Ok(false);
+                }
+                (Some(b','), false) => {
+                    self.at += 1;
+                    return Ok(false);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.at += 1;
+                    open.pop();
+                }
+                (None, _) => return Err(self.fault("ends too early")),
+                (Some(_), true) => return Err(self.fault("lacks a comma or a closing brace")),
+                (Some(_), false) => return Err(self.fault("lacks a comma or a closing bracket")),
+            }
+        }
+    }
+
+    fn open(&mut self, open: &mut Containers, object: bool) -> Result<(), InvalidJson> {
+        if open.depth >= self.limits.max_depth.min(MAX_DEPTH) {
+            return Err(self.fault("is nested too deeply"));
+        }
+        open.push(object);
+        self.at += 1;
+        self.skip_white();
+        Ok(())
+    }
+
+    fn close(&mut self, bracket: u8) -> bool {
+        let closes = self.peek() == Some(bracket);
+        if closes {
+            self.at += 1;
+        }
+        closes
+    }
+
+    fn key(&mut self) -> Result<(), InvalidJson> {
+        if self.peek() != Some(b'"') {
+            return Err(self.fault("lacks a key in an object"));
+        }
+        self.string()?;
+        self.skip_white();
+        if self.peek() != Some(b':') {
+            return Err(self.fault("lacks a colon after a key"));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn scalar(&mut self) -> Result<(), InvalidJson> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            Some(b'n') => self.literal(b"null"),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) => Err(self.fault("holds something that is not a JSON value")),
+            None => Err(self.fault("ends too early")),
+        }
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<(), InvalidJson> {
+        if !self.rest().starts_with(word) {
+            return Err(self.fault("holds something that is not a JSON value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// `number = [ "-" ] int [ frac ] [ exp ]` (RFC 8259, section 6).
+    fn number(&mut self) -> Result<(), InvalidJson> {
+        let start = self.at;
+        self.close(b'-');
+        if !self.close(b'0') {
+            self.digits()?;
+        }
+        if self.close(b'.') {
+            self.digits()?;
+        }
+        if self.close(b'e') || self.close(b'E') {
+            let _sign = self.close(b'+') || self.close(b'-');
+            self.digits()?;
+        }
+        if self.at - start > self.limits.max_number_chars {
+            return Err(self.fault("holds a number that is too long"));
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), InvalidJson> {
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if count == 0 {
+            return Err(self.fault("holds a malformed number"));
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), InvalidJson> {
+        self.at += 1;
+        loop {
+            // Two fast passes over the plain run beat one that looks at each byte
+            // in turn; base64 images make these runs megabytes long.
+            let Some(length) = memchr2(b'"', b'\\', self.rest()) else {
+                self.at = self.bytes.len();
+                return Err(self.fault("ends inside a string"));
+            };
+            let plain = self.rest().get(..length).unwrap_or_default();
+            if plain.iter().any(|byte| *byte < 0x20) {
+                return Err(self.fault("holds a bare control character inside a string"));
+            }
+            self.at += length;
+            if self.close(b'"') {
+                return Ok(());
+            }
+            self.escape()?;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), InvalidJson> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(b'u') => self.unicode_escape(),
+            _ => Err(self.fault("holds an unknown escape")),
+        }
+    }
+
+    fn unicode_escape(&mut self) -> Result<(), InvalidJson> {
+        let unit = self.hex4()?;
+        let lone = match unit {
+            0xD800..=0xDBFF if self.rest().starts_with(b"\\u") => {
+                let second_at = self.at;
+                self.at += 1;
+                let second = self.hex4()?;
+                let paired = matches!(second, 0xDC00..=0xDFFF);
+                if !paired {
+                    // Not the other half: it is an escape of its own.
+                    self.at = second_at;
+                }
+                !paired
+            }
+            0xD800..=0xDFFF => true,
+            _ => false,
+        };
+        if lone && !self.limits.lone_surrogates {
+            return Err(self.fault("holds half of a surrogate pair"));
+        }
+        Ok(())
+    }
+
+    /// Reads `uXXXX`.
+    fn hex4(&mut self) -> Result<u16, InvalidJson> {
+        let digits = self.bytes.get(self.at + 1..self.at + 5);
+        let unit = digits
+            .and_then(super::string::hex4)
+            .ok_or_else(|| self.fault("holds a malformed \\u escape"))?;
+        self.at += 5;
+        Ok(unit)
+    }
+
+    fn skip_white(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn fault(&self, reason: &'static str) -> InvalidJson {
+        InvalidJson {
+            at: self.at,
+            reason,
+        }
+    }
+}
+
+/// The open containers, innermost in the lowest bit: 1 object, 0 array.
+#[derive(Default)]
+struct Containers {
+    objects: u128,
+    depth: u32,
+}
+
+impl Containers {
+    fn push(&mut self, object: bool) {
+        self.objects = (self.objects << 1) | u128::from(object);
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) {
+        self.objects >>= 1;
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn innermost(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.objects & 1 == 1)
+    }
+}

@@ -1,0 +1,117 @@
+//! Walking validated JSON by skipping: strings with `memchr`, containers by
+//! counting brackets. Nothing is validated again, and nothing can fail: on text
+//! that were not valid the walk would merely end early.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+use super::{Json, Kind};
+
+/// Iterates over the members of an object as (decoded key, value).
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    rest: &'a str,
+}
+
+/// Iterates over the elements of an array.
+#[derive(Clone, Debug)]
+pub struct Items<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(object: Json<'a>) -> Self {
+        let inside = match object.kind() {
+            Kind::Object => object.raw.get(1..).unwrap_or_default(),
+            _ => "",
+        };
+        Self { rest: inside }
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Cow<'a, str>, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, after_key) = take_value(skip_separators(self.rest))?;
+        let (value, after) = take_value(skip_separators(after_key))?;
+        self.rest = after;
+        Some((key.as_str()?, value))
+    }
+}
+
+impl<'a> Items<'a> {
+    pub(super) fn new(array: Json<'a>) -> Self {
+        let inside = match array.kind() {
+            Kind::Array => array.raw.get(1..).unwrap_or_default(),
+            _ => "",
+        };
+        Self { rest: inside }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Json<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (value, after) = take_value(skip_separators(self.rest))?;
+        self.rest = after;
+        Some(value)
+    }
+}
+
+fn skip_separators(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\n', '\r', ',', ':'])
+}
+
+/// Splits the value off at the front; nothing before a closing bracket.
+fn take_value(text: &str) -> Option<(Json<'_>, &str)> {
+    let length = match text.as_bytes().first()? {
+        b'}' | b']' => return None,
+        b'"' => string_length(text.as_bytes()),
+        b'{' | b'[' => container_length(text.as_bytes()),
+        _ => text
+            .find([',', '}', ']', ' ', '\t', '\n', '\r'])
+            .unwrap_or(text.len()),
+    };
+    let (raw, rest) = text.split_at_checked(length)?;
+    Some((Json { raw }, rest))
+}
+
+/// The length of the string at the front, quotes included.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(run) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += run;
+        if bytes.get(at) == Some(&b'"') {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
+}
+
+/// The length of the object or array at the front, brackets included.
+fn container_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    let mut depth = 0_u32;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at += string_length(bytes.get(at..).unwrap_or_default());
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}

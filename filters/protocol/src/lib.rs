@@ -1,0 +1,131 @@
+//! Translates between the dialects of AI providers.
+//!
+//! Everything goes through one neutral form: a dialect knows how to read itself
+//! into it and to write itself out of it, and knows no other dialect. Requests are
+//! read once ([`Body`], [`read_request`]) and written for each upstream attempt
+//! ([`write_request`]); answers come back whole ([`translate_response`]) or as
+//! streams ([`stream::Translator`]). Where caller and upstream speak the same
+//! dialect nothing is translated: bytes pass, edited in place where they must be
+//! ([`Peek::rewrite`], [`stream::Observer`], [`replace_response_model`]).
+//!
+//! This crate does no IO, reads no clock, draws no random numbers, keeps no global
+//! state, and does not panic: whatever bytes come in, an answer or a typed error
+//! comes out. It does not decide where a request goes, and it does not know any
+//! model by name.
+
+mod alias;
+mod answer;
+mod anthropic;
+mod body;
+mod dialect;
+mod error;
+pub mod json;
+mod models;
+pub mod neutral;
+mod openai_chat;
+mod peek;
+mod problem;
+mod reply;
+pub mod sse;
+pub mod stream;
+mod target;
+mod text;
+
+use crate::dialect::codec;
+use crate::neutral::{Request, Response, Usage};
+
+pub use crate::alias::Aliases;
+pub use crate::answer::Classified;
+pub use crate::body::Body;
+pub use crate::dialect::{ALL, Dialect, UnknownDialect};
+pub use crate::error::{ErrorInfo, ErrorKind, redact};
+pub use crate::json::Limits;
+pub use crate::models::ModelEntry;
+pub use crate::peek::Peek;
+pub use crate::problem::{InvalidRequest, Loss, Unsupported};
+pub use crate::reply::Reply;
+pub use crate::target::{Target, Thinking, Written};
+pub use crate::text::{Raw, Text};
+
+/// The facts that policy needs, without reading the messages.
+pub fn peek(dialect: Dialect, body: &Body) -> Result<Peek, InvalidRequest> {
+    codec(dialect).peek(body)
+}
+
+/// Reads a request into the neutral form. Large strings stay ranges of `body`.
+pub fn read_request(dialect: Dialect, body: &Body) -> Result<Request, InvalidRequest> {
+    codec(dialect).read_request(body)
+}
+
+/// Writes a request for an upstream of `dialect`. Cheap enough to be called for
+/// every candidate before routing, to see whether the channel can serve it: it is
+/// one pass over the request, and large strings are copied once.
+pub fn write_request(
+    dialect: Dialect,
+    request: &Request,
+    target: &Target<'_>,
+) -> Result<Written, Unsupported> {
+    codec(dialect).write_request(request, target)
+}
+
+/// What a body that came with a 2xx status really is.
+pub fn classify_response(dialect: Dialect, body: &[u8]) -> Classified {
+    answer::classify(dialect, body)
+}
+
+/// Reads a whole answer of an upstream: JSON, or all the events of a stream from
+/// an upstream that can do nothing else. The error is ready for the caller.
+pub fn read_response(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorInfo> {
+    answer::read(dialect, body)
+}
+
+/// Writes a whole answer for the caller.
+pub fn write_response(dialect: Dialect, response: &Response, reply: &Reply) -> Vec<u8> {
+    codec(dialect).write_response(response, reply)
+}
+
+/// A whole answer from the upstream's dialect to the caller's.
+pub fn translate_response(
+    from: Dialect,
+    to: Dialect,
+    body: Vec<u8>,
+    reply: &Reply,
+) -> Result<(Vec<u8>, Usage), ErrorInfo> {
+    let response = read_response(from, body)?;
+    let usage = response.usage.unwrap_or_default();
+    Ok((write_response(to, &response, reply), usage))
+}
+
+/// The usage in a whole answer that is passed on as it is.
+pub fn read_usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {
+    answer::usage(dialect, body)
+}
+
+/// A whole answer with another model name, every other byte untouched; nothing
+/// where it holds no model name.
+pub fn replace_response_model(dialect: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
+    answer::replace_model(dialect, body, model)
+}
+
+/// Reads an upstream's error. Keeps what callers act on (context length, rate
+/// limits, quota, overload) and nothing that is the operator's: an upstream that
+/// refuses the gateway's credentials becomes 502 with a neutral text, and keys,
+/// hosts and addresses are redacted everywhere.
+pub fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInfo {
+    error::read_error(dialect, status, body)
+}
+
+/// Status and JSON body of an error in the caller's dialect.
+pub fn write_error(dialect: Dialect, error: &ErrorInfo) -> (u16, Vec<u8>) {
+    codec(dialect).write_error(error)
+}
+
+/// The answer of the model list endpoint: OpenAI's list, Anthropic's page.
+pub fn write_model_list(dialect: Dialect, models: &[ModelEntry<'_>]) -> Vec<u8> {
+    codec(dialect).write_model_list(models)
+}
+
+/// The answer of the endpoint for one model.
+pub fn write_model(dialect: Dialect, model: &ModelEntry<'_>) -> Vec<u8> {
+    codec(dialect).write_model(model)
+}

@@ -1,0 +1,21 @@
+//! The neutral form: what all dialects mean, in one vocabulary.
+//!
+//! It keeps what others lose (thinking signatures, cache marks, tool-call ids) and
+//! what it does not understand: unknown fields travel as [`Extra`]s, so that a
+//! request read from a dialect and written in the same one says the same.
+
+mod aggregate;
+mod event;
+mod message;
+mod request;
+mod response;
+mod usage;
+
+pub use self::aggregate::Aggregate;
+pub use self::event::StreamEvent;
+pub use self::message::{
+    Block, CacheMark, Content, Document, Extra, Image, Message, Role, Source, ToolCall, ToolResult,
+};
+pub use self::request::{Effort, Format, Reasoning, Request, Sampling, Tool, ToolChoice, ToolMode};
+pub use self::response::{Choice, Response, StopReason};
+pub use self::usage::Usage;

@@ -1,0 +1,71 @@
+//! An answer as it comes into being.
+
+use std::borrow::Cow;
+
+use crate::error::ErrorInfo;
+use crate::neutral::{StopReason, Usage};
+
+/// One step of a stream. Grammar, per choice (events of choices may interleave):
+///
+/// ```text
+/// stream = Start *(piece / Usage) 1*Finish *Usage End
+/// piece  = Text / Refusal / RedactedThinking / ToolCall / Arguments / BlockEnd
+///        / Thinking / Signature
+/// ```
+///
+/// Pieces of the same kind continue one block until another kind, another call or
+/// a `BlockEnd` comes. `Error` may come anywhere and is the last.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StreamEvent<'a> {
+    Start {
+        /// The upstream's name of its model.
+        model: Cow<'a, str>,
+    },
+    Text {
+        choice: u32,
+        text: Cow<'a, str>,
+    },
+    Refusal {
+        choice: u32,
+        text: Cow<'a, str>,
+    },
+    Thinking {
+        choice: u32,
+        text: Cow<'a, str>,
+    },
+    /// Belongs to the thinking before it, and closes that block.
+    Signature {
+        choice: u32,
+        signature: Cow<'a, str>,
+    },
+    RedactedThinking {
+        choice: u32,
+        data: Cow<'a, str>,
+    },
+    /// A new call. `call` tells the calls of a choice apart.
+    ToolCall {
+        choice: u32,
+        call: u32,
+        id: Cow<'a, str>,
+        name: Cow<'a, str>,
+    },
+    /// More of a call's arguments: a fragment of JSON, cut anywhere.
+    Arguments {
+        choice: u32,
+        call: u32,
+        json: Cow<'a, str>,
+    },
+    BlockEnd {
+        choice: u32,
+    },
+    Finish {
+        choice: u32,
+        stop: StopReason,
+        stop_sequence: Option<Cow<'a, str>>,
+    },
+    /// Cumulative: the last one counts.
+    Usage(Usage),
+    /// The upstream closed its stream as its dialect demands.
+    End,
+    Error(ErrorInfo),
+}

@@ -1,0 +1,180 @@
+//! A request for one answer (or several choices of it).
+
+use crate::dialect::Dialect;
+use crate::neutral::{CacheMark, Extra, Message};
+use crate::text::{Raw, Text};
+
+/// A request in neutral form. It owns what it needs (shared with its body), so it
+/// can be kept and written once per upstream attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The dialect that it was read from; [`Extra`]s are its fields.
+    pub dialect: Dialect,
+    pub model: Text,
+    pub stream: bool,
+    /// Chat Completions callers say whether a stream ends with usage.
+    pub include_usage: bool,
+    /// System messages too, where the caller put them.
+    pub messages: Vec<Message>,
+    pub tools: Vec<Tool>,
+    pub tool_choice: Option<ToolChoice>,
+    pub parallel_tool_calls: Option<bool>,
+    pub max_output_tokens: Option<u64>,
+    /// How many choices; 1 unless said otherwise.
+    pub choices: Option<u64>,
+    pub sampling: Sampling,
+    pub stop: Vec<Text>,
+    pub reasoning: Option<Reasoning>,
+    pub format: Option<Format>,
+    /// The end user's id as the caller names it.
+    pub user: Option<Text>,
+    pub extras: Vec<Extra>,
+}
+
+/// Sampling parameters, as the numbers were written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
+    pub temperature: Option<Raw>,
+    pub top_p: Option<Raw>,
+    pub top_k: Option<Raw>,
+    pub seed: Option<Raw>,
+    pub frequency_penalty: Option<Raw>,
+    pub presence_penalty: Option<Raw>,
+}
+
+/// A tool that the caller runs itself, or one that the provider runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tool {
+    Function {
+        name: Text,
+        description: Option<Text>,
+        /// JSON Schema of the arguments, verbatim.
+        parameters: Option<Raw>,
+        strict: Option<bool>,
+        cache: Option<CacheMark>,
+        extras: Vec<Extra>,
+    },
+    /// A tool that only its own dialect knows, the whole object verbatim.
+    Foreign { kind: Text, raw: Raw },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolChoice {
+    Mode(ToolMode),
+    /// This one.
+    Named(Text),
+    /// Among these only.
+    Allowed {
+        mode: ToolMode,
+        names: Vec<Text>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolMode {
+    Auto,
+    None,
+    Required,
+}
+
+/// How much the model shall think.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reasoning {
+    Off,
+    /// As hard as this.
+    Effort(Effort),
+    /// With this many tokens.
+    Budget(u64),
+    /// As the model sees fit.
+    Adaptive(Option<Effort>),
+}
+
+/// From none to all, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    XHigh,
+    Max,
+}
+
+/// What the answer must look like.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Format {
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    JsonSchema {
+        name: Option<Text>,
+        description: Option<Text>,
+        schema: Raw,
+        strict: Option<bool>,
+    },
+}
+
+// === impl Effort ===
+
+impl Effort {
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Minimal,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::XHigh,
+        Self::Max,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+
+    pub fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.as_str() == name)
+    }
+
+    /// The nearest of the levels that a model knows; the higher one of two that
+    /// are equally near. An empty list means that it knows them all.
+    pub fn nearest(self, known: &[Self]) -> Self {
+        let distance = |other: &Self| (*other as i32 - self as i32).abs();
+        let best = known
+            .iter()
+            .min_by_key(|known| (distance(known), std::cmp::Reverse(**known)));
+        best.copied().unwrap_or(self)
+    }
+
+    /// The thinking budget that stands for this effort, in tokens.
+    pub const fn budget_tokens(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Minimal | Self::Low => 1_024,
+            Self::Medium => 4_096,
+            Self::High => 16_384,
+            Self::XHigh => 32_768,
+            Self::Max => 65_536,
+        }
+    }
+
+    /// The effort that a thinking budget stands for.
+    pub const fn of_budget(tokens: u64) -> Self {
+        match tokens {
+            0 => Self::None,
+            1..=2_047 => Self::Low,
+            2_048..=8_191 => Self::Medium,
+            8_192..=24_575 => Self::High,
+            24_576..=49_151 => Self::XHigh,
+            _ => Self::Max,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The few facts that policy needs before anything is translated, and edits that
+//! change those facts and leave every other byte alone.
+
+use std::ops::Range;
+
+use crate::body::Body;
+use crate::json::{Json, JsonWriter, Kind};
+use crate::problem::InvalidRequest;
+
+/// What stands at the top of a request body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peek {
+    /// The model that the caller asks for; never empty.
+    pub model: String,
+    pub stream: bool,
+    /// The caller's limit on the output, in tokens.
+    pub max_output_tokens: Option<u64>,
+    /// `stream_options.include_usage` as the caller set it.
+    pub include_usage: Option<bool>,
+    /// The end user's id as the caller names it: `user`, `safety_identifier`, or
+    /// `metadata.user_id`.
+    pub user: Option<String>,
+    model_span: Range<usize>,
+    usage_edit: UsageEdit,
+}
+
+/// The edit that would make an OpenAI upstream report usage in its stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct UsageEdit {
+    span: Range<usize>,
+    text: &'static str,
+}
+
+/// The keys that decide something here. One of them twice would let gateway and
+/// upstream read two different requests out of one body.
+const KEYS: [&str; 8] = [
+    "model",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "user",
+    "safety_identifier",
+    "metadata",
+];
+
+/// Peeks into a body whose model and stream flag are top-level members.
+pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
+    let mut members: [Option<Json<'_>>; KEYS.len()] = [None; KEYS.len()];
+    for (key, value) in body.json().entries() {
+        let slot = KEYS
+            .iter()
+            .zip(&mut members)
+            .find(|(name, _)| **name == key);
+        if let Some((name, slot)) = slot
+            && slot.replace(value).is_some()
+        {
+            let message = format!("'{name}' must not appear twice.");
+            return Err(InvalidRequest::new(*name, message));
+        }
+    }
+    let members = members.map(|member| member.and_then(Json::non_null));
+    let [
+        model,
+        stream,
+        options,
+        max_tokens,
+        max_completion,
+        user,
+        safety,
+        metadata,
+    ] = members;
+
+    let model = model.ok_or_else(|| InvalidRequest::new("model", "'model' is required."))?;
+    let name = model
+        .as_str()
+        .filter(|name| !name.trim().is_empty())
+        .ok_or_else(|| InvalidRequest::must_be("model", "a non-empty string"))?;
+    let stream = match stream {
+        None => false,
+        Some(flag) => flag
+            .as_bool()
+            .ok_or_else(|| InvalidRequest::must_be("stream", "a boolean"))?,
+    };
+    let user_id = metadata.and_then(|metadata| metadata.get("user_id"));
+    Ok(Peek {
+        model: name.into_owned(),
+        stream,
+        max_output_tokens: max_completion.or(max_tokens).and_then(Json::as_u64),
+        include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()),
+        user: [safety, user, user_id]
+            .into_iter()
+            .flatten()
+            .find_map(Json::as_str)
+            .map(|user| user.into_owned()),
+        model_span: span(body, model.raw()),
+        usage_edit: usage_edit(body),
+    })
+}
+
+/// Where `include_usage: true` has to go; see [`Peek::rewrite`].
+fn usage_edit(body: &Body) -> UsageEdit {
+    const MEMBER: &str = r#""include_usage":true"#;
+    const MEMBER_FIRST: &str = r#""include_usage":true,"#;
+    const OPTIONS: &str = r#"{"include_usage":true}"#;
+    const OPTIONS_FIRST: &str = r#""stream_options":{"include_usage":true},"#;
+    let Some(options) = body.json().get("stream_options") else {
+        let inside = span(body, body.json().raw()).start + 1;
+        return UsageEdit {
+            span: inside..inside,
+            text: OPTIONS_FIRST,
+        };
+    };
+    let whole = span(body, options.raw());
+    if options.kind() != Kind::Object {
+        return UsageEdit {
+            span: whole,
+            text: OPTIONS,
+        };
+    }
+    if let Some(flag) = options.get("include_usage") {
+        return UsageEdit {
+            span: span(body, flag.raw()),
+            text: "true",
+        };
+    }
+    let inside = whole.start + 1;
+    let empty = options.entries().next().is_none();
+    UsageEdit {
+        span: inside..inside,
+        text: if empty { MEMBER } else { MEMBER_FIRST },
+    }
+}
+
+fn span(body: &Body, part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(body.as_str().as_ptr() as usize);
+    start..start + part.len()
+}
+
+// === impl Peek ===
+
+impl Peek {
+    /// The body with the value of `model` replaced, every other byte untouched.
+    pub fn replace_model(&self, body: &Body, model: &str) -> Vec<u8> {
+        self.rewrite(body, Some(model), false)
+            .unwrap_or_else(|| body.as_str().as_bytes().to_vec())
+    }
+
+    /// Edits for passing a body on in its own dialect: another model name, and
+    /// `stream_options.include_usage: true` so that an OpenAI upstream reports what
+    /// it bills. Nothing where the body can go as it is.
+    pub fn rewrite(
+        &self,
+        body: &Body,
+        model: Option<&str>,
+        include_usage: bool,
+    ) -> Option<Vec<u8>> {
+        let mut edits: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
+        if let Some(model) = model.filter(|model| *model != self.model) {
+            let mut quoted = Vec::new();
+            JsonWriter::new(&mut quoted).string(model);
+            edits.push((self.model_span.clone(), quoted));
+        }
+        if include_usage && self.stream && self.include_usage != Some(true) {
+            let UsageEdit { span, text } = self.usage_edit.clone();
+            edits.push((span, text.as_bytes().to_vec()));
+        }
+        edits.sort_by_key(|(span, _)| span.start);
+        (!edits.is_empty()).then(|| apply(body.as_str().as_bytes(), &edits))
+    }
+}
+
+/// Replaces the spans, which are in order and do not overlap.
+pub(crate) fn apply(bytes: &[u8], edits: &[(Range<usize>, Vec<u8>)]) -> Vec<u8> {
+    let added: usize = edits.iter().map(|(_, text)| text.len()).sum();
+    let mut edited = Vec::with_capacity(bytes.len() + added);
+    let mut at = 0;
+    for (span, text) in edits {
+        edited.extend_from_slice(bytes.get(at..span.start).unwrap_or_default());
+        edited.extend_from_slice(text);
+        at = span.end;
+    }
+    edited.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    edited
+}

@@ -1,0 +1,20 @@
+//! What the gateway, not the upstream, decides about an answer.
+
+use crate::alias::Aliases;
+
+/// Identity of an answer towards the caller: the same in every chunk of a stream,
+/// and free of anything internal (upstream ids, names of mapped models).
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// The model name that the caller asked for.
+    pub model: String,
+    /// Unique per request, `[A-Za-z0-9_-]`; each dialect puts its own prefix
+    /// before it (`chatcmpl-`, `msg_`).
+    pub id: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub created_unix_s: u64,
+    /// Whether the caller asked for usage in the stream (Chat Completions only).
+    pub include_usage: bool,
+    /// From [`crate::Written`]: gives tools their own names back.
+    pub aliases: Aliases,
+}

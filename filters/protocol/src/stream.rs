@@ -1,0 +1,86 @@
+//! Streams: server-sent events in one dialect, pushed in as they come, out as the
+//! caller's dialect (or the same) wants them.
+//!
+//! [`Translator`] rewrites a stream into another dialect, [`Observer`] watches one
+//! that is passed on as it is. Neither ever holds more than one event, bounded by
+//! [`MAX_EVENT_BYTES`], and what their documentation adds to it.
+
+mod intake;
+mod observer;
+mod progress;
+mod translator;
+
+use crate::error::{ErrorInfo, ErrorKind};
+use crate::neutral::StreamEvent;
+use crate::sse;
+
+pub use self::observer::{Observer, ObserverOptions};
+pub use self::translator::Translator;
+
+/// The longest event, and the longest JSON answer to a streaming request, that is
+/// accepted from an upstream. Large because some providers stream whole images.
+pub const MAX_EVENT_BYTES: usize = 16 << 20;
+
+/// What the first bytes of an upstream's answer turned out to be. Until it is
+/// decided, nothing of what `push` wrote may be forwarded; when it is an error,
+/// none of it at all.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    Undecided,
+    Answer,
+    /// An error in disguise: a 200 whose body says that it failed.
+    Error(ErrorInfo),
+}
+
+/// How a stream ended, or that it has not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Running,
+    /// With its dialect's own end.
+    Complete,
+    /// The upstream went away in the middle; the caller was told.
+    Interrupted,
+    /// The upstream, or the gateway, reported an error; the caller was told.
+    Failed(ErrorKind),
+}
+
+/// The stream cannot go on. The caller of `push` should answer with `fail`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StreamFault {
+    /// One event is longer than [`MAX_EVENT_BYTES`].
+    EventTooLarge,
+    /// Arguments of tool calls that interleave exceed what may be kept back.
+    TooMuchHeldBack,
+}
+
+/// Turns the events of one upstream dialect into neutral ones.
+pub(crate) trait StreamReader {
+    /// Reads one event. What cannot be read becomes [`StreamEvent::Error`].
+    fn read(&mut self, event: &sse::Event<'_>, emit: &mut dyn FnMut(StreamEvent<'_>));
+}
+
+/// Turns neutral events into the caller's dialect.
+pub(crate) trait StreamWriter {
+    fn write(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault>;
+
+    /// The legal end of a successful stream. Not after `fail`.
+    fn end(&mut self, out: &mut Vec<u8>);
+
+    /// The legal end of a failed stream.
+    fn fail(&mut self, error: &ErrorInfo, out: &mut Vec<u8>);
+}
+
+// === impl StreamFault ===
+
+impl From<StreamFault> for ErrorInfo {
+    fn from(fault: StreamFault) -> Self {
+        ErrorInfo::upstream(match fault {
+            StreamFault::EventTooLarge => "The upstream sent an event that is too large.",
+            StreamFault::TooMuchHeldBack => "The upstream mixed too many tool calls.",
+        })
+    }
+}
+
+pub(crate) fn interrupted() -> ErrorInfo {
+    ErrorInfo::upstream("The upstream closed the stream before the answer was complete.")
+}

@@ -1,0 +1,239 @@
+//! A stream that is passed on in its own dialect, watched for usage and errors.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::answer;
+use crate::dialect::{Codec, Dialect, codec};
+use crate::error::ErrorInfo;
+use crate::json::{Json, JsonWriter, Limits};
+use crate::neutral::{StreamEvent, Usage};
+use crate::peek;
+use crate::reply::Reply;
+use crate::sse;
+use crate::stream::intake::{Intake, Rest};
+use crate::stream::progress::{Progress, empty_answer, html_answer};
+use crate::stream::{Outcome, Status, StreamFault, StreamReader, interrupted};
+
+/// Watches a stream that goes on as it is.
+///
+/// Whole events are forwarded byte for byte, so a caller never sees half of one;
+/// the states are those of [`super::Translator`]. Memory: one event, up to
+/// [`super::MAX_EVENT_BYTES`].
+pub struct Observer {
+    dialect: Dialect,
+    options: ObserverOptions,
+    intake: Intake,
+    watch: Watch,
+}
+
+/// The edits that passing a stream on may need. All off by default.
+#[derive(Clone, Debug, Default)]
+pub struct ObserverOptions {
+    /// Show this model name instead of the upstream's.
+    pub model: Option<String>,
+    /// Leave out the closing chunk that holds only usage: the gateway asked for
+    /// it, the caller did not.
+    pub drops_usage_chunk: bool,
+}
+
+struct Watch {
+    reader: Box<dyn StreamReader>,
+    progress: Progress,
+}
+
+// === impl Observer ===
+
+impl Observer {
+    /// `reply` serves the one case in which the gateway has to write: an upstream
+    /// that answers whole JSON to a streaming request.
+    pub fn new(dialect: Dialect, options: ObserverOptions) -> Self {
+        Self {
+            dialect,
+            options,
+            intake: Intake::new(),
+            watch: Watch {
+                reader: codec(dialect).stream_reader(),
+                progress: Progress::new(),
+            },
+        }
+    }
+
+    /// Takes the upstream's next bytes and appends the events that they complete.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        let (watch, options) = (&mut self.watch, &self.options);
+        let codec = codec(self.dialect);
+        self.intake.push(chunk, &mut |event| {
+            if watch.read(event) {
+                forward(codec, options, event, out);
+            }
+            Ok(())
+        })?;
+        if self.intake.is_html() && watch.progress.is_running() {
+            watch.progress.note_error(&html_answer());
+        }
+        Ok(())
+    }
+
+    /// The upstream has ended. A stream that is whole but lacks its last formality
+    /// gets it; one that was cut gets a legal error end; whole JSON becomes a
+    /// stream, for which `reply` is needed.
+    pub fn finish(&mut self, reply: Reply, out: &mut Vec<u8>) -> Outcome {
+        let (watch, options) = (&mut self.watch, &self.options);
+        let own = codec(self.dialect);
+        let rest = self.intake.finish(&mut |event| {
+            if watch.read(event) {
+                forward(own, options, event, out);
+            }
+            Ok(())
+        });
+        let progress = &mut self.watch.progress;
+        if !progress.is_running() {
+            return progress.outcome;
+        }
+        match rest {
+            Ok(Rest::Json(body)) => self.replay(body, reply, out),
+            Ok(Rest::Html) => progress.note_error(&html_answer()),
+            Ok(Rest::Events) if progress.is_answer() => {
+                if progress.all_choices_finished() {
+                    out.extend_from_slice(own.stream_end());
+                    progress.outcome = Outcome::Complete;
+                } else {
+                    own.stream_writer(reply).fail(&interrupted(), out);
+                    progress.outcome = Outcome::Interrupted;
+                }
+            }
+            Ok(Rest::Events | Rest::Nothing) => progress.note_error(&empty_answer()),
+            Err(fault) => self.fail(&fault.into(), out),
+        }
+        self.outcome()
+    }
+
+    /// Ends the stream with an error of the gateway's making, if it still runs.
+    pub fn fail(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
+        let progress = &mut self.watch.progress;
+        if progress.is_running() {
+            if progress.is_answer() {
+                let mut writer = codec(self.dialect).stream_writer(Reply::default());
+                writer.fail(error, out);
+            }
+            progress.note_error(error);
+        }
+    }
+
+    pub fn status(&self) -> &Status {
+        &self.watch.progress.status
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        self.watch.progress.outcome
+    }
+
+    /// What has been reported so far; the last report of a stream counts.
+    pub fn usage(&self) -> Usage {
+        self.watch.progress.usage
+    }
+
+    /// Whether any text, thinking or tool call has come: the first token.
+    pub fn first_output_seen(&self) -> bool {
+        self.watch.progress.first_output_seen
+    }
+
+    fn replay(&mut self, body: Vec<u8>, reply: Reply, out: &mut Vec<u8>) {
+        let progress = &mut self.watch.progress;
+        let response = match answer::read(self.dialect, body) {
+            Ok(response) => response,
+            Err(error) => return progress.note_error(&error),
+        };
+        let mut writer = codec(self.dialect).stream_writer(reply);
+        response.replay(&mut |event| {
+            progress.note(&event);
+            // A whole answer holds nothing that could be out of order.
+            let _in_order = match event {
+                StreamEvent::End => Ok(writer.end(out)),
+                event => writer.write(&event, out),
+            };
+        });
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Whether the event may go to the caller.
+    fn read(&mut self, event: &sse::Event<'_>) -> bool {
+        let progress = &mut self.progress;
+        if !progress.is_running() {
+            return false;
+        }
+        self.reader.read(event, &mut |event| {
+            if progress.is_running() {
+                progress.note(&event);
+            }
+        });
+        true
+    }
+}
+
+/// Appends the event's bytes, edited where the options ask for it.
+fn forward(
+    codec: &dyn Codec,
+    options: &ObserverOptions,
+    event: &sse::Event<'_>,
+    out: &mut Vec<u8>,
+) {
+    let untouched = options.model.is_none() && !options.drops_usage_chunk;
+    let json = event
+        .data
+        .as_deref()
+        .filter(|_| !untouched)
+        .and_then(|data| Json::parse_text(data, &Limits::response()).ok());
+    let Some(json) = json else {
+        return push_terminated(event.raw, event.terminated, out);
+    };
+    if options.drops_usage_chunk && codec.is_usage_chunk(json) {
+        return;
+    }
+    match options
+        .model
+        .as_deref()
+        .and_then(|model| edit(codec, model, event, json))
+    {
+        Some(edited) => push_terminated(&edited, event.terminated, out),
+        None => push_terminated(event.raw, event.terminated, out),
+    }
+}
+
+/// The event with the model's name replaced; nothing where it holds none.
+fn edit(codec: &dyn Codec, model: &str, event: &sse::Event<'_>, json: Json<'_>) -> Option<Vec<u8>> {
+    let name = answer::model_name(codec, json)?;
+    let data = event.data.as_deref()?;
+    let span = span_in(data.as_bytes(), name.raw().as_bytes())?;
+    let mut quoted = Vec::new();
+    JsonWriter::new(&mut quoted).string(model);
+    let edits = [(span.clone(), quoted.clone())];
+    if let Some(Cow::Borrowed(line)) = &event.data {
+        // One line of data is a piece of the raw event: only the name changes.
+        let line_at = span_in(event.raw, line.as_bytes())?.start;
+        let span = line_at + span.start..line_at + span.end;
+        return Some(peek::apply(event.raw, &[(span, quoted)]));
+    }
+    let data = String::from_utf8(peek::apply(data.as_bytes(), &edits)).ok()?;
+    let mut rebuilt = Vec::new();
+    sse::write(event.name, &data, &mut rebuilt);
+    Some(rebuilt)
+}
+
+/// Where `part`, a slice of `whole`, lies in it.
+fn span_in(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let span = start..start + part.len();
+    whole.get(span.clone()).map(|_| span)
+}
+
+fn push_terminated(raw: &[u8], terminated: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(raw);
+    if !terminated {
+        out.extend_from_slice(b"\n\n");
+    }
+}

@@ -1,0 +1,61 @@
+//! What a request is written for: facts about one model behind one channel. They
+//! come from the model catalogue; none of them is guessed from a model's name.
+
+use crate::alias::Aliases;
+use crate::neutral::Effort;
+use crate::problem::Loss;
+
+/// The upstream's model. Everything but `model` may be left at its default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Target<'a> {
+    /// The model's name at the upstream.
+    pub model: &'a str,
+    /// The most tokens that the model can write; Anthropic's required
+    /// `max_tokens` is filled from it when the caller set no limit.
+    pub max_output_tokens: Option<u64>,
+    /// The model rejects `temperature`, `top_p` and `top_k`.
+    pub drops_sampling: bool,
+    /// How the model is told to think.
+    pub thinking: Thinking,
+    /// The effort levels that the model knows; empty means all of them.
+    pub efforts: &'a [Effort],
+    /// Send `max_tokens` instead of `max_completion_tokens` (Chat Completions
+    /// upstreams that know only the old name).
+    pub legacy_max_tokens: bool,
+    /// The upstream takes only plain strings as content of system, assistant and
+    /// tool messages.
+    pub string_content: bool,
+    /// The upstream knows no `developer` role.
+    pub no_developer_role: bool,
+    /// Under which name earlier reasoning goes back to a Chat Completions upstream
+    /// that wants it (DeepSeek: `reasoning_content`); nothing means it is left out.
+    pub reasoning_field: Option<&'a str>,
+    /// The upstream passes `cache_control` on, though its dialect has none
+    /// (OpenRouter).
+    pub keeps_cache_control: bool,
+}
+
+/// How a model is told to think.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Thinking {
+    /// As the dialect does by default: `reasoning_effort` in Chat Completions,
+    /// `thinking.budget_tokens` in Anthropic Messages.
+    #[default]
+    Default,
+    /// It cannot think: thinking parameters are dropped.
+    Never,
+    /// Anthropic models that take `thinking: {type: adaptive}` and
+    /// `output_config.effort` instead of a budget.
+    Adaptive,
+}
+
+/// A request in an upstream's dialect.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The JSON body. The same request gives the same bytes every time.
+    pub body: Vec<u8>,
+    /// What could not be said in this dialect.
+    pub losses: Vec<Loss>,
+    /// Tool names that had to be changed; belongs into the [`crate::Reply`].
+    pub aliases: Aliases,
+}
