@@ -1,0 +1,71 @@
+//! Models with their list prices, for first starts and price forms.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+
+use crate::{InvalidCatalog, Provider};
+
+/// A model and what its provider asks for it.
+///
+/// Prices are USD per 1,000,000 tokens as decimal text: this crate does no arithmetic with money.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Channel type of the provider.
+    pub provider: i64,
+    pub id: String,
+    pub owner: String,
+    pub max_output_tokens: u32,
+    pub input: String,
+    pub output: String,
+    #[serde(default)]
+    pub cached: Option<String>,
+    #[serde(default)]
+    pub cache_creation: Option<String>,
+}
+
+pub(crate) fn parse(
+    text: &str,
+    providers: &BTreeMap<i64, Provider>,
+) -> Result<Vec<Model>, InvalidCatalog> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        model: Vec<Model>,
+    }
+
+    let file: File = toml::from_str(text).map_err(|error| InvalidCatalog(error.to_string()))?;
+    let mut ids = HashSet::new();
+    for model in &file.model {
+        let refuse = |why| {
+            Err(InvalidCatalog::entry(
+                &format_args!("model {:?}", model.id),
+                why,
+            ))
+        };
+        if !ids.insert(&model.id) {
+            return refuse("the id stands twice");
+        }
+        if model.id.is_empty() || model.owner.is_empty() || model.max_output_tokens == 0 {
+            return refuse("id, owner and max_output_tokens must not be empty");
+        }
+        if !providers.contains_key(&model.provider) {
+            return refuse("unknown provider");
+        }
+        let prices = [Some(&model.input), Some(&model.output)]
+            .into_iter()
+            .chain([model.cached.as_ref(), model.cache_creation.as_ref()]);
+        if !prices.flatten().all(|price| is_decimal(price)) {
+            return refuse("prices are decimal USD such as \"0.15\"");
+        }
+    }
+    Ok(file.model)
+}
+
+fn is_decimal(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    [whole, fraction]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
