@@ -1,0 +1,25 @@
+//! Everything secret: values that do not print, sealing at rest, key files, new tokens.
+//!
+//! All randomness comes from the operating system. Nothing here logs.
+
+mod file;
+mod keyring;
+mod secret;
+mod token;
+
+pub use file::{KeyFileError, admin_key, secret_key, write_private};
+pub use keyring::{InvalidKey, KeyRing, Place, UnsealError};
+pub use secret::{Secret, hint};
+pub use token::{NewToken, TokenHash, hash_token};
+
+/// Bytes from the operating system's generator.
+///
+/// It only fails where the system has none, and then nothing here can go on.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Going on with predictable keys would be worse than not going on.
+        std::process::abort();
+    }
+    bytes
+}

@@ -1,0 +1,132 @@
+//! Keys that live in the data folder: made once, readable by their owner only.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{InvalidKey, KeyRing, Secret, random};
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(
+        "{} can be read by others (mode {mode:o}); run `chmod 600 {}`, and change the key if \
+         somebody may have read it",
+        path.display(), path.display()
+    )]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error("{} is empty; remove it to have a new key made", path.display())]
+    Empty { path: PathBuf },
+    #[error("{origin}: {source}")]
+    Invalid { origin: String, source: InvalidKey },
+}
+
+/// The ring that seals secrets: from `TOLLGATE_SECRET_KEY` if it is set (`env`), else from
+/// `<data>/secret.key`, which is made if it is not there.
+///
+/// # Errors
+/// When the file cannot be read, is readable by others, or what it holds is no key.
+pub fn secret_key(env: Option<&str>, data: &Path) -> Result<KeyRing, KeyFileError> {
+    let (origin, text) = match env.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => ("TOLLGATE_SECRET_KEY".into(), Secret::new(text)),
+        None => {
+            let path = data.join("secret.key");
+            (path.display().to_string(), read_or_make(&path, || hex::encode(random::<32>()))?)
+        }
+    };
+    KeyRing::parse(&text).map_err(|source| KeyFileError::Invalid { origin, source })
+}
+
+/// The administrator's key: from `ADMIN_KEY` if it is set (`env`), else from `<data>/admin.key`,
+/// which is made if it is not there.
+///
+/// # Errors
+/// When the file cannot be read or written, or is readable by others.
+pub fn admin_key(env: Option<&str>, data: &Path) -> Result<Secret, KeyFileError> {
+    match env.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => Ok(Secret::new(text)),
+        None => read_or_make(&data.join("admin.key"), || hex::encode(random::<24>())),
+    }
+}
+
+/// Writes a new file that only its owner can read, whole or not at all.
+///
+/// # Errors
+/// `AlreadyExists` when the file is there; it is not touched then.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    // A link fails if the target exists, so of two processes that start together one wins and
+    // neither ever reads a half-written key.
+    let draft = path.with_extension(format!("{}.new", hex::encode(random::<6>())));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = writeln!(file, "{text}")
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft)?;
+    written
+}
+
+fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<Secret, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    if !path.try_exists().map_err(io)? {
+        match write_private(path, &make()) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
+            _ => {}
+        }
+    }
+    let mode = fs::metadata(path).map_err(io)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
+    }
+    let text = fs::read_to_string(path).map_err(io)?;
+    match text.trim() {
+        "" => Err(KeyFileError::Empty { path: path.to_owned() }),
+        key => Ok(Secret::new(key)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_private() {
+        let data = tempfile::tempdir().unwrap();
+        let first = admin_key(None, data.path()).unwrap();
+        assert_eq!(first.expose().len(), 48);
+        assert!(first.matches(admin_key(None, data.path()).unwrap().expose()));
+        assert!(admin_key(Some(" mine "), data.path()).unwrap().matches("mine"));
+
+        let ring = format!("{:?}", secret_key(None, data.path()).unwrap());
+        assert_eq!(ring, format!("{:?}", secret_key(None, data.path()).unwrap()));
+
+        for name in ["admin.key", "secret.key"] {
+            let mode = fs::metadata(data.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 2, "no drafts stay");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        admin_key(None, data.path()).unwrap();
+        for mode in [0o640, 0o604, 0o660] {
+            let path = data.path().join("admin.key");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = admin_key(None, data.path()).unwrap_err().to_string();
+            assert!(error.contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_with_its_origin() {
+        let data = tempfile::tempdir().unwrap();
+        let error = secret_key(Some("canary"), data.path()).unwrap_err().to_string();
+        assert!(error.starts_with("TOLLGATE_SECRET_KEY: ") && !error.contains("canary"), "{error}");
+
+        write_private(&data.path().join("secret.key"), "").unwrap();
+        assert!(matches!(secret_key(None, data.path()), Err(KeyFileError::Empty { .. })));
+    }
+}
