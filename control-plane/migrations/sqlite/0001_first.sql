@@ -1,0 +1,106 @@
+-- Times are Unix milliseconds, money is nano-USD, lists and maps are JSON text, flags are 0 or 1.
+-- The same tables in PostgreSQL's words: ../postgres. Migrations only ever go forward.
+
+-- Facts about this database: `seal` proves that the secret key is the right one, `seeded` that
+-- the first start has been.
+CREATE TABLE meta (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+);
+
+CREATE TABLE channels (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: logs name it
+    created_at      BIGINT NOT NULL,
+    name            TEXT   NOT NULL,
+    type            BIGINT NOT NULL,                   -- provider of the catalogue
+    base_url        TEXT   NOT NULL,                   -- '': the provider's own
+    key_sealed      BLOB   NOT NULL,                   -- AES-256-GCM, bound to this row
+    key_hint        TEXT   NOT NULL,                   -- last four characters
+    models          TEXT   NOT NULL,
+    model_mapping   TEXT   NOT NULL,
+    sets            TEXT   NOT NULL,
+    priority        BIGINT NOT NULL,
+    status          BIGINT NOT NULL,                   -- 1 enabled, 2 disabled
+    skip_tls_verify BIGINT NOT NULL,
+    used_amount     BIGINT NOT NULL DEFAULT 0,
+    request_count   BIGINT NOT NULL DEFAULT 0,
+    retry_count     BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE groups (
+    id             TEXT   NOT NULL PRIMARY KEY,
+    created_at     BIGINT NOT NULL,
+    status         BIGINT NOT NULL,
+    available_sets TEXT   NOT NULL,
+    used_amount    BIGINT NOT NULL DEFAULT 0,
+    request_count  BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE TABLE tokens (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice: logs name it
+    created_at    BIGINT NOT NULL,
+    group_id      TEXT   NOT NULL REFERENCES groups (id),
+    name          TEXT   NOT NULL,
+    hash          BLOB   NOT NULL UNIQUE,              -- SHA-256 of what follows `sk-`
+    hint          TEXT   NOT NULL,                     -- last four characters
+    status        BIGINT NOT NULL,
+    models        TEXT   NOT NULL,
+    subnets       TEXT   NOT NULL,
+    used_amount   BIGINT NOT NULL DEFAULT 0,
+    request_count BIGINT NOT NULL DEFAULT 0,
+    accessed_at   BIGINT,
+    UNIQUE (group_id, name)
+);
+
+CREATE TABLE model_configs (
+    model       TEXT   NOT NULL PRIMARY KEY,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    owner       TEXT   NOT NULL,
+    type        BIGINT NOT NULL,
+    price       TEXT   NOT NULL,
+    retry_times BIGINT,
+    config      TEXT   NOT NULL
+);
+
+-- One row per request. It names channels and tokens by id without a foreign key: it outlives them.
+CREATE TABLE logs (
+    id                    INTEGER PRIMARY KEY AUTOINCREMENT,
+    request_id            TEXT   NOT NULL UNIQUE,      -- what makes booking idempotent
+    node                  TEXT   NOT NULL,
+    request_at            BIGINT NOT NULL,
+    created_at            BIGINT NOT NULL,
+    duration_ms           BIGINT NOT NULL,
+    ttfb_ms               BIGINT,
+    token_id              BIGINT NOT NULL,
+    token_name            TEXT   NOT NULL,
+    group_id              TEXT   NOT NULL,
+    model                 TEXT   NOT NULL,
+    method                TEXT   NOT NULL,
+    path                  TEXT   NOT NULL,
+    dialect               TEXT   NOT NULL,
+    stream                BIGINT NOT NULL,
+    code                  BIGINT NOT NULL,
+    outcome               TEXT   NOT NULL,
+    content               TEXT   NOT NULL,
+    ip                    TEXT   NOT NULL,
+    caller                TEXT   NOT NULL,             -- `user` in the API; reserved in SQL
+    channel_id            BIGINT NOT NULL,
+    attempts              TEXT   NOT NULL,
+    input_tokens          BIGINT NOT NULL,
+    output_tokens         BIGINT NOT NULL,
+    cached_tokens         BIGINT NOT NULL,
+    cache_creation_tokens BIGINT NOT NULL,
+    reasoning_tokens      BIGINT NOT NULL,
+    upstream_id           TEXT   NOT NULL,
+    losses                TEXT   NOT NULL,
+    price                 TEXT,                        -- as it was then; NULL: there was none
+    amount                BIGINT NOT NULL
+);
+
+-- The log list: newest first, or those of one owner, newest first.
+CREATE INDEX logs_created_at ON logs (created_at);
+CREATE INDEX logs_group ON logs (group_id, id);
+CREATE INDEX logs_token ON logs (token_id, id);
+CREATE INDEX logs_channel ON logs (channel_id, id);
+CREATE INDEX logs_model ON logs (model, id);

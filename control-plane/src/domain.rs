@@ -1,0 +1,61 @@
+//! What the control plane manages, as plain types without IO.
+//!
+//! Field names follow AI Proxy's admin API. Times are Unix milliseconds, money is integer
+//! nano-USD. A `…Patch` says what a request wants to change: a field that is `None` stays as it
+//! is, or gets its default when something new is made.
+
+mod base_url;
+mod channel;
+mod group;
+mod log;
+mod model_config;
+mod page;
+mod price;
+mod token;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
+pub use group::{DEFAULT_SET, Group, GroupPatch};
+pub use log::{AttemptRecord, Log, TokenCounts, outcome_name};
+pub use model_config::{ModelConfig, ModelConfigPatch};
+pub use page::{Listed, Order, Page};
+pub use price::{price_from_json, price_to_json};
+pub use token::{Token, TokenPatch};
+
+/// Channels, groups and tokens can be switched off; as numbers, these are AI Proxy's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Status {
+    #[default]
+    Enabled = 1,
+    Disabled = 2,
+}
+
+impl Status {
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Enabled),
+            2 => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn number(self) -> i64 {
+        self as i64
+    }
+
+    #[must_use]
+    pub fn is_enabled(self) -> bool {
+        self == Self::Enabled
+    }
+}
+
+/// The present, in Unix milliseconds.
+#[must_use]
+pub fn now_unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

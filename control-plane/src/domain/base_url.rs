@@ -1,0 +1,160 @@
+//! Where a channel's provider is. Only administrators can say it.
+
+use std::fmt;
+
+use url::Url;
+
+/// `http(s)://host[:port][/path]` without credentials, query, fragment or a trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBaseUrl {
+    #[error("must be a URL such as https://api.example.com/v1")]
+    Malformed,
+    #[error("must begin with http:// or https://")]
+    Scheme,
+    #[error("must not hold a user name or password; the key has a field of its own")]
+    Credentials,
+    #[error("must not have a query or a fragment")]
+    Query,
+    #[error("must not be longer than 255 characters")]
+    TooLong,
+}
+
+const MAX_LENGTH: usize = 255;
+
+/// What people paste along with the base URL, from a provider's curl example.
+const ENDPOINTS: [&str; 7] = [
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/images/generations",
+    "/messages/count_tokens",
+    "/messages",
+];
+
+impl BaseUrl {
+    /// Reads a base URL. If the text is a whole endpoint, such as `…/v1/chat/completions`, the
+    /// endpoint is cut off and returned beside the URL, so that the person can be told.
+    ///
+    /// # Errors
+    /// Names the rule that is broken. The text itself is not in the error: it may hold a secret.
+    pub fn parse(text: &str) -> Result<(Self, Option<&'static str>), InvalidBaseUrl> {
+        let text = text.trim();
+        if text.len() > MAX_LENGTH {
+            return Err(InvalidBaseUrl::TooLong);
+        }
+        let mut url = Url::parse(text).map_err(|_| InvalidBaseUrl::Malformed)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(InvalidBaseUrl::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
+            return Err(InvalidBaseUrl::Credentials);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidBaseUrl::Query);
+        }
+        // The parser mends `https:api.example.com` and backslashes; better to ask than to guess.
+        if !text.contains("://") || text.contains(['\\', ' ', '\t', '\n', '\r']) || !url.has_host() {
+            return Err(InvalidBaseUrl::Malformed);
+        }
+
+        let path = url.path().trim_end_matches('/');
+        let endpoint = ENDPOINTS.into_iter().find(|endpoint| path.ends_with(endpoint));
+        let kept = path.strip_suffix(endpoint.unwrap_or_default()).unwrap_or(path);
+        let kept = kept.trim_end_matches('/').to_owned();
+        url.set_path(&kept);
+        Ok((Self(url), endpoint))
+    }
+
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Host name or address; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// The port, the scheme's own if none is written.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or_default()
+    }
+
+    /// Host, with the port when it is not the scheme's default.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        match self.0.port() {
+            Some(port) => format!("{}:{port}", self.host()),
+            None => self.host().to_owned(),
+        }
+    }
+
+    /// The path without a trailing slash; empty, or beginning with one.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.path().trim_end_matches('/')
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_are_read_and_trimmed() {
+        let check = |text: &str, expected: &str, cut: Option<&str>| {
+            let (url, endpoint) = BaseUrl::parse(text).unwrap();
+            assert_eq!((url.to_string().as_str(), endpoint), (expected, cut), "{text}");
+            assert_eq!(BaseUrl::parse(expected).unwrap(), (url, None), "{text}: not stable");
+        };
+        check("https://api.example.com/v1", "https://api.example.com/v1", None);
+        check(" https://API.example.com/v1// ", "https://api.example.com/v1", None);
+        check("http://127.0.0.1:8080", "http://127.0.0.1:8080", None);
+        check("https://a.example/", "https://a.example", None);
+        check("https://a.example/v1/chat/completions", "https://a.example/v1", Some("/chat/completions"));
+        check("https://a.example/v1/messages/", "https://a.example/v1", Some("/messages"));
+        check("https://a.example/messages", "https://a.example", Some("/messages"));
+        check("http://[::1]:9/x", "http://[::1]:9/x", None);
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        let check = |text: &str, expected: InvalidBaseUrl| {
+            assert_eq!(BaseUrl::parse(text).unwrap_err(), expected, "{text}");
+        };
+        check("", InvalidBaseUrl::Malformed);
+        check("api.example.com/v1", InvalidBaseUrl::Malformed);
+        check("https:api.example.com", InvalidBaseUrl::Malformed);
+        check("https://", InvalidBaseUrl::Malformed);
+        check("https://a.example\\b", InvalidBaseUrl::Malformed);
+        check("ftp://a.example", InvalidBaseUrl::Scheme);
+        check("file:///etc/passwd", InvalidBaseUrl::Scheme);
+        check("https://me:canary@a.example", InvalidBaseUrl::Credentials);
+        check("https://@a.example", InvalidBaseUrl::Credentials);
+        check("https://a.example/v1?key=canary", InvalidBaseUrl::Query);
+        check("https://a.example/#x", InvalidBaseUrl::Query);
+        check(&format!("https://a.example/{}", "x".repeat(300)), InvalidBaseUrl::TooLong);
+    }
+
+    #[test]
+    fn its_parts() {
+        let url = BaseUrl::parse("https://api.example.com/v1").unwrap().0;
+        assert_eq!((url.host(), url.port(), url.path()), ("api.example.com", 443, "/v1"));
+        assert_eq!((url.authority().as_str(), url.is_https()), ("api.example.com", true));
+        let url = BaseUrl::parse("http://[::1]:8080").unwrap().0;
+        assert_eq!((url.host(), url.port(), url.path()), ("[::1]", 8080, ""));
+        assert_eq!(url.authority(), "[::1]:8080");
+    }
+}

@@ -1,0 +1,79 @@
+//! A log row: one request, whatever happened to it.
+
+use serde::{Deserialize, Serialize};
+use tollgate_config::meter::Outcome;
+use tollgate_policy::price::{NanoUsd, Price};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    pub id: i64,
+    /// Made at the gateway; the caller saw it too.
+    pub request_id: String,
+    /// The Envoy that served it.
+    pub node: String,
+    pub request_at_ms: i64,
+    /// When it was booked.
+    pub created_at_ms: i64,
+    pub duration_ms: i64,
+    pub ttfb_ms: Option<i64>,
+    /// 0 when the caller could not be identified.
+    pub token_id: i64,
+    pub token_name: String,
+    pub group: String,
+    pub model: String,
+    pub method: String,
+    pub path: String,
+    pub dialect: String,
+    pub stream: bool,
+    /// HTTP status the caller got; 0 when it left before one was sent.
+    pub code: i64,
+    /// A name of [`outcome_name`].
+    pub outcome: String,
+    /// Error text as the caller saw it; empty on success.
+    pub content: String,
+    pub ip: String,
+    pub user: String,
+    /// The channel of the last attempt; 0 when none was made.
+    pub channel_id: i64,
+    pub attempts: Vec<AttemptRecord>,
+    pub tokens: TokenCounts,
+    pub upstream_id: String,
+    pub losses: Vec<String>,
+    /// The price at the moment of booking; `None`: the model had none, and the call cost nothing.
+    pub price: Option<Price>,
+    pub amount: NanoUsd,
+}
+
+/// One try at one channel, as it is stored and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    pub channel_id: i64,
+    pub model: String,
+    pub status: u32,
+    pub started_ms: i64,
+    pub headers_ms: Option<i64>,
+    pub error: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenCounts {
+    /// Gross: cache reads and writes are part of it.
+    pub input: i64,
+    pub output: i64,
+    pub cached: i64,
+    pub cache_creation: i64,
+    pub reasoning: i64,
+}
+
+/// How a request ended, as it is stored and shown.
+#[must_use]
+pub fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unspecified => "unspecified",
+        Outcome::Success => "success",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+        Outcome::ClientGone => "client_gone",
+    }
+}

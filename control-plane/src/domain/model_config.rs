@@ -1,0 +1,39 @@
+//! What is known of a model beside who serves it: price and limits.
+
+use serde_json::{Map, Value};
+use tollgate_policy::price::Price;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// The name that callers use.
+    pub model: String,
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+    pub owner: String,
+    /// AI Proxy's mode number, 0 when it does not matter; `type` in the API.
+    pub kind: i64,
+    pub price: Price,
+    /// Further attempts after a failed one; `None`: as many as there are channels.
+    pub retry_times: Option<u32>,
+    /// AI Proxy's `config` object: facts such as `max_output_tokens`, kept as they were given.
+    pub config: Map<String, Value>,
+}
+
+/// What a request wants a model config to be.
+#[derive(Debug, Clone, Default)]
+pub struct ModelConfigPatch {
+    pub owner: Option<String>,
+    pub kind: Option<i64>,
+    pub price: Option<Price>,
+    pub retry_times: Option<Option<u32>>,
+    pub config: Option<Map<String, Value>>,
+}
+
+impl ModelConfig {
+    /// The model's limit of output tokens, if its config tells.
+    #[must_use]
+    pub fn max_output_tokens(&self) -> Option<u32> {
+        let limit = self.config.get("max_output_tokens")?.as_u64()?;
+        u32::try_from(limit).ok().filter(|limit| *limit > 0)
+    }
+}

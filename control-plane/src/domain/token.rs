@@ -1,0 +1,34 @@
+//! A token: what a caller shows. Only its hash is kept.
+
+use tollgate_policy::price::NanoUsd;
+
+use super::Status;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    pub id: i64,
+    pub created_at_ms: i64,
+    pub group: String,
+    /// Unique within the group.
+    pub name: String,
+    /// Last four characters of its text.
+    pub hint: String,
+    pub status: Status,
+    /// Models it may use; empty: all that its group's sets serve.
+    pub models: Vec<String>,
+    /// CIDR blocks that its callers must be in; empty: any.
+    pub subnets: Vec<String>,
+    pub used_amount: NanoUsd,
+    pub request_count: i64,
+    /// Start of the last request with it; `None`: never used.
+    pub accessed_at_ms: Option<i64>,
+}
+
+/// What a request wants a token to be.
+#[derive(Debug, Clone, Default)]
+pub struct TokenPatch {
+    pub name: Option<String>,
+    pub status: Option<Status>,
+    pub models: Option<Vec<String>>,
+    pub subnets: Option<Vec<String>>,
+}

@@ -1,0 +1,97 @@
+//! From usage events to log rows and amounts.
+//!
+//! Envoys send every event at least once; the ledger takes each id once. It never refuses a batch
+//! because of one event: text is bounded, counts are bounded, and an event without an id is
+//! counted and left out. It never calls a provider and never touches a token's text.
+
+mod bounds;
+mod entry;
+
+use std::collections::{BTreeSet, HashMap};
+
+use prost::Message;
+use tollgate_config::meter::UsageEvent;
+use tracing::warn;
+
+use crate::domain::now_unix_ms;
+use crate::store::{Result, Store};
+
+/// Books usage.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    store: Store,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Booked {
+    pub new: usize,
+    /// Seen before; they changed nothing.
+    pub repeated: usize,
+    /// Not an event: they could not be decoded or had no id. They are lost, and reported.
+    pub unreadable: usize,
+}
+
+/// Larger encoded events are refused; the gateway's own bounds keep them far below.
+const MAX_EVENT_BYTES: usize = 256 * 1024;
+
+impl Ledger {
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Books events as they came over the wire; see [`Ledger::book`].
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn book_encoded(&self, node: &str, events: &[Vec<u8>]) -> Result<Booked> {
+        let decoded: Vec<UsageEvent> = events
+            .iter()
+            .filter(|bytes| bytes.len() <= MAX_EVENT_BYTES)
+            .filter_map(|bytes| UsageEvent::decode(bytes.as_slice()).ok())
+            .collect();
+        let undecoded = events.len() - decoded.len();
+        if undecoded > 0 {
+            warn!(node, undecoded, "usage events that cannot be decoded");
+        }
+        let mut booked = self.book(node, decoded).await?;
+        booked.unreadable += undecoded;
+        Ok(booked)
+    }
+
+    /// Books events in one transaction: a log row each, and what they add to their token, group
+    /// and channels. When it returns, they are on disk and may be acknowledged.
+    ///
+    /// The price is that of this moment. A model without one costs nothing, and its row says so.
+    ///
+    /// # Errors
+    /// When the database is away. Nothing is booked then, and the batch may come again.
+    pub async fn book(&self, node: &str, events: Vec<UsageEvent>) -> Result<Booked> {
+        let total = events.len();
+        let events: Vec<_> = events.into_iter().filter(|event| !event.id.is_empty()).collect();
+        let nameless = total - events.len();
+        if nameless > 0 {
+            warn!(node, nameless, "usage events without an id");
+        }
+        if events.is_empty() {
+            return Ok(Booked { unreadable: nameless, ..Booked::default() });
+        }
+
+        let models: BTreeSet<String> =
+            events.iter().map(|event| bounds::name(&event.model)).collect();
+        let models: Vec<String> = models.into_iter().collect();
+        let configs = self.store.model_configs_of(&models).await?;
+        let prices: HashMap<_, _> =
+            configs.into_iter().map(|config| (config.model, config.price)).collect();
+
+        let now = now_unix_ms();
+        let entries: Vec<_> =
+            events.into_iter().map(|event| entry::entry(node, event, &prices, now)).collect();
+        let new = self.store.insert_logs(&entries).await?;
+        Ok(Booked { new, repeated: entries.len() - new, unreadable: nameless })
+    }
+}
+
+#[cfg(test)]
+mod tests;

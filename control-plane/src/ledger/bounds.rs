@@ -1,0 +1,54 @@
+//! Bounds of what an event may bring into the database.
+
+use tollgate_config::meter::Usage;
+use tollgate_policy::price::NanoUsd;
+
+/// Group, token and model names, ids, addresses.
+const NAME_BYTES: usize = 256;
+/// Error texts and losses.
+const TEXT_BYTES: usize = 2048;
+/// What one call can cost at most: a million US dollars, for the same reason.
+pub(super) const MAX_AMOUNT: NanoUsd = NanoUsd(1_000_000_000_000_000);
+/// More attempts or losses than this tell nothing new.
+pub(super) const MAX_ITEMS: usize = 64;
+
+pub(super) fn name(text: &str) -> String {
+    bounded(text, NAME_BYTES)
+}
+
+pub(super) fn text(text: &str) -> String {
+    bounded(text, TEXT_BYTES)
+}
+
+/// Counts beyond any answer's length are stopped there, so that no sum of them reaches the end of
+/// an i64 and no event can make its whole batch fail.
+pub(super) fn usage(usage: Usage) -> Usage {
+    const MAX: u64 = 1 << 40;
+    Usage {
+        input_tokens: usage.input_tokens.min(MAX),
+        output_tokens: usage.output_tokens.min(MAX),
+        cache_read_tokens: usage.cache_read_tokens.min(MAX),
+        cache_write_5m_tokens: usage.cache_write_5m_tokens.min(MAX),
+        cache_write_1h_tokens: usage.cache_write_1h_tokens.min(MAX),
+        reasoning_tokens: usage.reasoning_tokens.min(MAX),
+    }
+}
+
+/// Cut at a character, without NUL, which PostgreSQL does not take in text.
+fn bounded(text: &str, max_bytes: usize) -> String {
+    let end = text.floor_char_boundary(max_bytes);
+    text.get(..end).unwrap_or_default().replace('\0', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_at_a_character() {
+        assert_eq!(bounded("abc", 3), "abc");
+        assert_eq!(bounded("abcd", 3), "abc");
+        assert_eq!(bounded("aé", 2), "a");
+        assert_eq!(bounded("a\0b", 3), "ab");
+    }
+}

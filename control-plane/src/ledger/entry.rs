@@ -1,0 +1,78 @@
+//! One usage event as a log row.
+
+use std::collections::HashMap;
+
+use tollgate_config::meter::{Attempt, Usage, UsageEvent};
+use tollgate_policy::price::{NanoUsd, Price, cost};
+
+use super::bounds::{self, MAX_ITEMS, name, text};
+use crate::domain::{AttemptRecord, TokenCounts, outcome_name};
+use crate::store::NewLog;
+
+pub(super) fn entry(
+    node: &str,
+    event: UsageEvent,
+    prices: &HashMap<String, Price>,
+    now_ms: i64,
+) -> NewLog {
+    let outcome = outcome_name(event.outcome());
+    let usage = bounds::usage(event.usage.unwrap_or_default());
+    let model = name(&event.model);
+    // A config whose price is nothing but zeros was never given one.
+    let price = prices.get(&model).filter(|price| !price.is_free()).copied();
+    let amount = price.map_or(NanoUsd(0), |price| cost(&price, &usage, event.status));
+    let amount = amount.min(bounds::MAX_AMOUNT);
+    let attempts: Vec<_> = event.attempts.into_iter().take(MAX_ITEMS).map(attempt).collect();
+    NewLog {
+        id: 0,
+        request_id: name(&event.id),
+        node: name(node),
+        request_at_ms: event.started_unix_ms,
+        created_at_ms: now_ms,
+        duration_ms: event.duration_ms.max(0),
+        ttfb_ms: event.first_byte_ms.map(|ms| ms.max(0)),
+        token_id: event.token_id,
+        token_name: name(&event.token_name),
+        group: name(&event.group),
+        model,
+        method: name(&event.method),
+        path: name(&event.path),
+        dialect: name(&event.dialect),
+        stream: event.stream,
+        code: i64::from(event.status),
+        outcome: outcome.to_owned(),
+        content: text(&event.error),
+        ip: name(&event.ip),
+        user: name(&event.user),
+        channel_id: attempts.last().map_or(0, |last| last.channel_id),
+        attempts,
+        tokens: token_counts(&usage),
+        upstream_id: name(&event.upstream_id),
+        losses: event.losses.iter().take(MAX_ITEMS).map(|loss| text(loss)).collect(),
+        price,
+        amount,
+    }
+}
+
+fn token_counts(usage: &Usage) -> TokenCounts {
+    // The bounds leave every count far within i64.
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    TokenCounts {
+        input: count(usage.input_tokens),
+        output: count(usage.output_tokens),
+        cached: count(usage.cache_read_tokens),
+        cache_creation: count(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens),
+        reasoning: count(usage.reasoning_tokens),
+    }
+}
+
+fn attempt(attempt: Attempt) -> AttemptRecord {
+    AttemptRecord {
+        channel_id: attempt.channel_id,
+        model: name(&attempt.model),
+        status: attempt.status,
+        started_ms: attempt.started_ms,
+        headers_ms: attempt.headers_ms,
+        error: text(&attempt.error),
+    }
+}

@@ -1,0 +1,202 @@
+//! Channels. Keys go in and never come out here; see `publish` for the one place that opens them.
+
+use sqlx::any::AnyRow;
+use tollgate_policy::price::NanoUsd;
+
+use super::publish::base_url;
+use super::query::Conditions;
+use super::row::{Columns, to_json};
+use super::{Change, Error, Result, Store};
+use crate::domain::{
+    Channel, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed, Page, Status, now_unix_ms,
+};
+use crate::secrets::{Place, Secret, hint};
+
+/// Which channels are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ChannelQuery {
+    pub id: Option<i64>,
+    pub name: Option<String>,
+    pub kind: Option<i64>,
+    pub base_url: Option<String>,
+    pub status: Option<i64>,
+    /// A word in name, models, sets or base URL.
+    pub keyword: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT id, created_at, name, type, base_url, key_hint, models, \
+    model_mapping, sets, priority, status, skip_tls_verify, used_amount, request_count, \
+    retry_count FROM channels";
+
+/// Where a channel's key is sealed for.
+pub(super) fn key_place(channel: i64) -> Place {
+    Place { table: "channels", column: "key", row: channel }
+}
+
+impl Store {
+    /// # Errors
+    /// When the database is away.
+    pub async fn channels(&self, query: &ChannelQuery, page: Page) -> Result<Listed<Channel>> {
+        let mut conditions = Conditions::default();
+        conditions.int("id = ?", query.id);
+        conditions.text("name = ?", query.name.as_deref());
+        conditions.int("type = ?", query.kind);
+        conditions.text("base_url = ?", query.base_url.as_deref());
+        conditions.int("status = ?", query.status);
+        conditions.keyword(
+            "lower(name) LIKE ? ESCAPE '\\' OR lower(models) LIKE ? ESCAPE '\\' \
+             OR lower(sets) LIKE ? ESCAPE '\\' OR lower(base_url) LIKE ? ESCAPE '\\'",
+            query.keyword.as_deref(),
+        );
+        let count = "SELECT count(*) FROM channels";
+        conditions.page(self.reader(), (COLUMNS, count), page, "id", channel).await
+    }
+
+    /// # Errors
+    /// When the database is away.
+    pub async fn all_channels(&self) -> Result<Vec<Channel>> {
+        let every = Conditions::default();
+        let rows = every.statement(COLUMNS, " ORDER BY id").fetch_all(self.reader()).await?;
+        rows.iter().map(channel).collect()
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn channel(&self, id: i64) -> Result<Channel> {
+        let mut conditions = Conditions::default();
+        conditions.int("id = ?", Some(id));
+        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        channel(&row.ok_or_else(|| Error::missing("channel", id))?)
+    }
+
+    /// Makes channels, all or none; fields that are `None` get their defaults.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn create_channels(&self, channels: Vec<ChannelPatch>) -> Result<Vec<Channel>> {
+        let mut transaction = self.writer().begin().await?;
+        let mut ids = Vec::with_capacity(channels.len());
+        for new in channels {
+            let base_url = new.base_url.flatten().map(|url| url.to_string()).unwrap_or_default();
+            let key = new.key.unwrap_or_default();
+            let models = new.models.unwrap_or_default();
+            let sets = new.sets.filter(|sets| !sets.is_empty());
+            let row = sqlx::query(
+                "INSERT INTO channels (created_at, name, type, base_url, key_sealed, key_hint, \
+                 models, model_mapping, sets, priority, status, skip_tls_verify) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
+            )
+            .bind(now_unix_ms())
+            .bind(new.name.unwrap_or_default())
+            .bind(new.kind.unwrap_or_default())
+            .bind(base_url)
+            .bind(Vec::new())
+            .bind(hint(key.expose()))
+            .bind(to_json(&models))
+            .bind(to_json(&new.model_mapping.unwrap_or_default()))
+            .bind(to_json(&sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()])))
+            .bind(i64::from(new.priority.unwrap_or(DEFAULT_PRIORITY)))
+            .bind(new.status.unwrap_or_default().number())
+            .bind(i64::from(new.skip_tls_verify.unwrap_or_default()))
+            .fetch_one(&mut *transaction)
+            .await?;
+            let id = row.int("id")?;
+            // The seal is bound to the row, whose id is known only now.
+            sqlx::query("UPDATE channels SET key_sealed = $2 WHERE id = $1")
+                .bind(id)
+                .bind(self.seal_key(id, &key)?)
+                .execute(&mut *transaction)
+                .await?;
+            ids.push(id);
+        }
+        let mut conditions = Conditions::default();
+        conditions.ids("id", &ids);
+        let rows =
+            conditions.statement(COLUMNS, " ORDER BY id").fetch_all(&mut *transaction).await?;
+        let channels = rows.iter().map(channel).collect::<Result<_>>()?;
+        transaction.commit().await?;
+        self.announce(Change::Topology);
+        Ok(channels)
+    }
+
+    /// Changes what the patch names.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn update_channel(&self, id: i64, patch: ChannelPatch) -> Result<Channel> {
+        let sealed = patch.key.as_ref().map(|key| self.seal_key(id, key)).transpose()?;
+        let base_url =
+            patch.base_url.map(|url| url.map(|url| url.to_string()).unwrap_or_default());
+        let row = sqlx::query(
+            "UPDATE channels SET name = coalesce($2, name), type = coalesce($3, type), \
+             base_url = coalesce($4, base_url), key_sealed = coalesce($5, key_sealed), \
+             key_hint = coalesce($6, key_hint), models = coalesce($7, models), \
+             model_mapping = coalesce($8, model_mapping), sets = coalesce($9, sets), \
+             priority = coalesce($10, priority), status = coalesce($11, status), \
+             skip_tls_verify = coalesce($12, skip_tls_verify) WHERE id = $1 \
+             RETURNING id, created_at, name, type, base_url, key_hint, models, model_mapping, \
+             sets, priority, status, skip_tls_verify, used_amount, request_count, retry_count",
+        )
+        .bind(id)
+        .bind(patch.name)
+        .bind(patch.kind)
+        .bind(base_url)
+        .bind(sealed)
+        .bind(patch.key.as_ref().map(|key| hint(key.expose())))
+        .bind(patch.models.as_ref().map(to_json))
+        .bind(patch.model_mapping.as_ref().map(to_json))
+        .bind(patch.sets.as_ref().map(to_json))
+        .bind(patch.priority.map(i64::from))
+        .bind(patch.status.map(Status::number))
+        .bind(patch.skip_tls_verify.map(i64::from))
+        .fetch_optional(self.writer())
+        .await?;
+        let channel = channel(&row.ok_or_else(|| Error::missing("channel", id))?)?;
+        self.announce(Change::Topology);
+        Ok(channel)
+    }
+
+    /// Removes channels, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_channels(&self, ids: &[i64]) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        for id in ids {
+            let done = sqlx::query("DELETE FROM channels WHERE id = $1")
+                .bind(*id)
+                .execute(&mut *transaction)
+                .await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::missing("channel", id));
+            }
+        }
+        transaction.commit().await?;
+        self.announce(Change::Topology);
+        Ok(())
+    }
+
+    fn seal_key(&self, id: i64, key: &Secret) -> Result<Vec<u8>> {
+        self.keys().seal(key_place(id), key).map_err(Error::SecretKey)
+    }
+}
+
+fn channel(row: &AnyRow) -> Result<Channel> {
+    Ok(Channel {
+        id: row.int("id")?,
+        created_at_ms: row.int("created_at")?,
+        name: row.text("name")?,
+        kind: row.int("type")?,
+        base_url: base_url(row)?,
+        key_hint: row.text("key_hint")?,
+        models: row.json("models")?,
+        model_mapping: row.json("model_mapping")?,
+        sets: row.json("sets")?,
+        priority: row.narrow("priority")?,
+        status: row.status()?,
+        skip_tls_verify: row.flag("skip_tls_verify")?,
+        used_amount: NanoUsd(row.int("used_amount")?),
+        request_count: row.int("request_count")?,
+        retry_count: row.int("retry_count")?,
+    })
+}

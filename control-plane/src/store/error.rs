@@ -1,0 +1,99 @@
+//! What can go wrong with the database, by what the caller can do about it.
+
+use crate::secrets::UnsealError;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing; the text says what.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// It contradicts something that exists; the text says what.
+    #[error("{0}")]
+    Conflict(String),
+    /// The database is away or too busy; trying again later makes sense.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// `SQL_DSN` or the database's path.
+    #[error("{0}")]
+    Address(String),
+    #[error("cannot bring the database up to date: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The secret key is not the one that this database was written with.
+    #[error("the secret key does not fit this database: {0}")]
+    SecretKey(#[source] UnsealError),
+    /// A row that this program did not write.
+    #[error("{column} holds something unexpected: {why}")]
+    Row { column: String, why: String },
+    #[error("the database refused a statement: {0}")]
+    Statement(#[source] sqlx::Error),
+}
+
+impl Error {
+    pub(super) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
+        Self::NotFound(format!("{what} {id}"))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::Database(cause) if is_away(cause.code().as_deref()) => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Statement(error),
+        }
+    }
+}
+
+/// PostgreSQL's classes 08 (connection), 53 (out of resources), 57P (shutting down, starting up)
+/// and 25006 (read-only, as on a standby); SQLite's BUSY 5, LOCKED 6, IOERR 10, FULL 13 and
+/// CANTOPEN 14, which stand in the low byte of its code.
+fn is_away(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    if code.len() == 5 {
+        return code.starts_with("08")
+            || code.starts_with("53")
+            || code.starts_with("57P")
+            || code == "25006";
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+}
+
+/// Says in the API's words what a broken constraint means.
+pub(super) trait OnConflict<T> {
+    fn on_conflict(self, text: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> OnConflict<T> for std::result::Result<T, sqlx::Error> {
+    fn on_conflict(self, text: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| match error.as_database_error() {
+            Some(cause) if cause.is_unique_violation() || cause.is_foreign_key_violation() => {
+                Error::Conflict(text())
+            }
+            _ => error.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_mean_away() {
+        for code in ["08006", "53300", "57P01", "25006", "5", "261", "13", "2570"] {
+            assert!(is_away(Some(code)), "{code}");
+        }
+        for code in ["23505", "42601", "57014", "1", "19", "2067", "x"] {
+            assert!(!is_away(Some(code)), "{code}");
+        }
+        assert!(!is_away(None));
+    }
+}

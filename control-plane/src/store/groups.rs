@@ -1,0 +1,148 @@
+//! Groups. What changes in one reaches Envoys through its tokens.
+
+use sqlx::any::AnyRow;
+use tollgate_policy::price::NanoUsd;
+
+use super::error::OnConflict;
+use super::query::Conditions;
+use super::row::{Columns, to_json};
+use super::{Change, Error, Result, Store};
+use crate::domain::{DEFAULT_SET, Group, GroupPatch, Listed, Page, Status, now_unix_ms};
+use crate::secrets::TokenHash;
+
+/// Which groups are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct GroupQuery {
+    pub status: Option<i64>,
+    /// A word in the id or the sets.
+    pub keyword: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT id, created_at, status, available_sets, used_amount, \
+    request_count FROM groups";
+
+impl Store {
+    /// # Errors
+    /// When the database is away.
+    pub async fn groups(&self, query: &GroupQuery, page: Page) -> Result<Listed<Group>> {
+        let mut conditions = Conditions::default();
+        conditions.int("status = ?", query.status);
+        conditions.keyword(
+            "lower(id) LIKE ? ESCAPE '\\' OR lower(available_sets) LIKE ? ESCAPE '\\'",
+            query.keyword.as_deref(),
+        );
+        let count = "SELECT count(*) FROM groups";
+        conditions.page(self.reader(), (COLUMNS, count), page, "id", group).await
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn group(&self, id: &str) -> Result<Group> {
+        let mut conditions = Conditions::default();
+        conditions.text("id = ?", Some(id));
+        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        group(&row.ok_or_else(|| Error::missing("group", id))?)
+    }
+
+    /// # Errors
+    /// `Conflict` when there is one with this id.
+    pub async fn create_group(&self, id: &str, new: GroupPatch) -> Result<Group> {
+        let sets = new.available_sets.filter(|sets| !sets.is_empty());
+        let row = sqlx::query(
+            "INSERT INTO groups (id, created_at, status, available_sets) \
+             VALUES ($1, $2, $3, $4) \
+             RETURNING id, created_at, status, available_sets, used_amount, request_count",
+        )
+        .bind(id.to_owned())
+        .bind(now_unix_ms())
+        .bind(new.status.unwrap_or_default().number())
+        .bind(to_json(&sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()])))
+        .fetch_one(self.writer())
+        .await
+        .on_conflict(|| format!("group {id} exists already"))?;
+        group(&row)
+    }
+
+    /// Changes what the patch names.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn update_group(&self, id: &str, patch: GroupPatch) -> Result<Group> {
+        let row = sqlx::query(
+            "UPDATE groups SET status = coalesce($2, status), \
+             available_sets = coalesce($3, available_sets) WHERE id = $1 \
+             RETURNING id, created_at, status, available_sets, used_amount, request_count",
+        )
+        .bind(id.to_owned())
+        .bind(patch.status.map(Status::number))
+        .bind(patch.available_sets.as_ref().map(to_json))
+        .fetch_optional(self.writer())
+        .await?;
+        let group = group(&row.ok_or_else(|| Error::missing("group", id))?)?;
+        self.announce(Change::GroupTokens(id.to_owned()));
+        Ok(group)
+    }
+
+    /// Switches groups on or off, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is changed then.
+    pub async fn set_group_status(&self, ids: &[String], status: Status) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        for id in ids {
+            let done = sqlx::query("UPDATE groups SET status = $2 WHERE id = $1")
+                .bind(id.clone())
+                .bind(status.number())
+                .execute(&mut *transaction)
+                .await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::missing("group", id));
+            }
+        }
+        transaction.commit().await?;
+        for id in ids {
+            self.announce(Change::GroupTokens(id.clone()));
+        }
+        Ok(())
+    }
+
+    /// Removes groups with their tokens, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_groups(&self, ids: &[String]) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        let mut revoked: Vec<TokenHash> = Vec::new();
+        for id in ids {
+            let tokens = sqlx::query("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
+                .bind(id.clone())
+                .fetch_all(&mut *transaction)
+                .await?;
+            for token in &tokens {
+                revoked.push(super::tokens::hash(token)?);
+            }
+            let done = sqlx::query("DELETE FROM groups WHERE id = $1")
+                .bind(id.clone())
+                .execute(&mut *transaction)
+                .await
+                .on_conflict(|| format!("group {id} got a new token meanwhile; try again"))?;
+            if done.rows_affected() == 0 {
+                return Err(Error::missing("group", id));
+            }
+        }
+        transaction.commit().await?;
+        self.announce(Change::Revoked(revoked));
+        Ok(())
+    }
+}
+
+fn group(row: &AnyRow) -> Result<Group> {
+    Ok(Group {
+        id: row.text("id")?,
+        created_at_ms: row.int("created_at")?,
+        status: row.status()?,
+        available_sets: row.json("available_sets")?,
+        used_amount: NanoUsd(row.int("used_amount")?),
+        request_count: row.int("request_count")?,
+    })
+}

@@ -1,0 +1,146 @@
+//! Model configs.
+
+use sqlx::any::AnyRow;
+
+use super::query::Conditions;
+use super::row::{Columns, to_json, unexpected};
+use super::{Change, Error, Result, Store};
+use crate::domain::{
+    Listed, ModelConfig, ModelConfigPatch, Page, now_unix_ms, price_from_json, price_to_json,
+};
+
+/// Which model configs are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ModelQuery {
+    pub model: Option<String>,
+    pub owner: Option<String>,
+    /// A word in model or owner.
+    pub keyword: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT model, created_at, updated_at, owner, type, price, retry_times, \
+    config FROM model_configs";
+
+impl Store {
+    /// All model configs, by name.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn model_configs(&self) -> Result<Vec<ModelConfig>> {
+        let every = Conditions::default();
+        let rows = every.statement(COLUMNS, " ORDER BY model").fetch_all(self.reader()).await?;
+        rows.iter().map(model_config).collect()
+    }
+
+    /// # Errors
+    /// When the database is away.
+    pub async fn model_config_page(
+        &self,
+        query: &ModelQuery,
+        page: Page,
+    ) -> Result<Listed<ModelConfig>> {
+        let mut conditions = Conditions::default();
+        conditions.text("model = ?", query.model.as_deref());
+        conditions.text("owner = ?", query.owner.as_deref());
+        conditions.keyword(
+            "lower(model) LIKE ? ESCAPE '\\' OR lower(owner) LIKE ? ESCAPE '\\'",
+            query.keyword.as_deref(),
+        );
+        let count = "SELECT count(*) FROM model_configs";
+        conditions.page(self.reader(), (COLUMNS, count), page, "model", model_config).await
+    }
+
+    /// The configs of these models, as far as they have one.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn model_configs_of(&self, models: &[String]) -> Result<Vec<ModelConfig>> {
+        let mut conditions = Conditions::default();
+        conditions.names("model", models);
+        let rows =
+            conditions.statement(COLUMNS, " ORDER BY model").fetch_all(self.reader()).await?;
+        rows.iter().map(model_config).collect()
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn model_config(&self, model: &str) -> Result<ModelConfig> {
+        let mut conditions = Conditions::default();
+        conditions.text("model = ?", Some(model));
+        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        model_config(&row.ok_or_else(|| Error::missing("the config of model", model))?)
+    }
+
+    /// Makes model configs, or changes what the patches name in those that exist; all or none.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn save_model_configs(&self, configs: Vec<(String, ModelConfigPatch)>) -> Result<()> {
+        let now = now_unix_ms();
+        let mut transaction = self.writer().begin().await?;
+        for (model, patch) in configs {
+            let keeps_retries = patch.retry_times.is_none();
+            // The values to insert stand in $1..$8; those to keep an old value by are NULL there,
+            // and the insert gives them their defaults.
+            sqlx::query(
+                "INSERT INTO model_configs \
+                 (model, created_at, updated_at, owner, type, price, retry_times, config) \
+                 VALUES ($1, $2, $2, coalesce($3, ''), coalesce($4, 0), coalesce($5, '{}'), $6, \
+                 coalesce($7, '{}')) \
+                 ON CONFLICT (model) DO UPDATE SET updated_at = $2, \
+                 owner = coalesce($3, model_configs.owner), \
+                 type = coalesce($4, model_configs.type), \
+                 price = coalesce($5, model_configs.price), \
+                 retry_times = CASE WHEN $8 = 1 THEN model_configs.retry_times ELSE $6 END, \
+                 config = coalesce($7, model_configs.config)",
+            )
+            .bind(model)
+            .bind(now)
+            .bind(patch.owner)
+            .bind(patch.kind)
+            .bind(patch.price.as_ref().map(price_to_json))
+            .bind(patch.retry_times.flatten().map(i64::from))
+            .bind(patch.config.as_ref().map(to_json))
+            .bind(i64::from(keeps_retries))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        self.announce(Change::Topology);
+        Ok(())
+    }
+
+    /// Removes model configs, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_model_configs(&self, models: &[String]) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        for model in models {
+            let done = sqlx::query("DELETE FROM model_configs WHERE model = $1")
+                .bind(model.clone())
+                .execute(&mut *transaction)
+                .await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::missing("the config of model", model));
+            }
+        }
+        transaction.commit().await?;
+        self.announce(Change::Topology);
+        Ok(())
+    }
+}
+
+fn model_config(row: &AnyRow) -> Result<ModelConfig> {
+    let retry_times = row.optional_int("retry_times")?.map(u32::try_from).transpose();
+    Ok(ModelConfig {
+        model: row.text("model")?,
+        created_at_ms: row.int("created_at")?,
+        updated_at_ms: row.int("updated_at")?,
+        owner: row.text("owner")?,
+        kind: row.int("type")?,
+        price: price_from_json(&row.text("price")?).map_err(|error| unexpected("price", error))?,
+        retry_times: retry_times.map_err(|_| unexpected("retry_times", "out of range"))?,
+        config: row.json("config")?,
+    })
+}

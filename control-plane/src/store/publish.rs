@@ -1,0 +1,123 @@
+//! What Envoys are told: channels with their keys, and tokens by their hashes.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use tollgate_config::meter::{TokenRecord, TokenUpdate};
+use tracing::error;
+
+use super::channels::key_place;
+use super::query::Conditions;
+use super::row::{Columns, unexpected};
+use super::{Result, Store};
+use crate::domain::{BaseUrl, PublishedChannel, Status};
+
+impl Store {
+    /// All enabled channels with their keys, by id.
+    ///
+    /// A channel whose row cannot be read or whose key does not open is left out and reported, so
+    /// that it takes no other channel with it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn published_channels(&self) -> Result<Vec<PublishedChannel>> {
+        let rows = sqlx::query(
+            "SELECT id, name, type, base_url, key_sealed, models, model_mapping, sets, priority, \
+             skip_tls_verify FROM channels WHERE status = $1 ORDER BY id",
+        )
+        .bind(Status::Enabled.number())
+        .fetch_all(self.reader())
+        .await?;
+        let read = |row: &AnyRow| match self.published_channel(row) {
+            Ok(channel) => Some(channel),
+            Err(error) => {
+                let id: i64 = row.try_get("id").unwrap_or_default();
+                error!(channel = id, %error, "channel is not published");
+                None
+            }
+        };
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
+    fn published_channel(&self, row: &AnyRow) -> Result<PublishedChannel> {
+        let id = row.int("id")?;
+        let key = self
+            .keys()
+            .open(key_place(id), &row.bytes("key_sealed")?)
+            .map_err(|error| unexpected("key_sealed", error))?;
+        Ok(PublishedChannel {
+            id,
+            name: row.text("name")?,
+            kind: row.int("type")?,
+            base_url: base_url(row)?,
+            key,
+            models: row.json("models")?,
+            model_mapping: row.json("model_mapping")?,
+            sets: row.json("sets")?,
+            priority: row.narrow("priority")?,
+            skip_tls_verify: row.flag("skip_tls_verify")?,
+        })
+    }
+
+    /// Every token, its group resolved into it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn all_token_updates(&self) -> Result<Vec<TokenUpdate>> {
+        self.token_updates_where(&Conditions::default()).await
+    }
+
+    /// These tokens; one that is gone is not in the answer, and was announced as revoked.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn token_updates(&self, ids: &[i64]) -> Result<Vec<TokenUpdate>> {
+        let mut conditions = Conditions::default();
+        conditions.ids("tokens.id", ids);
+        self.token_updates_where(&conditions).await
+    }
+
+    /// All tokens of a group.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn group_token_updates(&self, group: &str) -> Result<Vec<TokenUpdate>> {
+        let mut conditions = Conditions::default();
+        conditions.text("tokens.group_id = ?", Some(group));
+        self.token_updates_where(&conditions).await
+    }
+
+    async fn token_updates_where(&self, conditions: &Conditions) -> Result<Vec<TokenUpdate>> {
+        let select = "SELECT tokens.id AS id, tokens.name AS name, tokens.hash AS hash, \
+                      tokens.group_id AS group_id, tokens.status AS status, \
+                      tokens.models AS models, tokens.subnets AS subnets, \
+                      groups.status AS group_status, groups.available_sets AS available_sets \
+                      FROM tokens JOIN groups ON groups.id = tokens.group_id";
+        let rows =
+            conditions.statement(select, " ORDER BY tokens.id").fetch_all(self.reader()).await?;
+        rows.iter().map(token_update).collect()
+    }
+}
+
+fn token_update(row: &AnyRow) -> Result<TokenUpdate> {
+    let record = TokenRecord {
+        id: row.int("id")?,
+        name: row.text("name")?,
+        group: row.text("group_id")?,
+        enabled: row.status()?.is_enabled(),
+        group_enabled: row.int("group_status")? == Status::Enabled.number(),
+        sets: row.json("available_sets")?,
+        models: row.json("models")?,
+        subnets: row.json("subnets")?,
+    };
+    Ok(TokenUpdate { hash: row.bytes("hash")?, record: Some(record) })
+}
+
+/// The base URL of a channel row; `None` when it has none of its own.
+pub(super) fn base_url(row: &AnyRow) -> Result<Option<BaseUrl>> {
+    let text = row.text("base_url")?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (url, _) = BaseUrl::parse(&text).map_err(|error| unexpected("base_url", error))?;
+    Ok(Some(url))
+}

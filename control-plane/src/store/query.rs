@@ -1,0 +1,130 @@
+//! Conditions that are put together at run time: list filters and lists of ids.
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row};
+
+use super::Result;
+use crate::domain::{Listed, Page};
+
+/// The `WHERE` of a list. Its text comes from this program alone; what a caller gave is bound.
+#[derive(Default)]
+pub(super) struct Conditions {
+    sql: String,
+    values: Vec<Bound>,
+}
+
+#[derive(Clone)]
+enum Bound {
+    Int(i64),
+    Text(String),
+}
+
+impl Conditions {
+    /// Adds a condition in which every `?` is the same value; nothing if there is no value.
+    pub(super) fn text(&mut self, condition: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.push(condition, Bound::Text(value.to_owned()));
+        }
+    }
+
+    pub(super) fn int(&mut self, condition: &'static str, value: Option<i64>) {
+        if let Some(value) = value {
+            self.push(condition, Bound::Int(value));
+        }
+    }
+
+    pub(super) fn fixed(&mut self, condition: &'static str) {
+        self.join();
+        self.sql.push_str(condition);
+    }
+
+    /// A search for a word anywhere in the columns of the condition, whatever its case.
+    pub(super) fn keyword(&mut self, condition: &'static str, word: Option<&str>) {
+        if let Some(word) = word.filter(|word| !word.is_empty()) {
+            let mut pattern = String::from("%");
+            for letter in word.to_lowercase().chars() {
+                if matches!(letter, '%' | '_' | '\\') {
+                    pattern.push('\\');
+                }
+                pattern.push(letter);
+            }
+            pattern.push('%');
+            self.push(condition, Bound::Text(pattern));
+        }
+    }
+
+    pub(super) fn ids(&mut self, column: &'static str, ids: &[i64]) {
+        self.any_of(column, ids.iter().map(|id| Bound::Int(*id)));
+    }
+
+    pub(super) fn names(&mut self, column: &'static str, names: &[String]) {
+        self.any_of(column, names.iter().map(|name| Bound::Text(name.clone())));
+    }
+
+    fn any_of(&mut self, column: &'static str, values: impl Iterator<Item = Bound>) {
+        self.join();
+        let before = self.values.len();
+        self.values.extend(values);
+        if self.values.len() == before {
+            // `IN ()` is not SQL; nothing is in an empty list.
+            self.sql.push_str("1 = 0");
+            return;
+        }
+        let places: Vec<_> = (before + 1..=self.values.len()).map(|at| format!("${at}")).collect();
+        self.sql.push_str(&format!("{column} IN ({})", places.join(", ")));
+    }
+
+    fn push(&mut self, condition: &'static str, value: Bound) {
+        self.join();
+        self.values.push(value);
+        let place = format!("${}", self.values.len());
+        self.sql.push_str(&format!("({})", condition.replace('?', &place)));
+    }
+
+    fn join(&mut self) {
+        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+    }
+
+    /// `head`, the conditions, `tail`, with the values bound.
+    pub(super) fn statement(
+        &self,
+        head: &'static str,
+        tail: &str,
+    ) -> Query<'static, Any, AnyArguments> {
+        let sql = AssertSqlSafe(format!("{head}{}{tail}", self.sql));
+        self.values.iter().fold(sqlx::query(sql), |query, value| match value {
+            Bound::Int(value) => query.bind(*value),
+            Bound::Text(value) => query.bind(value.clone()),
+        })
+    }
+
+    /// One page of what the conditions leave, and how many there are in all.
+    ///
+    /// `key` breaks ties, so that a row is on one page only.
+    pub(super) async fn page<T>(
+        &self,
+        pool: &AnyPool,
+        (select, count): (&'static str, &'static str),
+        page: Page,
+        key: &'static str,
+        read: impl Fn(&AnyRow) -> Result<T>,
+    ) -> Result<Listed<T>> {
+        let total: i64 = self.statement(count, "").fetch_one(pool).await?.try_get(0)?;
+        let direction = if page.order.descending { "DESC" } else { "ASC" };
+        let mut order = format!(" ORDER BY {} {direction}", page.order.column);
+        if page.order.column != key {
+            order.push_str(&format!(", {key} {direction}"));
+        }
+        let at = self.values.len();
+        let tail = format!("{order} LIMIT ${} OFFSET ${}", at + 1, at + 2);
+        let rows = self
+            .statement(select, &tail)
+            .bind(page.size)
+            .bind(page.offset())
+            .fetch_all(pool)
+            .await?;
+        let items = rows.iter().map(read).collect::<Result<_>>()?;
+        Ok(Listed { items, total })
+    }
+}

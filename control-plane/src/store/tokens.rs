@@ -1,0 +1,215 @@
+//! Tokens, by their hashes. Methods with a `group` argument see that group's tokens only.
+
+use sqlx::any::AnyRow;
+use tollgate_policy::price::NanoUsd;
+
+use super::error::OnConflict;
+use super::query::Conditions;
+use super::row::{Columns, to_json, unexpected};
+use super::{Change, Error, Result, Store};
+use crate::domain::{DEFAULT_SET, Listed, Page, Status, Token, TokenPatch, now_unix_ms};
+use crate::secrets::{NewToken, Secret, TokenHash};
+
+/// Which tokens are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct TokenQuery {
+    pub group: Option<String>,
+    pub name: Option<String>,
+    pub status: Option<i64>,
+    /// The token itself: found by its hash.
+    pub hash: Option<TokenHash>,
+    /// A word in name, group or models.
+    pub keyword: Option<String>,
+}
+
+/// What became of a wish for a token.
+#[derive(Debug)]
+pub enum Created {
+    /// Its text, for the only time.
+    New(Token, Secret),
+    /// There was one with this name, and that was fine.
+    Existing(Token),
+}
+
+const COLUMNS: &str = "SELECT id, created_at, group_id, name, hint, status, models, subnets, \
+    used_amount, request_count, accessed_at FROM tokens";
+
+impl Store {
+    /// # Errors
+    /// When the database is away.
+    pub async fn tokens(&self, query: &TokenQuery, page: Page) -> Result<Listed<Token>> {
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", query.group.as_deref());
+        conditions.text("name = ?", query.name.as_deref());
+        conditions.int("status = ?", query.status);
+        if let Some(hash) = &query.hash {
+            conditions.int("id = ?", Some(self.token_id(hash).await?.unwrap_or(0)));
+        }
+        conditions.keyword(
+            "lower(name) LIKE ? ESCAPE '\\' OR lower(group_id) LIKE ? ESCAPE '\\' \
+             OR lower(models) LIKE ? ESCAPE '\\'",
+            query.keyword.as_deref(),
+        );
+        let count = "SELECT count(*) FROM tokens";
+        conditions.page(self.reader(), (COLUMNS, count), page, "id", token).await
+    }
+
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn token(&self, id: i64, group: Option<&str>) -> Result<Token> {
+        let mut conditions = Conditions::default();
+        conditions.int("id = ?", Some(id));
+        conditions.text("group_id = ?", group);
+        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        token(&row.ok_or_else(|| Error::missing("token", id))?)
+    }
+
+    /// Makes a token for a group.
+    ///
+    /// # Errors
+    /// `NotFound` when the group is not there and may not be made; `Conflict` when the group has
+    /// a token of this name and `ignore_exist` is not set.
+    pub async fn create_token(
+        &self,
+        group: &str,
+        new: TokenPatch,
+        auto_create_group: bool,
+        ignore_exist: bool,
+    ) -> Result<Created> {
+        let name = new.name.unwrap_or_default();
+        let fresh = NewToken::random();
+        let mut transaction = self.writer().begin().await?;
+        if auto_create_group {
+            sqlx::query(
+                "INSERT INTO groups (id, created_at, status, available_sets) \
+                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            )
+            .bind(group.to_owned())
+            .bind(now_unix_ms())
+            .bind(Status::Enabled.number())
+            .bind(to_json(&[DEFAULT_SET]))
+            .execute(&mut *transaction)
+            .await?;
+        } else {
+            sqlx::query("SELECT id FROM groups WHERE id = $1")
+                .bind(group.to_owned())
+                .fetch_optional(&mut *transaction)
+                .await?
+                .ok_or_else(|| Error::missing("group", group))?;
+        }
+        let made = sqlx::query(
+            "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (group_id, name) DO NOTHING \
+             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
+             used_amount, request_count, accessed_at",
+        )
+        .bind(now_unix_ms())
+        .bind(group.to_owned())
+        .bind(name.clone())
+        .bind(fresh.hash.to_vec())
+        .bind(fresh.hint.clone())
+        .bind(new.status.unwrap_or_default().number())
+        .bind(to_json(&new.models.unwrap_or_default()))
+        .bind(to_json(&new.subnets.unwrap_or_default()))
+        .fetch_optional(&mut *transaction)
+        .await
+        .on_conflict(|| format!("group {group} was removed meanwhile"))?;
+
+        if let Some(row) = made {
+            let token = token(&row)?;
+            transaction.commit().await?;
+            self.announce(Change::Tokens(vec![token.id]));
+            return Ok(Created::New(token, fresh.secret));
+        }
+        if !ignore_exist {
+            return Err(Error::Conflict(format!("group {group} has a token named {name} already")));
+        }
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", Some(group));
+        conditions.text("name = ?", Some(&name));
+        let row = conditions.statement(COLUMNS, "").fetch_one(&mut *transaction).await?;
+        Ok(Created::Existing(token(&row)?))
+    }
+
+    /// Changes what the patch names.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; `Conflict` when the new name is taken in its group.
+    pub async fn update_token(
+        &self,
+        id: i64,
+        group: Option<&str>,
+        patch: TokenPatch,
+    ) -> Result<Token> {
+        let row = sqlx::query(
+            "UPDATE tokens SET name = coalesce($3, name), status = coalesce($4, status), \
+             models = coalesce($5, models), subnets = coalesce($6, subnets) \
+             WHERE id = $1 AND group_id = coalesce($2, group_id) \
+             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
+             used_amount, request_count, accessed_at",
+        )
+        .bind(id)
+        .bind(group.map(str::to_owned))
+        .bind(patch.name)
+        .bind(patch.status.map(Status::number))
+        .bind(patch.models.as_ref().map(to_json))
+        .bind(patch.subnets.as_ref().map(to_json))
+        .fetch_optional(self.writer())
+        .await
+        .on_conflict(|| "the group has a token of this name already".to_owned())?;
+        let token = token(&row.ok_or_else(|| Error::missing("token", id))?)?;
+        self.announce(Change::Tokens(vec![id]));
+        Ok(token)
+    }
+
+    /// Removes tokens, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_tokens(&self, ids: &[i64], group: Option<&str>) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        let mut revoked = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = sqlx::query(
+                "DELETE FROM tokens WHERE id = $1 AND group_id = coalesce($2, group_id) \
+                 RETURNING hash",
+            )
+            .bind(*id)
+            .bind(group.map(str::to_owned))
+            .fetch_optional(&mut *transaction)
+            .await?;
+            revoked.push(hash(&row.ok_or_else(|| Error::missing("token", id))?)?);
+        }
+        transaction.commit().await?;
+        self.announce(Change::Revoked(revoked));
+        Ok(())
+    }
+
+    async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
+        let row = sqlx::query("SELECT id FROM tokens WHERE hash = $1")
+            .bind(hash.to_vec())
+            .fetch_optional(self.reader())
+            .await?;
+        row.map(|row| row.int("id")).transpose()
+    }
+}
+
+pub(super) fn hash(row: &AnyRow) -> Result<TokenHash> {
+    row.bytes("hash")?.try_into().map_err(|_| unexpected("hash", "not 32 bytes"))
+}
+
+fn token(row: &AnyRow) -> Result<Token> {
+    Ok(Token {
+        id: row.int("id")?,
+        created_at_ms: row.int("created_at")?,
+        group: row.text("group_id")?,
+        name: row.text("name")?,
+        hint: row.text("hint")?,
+        status: row.status()?,
+        models: row.json("models")?,
+        subnets: row.json("subnets")?,
+        used_amount: NanoUsd(row.int("used_amount")?),
+        request_count: row.int("request_count")?,
+        accessed_at_ms: row.optional_int("accessed_at")?,
+    })
+}
