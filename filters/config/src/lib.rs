@@ -1,0 +1,15 @@
+//! What the control plane publishes and the filters read.
+//!
+//! Both sides compile this crate, so there is one definition and one parser of everything that
+//! crosses between the planes: the plugin configuration that travels by ECDS ([`GatewayConfig`]),
+//! the messages of the meter stream ([`meter`]) and the names that both sides must agree on
+//! ([`names`]). It never does IO, never reads a clock, and holds no secret: provider keys reach
+//! Envoy as SDS secrets and tokens only as SHA-256 hashes.
+
+mod gateway;
+pub mod meter;
+pub mod names;
+mod role;
+
+pub use gateway::{Channel, GatewayConfig, InvalidConfig, Model};
+pub use role::{Role, RoleConfig};

@@ -1,0 +1,287 @@
+//! Messages of the meter stream: one bidirectional gRPC stream from each Envoy's meter singleton
+//! to the control plane (`tollgate.meter.v1.Meter/Connect`, protobuf).
+//!
+//! Down come tokens: first a snapshot, then deltas. Up goes usage, in batches that stay with the
+//! meter until the control plane acknowledges their sequence number; the ledger takes each event
+//! id once, so a batch that is sent twice is booked once.
+//!
+//! The messages are written as Rust types rather than generated, so that the filter needs no
+//! build script; the field numbers are the contract.
+
+use prost::{Enumeration, Message, Oneof};
+
+// === gateway → control plane ===
+
+#[derive(Clone, PartialEq, Message)]
+pub struct FromGateway {
+    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4")]
+    pub kind: Option<from_gateway::Kind>,
+}
+
+pub mod from_gateway {
+    use super::{Flushed, Hello, Oneof, TokensApplied, UsageBatch};
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Hello(Hello),
+        #[prost(message, tag = "2")]
+        Usage(UsageBatch),
+        #[prost(message, tag = "3")]
+        Applied(TokensApplied),
+        #[prost(message, tag = "4")]
+        Flushed(Flushed),
+    }
+}
+
+/// First message on every stream.
+#[derive(Clone, PartialEq, Message)]
+pub struct Hello {
+    /// Envoy's node id.
+    #[prost(string, tag = "1")]
+    pub node: String,
+    /// Usage events that did not fit into the bounded queue since the Envoy started.
+    #[prost(uint64, tag = "2")]
+    pub dropped_events: u64,
+}
+
+/// Usage events, oldest first. Sent again after a reconnect until acknowledged.
+#[derive(Clone, PartialEq, Message)]
+pub struct UsageBatch {
+    /// Rises by one per batch within a stream.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// Each an encoded [`UsageEvent`]; the meter passes on what the workers wrote.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub events: Vec<Vec<u8>>,
+    /// Events lost since the Envoy started because the bounded queue was full.
+    #[prost(uint64, tag = "3")]
+    pub dropped_events: u64,
+}
+
+/// The workers can read every token up to this version.
+#[derive(Clone, PartialEq, Message)]
+pub struct TokensApplied {
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+}
+
+/// Everything that was enqueued before the matching [`Flush`] has been sent.
+#[derive(Clone, PartialEq, Message)]
+pub struct Flushed {
+    #[prost(uint64, tag = "1")]
+    pub nonce: u64,
+}
+
+// === control plane → gateway ===
+
+#[derive(Clone, PartialEq, Message)]
+pub struct FromControl {
+    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3")]
+    pub kind: Option<from_control::Kind>,
+}
+
+pub mod from_control {
+    use super::{Flush, Oneof, Tokens, UsageAck};
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Tokens(Tokens),
+        #[prost(message, tag = "2")]
+        Ack(UsageAck),
+        #[prost(message, tag = "3")]
+        Flush(Flush),
+    }
+}
+
+/// A part of a snapshot, or a delta.
+///
+/// A snapshot may come in several parts (a gRPC message is at most 4 MiB): `snapshot` is set on
+/// each, `last` on the final one, after which tokens that were in no part are forgotten. A delta
+/// has `snapshot` unset and `last` set.
+#[derive(Clone, PartialEq, Message)]
+pub struct Tokens {
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    #[prost(bool, tag = "2")]
+    pub snapshot: bool,
+    #[prost(bool, tag = "3")]
+    pub last: bool,
+    #[prost(message, repeated, tag = "4")]
+    pub updates: Vec<TokenUpdate>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct TokenUpdate {
+    /// SHA-256 of the token without its `sk-` prefix, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub hash: Vec<u8>,
+    /// Absent: the token no longer exists.
+    #[prost(message, optional, tag = "2")]
+    pub record: Option<TokenRecord>,
+}
+
+/// What a worker needs to decide about a caller; its group's state is already resolved into it.
+#[derive(Clone, PartialEq, Message)]
+pub struct TokenRecord {
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+    #[prost(string, tag = "2")]
+    pub name: String,
+    #[prost(string, tag = "3")]
+    pub group: String,
+    /// The token itself is enabled.
+    #[prost(bool, tag = "4")]
+    pub enabled: bool,
+    /// The token's group is enabled.
+    #[prost(bool, tag = "5")]
+    pub group_enabled: bool,
+    /// Sets of channels that the group may use.
+    #[prost(string, repeated, tag = "6")]
+    pub sets: Vec<String>,
+    /// Models the token may use; empty: all that its sets serve.
+    #[prost(string, repeated, tag = "7")]
+    pub models: Vec<String>,
+    /// CIDR blocks the caller's address must be in; empty: any.
+    #[prost(string, repeated, tag = "8")]
+    pub subnets: Vec<String>,
+}
+
+/// The control plane has booked every batch up to this sequence number.
+#[derive(Clone, PartialEq, Message)]
+pub struct UsageAck {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+}
+
+/// Asks the meter to send all it has and to answer with [`Flushed`].
+#[derive(Clone, PartialEq, Message)]
+pub struct Flush {
+    #[prost(uint64, tag = "1")]
+    pub nonce: u64,
+}
+
+// === usage ===
+
+/// One request, from its first byte to its end, whatever happened to it.
+#[derive(Clone, PartialEq, Message)]
+pub struct UsageEvent {
+    /// Made at the gateway, unique; also the request id that the caller sees.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// Unix milliseconds.
+    #[prost(int64, tag = "2")]
+    pub started_unix_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub duration_ms: i64,
+    /// From the first request byte to the first response body byte; absent when none was sent.
+    #[prost(int64, optional, tag = "4")]
+    pub first_byte_ms: Option<i64>,
+    /// 0 when the caller could not be identified.
+    #[prost(int64, tag = "5")]
+    pub token_id: i64,
+    #[prost(string, tag = "6")]
+    pub token_name: String,
+    #[prost(string, tag = "7")]
+    pub group: String,
+    /// As the caller named it; empty when it was never read.
+    #[prost(string, tag = "8")]
+    pub model: String,
+    #[prost(string, tag = "9")]
+    pub method: String,
+    /// Path without its query.
+    #[prost(string, tag = "10")]
+    pub path: String,
+    /// The caller's dialect, such as `openai-chat`.
+    #[prost(string, tag = "11")]
+    pub dialect: String,
+    #[prost(bool, tag = "12")]
+    pub stream: bool,
+    /// HTTP status that the caller got; 0 when the caller left before one was sent.
+    #[prost(uint32, tag = "13")]
+    pub status: u32,
+    #[prost(enumeration = "Outcome", tag = "14")]
+    pub outcome: i32,
+    /// Error text as the caller saw it, redacted and bounded; empty on success.
+    #[prost(string, tag = "15")]
+    pub error: String,
+    /// The caller's address.
+    #[prost(string, tag = "16")]
+    pub ip: String,
+    /// `user` / `metadata.user_id` of the request.
+    #[prost(string, tag = "17")]
+    pub user: String,
+    /// Absent when no upstream was reached or none told.
+    #[prost(message, optional, tag = "18")]
+    pub usage: Option<Usage>,
+    /// In the order in which they were made; the last one served, if any did.
+    #[prost(message, repeated, tag = "19")]
+    pub attempts: Vec<Attempt>,
+    /// The upstream's own id of the answer.
+    #[prost(string, tag = "20")]
+    pub upstream_id: String,
+    /// What a translation had to drop, as `field: reason`.
+    #[prost(string, repeated, tag = "21")]
+    pub losses: Vec<String>,
+}
+
+/// One try at one channel.
+#[derive(Clone, PartialEq, Message)]
+pub struct Attempt {
+    #[prost(int64, tag = "1")]
+    pub channel_id: i64,
+    /// Model name that was sent upstream.
+    #[prost(string, tag = "2")]
+    pub model: String,
+    /// HTTP status of the upstream; 0 when there was no answer (refused, reset, timed out).
+    #[prost(uint32, tag = "3")]
+    pub status: u32,
+    /// Milliseconds after the request's start.
+    #[prost(int64, tag = "4")]
+    pub started_ms: i64,
+    /// Milliseconds from the attempt's start to its response headers; absent when none came.
+    #[prost(int64, optional, tag = "5")]
+    pub headers_ms: Option<i64>,
+    /// Why the attempt failed, redacted and bounded; empty when it served.
+    #[prost(string, tag = "6")]
+    pub error: String,
+}
+
+/// Token counts of one answer.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Usage {
+    /// Gross: cache reads and writes are part of it.
+    #[prost(uint64, tag = "1")]
+    pub input_tokens: u64,
+    #[prost(uint64, tag = "2")]
+    pub output_tokens: u64,
+    #[prost(uint64, tag = "3")]
+    pub cache_read_tokens: u64,
+    /// Written to a cache that lives 5 minutes.
+    #[prost(uint64, tag = "4")]
+    pub cache_write_5m_tokens: u64,
+    /// Written to a cache that lives 1 hour.
+    #[prost(uint64, tag = "5")]
+    pub cache_write_1h_tokens: u64,
+    /// Part of `output_tokens`.
+    #[prost(uint64, tag = "6")]
+    pub reasoning_tokens: u64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
+#[repr(i32)]
+pub enum Outcome {
+    Unspecified = 0,
+    /// Answered whole.
+    Success = 1,
+    /// The gateway refused it; no upstream was called.
+    Refused = 2,
+    /// Every attempt failed.
+    Failed = 3,
+    /// The answer had begun and the upstream did not end it.
+    Interrupted = 4,
+    /// The caller left before the end.
+    ClientGone = 5,
+}

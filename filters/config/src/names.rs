@@ -1,0 +1,81 @@
+//! Names on which the control plane and the filters must agree.
+
+/// Every role runs under this VM id with the same code and VM configuration, so that they share
+/// one VM per worker, its statics, and Envoy's shared data.
+pub const VM_ID: &str = "tollgate";
+
+/// Root id of the plugin; the role comes from the plugin configuration.
+pub const ROOT_ID: &str = "tollgate";
+
+/// Name of the gateway filter in the listener and of its ECDS resource.
+pub const GATEWAY_FILTER: &str = "tollgate.gateway";
+
+/// Filter-state key, as Envoy sees it, that names the cluster of the current attempt. The route's
+/// matcher cluster specifier reads it again before every retry. Filter state instead of a request
+/// header, because what attempt N writes must be there for attempt N+1 and a header would travel
+/// to the provider with attempt N.
+pub const CLUSTER_STATE: &str = "wasm.tollgate_cluster";
+
+/// The same key as a Proxy-Wasm property (the host adds the `wasm.` prefix).
+pub const CLUSTER_PROPERTY: &str = "tollgate_cluster";
+
+/// Property by which an upstream attempt finds the stream that it serves.
+pub const STREAM_PROPERTY: &str = "tollgate_stream";
+
+/// Cluster of the control plane's gRPC port (xDS and meter), in the bootstrap.
+pub const CONTROL_CLUSTER: &str = "tollgate-control";
+
+/// Cluster of the control plane's HTTP port (admin API and console).
+pub const ADMIN_CLUSTER: &str = "tollgate-admin";
+
+/// Shared queue on which workers leave usage events for the meter.
+pub const USAGE_QUEUE: &str = "tollgate.usage";
+
+/// Shared-data key that exists once the meter holds a whole token snapshot. Until then an unknown
+/// token is answered with 503, because it may well be valid.
+pub const READY_KEY: &str = "tollgate.ready";
+
+/// gRPC service and method of the meter stream.
+pub const METER_SERVICE: &str = "tollgate.meter.v1.Meter";
+pub const METER_METHOD: &str = "Connect";
+
+/// Prefix of a token as its owner sees it; it is not part of what is hashed.
+pub const TOKEN_PREFIX: &str = "sk-";
+
+/// Shared-data key of a token's record.
+///
+/// `hash` is the SHA-256 of the token without [`TOKEN_PREFIX`].
+#[must_use]
+pub fn token_key(hash: &[u8]) -> String {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut key = String::with_capacity(2 + hash.len() * 2);
+    key.push_str("t/");
+    for byte in hash {
+        for nibble in [byte >> 4, byte & 15] {
+            key.push(char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0')));
+        }
+    }
+    key
+}
+
+/// Name of a channel's cluster.
+#[must_use]
+pub fn channel_cluster(channel_id: i64) -> String {
+    format!("channel-{channel_id}")
+}
+
+/// Name of the SDS secret with a channel's key.
+#[must_use]
+pub fn channel_secret(channel_id: i64) -> String {
+    format!("channel-{channel_id}-key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_key_is_the_hash_in_hex() {
+        assert_eq!(token_key(&[0x00, 0xaf, 0x9c]), "t/00af9c");
+    }
+}

@@ -1,0 +1,188 @@
+//! The `gateway` role: one per request, downstream.
+//!
+//! The head decides who calls and what ([`admit`]); the whole body decides which channels can serve
+//! it ([`plan`]). Then Envoy's router takes over, with the first channel's cluster in filter state
+//! and as many retries as there are further channels. What comes back was made fit for the caller
+//! by the upstream role, or is Envoy's own and is made so here ([`answer`]). At the end one usage
+//! event is left for the meter, whatever happened.
+
+mod admit;
+mod answer;
+mod models;
+mod plan;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tollgate_config::names::{CLUSTER_PROPERTY, STREAM_PROPERTY};
+use tollgate_host::{Body, Flow, Host, Level, Map};
+use tollgate_protocol::ErrorInfo;
+
+use crate::refusal::{self, refuse};
+use crate::settle;
+use crate::state;
+use crate::stream::Stream;
+
+pub(crate) use plan::target;
+
+/// More attempts than this make no request better.
+const RETRIES_MAX: usize = 8;
+
+/// One request, as the gateway role sees it.
+pub(crate) struct Gateway {
+    key: u64,
+    stream: Rc<RefCell<Stream>>,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The body is being gathered.
+    Gathering,
+    /// Answered here, or handed to the router.
+    Decided,
+}
+
+impl Gateway {
+    pub(crate) fn new(host: &dyn Host) -> Self {
+        let key = host.random();
+        let now = host.now_unix_ms();
+        // Time first, so that ids sort by age; then bits that nobody can guess.
+        let id = format!("{now:012x}{key:016x}{:04x}", host.random() & 0xffff);
+        let stream = Stream::new(id, now, state::active());
+        Self {
+            key,
+            stream: Rc::new(RefCell::new(stream)),
+            phase: Phase::Gathering,
+        }
+    }
+
+    pub(crate) fn request_headers(&mut self, host: &dyn Host, end: bool) -> Flow {
+        let Ok(mut stream) = self.stream.try_borrow_mut() else {
+            return Flow::Continue;
+        };
+        match admit::admit(host, &mut stream, end) {
+            Ok(admit::Admitted::WantsBody) => Flow::Hold,
+            Ok(admit::Admitted::Answered) => {
+                self.phase = Phase::Decided;
+                Flow::Hold
+            }
+            Err(error) => {
+                self.phase = Phase::Decided;
+                refuse(host, &mut stream, error);
+                Flow::Hold
+            }
+        }
+    }
+
+    /// `size` is all that is buffered so far.
+    pub(crate) fn request_body(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        if self.phase == Phase::Decided {
+            // A refused body has no one to go to.
+            let refused = self.stream.try_borrow().is_ok_and(|stream| stream.answered);
+            return if refused { Flow::Hold } else { Flow::Continue };
+        }
+        let Ok(mut stream) = self.stream.try_borrow_mut() else {
+            return Flow::Hold;
+        };
+        let max = stream
+            .active
+            .as_ref()
+            .map_or(0, |active| active.config.max_body_bytes);
+        if u64::try_from(size).is_ok_and(|size| size > max) {
+            self.phase = Phase::Decided;
+            refuse(host, &mut stream, refusal::too_large(max));
+            return Flow::Hold;
+        }
+        if !end {
+            return Flow::Hold;
+        }
+        self.phase = Phase::Decided;
+        match decide(host, &mut stream, size) {
+            Ok(()) => {
+                drop(stream);
+                state::insert(self.key, Rc::clone(&self.stream));
+                let _ = host.set_property(STREAM_PROPERTY, &self.key.to_le_bytes());
+                Flow::Continue
+            }
+            Err(error) => {
+                refuse(host, &mut stream, error);
+                Flow::Hold
+            }
+        }
+    }
+
+    /// Trailers end a body that did not end by itself.
+    pub(crate) fn request_trailers(&mut self, host: &dyn Host) -> Flow {
+        if self.phase == Phase::Decided {
+            return Flow::Continue;
+        }
+        let buffered = host
+            .body(Body::Request, 0, usize::MAX)
+            .map_or(0, |body| body.len());
+        self.request_body(host, buffered, true)
+    }
+
+    pub(crate) fn response_headers(&mut self, host: &dyn Host, end: bool) -> Flow {
+        if let Ok(mut stream) = self.stream.try_borrow_mut()
+            && !stream.answered
+        {
+            answer::replace_headers(host, &mut stream, end);
+        }
+        Flow::Continue
+    }
+
+    pub(crate) fn response_body(&mut self, host: &dyn Host, size: usize, _end: bool) -> Flow {
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            if size > 0 && stream.first_byte_unix_ms.is_none() {
+                stream.first_byte_unix_ms = Some(host.now_unix_ms());
+            }
+            if !stream.answered {
+                answer::replace_body(host, &mut stream, size);
+            }
+        }
+        Flow::Continue
+    }
+
+    /// The request is over, however it ended.
+    pub(crate) fn log(&mut self, host: &dyn Host) {
+        state::remove(self.key);
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            settle::settle(host, &mut stream);
+        }
+    }
+}
+
+/// Reads the body, makes the plan and tells the router.
+fn decide(host: &dyn Host, stream: &mut Stream, size: usize) -> Result<(), ErrorInfo> {
+    let body = host.body(Body::Request, 0, size).unwrap_or_default();
+    let plan = plan::plan(host, stream, body)?;
+    let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
+    let first = plan.channels.first().and_then(|id| active.channel(*id));
+    let cluster = first
+        .map(|channel| channel.cluster.clone())
+        .unwrap_or_default();
+    let retries = (plan.channels.len().saturating_sub(1))
+        .min(RETRIES_MAX)
+        .to_string();
+    stream.plan = Some(plan);
+    let told = host
+        .set_property(CLUSTER_PROPERTY, cluster.as_bytes())
+        .and_then(|()| {
+            host.set_header(
+                Map::Request,
+                "x-envoy-max-retries",
+                Some(retries.as_bytes()),
+            )
+        });
+    told.map_err(|error| {
+        host.log(Level::Error, &format!("router not told: {error}"));
+        ErrorInfo::new(
+            tollgate_protocol::ErrorKind::Internal,
+            "The gateway failed to route the request.",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

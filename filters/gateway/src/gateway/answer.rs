@@ -1,0 +1,74 @@
+//! Answers that no role has made: Envoy's own (nothing to connect to, timed out, body over the
+//! buffer) and an upstream's error that Envoy chose not to retry. They are replaced, so that the
+//! caller reads its own dialect and nothing of an upstream's words.
+
+use tollgate_host::{Body, Host, Map};
+use tollgate_protocol::{ErrorInfo, ErrorKind, write_error};
+
+use crate::refusal::{answer_headers, too_large};
+use crate::stream::Stream;
+
+/// Replaces the head. An answer without a body stays without one.
+pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) {
+    let error = error(host, stream).with_request_id(stream.id.clone());
+    let (status, body) = write_error(stream.call.dialect(), &error);
+    let (status, length) = (
+        status.to_string(),
+        if end { 0 } else { body.len() }.to_string(),
+    );
+    let mut headers: Vec<(&str, &[u8])> = vec![
+        (":status", status.as_bytes()),
+        ("content-type", b"application/json"),
+        ("content-length", length.as_bytes()),
+    ];
+    let own = answer_headers(stream.call.dialect(), &stream.id);
+    headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
+    let _ = host.set_headers(Map::Response, &headers);
+    stream.attempt_failed(error);
+    stream.close_attempt();
+}
+
+/// Replaces the body with the error that the head belongs to, once.
+pub(super) fn replace_body(host: &dyn Host, stream: &mut Stream, size: usize) {
+    let Some(error) = &stream.error else { return };
+    let (_, body) = write_error(stream.call.dialect(), error);
+    let _ = host.set_body(Body::Response, 0, size, &body);
+    // From here on the answer is ours, and what else comes is dropped with it.
+    stream.answered = true;
+}
+
+fn error(host: &dyn Host, stream: &Stream) -> ErrorInfo {
+    let status = host
+        .headers(Map::Response)
+        .ok()
+        .and_then(|headers| crate::call::header(&headers, ":status").and_then(number))
+        .unwrap_or(500);
+    let details = host
+        .property(&["response", "code_details"])
+        .unwrap_or_default();
+    let details = String::from_utf8_lossy(&details).into_owned();
+    if details.contains("timeout") || status == 504 {
+        return ErrorInfo::new(ErrorKind::Timeout, "The upstream did not answer in time.");
+    }
+    if details.contains("payload_too_large") || status == 413 {
+        let max = stream
+            .active
+            .as_ref()
+            .map_or(0, |active| active.config.max_body_bytes);
+        return too_large(max);
+    }
+    if let Some(error) = &stream.error {
+        return error.clone();
+    }
+    if stream.attempts.is_empty() {
+        return ErrorInfo::new(
+            ErrorKind::Internal,
+            "The gateway could not handle the request.",
+        );
+    }
+    ErrorInfo::new(ErrorKind::Upstream, "No upstream could be reached.")
+}
+
+fn number(bytes: &[u8]) -> Option<u16> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}

@@ -1,0 +1,70 @@
+//! `GET /v1/models` and `/v1/models/{id}`: what the token may use, in the caller's shape.
+
+use tollgate_config::meter::TokenRecord;
+use tollgate_host::{Host, Level};
+use tollgate_policy::routing::NoRoute;
+use tollgate_protocol::{Dialect, ErrorInfo, ModelEntry, write_model, write_model_list};
+
+use crate::refusal::{answer_headers, no_route};
+use crate::state::Active;
+
+pub(super) fn list(
+    host: &dyn Host,
+    dialect: Dialect,
+    id: &str,
+    active: &Active,
+    token: &TokenRecord,
+) {
+    let models = active.routes.models(&active.config, token);
+    let entries: Vec<_> = models
+        .into_iter()
+        .map(|model| entry(active, model))
+        .collect();
+    reply(host, dialect, id, &write_model_list(dialect, &entries));
+}
+
+/// # Errors
+/// When the token may not see the model, exactly as if it did not exist.
+pub(super) fn one(
+    host: &dyn Host,
+    dialect: Dialect,
+    id: &str,
+    active: &Active,
+    token: &TokenRecord,
+    model: &str,
+) -> Result<(), ErrorInfo> {
+    let models = active.routes.models(&active.config, token);
+    let name = models
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(model))
+        .ok_or_else(|| no_route(NoRoute::UnknownModel, model))?;
+    reply(
+        host,
+        dialect,
+        id,
+        &write_model(dialect, &entry(active, name)),
+    );
+    Ok(())
+}
+
+fn entry<'a>(active: &'a Active, id: &'a str) -> ModelEntry<'a> {
+    let model = active.model(id);
+    ModelEntry {
+        id,
+        created_unix_s: model
+            .and_then(|m| u64::try_from(m.created_unix_s).ok())
+            .unwrap_or(0),
+        owned_by: model
+            .map(|m| m.owner.as_str())
+            .filter(|o| !o.is_empty())
+            .unwrap_or("tollgate"),
+    }
+}
+
+fn reply(host: &dyn Host, dialect: Dialect, id: &str, body: &[u8]) {
+    let mut headers = answer_headers(dialect, id);
+    headers.push(("content-type", "application/json"));
+    if let Err(error) = host.reply(200, &headers, body) {
+        host.log(Level::Warn, &format!("models not sent: {error}"));
+    }
+}

@@ -1,0 +1,137 @@
+//! The body of a model call: what it asks for, and which channels can serve it in which order.
+//!
+//! Whatever is wrong with a request is found here, before any upstream is called: an answer that an
+//! upstream filter gives by itself would never be retried.
+
+use std::collections::HashMap;
+
+use tollgate_config::Channel;
+use tollgate_host::Host;
+use tollgate_policy::routing::order;
+use tollgate_protocol::neutral::Request;
+use tollgate_protocol::{
+    Body, Dialect, ErrorInfo, Limits, Target, Unsupported, Written, peek, read_request,
+    write_request,
+};
+
+use crate::refusal;
+use crate::state::{Active, dialect};
+use crate::stream::{Plan, Stream};
+
+/// Reads the body and orders the channels that can serve it.
+pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Plan, ErrorInfo> {
+    let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
+    let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
+    let caller = stream.call.dialect();
+
+    let limits =
+        Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
+    let body = Body::parse(body, &limits)?;
+    let peek = peek(caller, &body)?;
+    let candidates = active
+        .routes
+        .candidates(&active.config, token, &peek.model)
+        .map_err(|reason| refusal::no_route(reason, &peek.model))?;
+    let model = candidates.model.to_owned();
+
+    let ordered = order(&candidates.channels, || host.random());
+    let foreign = ordered.iter().any(|channel| dialect(channel) != caller);
+    let request = if foreign {
+        Some(read_request(caller, &body)?)
+    } else {
+        None
+    };
+    let Able {
+        mut channels,
+        written,
+    } = able(active, caller, &model, request.as_ref(), &ordered)?;
+    let retries = active.model(&model).and_then(|model| model.retry_times);
+    if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
+        channels.truncate(retries.saturating_add(1));
+    }
+    Ok(Plan {
+        peek,
+        model,
+        body,
+        request,
+        channels,
+        tried: 0,
+        written,
+    })
+}
+
+/// What a request is written for.
+pub(crate) fn target<'a>(
+    active: &Active,
+    model: &str,
+    channel: &'a Channel,
+    sent: &'a str,
+) -> Target<'a> {
+    let _ = channel;
+    Target {
+        model: sent,
+        max_output_tokens: active
+            .model(model)
+            .and_then(|m| m.max_output_tokens)
+            .map(u64::from),
+        ..Target::default()
+    }
+}
+
+struct Able {
+    channels: Vec<i64>,
+    /// What was written for the first of them, if it speaks another dialect.
+    written: Option<(i64, Written)>,
+}
+
+/// The channels that can express the request, in their order. Whether one can depends on its
+/// dialect alone, so each dialect is tried once.
+///
+/// # Errors
+/// When there is none: what the last of them cannot express.
+fn able(
+    active: &Active,
+    caller: Dialect,
+    model: &str,
+    request: Option<&Request>,
+    ordered: &[&Channel],
+) -> Result<Able, Unsupported> {
+    let mut able: HashMap<Dialect, bool> = HashMap::from([(caller, true)]);
+    let mut found = Able {
+        channels: Vec::new(),
+        written: None,
+    };
+    let mut refused = Unsupported::new("model", "No channel can serve this request.");
+    for channel in ordered {
+        let dialect = dialect(channel);
+        let known = able.get(&dialect).copied();
+        let can = match (known, request) {
+            (Some(can), _) => can,
+            (None, None) => false,
+            (None, Some(request)) => {
+                let target = target(active, model, channel, channel.upstream_model(model));
+                match write_request(dialect, request, &target) {
+                    Ok(written) => {
+                        if found.channels.is_empty() {
+                            found.written = Some((channel.id, written));
+                        }
+                        true
+                    }
+                    Err(unsupported) => {
+                        refused = unsupported;
+                        false
+                    }
+                }
+            }
+        };
+        able.insert(dialect, can);
+        if can {
+            found.channels.push(channel.id);
+        }
+    }
+    if found.channels.is_empty() {
+        Err(refused)
+    } else {
+        Ok(found)
+    }
+}

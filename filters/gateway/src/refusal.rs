@@ -1,0 +1,134 @@
+//! Errors of the gateway's own, in the caller's dialect.
+
+use tollgate_host::{Host, Level};
+use tollgate_policy::auth::Denied;
+use tollgate_policy::routing::NoRoute;
+use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, write_error};
+
+use crate::stream::Stream;
+
+/// Answers the caller with an error; no upstream is called.
+pub(crate) fn refuse(host: &dyn Host, stream: &mut Stream, error: ErrorInfo) {
+    let dialect = stream.call.dialect();
+    let error = error.with_request_id(stream.id.clone());
+    let (status, body) = write_error(dialect, &error);
+    let mut headers = answer_headers(dialect, &stream.id);
+    headers.push(("content-type", "application/json"));
+    if error.kind == ErrorKind::MethodNotAllowed {
+        headers.push(("allow", stream.call.endpoint.methods().unwrap_or_default()));
+    }
+    if let Err(error) = host.reply(status, &headers, &body) {
+        host.log(Level::Warn, &format!("refusal not sent: {error}"));
+    }
+    stream.answered = true;
+    stream.refused = stream.attempts.is_empty();
+    stream.error = Some(error);
+}
+
+/// Headers of every answer: the request id under the name that the caller's SDK reads.
+pub(crate) fn answer_headers(dialect: Dialect, id: &str) -> Vec<(&'static str, &str)> {
+    let mut headers = vec![("x-request-id", id)];
+    if dialect == Dialect::Anthropic {
+        headers.push(("request-id", id));
+    }
+    headers
+}
+
+pub(crate) fn not_ready() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::Overloaded,
+        "The gateway is starting; try again in a moment.",
+    )
+}
+
+pub(crate) fn no_token() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::Authentication,
+        "No API key was given. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
+    )
+    .with_code("invalid_api_key")
+}
+
+pub(crate) fn unknown_token() -> ErrorInfo {
+    ErrorInfo::new(ErrorKind::Authentication, "The API key is not valid.")
+        .with_code("invalid_api_key")
+}
+
+pub(crate) fn denied(denied: Denied) -> ErrorInfo {
+    match denied {
+        Denied::TokenDisabled => {
+            ErrorInfo::new(ErrorKind::Authentication, "The API key is disabled.")
+                .with_code("invalid_api_key")
+        }
+        Denied::GroupDisabled => ErrorInfo::new(
+            ErrorKind::PermissionDenied,
+            "The group that this API key belongs to is disabled.",
+        ),
+        Denied::AddressNotAllowed => ErrorInfo::new(
+            ErrorKind::PermissionDenied,
+            "This API key may not be used from your address.",
+        ),
+    }
+}
+
+pub(crate) fn no_route(no_route: NoRoute, model: &str) -> ErrorInfo {
+    // What the caller wrote may be anything; a part of it is enough to recognise it.
+    let shown: String = model.chars().take(100).collect();
+    match no_route {
+        NoRoute::UnknownModel => ErrorInfo::new(
+            ErrorKind::NotFound,
+            format!("The model '{shown}' does not exist or you do not have access to it."),
+        ),
+        NoRoute::ModelNotAllowed => ErrorInfo::new(
+            ErrorKind::PermissionDenied,
+            format!("This API key may not use the model '{shown}'."),
+        ),
+    }
+    .with_param("model")
+    .with_code("model_not_found")
+}
+
+pub(crate) fn unknown_path(method: &str, path: &str) -> ErrorInfo {
+    let shown: String = path.chars().take(100).collect();
+    ErrorInfo::new(
+        ErrorKind::NotFound,
+        format!("There is no {method} {shown} here."),
+    )
+    .with_code("unknown_url")
+}
+
+pub(crate) fn wrong_method(allowed: &str) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::MethodNotAllowed,
+        format!("This endpoint only takes {allowed}."),
+    )
+    .with_code("method_not_supported")
+}
+
+pub(crate) fn too_large(max_bytes: u64) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::RequestTooLarge,
+        format!("The request body is larger than {max_bytes} bytes."),
+    )
+    .with_code("request_too_large")
+}
+
+pub(crate) fn wrong_content_type() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::InvalidRequest,
+        "The content type must be application/json.",
+    )
+    .with_code("invalid_content_type")
+}
+
+pub(crate) fn wrong_content_encoding() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::InvalidRequest,
+        "The request body must not be compressed: send it without a content-encoding.",
+    )
+    .with_code("invalid_content_encoding")
+}
+
+pub(crate) fn no_body() -> ErrorInfo {
+    ErrorInfo::new(ErrorKind::InvalidRequest, "The request has no body.")
+}

@@ -1,0 +1,83 @@
+//! What the roles of one worker share: the active configuration and the requests in flight.
+//!
+//! Gateway and upstream role run in the same VM, so these statics are the same for both. That is
+//! how an attempt finds the request that it serves without a header that a provider could see.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tollgate_config::{Channel, GatewayConfig, InvalidConfig, Model};
+use tollgate_policy::routing::Routes;
+use tollgate_protocol::Dialect;
+
+use crate::stream::Stream;
+
+thread_local! {
+    static ACTIVE: RefCell<Option<Rc<Active>>> = const { RefCell::new(None) };
+    static STREAMS: RefCell<HashMap<u64, Rc<RefCell<Stream>>>> = RefCell::new(HashMap::new());
+}
+
+/// A configuration with what is derived from it. A request keeps the one with which it began.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) config: GatewayConfig,
+    pub(crate) routes: Routes,
+    models: HashMap<String, usize>,
+}
+
+/// Makes a configuration the active one of this worker.
+pub(crate) fn activate(config: GatewayConfig) -> Result<(), InvalidConfig> {
+    config.validate()?;
+    let active = Rc::new(Active::new(config));
+    ACTIVE.with_borrow_mut(|current| *current = Some(active));
+    Ok(())
+}
+
+/// The active configuration, if there has been one yet.
+pub(crate) fn active() -> Option<Rc<Active>> {
+    ACTIVE.with_borrow(Clone::clone)
+}
+
+pub(crate) fn insert(key: u64, stream: Rc<RefCell<Stream>>) {
+    STREAMS.with_borrow_mut(|streams| streams.insert(key, stream));
+}
+
+pub(crate) fn find(key: u64) -> Option<Rc<RefCell<Stream>>> {
+    STREAMS.with_borrow(|streams| streams.get(&key).cloned())
+}
+
+pub(crate) fn remove(key: u64) {
+    STREAMS.with_borrow_mut(|streams| streams.remove(&key));
+}
+
+impl Active {
+    pub(crate) fn new(config: GatewayConfig) -> Self {
+        let routes = Routes::new(&config);
+        let named = config.models.iter().enumerate();
+        let models = named
+            .map(|(index, model)| (model.model.clone(), index))
+            .collect();
+        Self {
+            config,
+            routes,
+            models,
+        }
+    }
+
+    /// What is configured about a model; nothing is a fine answer.
+    pub(crate) fn model(&self, model: &str) -> Option<&Model> {
+        self.models
+            .get(model)
+            .and_then(|index| self.config.models.get(*index))
+    }
+
+    pub(crate) fn channel(&self, id: i64) -> Option<&Channel> {
+        self.config.channels.iter().find(|channel| channel.id == id)
+    }
+}
+
+/// What a channel speaks. The configuration was validated, so this is always known.
+pub(crate) fn dialect(channel: &Channel) -> Dialect {
+    channel.dialect.parse().unwrap_or(Dialect::OpenaiChat)
+}

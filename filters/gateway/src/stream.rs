@@ -1,0 +1,153 @@
+//! One request from its first byte to its last: what both roles know of it.
+
+use std::rc::Rc;
+
+use tollgate_config::Channel;
+use tollgate_config::meter::{Attempt, TokenRecord};
+use tollgate_protocol::neutral::{Request, Usage};
+use tollgate_protocol::stream::Outcome;
+use tollgate_protocol::{Body, ErrorInfo, Peek, Written};
+
+use crate::call::Call;
+use crate::state::Active;
+
+/// Longest error text that is kept for the log, in bytes.
+const ERROR_BYTES_MAX: usize = 1_024;
+
+/// Why an attempt has no status.
+const NO_ANSWER: &str = "no answer: not connected, reset or timed out";
+
+/// One request.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Request id and id of the usage event.
+    pub(crate) id: String,
+    pub(crate) started_unix_ms: i64,
+    pub(crate) active: Option<Rc<Active>>,
+    pub(crate) call: Call,
+    pub(crate) token: Option<TokenRecord>,
+    pub(crate) address: String,
+    /// What is to be done, once the body was read.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// One of the roles has made the answer that the caller gets; without it, what comes from
+    /// Envoy or an upstream is not fit for the caller.
+    pub(crate) answered: bool,
+    /// The gateway refused the request; no upstream was called.
+    pub(crate) refused: bool,
+    /// How the upstream's answer ended.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) usage: Usage,
+    pub(crate) first_byte_unix_ms: Option<i64>,
+    /// The last error on the way; the caller's, if no attempt serves.
+    pub(crate) error: Option<ErrorInfo>,
+    pub(crate) upstream_id: String,
+    pub(crate) losses: Vec<String>,
+}
+
+/// A request that may be served, and by whom.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) peek: Peek,
+    /// Name of the model as configured.
+    pub(crate) model: String,
+    pub(crate) body: Body,
+    /// The body read, when at least one channel speaks another dialect.
+    pub(crate) request: Option<Request>,
+    /// Ids of the channels, in the order in which they are tried.
+    pub(crate) channels: Vec<i64>,
+    /// How many of them have been tried.
+    pub(crate) tried: usize,
+    /// The first channel's body, written while it was checked that it can be.
+    pub(crate) written: Option<(i64, Written)>,
+}
+
+impl Stream {
+    pub(crate) fn new(id: String, started_unix_ms: i64, active: Option<Rc<Active>>) -> Self {
+        Self {
+            id,
+            started_unix_ms,
+            active,
+            call: Call::default(),
+            token: None,
+            address: String::new(),
+            plan: None,
+            attempts: Vec::new(),
+            answered: false,
+            refused: false,
+            outcome: None,
+            usage: Usage::default(),
+            first_byte_unix_ms: None,
+            error: None,
+            upstream_id: String::new(),
+            losses: Vec::new(),
+        }
+    }
+
+    /// The channel of the next attempt, and the cluster of the one after it.
+    pub(crate) fn next_channel(&mut self) -> Option<(Rc<Active>, Channel, Option<String>)> {
+        let active = self.active.clone()?;
+        let plan = self.plan.as_mut()?;
+        let id = *plan.channels.get(plan.tried)?;
+        plan.tried += 1;
+        let following = plan.channels.get(plan.tried);
+        let following = following
+            .and_then(|id| active.channel(*id))
+            .map(|c| c.cluster.clone());
+        let channel = active.channel(id)?.clone();
+        Some((active, channel, following))
+    }
+
+    /// Whether another channel could still serve.
+    pub(crate) fn has_another_channel(&self) -> bool {
+        self.plan
+            .as_ref()
+            .is_some_and(|plan| plan.tried < plan.channels.len())
+    }
+
+    pub(crate) fn begin_attempt(&mut self, channel: &Channel, model: &str, now_unix_ms: i64) {
+        self.close_attempt();
+        self.attempts.push(Attempt {
+            channel_id: channel.id,
+            model: model.to_owned(),
+            started_ms: now_unix_ms - self.started_unix_ms,
+            ..Attempt::default()
+        });
+    }
+
+    /// The upstream's status has come.
+    pub(crate) fn attempt_answered(&mut self, status: u16, now_unix_ms: i64) {
+        let since_start = now_unix_ms - self.started_unix_ms;
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.status = u32::from(status);
+            attempt.headers_ms = Some(since_start - attempt.started_ms);
+        }
+    }
+
+    /// The current attempt failed.
+    pub(crate) fn attempt_failed(&mut self, error: ErrorInfo) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.error = bounded(&error.message);
+        }
+        self.error = Some(error);
+    }
+
+    /// An attempt that ended without an answer says so.
+    pub(crate) fn close_attempt(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut()
+            && attempt.status == 0
+            && attempt.error.is_empty()
+        {
+            NO_ANSWER.clone_into(&mut attempt.error);
+        }
+    }
+}
+
+/// An error text as it goes into the log.
+pub(crate) fn bounded(text: &str) -> String {
+    let mut end = text.len().min(ERROR_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

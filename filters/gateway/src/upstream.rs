@@ -1,0 +1,289 @@
+//! The `upstream` role: one per attempt, in front of one channel.
+//!
+//! The request is made anew from the caller's original, because Envoy keeps what an earlier attempt
+//! wrote into the headers ([`outgoing`]). Of the answer nothing goes on before it is known whether
+//! it is one: errors, errors in disguise, HTML, nothing. Where another channel could still serve, a
+//! bad answer becomes a 503, which Envoy retries; on the last channel it becomes an error in the
+//! caller's dialect.
+//!
+//! ```text
+//!            ┌─2xx, stream──► Stream ─first event is an answer─► (flows)
+//! Waiting ───┼─2xx, whole───► Whole ──all of it is there───────► (sent)
+//!            ├─error, more channels──► GivenUp  (Envoy retries)
+//!            └─error, last channel───► Error ──all of it is there──► (sent)
+//! ```
+
+mod flow;
+mod outgoing;
+mod whole;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tollgate_config::names::{CLUSTER_PROPERTY, STREAM_PROPERTY};
+use tollgate_host::{Body, Flow, Host, Level, Map};
+use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply, read_error, write_error};
+
+use crate::call::header;
+use crate::refusal::answer_headers;
+use crate::state;
+use crate::stream::Stream;
+
+/// Of an upstream's error this much is read.
+const ERROR_BODY_BYTES_MAX: usize = 64 << 10;
+
+/// One attempt.
+#[derive(Default)]
+pub(crate) struct Attempt {
+    stream: Option<Rc<RefCell<Stream>>>,
+    /// What replaces the body, until it has.
+    body: Option<Vec<u8>>,
+    phase: Phase,
+}
+
+#[derive(Default)]
+enum Phase {
+    #[default]
+    Waiting,
+    Stream(flow::StreamAnswer),
+    Whole(whole::WholeAnswer),
+    /// The last channel answered with this status.
+    Error {
+        status: u16,
+        dialect: Dialect,
+    },
+    /// Envoy goes on to the next channel; nothing of this answer is of interest.
+    GivenUp,
+    /// The answer is on its way and nothing needs to be done any more.
+    Sent,
+}
+
+/// What an answer is translated with.
+pub(crate) struct Terms {
+    /// The channel's dialect.
+    from: Dialect,
+    /// The caller's.
+    to: Dialect,
+    reply: Reply,
+    /// The model name to show where the upstream uses another, same dialect only.
+    shown_model: Option<String>,
+    /// The gateway asked for the closing usage chunk, the caller did not.
+    drops_usage_chunk: bool,
+    max_response_bytes: usize,
+}
+
+impl Attempt {
+    pub(crate) fn request_headers(&mut self, host: &dyn Host, _end: bool) -> Flow {
+        let key = host.property(&[STREAM_PROPERTY]).unwrap_or_default();
+        let found = key
+            .first_chunk::<8>()
+            .and_then(|key| state::find(u64::from_le_bytes(*key)));
+        let Some(shared) = found else {
+            host.log(Level::Error, "an attempt without its request");
+            return self.impossible(host);
+        };
+        let made = match shared.try_borrow_mut() {
+            Ok(mut stream) => outgoing::prepare(host, &mut stream),
+            Err(_) => None,
+        };
+        let Some(outgoing::Prepared {
+            terms,
+            body,
+            stream_wanted,
+            following,
+        }) = made
+        else {
+            host.log(Level::Error, "an attempt without a channel");
+            return self.impossible(host);
+        };
+        if let Some(cluster) = following {
+            // Already now: when this attempt fails, Envoy asks again where to go.
+            let _ = host.set_property(CLUSTER_PROPERTY, cluster.as_bytes());
+        }
+        self.phase = if stream_wanted {
+            Phase::Stream(flow::StreamAnswer::new(terms))
+        } else {
+            Phase::Whole(whole::WholeAnswer::new(terms))
+        };
+        self.body = body;
+        self.stream = Some(shared);
+        Flow::Continue
+    }
+
+    /// The router holds the whole original; the first callback replaces all that it brings, the
+    /// others bring what is replaced already.
+    pub(crate) fn request_body(&mut self, host: &dyn Host, size: usize) -> Flow {
+        match &mut self.body {
+            None => {}
+            Some(body) => {
+                let body = std::mem::take(body);
+                let _ = host.set_body(Body::Request, 0, size, &body);
+            }
+        }
+        Flow::Continue
+    }
+
+    pub(crate) fn response_headers(&mut self, host: &dyn Host, end: bool) -> Flow {
+        let Some(shared) = self.stream.clone() else {
+            return Flow::Continue;
+        };
+        let Ok(mut stream) = shared.try_borrow_mut() else {
+            return Flow::Continue;
+        };
+        let headers = host.headers(Map::Response).unwrap_or_default();
+        let status = header(&headers, ":status")
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0);
+        stream.attempt_answered(status, host.now_unix_ms());
+        if let Some(id) = ["x-request-id", "request-id"]
+            .iter()
+            .find_map(|n| header(&headers, n))
+        {
+            stream.upstream_id = String::from_utf8_lossy(id).chars().take(128).collect();
+        }
+        if (200..300).contains(&status) {
+            if end {
+                let empty = ErrorInfo::new(ErrorKind::Upstream, "The upstream's answer was empty.");
+                return self.fail(host, &mut stream, empty, Ended::AtHeaders);
+            }
+            return Flow::Hold;
+        }
+        let Some(dialect) = self.dialect() else {
+            return Flow::Continue;
+        };
+        let by_status = read_error(dialect, status, b"");
+        if worth_retrying(status) && stream.has_another_channel() {
+            return self.fail(host, &mut stream, by_status, Ended::AtHeaders);
+        }
+        if end {
+            return self.fail(host, &mut stream, by_status, Ended::AtHeaders);
+        }
+        self.phase = Phase::Error { status, dialect };
+        Flow::Hold
+    }
+
+    /// `size` is all that is buffered, `end` whether there is no more.
+    pub(crate) fn response_body(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        let Some(shared) = self.stream.clone() else {
+            return Flow::Continue;
+        };
+        let Ok(mut stream) = shared.try_borrow_mut() else {
+            return Flow::Continue;
+        };
+        let verdict = match &mut self.phase {
+            Phase::Waiting | Phase::GivenUp | Phase::Sent => return Flow::Continue,
+            Phase::Error { .. } if !end && size < ERROR_BODY_BYTES_MAX => return Flow::Hold,
+            Phase::Error { status, dialect } => {
+                let body = host.body(Body::Response, 0, size.min(ERROR_BODY_BYTES_MAX));
+                Err(read_error(*dialect, *status, &body.unwrap_or_default()))
+            }
+            Phase::Stream(answer) => answer.take(host, &mut stream, size, end),
+            Phase::Whole(answer) => answer.take(host, &mut stream, size, end),
+        };
+        match verdict {
+            Ok(flow) => flow,
+            Err(error) => self.fail(host, &mut stream, error, Ended::InBody { size }),
+        }
+    }
+
+    /// Trailers end a body that did not end by itself.
+    pub(crate) fn response_trailers(&mut self, host: &dyn Host) -> Flow {
+        let buffered = host
+            .body(Body::Response, 0, usize::MAX)
+            .map_or(0, |body| body.len());
+        self.response_body(host, buffered, true)
+    }
+
+    /// This attempt gave no answer: on to the next channel, or an error for the caller.
+    fn fail(&mut self, host: &dyn Host, stream: &mut Stream, error: ErrorInfo, at: Ended) -> Flow {
+        let again = error.kind.worth_another_channel() && stream.has_another_channel();
+        stream.attempt_failed(error.clone());
+        if again {
+            self.phase = Phase::GivenUp;
+            // Whatever it was: this is the status that Envoy retries.
+            let _ = host.set_headers(Map::Response, &[(":status", b"503")]);
+            return Flow::Continue;
+        }
+        self.phase = Phase::Sent;
+        stream.answered = true;
+        let (to, id) = (stream.call.dialect(), stream.id.clone());
+        let (status, body) = write_error(to, &error.with_request_id(id.clone()));
+        match at {
+            Ended::AtHeaders => {
+                let mut headers = answer_headers(to, &id);
+                headers.push(("content-type", "application/json"));
+                let _ = host.reply(status, &headers, &body);
+                Flow::Hold
+            }
+            Ended::InBody { size } => {
+                send_headers(host, to, &id, status, "application/json", Some(body.len()));
+                let _ = host.set_body(Body::Response, 0, size, &body);
+                Flow::Continue
+            }
+        }
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        match &self.phase {
+            Phase::Stream(answer) => Some(answer.terms().from),
+            Phase::Whole(answer) => Some(answer.terms().from),
+            _ => None,
+        }
+    }
+
+    /// Fails closed: a request that cannot be rebuilt must not reach a provider as it is.
+    fn impossible(&mut self, host: &dyn Host) -> Flow {
+        let error = ErrorInfo::new(
+            ErrorKind::Internal,
+            "The gateway lost track of the request.",
+        );
+        let (status, body) = write_error(Dialect::OpenaiChat, &error);
+        let _ = host.reply(status, &[("content-type", "application/json")], &body);
+        Flow::Hold
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ended {
+    /// There is no body to put an error into.
+    AtHeaders,
+    InBody {
+        size: usize,
+    },
+}
+
+/// Whether another channel might do better, by the status alone. What is wrong with the request
+/// itself is wrong everywhere.
+fn worth_retrying(status: u16) -> bool {
+    !matches!(status, 400 | 413 | 414 | 415 | 422 | 451)
+}
+
+/// The head of the caller's answer; nothing of the upstream's own head goes on.
+fn send_headers(
+    host: &dyn Host,
+    dialect: Dialect,
+    id: &str,
+    status: u16,
+    content_type: &str,
+    length: Option<usize>,
+) {
+    let (status, length) = (status.to_string(), length.map(|length| length.to_string()));
+    let mut headers: Vec<(&str, &[u8])> = vec![
+        (":status", status.as_bytes()),
+        ("content-type", content_type.as_bytes()),
+    ];
+    if let Some(length) = &length {
+        headers.push(("content-length", length.as_bytes()));
+    } else {
+        headers.push(("cache-control", b"no-cache"));
+    }
+    let own = answer_headers(dialect, id);
+    headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
+    if let Err(error) = host.set_headers(Map::Response, &headers) {
+        host.log(Level::Warn, &format!("answer head: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

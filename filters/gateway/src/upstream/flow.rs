@@ -1,0 +1,147 @@
+//! An answer that streams: held until its first event shows that it is one, then passed on event by
+//! event, never more of it held than the event that is incomplete.
+
+use tollgate_host::{Body, Flow, Host};
+use tollgate_protocol::ErrorInfo;
+use tollgate_protocol::neutral::Usage;
+use tollgate_protocol::stream::{
+    Observer, ObserverOptions, Outcome, Status, StreamFault, Translator,
+};
+
+use super::{Terms, send_headers};
+use crate::stream::Stream;
+
+pub(super) struct StreamAnswer {
+    terms: Terms,
+    passage: Passage,
+    /// Bytes of the buffer that were taken already, while the head is held.
+    taken: usize,
+    /// What is to be sent once the head may go.
+    held: Vec<u8>,
+    begun: bool,
+}
+
+/// The way through: watched in the same dialect, rewritten into another.
+enum Passage {
+    Same(Observer),
+    Other(Translator),
+}
+
+impl StreamAnswer {
+    pub(super) fn new(terms: Terms) -> Self {
+        let passage = if terms.from == terms.to {
+            let options = ObserverOptions {
+                model: terms.shown_model.clone(),
+                drops_usage_chunk: terms.drops_usage_chunk,
+            };
+            Passage::Same(Observer::new(terms.from, options))
+        } else {
+            Passage::Other(Translator::new(terms.from, terms.to, terms.reply.clone()))
+        };
+        Self {
+            terms,
+            passage,
+            taken: 0,
+            held: Vec::new(),
+            begun: false,
+        }
+    }
+
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// # Errors
+    /// When it is no answer and nothing was sent yet: the attempt has failed.
+    pub(super) fn take(
+        &mut self,
+        host: &dyn Host,
+        stream: &mut Stream,
+        size: usize,
+        end: bool,
+    ) -> Result<Flow, ErrorInfo> {
+        let bytes = host
+            .body(Body::Response, self.taken, size.saturating_sub(self.taken))
+            .unwrap_or_default();
+        let mut out = std::mem::take(&mut self.held);
+        if let Err(fault) = self.passage.push(&bytes, &mut out) {
+            self.passage.fail(&fault.into(), &mut out);
+        }
+        if end {
+            self.passage.finish(&self.terms, &mut out);
+        }
+        stream.usage = self.passage.usage();
+        stream.outcome = Some(self.passage.outcome());
+        if !self.begun {
+            match self.passage.status() {
+                Status::Error(error) => return Err(error.clone()),
+                Status::Undecided => {
+                    self.taken = size;
+                    self.held = out;
+                    return Ok(Flow::Hold);
+                }
+                Status::Answer => {
+                    send_headers(
+                        host,
+                        self.terms.to,
+                        &stream.id,
+                        200,
+                        "text/event-stream",
+                        None,
+                    );
+                    stream.answered = true;
+                    self.begun = true;
+                    self.taken = 0;
+                }
+            }
+        }
+        let _ = host.set_body(Body::Response, 0, size, &out);
+        Ok(Flow::Continue)
+    }
+}
+
+// === impl Passage ===
+
+impl Passage {
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        match self {
+            Self::Same(observer) => observer.push(bytes, out),
+            Self::Other(translator) => translator.push(bytes, out),
+        }
+    }
+
+    fn finish(&mut self, terms: &Terms, out: &mut Vec<u8>) {
+        match self {
+            Self::Same(observer) => observer.finish(terms.reply.clone(), out),
+            Self::Other(translator) => translator.finish(out),
+        };
+    }
+
+    fn fail(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
+        match self {
+            Self::Same(observer) => observer.fail(error, out),
+            Self::Other(translator) => translator.fail(error, out),
+        }
+    }
+
+    fn status(&self) -> &Status {
+        match self {
+            Self::Same(observer) => observer.status(),
+            Self::Other(translator) => translator.status(),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Same(observer) => observer.outcome(),
+            Self::Other(translator) => translator.outcome(),
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        match self {
+            Self::Same(observer) => observer.usage(),
+            Self::Other(translator) => translator.usage(),
+        }
+    }
+}

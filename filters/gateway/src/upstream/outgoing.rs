@@ -1,0 +1,129 @@
+//! The request that one channel gets: path, headers and body, made anew from the caller's original.
+
+use tollgate_config::Channel;
+use tollgate_host::{Host, Map};
+use tollgate_protocol::{Dialect, Reply, write_request};
+
+use super::Terms;
+use crate::call::header;
+use crate::gateway::target;
+use crate::state::dialect;
+use crate::stream::Stream;
+
+pub(super) struct Prepared {
+    pub(super) terms: Terms,
+    /// What replaces the caller's body; `None` lets it pass untouched.
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) stream_wanted: bool,
+    /// The cluster of the attempt after this one.
+    pub(super) following: Option<String>,
+}
+
+/// Takes the next channel and writes the request's head for it. `None` when there is no channel
+/// left, which Envoy's retry limit prevents.
+pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> {
+    let (active, channel, following) = stream.next_channel()?;
+    let (from, to) = (dialect(&channel), stream.call.dialect());
+    let plan = stream.plan.as_mut()?;
+    let sent_model = channel.upstream_model(&plan.model).to_owned();
+    let mut losses = Vec::new();
+    let mut reply = Reply {
+        model: plan.peek.model.clone(),
+        id: stream.id.clone(),
+        created_unix_s: u64::try_from(stream.started_unix_ms / 1_000).unwrap_or(0),
+        include_usage: plan.peek.include_usage == Some(true),
+        ..Reply::default()
+    };
+    let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
+
+    let body = if from == to {
+        // The caller's own spelling of the model stays where nothing is mapped.
+        let mapped = (sent_model != plan.model).then_some(sent_model.as_str());
+        plan.peek.rewrite(&plan.body, mapped, asks_for_usage)
+    } else {
+        let written = match plan.written.take_if(|(id, _)| *id == channel.id) {
+            Some((_, written)) => written,
+            None => {
+                let target = target(&active, &plan.model, &channel, &sent_model);
+                write_request(from, plan.request.as_ref()?, &target).ok()?
+            }
+        };
+        reply.aliases = written.aliases;
+        losses = written.losses;
+        Some(written.body)
+    };
+
+    let length = body.as_ref().map_or(plan.body.as_str().len(), Vec::len);
+    let stream_wanted = plan.peek.stream;
+    let terms = Terms {
+        from,
+        to,
+        shown_model: (sent_model != plan.model).then(|| plan.peek.model.clone()),
+        drops_usage_chunk: from == to && asks_for_usage && plan.peek.include_usage != Some(true),
+        reply,
+        max_response_bytes: usize::try_from(active.config.max_response_bytes).unwrap_or(usize::MAX),
+    };
+    if plan.tried >= plan.channels.len() {
+        // The last attempt: nothing needs the neutral request any more.
+        plan.request = None;
+    }
+    stream.losses = losses
+        .iter()
+        .map(|loss| format!("{}: {}", loss.field, loss.reason))
+        .collect();
+    stream.begin_attempt(&channel, &sent_model, host.now_unix_ms());
+    write_head(host, stream, &channel, length);
+    Some(Prepared {
+        terms,
+        body,
+        stream_wanted,
+        following,
+    })
+}
+
+/// Sets the whole head: what an earlier attempt wrote, what the caller must not tell a provider,
+/// and what Envoy adds for itself are all gone with it. The key is added after this filter.
+fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize) {
+    let call = &stream.call;
+    let same_dialect = dialect(channel) == call.dialect();
+    let mut path = format!("{}{}", channel.base_path, endpoint(dialect(channel)));
+    if same_dialect {
+        let query = call.forwarded_query();
+        if !query.is_empty() {
+            path.push('?');
+            path.push_str(&query);
+        }
+    }
+    let length = length.to_string();
+    let mut headers: Vec<(&str, &[u8])> = vec![
+        (":method", b"POST"),
+        (":scheme", channel.scheme.as_bytes()),
+        (":authority", channel.authority.as_bytes()),
+        (":path", path.as_bytes()),
+        ("content-type", b"application/json"),
+        ("content-length", length.as_bytes()),
+    ];
+    for (name, value) in &call.forwarded {
+        // A dialect's own headers mean nothing, or something else, in another.
+        if same_dialect || matches!(name.as_str(), "user-agent") {
+            headers.push((name, value));
+        }
+    }
+    for (name, value) in &channel.headers {
+        if !headers.iter().any(|(there, _)| there == name) {
+            headers.push((name, value.as_bytes()));
+        }
+    }
+    if header(&call.forwarded, "accept").is_none() || !same_dialect {
+        headers.push(("accept", b"application/json, text/event-stream"));
+    }
+    let _ = host.set_headers(Map::Request, &headers);
+}
+
+/// Path of a model call below a provider's base URL.
+fn endpoint(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Anthropic => "/messages",
+        _ => "/chat/completions",
+    }
+}

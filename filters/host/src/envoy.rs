@@ -1,0 +1,191 @@
+//! [`Host`] and [`MeterHost`] over the Proxy-Wasm ABI.
+
+use std::cell::Cell;
+
+use crate::abi;
+use crate::host::{Body, Headers, Host, HostError, Level, Map, MeterHost};
+use crate::pairs::{decode_pairs, encode_pairs};
+
+/// Largest plugin configuration that is read, in bytes.
+const CONFIGURATION_BYTES_MAX: usize = 64 << 20;
+
+/// Shown in Envoy's response code details when the filter itself answered.
+const REPLY_DETAILS: &str = "tollgate";
+
+thread_local! {
+    // One queue is all there is; its id never changes while the VM lives.
+    static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// The real thing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Envoy {
+    vm_id: &'static str,
+}
+
+/// The configuration of the plugin that is being configured.
+///
+/// # Errors
+/// When the host does not hand it over.
+pub fn plugin_configuration() -> Result<Vec<u8>, HostError> {
+    let bytes = abi::buffer(abi::BUFFER_PLUGIN_CONFIGURATION, 0, CONFIGURATION_BYTES_MAX)?;
+    Ok(bytes.unwrap_or_default())
+}
+
+impl Envoy {
+    /// `vm_id` is the VM in which queues are looked up.
+    #[must_use]
+    pub const fn new(vm_id: &'static str) -> Self {
+        Self { vm_id }
+    }
+}
+
+impl Host for Envoy {
+    fn log(&self, level: Level, message: &str) {
+        let level = match level {
+            Level::Debug => 1,
+            Level::Info => 2,
+            Level::Warn => 3,
+            Level::Error => 4,
+        };
+        abi::log(level, message);
+    }
+
+    fn now_unix_ms(&self) -> i64 {
+        i64::try_from(abi::now_unix_ns() / 1_000_000).unwrap_or(i64::MAX)
+    }
+
+    fn random(&self) -> u64 {
+        // The host's random_get does not fail; should it, time still separates one id from the next.
+        getrandom::u64().unwrap_or_else(|_| abi::now_unix_ns())
+    }
+
+    fn headers(&self, map: Map) -> Result<Headers, HostError> {
+        Ok(decode_pairs(&abi::header_pairs(map_id(map))?))
+    }
+
+    fn set_headers(&self, map: Map, headers: &[(&str, &[u8])]) -> Result<(), HostError> {
+        abi::set_header_pairs(map_id(map), &encode_pairs(headers))
+    }
+
+    fn set_header(&self, map: Map, name: &str, value: Option<&[u8]>) -> Result<(), HostError> {
+        match value {
+            Some(value) => abi::replace_header(map_id(map), name, value),
+            None => abi::remove_header(map_id(map), name),
+        }
+    }
+
+    fn body(&self, body: Body, start: usize, max: usize) -> Result<Vec<u8>, HostError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        abi::buffer(buffer_id(body), start, max).map(Option::unwrap_or_default)
+    }
+
+    fn set_body(
+        &self,
+        body: Body,
+        start: usize,
+        size: usize,
+        bytes: &[u8],
+    ) -> Result<(), HostError> {
+        abi::set_buffer(buffer_id(body), start, size, bytes)
+    }
+
+    fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError> {
+        let headers: Vec<(&str, &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        abi::send_local_response(status, REPLY_DETAILS, &encode_pairs(&headers), body)
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        abi::property(path.join("\0").as_bytes()).ok().flatten()
+    }
+
+    fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        abi::set_property(name.as_bytes(), value)
+    }
+
+    fn shared(&self, key: &str) -> Option<Vec<u8>> {
+        // The host has no real delete: a removed entry is an empty one.
+        abi::shared_data(key)
+            .ok()
+            .flatten()
+            .filter(|value| !value.is_empty())
+    }
+
+    fn enqueue(&self, queue: &str, record: &[u8]) -> Result<(), HostError> {
+        let id = match QUEUE.get() {
+            Some(id) => id,
+            None => {
+                let id = abi::resolve_queue(self.vm_id, queue)?;
+                QUEUE.set(Some(id));
+                id
+            }
+        };
+        abi::enqueue(id, record)
+    }
+}
+
+impl MeterHost for Envoy {
+    fn tick_every_ms(&self, period_ms: u32) {
+        abi::set_tick_period_ms(period_ms);
+    }
+
+    fn register_queue(&self, queue: &str) -> Result<u32, HostError> {
+        abi::register_queue(queue)
+    }
+
+    fn dequeue(&self, queue_id: u32) -> Option<Vec<u8>> {
+        abi::dequeue(queue_id).ok().flatten()
+    }
+
+    fn set_shared(&self, key: &str, value: Option<&[u8]>) -> Result<(), HostError> {
+        abi::set_shared_data(key, value.unwrap_or_default())
+    }
+
+    fn open_stream(
+        &self,
+        cluster: &str,
+        service: &str,
+        method: &str,
+        metadata: &[(&str, &[u8])],
+    ) -> Result<u32, HostError> {
+        // The SDK's own call, because its dispatcher must learn whose stream this is.
+        proxy_wasm::hostcalls::open_grpc_stream(cluster, service, method, metadata.to_vec())
+            .map_err(|status| HostError {
+                call: "grpc_stream",
+                status: status as u32,
+            })
+    }
+
+    fn send(&self, stream: u32, message: &[u8]) -> Result<(), HostError> {
+        abi::grpc_send(stream, message)
+    }
+
+    fn cancel(&self, stream: u32) {
+        abi::grpc_cancel(stream);
+    }
+
+    fn received(&self, size: usize) -> Option<Vec<u8>> {
+        abi::buffer(abi::BUFFER_GRPC_RECEIVE, 0, size)
+            .ok()
+            .flatten()
+    }
+}
+
+fn map_id(map: Map) -> u32 {
+    match map {
+        Map::Request => abi::MAP_REQUEST,
+        Map::Response => abi::MAP_RESPONSE,
+    }
+}
+
+fn buffer_id(body: Body) -> u32 {
+    match body {
+        Body::Request => abi::BUFFER_REQUEST_BODY,
+        Body::Response => abi::BUFFER_RESPONSE_BODY,
+    }
+}

@@ -1,0 +1,300 @@
+//! A host for tests: what the filter would see of Envoy, set up by a builder, and what it did.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+
+use crate::host::{Body, Headers, Host, HostError, Level, Map, MeterHost};
+
+/// What the filter would see of Envoy, and what it did.
+#[derive(Debug, Default)]
+pub struct MockHost {
+    headers: RefCell<HashMap<Map, Headers>>,
+    bodies: RefCell<HashMap<Body, Vec<u8>>>,
+    properties: RefCell<HashMap<String, Vec<u8>>>,
+    shared: RefCell<HashMap<String, Vec<u8>>>,
+    queue: RefCell<VecDeque<Vec<u8>>>,
+    reply: RefCell<Option<Reply>>,
+    sent: RefCell<Vec<Vec<u8>>>,
+    received: RefCell<Vec<u8>>,
+    streams: Cell<u32>,
+    control_plane_away: Cell<bool>,
+    now_unix_ms: Cell<i64>,
+    random: Cell<u64>,
+    log: RefCell<Vec<String>>,
+}
+
+/// An answer that the filter gave by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl MockHost {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn with_headers(self, map: Map, headers: &[(&str, &str)]) -> Self {
+        let headers = headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec()))
+            .collect();
+        self.headers.borrow_mut().insert(map, headers);
+        self
+    }
+
+    #[must_use]
+    pub fn with_body(self, body: Body, bytes: &[u8]) -> Self {
+        self.bodies.borrow_mut().insert(body, bytes.to_vec());
+        self
+    }
+
+    #[must_use]
+    pub fn with_property(self, path: &[&str], value: &[u8]) -> Self {
+        self.properties
+            .borrow_mut()
+            .insert(path.join("."), value.to_vec());
+        self
+    }
+
+    #[must_use]
+    pub fn with_shared(self, key: &str, value: &[u8]) -> Self {
+        self.shared
+            .borrow_mut()
+            .insert(key.to_owned(), value.to_vec());
+        self
+    }
+
+    /// Sets a header map for the next callback.
+    pub fn put_headers(&self, map: Map, headers: &[(&str, &str)]) {
+        let headers = headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec()))
+            .collect();
+        self.headers.borrow_mut().insert(map, headers);
+    }
+
+    /// Sets a body buffer for the next callback.
+    pub fn put_body(&self, body: Body, bytes: &[u8]) {
+        self.bodies.borrow_mut().insert(body, bytes.to_vec());
+    }
+
+    pub fn put_property(&self, path: &[&str], value: &[u8]) {
+        self.properties
+            .borrow_mut()
+            .insert(path.join("."), value.to_vec());
+    }
+
+    /// Sets the gRPC message that the next callback is about.
+    pub fn put_received(&self, message: &[u8]) {
+        *self.received.borrow_mut() = message.to_vec();
+    }
+
+    /// Makes [`MeterHost::open_stream`] fail, or work again.
+    pub fn set_control_plane_away(&self, away: bool) {
+        self.control_plane_away.set(away);
+    }
+
+    pub fn advance_ms(&self, ms: i64) {
+        self.now_unix_ms.set(self.now_unix_ms.get() + ms);
+    }
+
+    /// The answer that the filter gave by itself, if it did.
+    #[must_use]
+    pub fn replied(&self) -> Option<Reply> {
+        self.reply.borrow().clone()
+    }
+
+    /// A header's value as text; empty when it is not there.
+    #[must_use]
+    pub fn header(&self, map: Map, name: &str) -> String {
+        let headers = self.headers.borrow();
+        let value = headers
+            .get(&map)
+            .and_then(|h| h.iter().find(|(n, _)| n == name));
+        value
+            .map(|(_, v)| String::from_utf8_lossy(v).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// A body buffer as text.
+    #[must_use]
+    pub fn text(&self, body: Body) -> String {
+        let bodies = self.bodies.borrow();
+        String::from_utf8_lossy(bodies.get(&body).map_or(&[], Vec::as_slice)).into_owned()
+    }
+
+    /// What the filter put on the queue since the last call.
+    pub fn take_queue(&self) -> Vec<Vec<u8>> {
+        self.queue.borrow_mut().drain(..).collect()
+    }
+
+    /// What the meter sent since the last call.
+    pub fn take_sent(&self) -> Vec<Vec<u8>> {
+        self.sent.borrow_mut().drain(..).collect()
+    }
+
+    /// Everything that was logged.
+    #[must_use]
+    pub fn logged(&self) -> String {
+        self.log.borrow().join("\n")
+    }
+}
+
+impl Host for MockHost {
+    fn log(&self, _: Level, message: &str) {
+        self.log.borrow_mut().push(message.to_owned());
+    }
+
+    fn now_unix_ms(&self) -> i64 {
+        self.now_unix_ms.get()
+    }
+
+    fn random(&self) -> u64 {
+        // Different every time, the same in every run.
+        self.random
+            .set(self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+        self.random.get()
+    }
+
+    fn headers(&self, map: Map) -> Result<Headers, HostError> {
+        Ok(self.headers.borrow().get(&map).cloned().unwrap_or_default())
+    }
+
+    fn set_headers(&self, map: Map, headers: &[(&str, &[u8])]) -> Result<(), HostError> {
+        let headers = headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), v.to_vec()))
+            .collect();
+        self.headers.borrow_mut().insert(map, headers);
+        Ok(())
+    }
+
+    fn set_header(&self, map: Map, name: &str, value: Option<&[u8]>) -> Result<(), HostError> {
+        let mut maps = self.headers.borrow_mut();
+        let headers = maps.entry(map).or_default();
+        headers.retain(|(n, _)| n != name);
+        if let Some(value) = value {
+            headers.push((name.to_owned(), value.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn body(&self, body: Body, start: usize, max: usize) -> Result<Vec<u8>, HostError> {
+        let bodies = self.bodies.borrow();
+        let bytes = bodies.get(&body).map_or(&[][..], Vec::as_slice);
+        Ok(bytes.iter().skip(start).take(max).copied().collect())
+    }
+
+    fn set_body(
+        &self,
+        body: Body,
+        start: usize,
+        size: usize,
+        bytes: &[u8],
+    ) -> Result<(), HostError> {
+        let mut bodies = self.bodies.borrow_mut();
+        let buffer = bodies.entry(body).or_default();
+        if start == 0 {
+            buffer.drain(..size.min(buffer.len()));
+            buffer.splice(..0, bytes.iter().copied());
+        } else if start >= buffer.len() {
+            buffer.extend_from_slice(bytes);
+        } else {
+            return Err(HostError {
+                call: "set_buffer_bytes",
+                status: 2,
+            });
+        }
+        Ok(())
+    }
+
+    fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError> {
+        let headers = headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
+        let body = String::from_utf8_lossy(body).into_owned();
+        *self.reply.borrow_mut() = Some(Reply {
+            status,
+            headers,
+            body,
+        });
+        Ok(())
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.properties.borrow().get(&path.join(".")).cloned()
+    }
+
+    fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.properties
+            .borrow_mut()
+            .insert(name.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn shared(&self, key: &str) -> Option<Vec<u8>> {
+        self.shared.borrow().get(key).cloned()
+    }
+
+    fn enqueue(&self, _: &str, record: &[u8]) -> Result<(), HostError> {
+        self.queue.borrow_mut().push_back(record.to_vec());
+        Ok(())
+    }
+}
+
+impl MeterHost for MockHost {
+    fn tick_every_ms(&self, _: u32) {}
+
+    fn register_queue(&self, _: &str) -> Result<u32, HostError> {
+        Ok(1)
+    }
+
+    fn dequeue(&self, _: u32) -> Option<Vec<u8>> {
+        self.queue.borrow_mut().pop_front()
+    }
+
+    fn set_shared(&self, key: &str, value: Option<&[u8]>) -> Result<(), HostError> {
+        match value {
+            Some(value) => self
+                .shared
+                .borrow_mut()
+                .insert(key.to_owned(), value.to_vec()),
+            None => self.shared.borrow_mut().remove(key),
+        };
+        Ok(())
+    }
+
+    fn open_stream(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: &[(&str, &[u8])],
+    ) -> Result<u32, HostError> {
+        if self.control_plane_away.get() {
+            return Err(HostError {
+                call: "grpc_stream",
+                status: 10,
+            });
+        }
+        self.streams.set(self.streams.get() + 1);
+        Ok(self.streams.get())
+    }
+
+    fn send(&self, _: u32, message: &[u8]) -> Result<(), HostError> {
+        self.sent.borrow_mut().push(message.to_vec());
+        Ok(())
+    }
+
+    fn cancel(&self, _: u32) {}
+
+    fn received(&self, _: usize) -> Option<Vec<u8>> {
+        Some(self.received.borrow().clone())
+    }
+}
