@@ -14,8 +14,8 @@ SERVER := $(TARGET)/server/tollgate
 # What decides is pure: no operating system to ask, so it builds where there is none.
 PURE := tollgate-catalog tollgate-config tollgate-policy tollgate-protocol
 
-# All but the filter itself, which links against Envoy only.
-NATIVE := --workspace --exclude tollgate-gateway
+# The filter's roles run natively too, over a mock of Envoy.
+NATIVE := --workspace
 
 SCRIPTS := $(filter-out %.txt,$(wildcard .make/* .ci/*))
 
