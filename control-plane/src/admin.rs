@@ -1,0 +1,81 @@
+//! The admin API: AI Proxy's paths, envelope and field names over the store.
+//!
+//! Everything here needs the administrator's key; a path that nobody thought of is refused like
+//! any other, because the check lies over the whole router. Handlers read a request into domain
+//! types, call one method of the store, and show the answer; they hold no SQL and no rules of
+//! money. Nothing here ever answers with a provider's key, and with a token's text only when it
+//! was just made.
+//!
+//! How bodies are read:
+//! - A field that is absent or `null` stays as it is, or gets its default in something new. To
+//!   clear one, send `""`, `[]` or `{}`.
+//! - Fields that answers show but nobody can set (`id`, `created_at`, `used_amount`, …) are
+//!   ignored, so that an answer can be edited and sent back.
+//! - Fields of AI Proxy that have no effect here yet are taken with their neutral value (`0`,
+//!   `""`, `false`, empty) and refused with any other: nobody should believe in a quota that
+//!   does not hold.
+//! - Any other field is refused by name. It is a typing error that would be missed otherwise.
+
+mod answer;
+mod auth;
+mod body;
+mod channels;
+mod fields;
+mod groups;
+mod logs;
+mod models;
+mod params;
+mod prices;
+mod rules;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+
+pub use answer::ApiError;
+
+use crate::secrets::Secret;
+use crate::store::Store;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub struct State {
+    store: Store,
+    key: Arc<Secret>,
+}
+
+/// Bodies above this get 413. The largest reasonable one is a list of some thousand channels.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+impl State {
+    #[must_use]
+    pub fn new(store: Store, admin_key: Secret) -> Self {
+        Self { store, key: Arc::new(admin_key) }
+    }
+}
+
+/// All of `/api/…` that concerns channels, groups, tokens, models and logs.
+pub fn router(state: State) -> Router {
+    let api = Router::new()
+        .merge(channels::routes())
+        .merge(groups::routes())
+        .merge(tokens::routes())
+        .merge(models::routes())
+        .merge(logs::routes())
+        .fallback(async || ApiError::no_such_path())
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(state.clone());
+    Router::new().nest("/api", guard(&state, api))
+}
+
+/// Lets only the administrator through to any route of `router`, its fallback included.
+pub fn guard(state: &State, router: Router) -> Router {
+    router.layer(from_fn_with_state(state.clone(), auth::require_admin))
+}
+
+#[cfg(test)]
+mod tests;

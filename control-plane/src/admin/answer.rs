@@ -1,0 +1,124 @@
+//! The envelope of every answer, and the one place that turns errors into it.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tollgate_policy::price::NanoUsd;
+use tracing::error;
+
+use crate::store;
+
+/// A handler's result.
+pub(super) type Reply = Result<Response, ApiError>;
+
+/// Why a request is not done. Its text is what the administrator reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// Names the field and the rule that it breaks.
+    Invalid(String),
+    Unauthorized,
+    NotFound(String),
+    MethodNotAllowed,
+    Conflict(String),
+    TooLarge,
+    /// The database is away.
+    Unavailable,
+    /// Our own mistake; the log says more than the answer.
+    Internal,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    success: bool,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<T>,
+}
+
+/// `{"success":true,"message":"","data":…}`
+pub(super) fn data(data: impl Serialize) -> Reply {
+    data_with_note(data, "")
+}
+
+/// The same with something that the administrator should know.
+pub(super) fn data_with_note(data: impl Serialize, note: &str) -> Reply {
+    Ok(Json(Envelope { success: true, message: note, data: Some(data) }).into_response())
+}
+
+/// Done, and there is nothing to show.
+pub(super) fn done() -> Reply {
+    Ok(Json(Envelope::<()> { success: true, message: "", data: None }).into_response())
+}
+
+/// USD as a JSON number with every digit, which a float would not keep.
+pub(super) struct Usd(pub(super) NanoUsd);
+
+impl Serialize for Usd {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A decimal number is valid JSON.
+        RawValue::from_string(self.0.to_string())
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
+    }
+}
+
+// === impl ApiError ===
+
+impl ApiError {
+    pub(super) fn field(name: &str, rule: impl std::fmt::Display) -> Self {
+        Self::Invalid(format!("{name} {rule}"))
+    }
+
+    pub(super) fn no_such_path() -> Self {
+        Self::NotFound("there is nothing at this path".into())
+    }
+
+    fn parts(&self) -> (StatusCode, &str) {
+        match self {
+            Self::Invalid(text) => (StatusCode::BAD_REQUEST, text),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "the admin key is missing or wrong; send it as `Authorization: Bearer <key>`",
+            ),
+            Self::NotFound(text) => (StatusCode::NOT_FOUND, text),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method")
+            }
+            Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 2 MiB"),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database is not available; model calls go on, try this again later",
+            ),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal error; the server's log says more")
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, message) = self.parts();
+        (status, Json(Envelope::<()> { success: false, message, data: None })).into_response()
+    }
+}
+
+impl From<store::Error> for ApiError {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::NotFound(_) => Self::NotFound(error.to_string()),
+            store::Error::Conflict(text) => Self::Conflict(text),
+            store::Error::Unavailable(_) => {
+                error!(%error, "admin request failed");
+                Self::Unavailable
+            }
+            _ => {
+                error!(%error, "admin request failed");
+                Self::Internal
+            }
+        }
+    }
+}

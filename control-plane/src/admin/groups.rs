@@ -1,0 +1,134 @@
+//! `/api/groups…` and `/api/group/…`.
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::{get, post};
+use serde::Serialize;
+
+use super::answer::{Reply, Usd, data, done};
+use super::body::Body;
+use super::channels::{required_status, sets, status};
+use super::fields::Fields;
+use super::params::{Params, Segments};
+use super::{ApiError, State, rules};
+use crate::domain::{Group, GroupPatch, Listed};
+use crate::store::GroupQuery;
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/groups", get(list))
+        .route("/groups/", get(list))
+        .route("/groups/search", get(list))
+        .route("/groups/batch_delete", post(delete_many))
+        .route("/groups/batch_status", post(set_many_status))
+        .route("/group/{group}", get(show).post(create).put(update).delete(delete))
+        .route("/group/{group}/status", post(set_status))
+}
+
+const ORDERS: [&str; 5] = ["created_at", "id", "status", "used_amount", "request_count"];
+
+#[derive(Serialize)]
+struct View {
+    id: String,
+    created_at: i64,
+    status: i64,
+    available_sets: Vec<String>,
+    used_amount: Usd,
+    used_amount_nano_usd: i64,
+    request_count: i64,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    groups: Vec<View>,
+    total: i64,
+}
+
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+    let query =
+        GroupQuery { status: params.nonzero("status")?, keyword: params.text("keyword") };
+    let Listed { items, total } = state.store.groups(&query, params.page(&ORDERS)?).await?;
+    data(ListView { groups: items.into_iter().map(View::from).collect(), total })
+}
+
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+    data(View::from(state.store.group(path.text("group")).await?))
+}
+
+async fn create(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let id = path.text("group");
+    rules::name("group", id, rules::MAX_GROUP)?;
+    let patch = read(body.object()?)?;
+    data(View::from(state.store.create_group(id, patch).await?))
+}
+
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let patch = read(body.object()?)?;
+    data(View::from(state.store.update_group(path.text("group"), patch).await?))
+}
+
+async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let status = Some(required_status(&mut fields)?);
+    fields.finish()?;
+    let patch = GroupPatch { status, ..GroupPatch::default() };
+    data(View::from(state.store.update_group(path.text("group"), patch).await?))
+}
+
+async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let status = required_status(&mut fields)?;
+    let groups = fields.names("groups", rules::MAX_GROUP)?;
+    fields.finish()?;
+    let groups = groups.ok_or_else(|| ApiError::field("groups", "is required"))?;
+    state.store.set_group_status(&groups, status).await?;
+    done()
+}
+
+async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
+    state.store.delete_groups(&[path.text("group").to_owned()]).await?;
+    done()
+}
+
+async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
+    state.store.delete_groups(&body.names()?).await?;
+    done()
+}
+
+fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
+    let patch = GroupPatch {
+        status: status(&mut fields)?,
+        available_sets: sets(&mut fields, "available_sets")?,
+    };
+    for ratio in ["rpm_ratio", "tpm_ratio"] {
+        // Both 0 and 1 leave the limits as they are.
+        if fields.raw(ratio).is_some_and(|raw| !matches!(raw.get(), "0" | "1" | "0.0" | "1.0")) {
+            return Err(ApiError::field(ratio, "is not available yet; leave it out, or send 1"));
+        }
+    }
+    fields.not_yet(&["balance_alert_enabled", "balance_alert_threshold"])?;
+    fields.ignore(&[
+        "id",
+        "created_at",
+        "used_amount",
+        "used_amount_nano_usd",
+        "request_count",
+        "accessed_at",
+    ]);
+    fields.finish()?;
+    Ok(patch)
+}
+
+impl From<Group> for View {
+    fn from(group: Group) -> Self {
+        Self {
+            id: group.id,
+            created_at: group.created_at_ms,
+            status: group.status.number(),
+            available_sets: group.available_sets,
+            used_amount: Usd(group.used_amount),
+            used_amount_nano_usd: group.used_amount.0,
+            request_count: group.request_count,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `/api/logs…` over all groups, and the same handlers under `/api/log/<group>…` for one.
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::get;
+use serde::Serialize;
+
+use super::answer::{Reply, Usd, data};
+use super::params::{Params, Segments};
+use super::prices::PriceView;
+use super::{ApiError, State};
+use crate::domain::{AttemptRecord, Listed, Log};
+use crate::store::{CodeType, LogQuery};
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/logs", get(list))
+        .route("/logs/", get(list))
+        .route("/logs/search", get(list))
+        .route("/logs/detail/{id}", get(show))
+        .route("/log/{group}", get(list))
+        .route("/log/{group}/search", get(list))
+        .route("/log/{group}/detail/{id}", get(show))
+}
+
+const ORDERS: [&str; 3] = ["id", "created_at", "request_at"];
+
+#[derive(Serialize)]
+struct View {
+    id: i64,
+    request_id: String,
+    node: String,
+    request_at: i64,
+    created_at: i64,
+    duration_milliseconds: i64,
+    /// Absent when no byte was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttfb_milliseconds: Option<i64>,
+    token_id: i64,
+    token_name: String,
+    group: String,
+    model: String,
+    method: String,
+    endpoint: String,
+    dialect: String,
+    stream: bool,
+    code: i64,
+    outcome: String,
+    content: String,
+    ip: String,
+    user: String,
+    channel: i64,
+    retry_times: usize,
+    attempts: Vec<AttemptRecord>,
+    usage: UsageView,
+    priced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<PriceView>,
+    used_amount: Usd,
+    amount_nano_usd: i64,
+    upstream_id: String,
+    losses: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct UsageView {
+    input_tokens: i64,
+    output_tokens: i64,
+    cached_tokens: i64,
+    cache_creation_tokens: i64,
+    reasoning_tokens: i64,
+    total_tokens: i64,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    logs: Vec<View>,
+    total: i64,
+}
+
+async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+    let query = LogQuery {
+        group: path.group().map(str::to_owned).or_else(|| params.text("group")),
+        token_id: params.nonzero("token_id")?,
+        token_name: params.text("token_name"),
+        model: params.text("model_name"),
+        channel: params.nonzero("channel")?,
+        request_id: params.text("request_id"),
+        upstream_id: params.text("upstream_id"),
+        code: params.nonzero("code")?,
+        code_type: code_type(&params)?,
+        ip: params.text("ip"),
+        user: params.text("user"),
+        start_ms: params.nonzero("start_timestamp")?,
+        end_ms: params.nonzero("end_timestamp")?,
+        keyword: params.text("keyword"),
+    };
+    let Listed { items, total } = state.store.logs(&query, params.page(&ORDERS)?).await?;
+    data(ListView { logs: items.into_iter().map(View::from).collect(), total })
+}
+
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+    let id = path.id()?;
+    let log = state.store.log(id).await?;
+    if path.group().is_some_and(|group| group != log.group) {
+        return Err(ApiError::NotFound(format!("log {id} does not exist")));
+    }
+    data(View::from(log))
+}
+
+fn code_type(params: &Params) -> Result<CodeType, ApiError> {
+    match params.text("code_type").as_deref() {
+        None | Some("all") => Ok(CodeType::All),
+        Some("success") => Ok(CodeType::Success),
+        Some("error") => Ok(CodeType::Error),
+        Some(_) => Err(ApiError::field("code_type", "must be all, success or error")),
+    }
+}
+
+impl From<Log> for View {
+    fn from(log: Log) -> Self {
+        let tokens = log.tokens;
+        Self {
+            id: log.id,
+            request_id: log.request_id,
+            node: log.node,
+            request_at: log.request_at_ms,
+            created_at: log.created_at_ms,
+            duration_milliseconds: log.duration_ms,
+            ttfb_milliseconds: log.ttfb_ms,
+            token_id: log.token_id,
+            token_name: log.token_name,
+            group: log.group,
+            model: log.model,
+            method: log.method,
+            endpoint: log.path,
+            dialect: log.dialect,
+            stream: log.stream,
+            code: log.code,
+            outcome: log.outcome,
+            content: log.content,
+            ip: log.ip,
+            user: log.user,
+            channel: log.channel_id,
+            retry_times: log.attempts.len().saturating_sub(1),
+            attempts: log.attempts,
+            usage: UsageView {
+                input_tokens: tokens.input,
+                output_tokens: tokens.output,
+                cached_tokens: tokens.cached,
+                cache_creation_tokens: tokens.cache_creation,
+                reasoning_tokens: tokens.reasoning,
+                total_tokens: tokens.input.saturating_add(tokens.output),
+            },
+            priced: log.price.is_some(),
+            price: log.price.as_ref().map(PriceView::from),
+            used_amount: Usd(log.amount),
+            amount_nano_usd: log.amount.0,
+            upstream_id: log.upstream_id,
+            losses: log.losses,
+        }
+    }
+}

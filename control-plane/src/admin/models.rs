@@ -1,0 +1,228 @@
+//! `/api/model_configs…`, `/api/model_config/<model>` and `/api/models/…`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::answer::{Reply, data, done};
+use super::body::Body;
+use super::fields::Fields;
+use super::params::{Params, Segments};
+use super::prices::{self, PriceView};
+use super::{ApiError, State, rules};
+use crate::domain::{Listed, ModelConfig, ModelConfigPatch};
+use crate::store::ModelQuery;
+
+pub(super) fn routes() -> Router<State> {
+    let several = get(list).post(save_many);
+    Router::new()
+        .route("/model_configs", several.clone())
+        .route("/model_configs/", several)
+        .route("/model_configs/search", get(list))
+        .route("/model_configs/all", get(all))
+        .route("/model_configs/contains", post(contains))
+        .route("/model_configs/batch_delete", post(delete_many))
+        .route("/model_config/{*model}", get(show).post(save).put(save).delete(delete))
+        .route("/models/enabled", get(enabled))
+        .route("/models/enabled/{set}", get(enabled))
+        .route("/models/sets", get(sets))
+}
+
+const ORDERS: [&str; 5] = ["model", "owner", "type", "created_at", "updated_at"];
+const MAX_RETRIES: i64 = 100;
+/// AI Proxy's highest mode number.
+const MAX_MODE: i64 = 38;
+const MAX_CONFIG_BYTES: usize = 16 * 1024;
+
+#[derive(Serialize)]
+struct View {
+    model: String,
+    created_at: i64,
+    updated_at: i64,
+    owner: String,
+    #[serde(rename = "type")]
+    kind: i64,
+    price: PriceView,
+    /// 0: as many as there are channels.
+    retry_times: u32,
+    config: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    configs: Vec<View>,
+    total: i64,
+}
+
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+    let query = ModelQuery {
+        model: params.text("model"),
+        owner: params.text("owner"),
+        keyword: params.text("keyword"),
+    };
+    let page = params.page(&ORDERS)?;
+    let Listed { items, total } = state.store.model_config_page(&query, page).await?;
+    data(ListView { configs: items.into_iter().map(View::from).collect(), total })
+}
+
+async fn all(Extract(state): Extract<State>) -> Reply {
+    views(state.store.model_configs().await?)
+}
+
+async fn contains(Extract(state): Extract<State>, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let models = fields.names("models", rules::MAX_MODEL)?;
+    fields.finish()?;
+    views(state.store.model_configs_of(&models.unwrap_or_default()).await?)
+}
+
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+    data(View::from(state.store.model_config(path.text("model")).await?))
+}
+
+async fn save(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let model = path.text("model");
+    let mut fields = body.object()?;
+    if fields.line("model", rules::MAX_MODEL)?.is_some_and(|named| named != model) {
+        return Err(ApiError::field("model", "must be the one in the path, or be left out"));
+    }
+    rules::name("model", model, rules::MAX_MODEL)?;
+    let patch = read(fields)?;
+    state.store.save_model_configs(vec![(model.to_owned(), patch)]).await?;
+    data(View::from(state.store.model_config(model).await?))
+}
+
+async fn save_many(Extract(state): Extract<State>, body: Body) -> Reply {
+    let mut configs = Vec::new();
+    for mut fields in body.objects()? {
+        let model = fields.line("model", rules::MAX_MODEL)?.unwrap_or_default();
+        rules::name("model", &model, rules::MAX_MODEL)?;
+        configs.push((model, read(fields)?));
+    }
+    let models: Vec<_> = configs.iter().map(|(model, _)| model.clone()).collect();
+    state.store.save_model_configs(configs).await?;
+    views(state.store.model_configs_of(&models).await?)
+}
+
+async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
+    state.store.delete_model_configs(&[path.text("model").to_owned()]).await?;
+    done()
+}
+
+async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
+    state.store.delete_model_configs(&body.names()?).await?;
+    done()
+}
+
+/// Models that enabled channels serve, by set.
+async fn enabled(Extract(state): Extract<State>, path: Segments) -> Reply {
+    let configs = state.store.model_configs().await?;
+    let known: BTreeMap<_, _> = configs.iter().map(|config| (&config.model, config)).collect();
+    let mut sets: BTreeMap<String, BTreeMap<String, View>> = BTreeMap::new();
+    for channel in state.store.all_channels().await? {
+        for set in channel.sets.iter().filter(|_| channel.status.is_enabled()) {
+            let models = sets.entry(set.clone()).or_default();
+            for model in &channel.models {
+                let config = known.get(model).map(|config| (*config).clone());
+                models.entry(model.clone()).or_insert_with(|| {
+                    View::from(config.unwrap_or_else(|| without_config(model)))
+                });
+            }
+        }
+    }
+    let list = |models: BTreeMap<String, View>| models.into_values().collect::<Vec<_>>();
+    match path.text("set") {
+        "" => data(sets.into_iter().map(|(set, models)| (set, list(models))).collect::<BTreeMap<_, _>>()),
+        set => data(list(sets.remove(set).unwrap_or_default())),
+    }
+}
+
+/// The sets that channels belong to.
+async fn sets(Extract(state): Extract<State>) -> Reply {
+    let channels = state.store.all_channels().await?;
+    data(channels.into_iter().flat_map(|channel| channel.sets).collect::<BTreeSet<_>>())
+}
+
+fn views(configs: Vec<ModelConfig>) -> Reply {
+    data(configs.into_iter().map(View::from).collect::<Vec<_>>())
+}
+
+/// What a model is that channels serve and nobody described.
+fn without_config(model: &str) -> ModelConfig {
+    ModelConfig {
+        model: model.to_owned(),
+        created_at_ms: 0,
+        updated_at_ms: 0,
+        owner: String::new(),
+        kind: 0,
+        price: tollgate_policy::price::Price::FREE,
+        retry_times: None,
+        config: Map::new(),
+    }
+}
+
+fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
+    let retries = fields.int("retry_times", 0, MAX_RETRIES)?;
+    let retries = retries.map(|number| u32::try_from(number).ok().filter(|number| *number > 0));
+    let patch = ModelConfigPatch {
+        owner: fields.line("owner", rules::MAX_OWNER)?,
+        kind: fields.int("type", 0, MAX_MODE)?,
+        price: prices::read(&mut fields)?,
+        retry_times: retries,
+        config: config(&mut fields)?,
+    };
+    fields.not_yet(&[
+        "plugin",
+        "exclude_from_tests",
+        "rpm",
+        "tpm",
+        "timeout_config",
+        "force_save_detail",
+        "max_image_generation_count",
+        "max_video_generation_seconds",
+        "max_video_generation_count",
+        "allowed_resolutions",
+        "request_body_storage_max_size",
+        "response_body_storage_max_size",
+        "summary_service_tier",
+        "summary_claude_long_context",
+        "disable_resolution_fuzzy_match",
+    ])?;
+    fields.ignore(&["created_at", "updated_at"]);
+    fields.finish()?;
+    Ok(patch)
+}
+
+fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
+    let Some(config) = fields.object("config")? else { return Ok(None) };
+    let text = serde_json::to_string(&config).unwrap_or_default();
+    if text.len() > MAX_CONFIG_BYTES {
+        return Err(ApiError::field("config", "is larger than 16 KiB"));
+    }
+    // It fills what an upstream requires, so it has to be a number that can be sent.
+    let limit = config.get("max_output_tokens").map(|limit| limit.as_u64().map(u32::try_from));
+    if !matches!(limit, None | Some(Some(Ok(_)))) {
+        let rule = format!("must be a whole number from 0 to {}", u32::MAX);
+        return Err(ApiError::field("config.max_output_tokens", rule));
+    }
+    Ok(Some(config))
+}
+
+impl From<ModelConfig> for View {
+    fn from(config: ModelConfig) -> Self {
+        Self {
+            price: PriceView::from(&config.price),
+            model: config.model,
+            created_at: config.created_at_ms,
+            updated_at: config.updated_at_ms,
+            owner: config.owner,
+            kind: config.kind,
+            retry_times: config.retry_times.unwrap_or(0),
+            config: config.config,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Path segments and query parameters.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use url::form_urlencoded;
+
+use super::ApiError;
+use crate::domain::{Order, Page};
+
+/// Segments of the path, decoded.
+pub(super) struct Segments(HashMap<String, String>);
+
+/// Parameters of the query. Unknown ones are ignored, empty ones count as absent.
+pub(super) struct Params(HashMap<String, String>);
+
+// === impl Segments ===
+
+impl<S: Send + Sync> FromRequestParts<S> for Segments {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let segments = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::Invalid("the path is not UTF-8".into()))?;
+        if segments.iter().any(|(_, value)| value.chars().any(char::is_control)) {
+            return Err(ApiError::Invalid("the path contains control characters".into()));
+        }
+        Ok(Self(segments.iter().map(|(name, value)| (name.into(), value.into())).collect()))
+    }
+}
+
+impl Segments {
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    pub(super) fn id(&self) -> Result<i64, ApiError> {
+        self.text("id").parse().map_err(|_| ApiError::field("id", "in the path must be a number"))
+    }
+}
+
+// === impl Params ===
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+impl Params {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        // PostgreSQL does not take NUL in text, and nothing that is stored has one.
+        self.0.get(name).filter(|value| !value.is_empty()).map(|value| value.replace('\0', " "))
+    }
+
+    pub(super) fn int(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let value = self.0.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let parse = |value: &str| value.parse();
+        value.map(parse).transpose().map_err(|_| ApiError::field(name, "must be a whole number"))
+    }
+
+    /// A number that AI Proxy reads as "any" when it is 0.
+    pub(super) fn nonzero(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        Ok(self.int(name)?.filter(|number| *number != 0))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.0.get(name).map(String::as_str).unwrap_or_default() {
+            "" | "0" | "false" => Ok(false),
+            "1" | "true" => Ok(true),
+            _ => Err(ApiError::field(name, "must be true or false")),
+        }
+    }
+
+    /// `page` or `p` from 1, `per_page` up to [`Page::MAX_SIZE`], and `order` as `<column>` or
+    /// `<column>-asc`; the first of `columns` is the default, descending like every other.
+    pub(super) fn page(&self, columns: &[&'static str]) -> Result<Page, ApiError> {
+        let number = match self.int("page")? {
+            Some(number) => number,
+            None => self.int("p")?.unwrap_or(1),
+        };
+        let size = match self.int("per_page")? {
+            Some(size) if size > 0 => size.min(Page::MAX_SIZE),
+            _ => Page::DEFAULT_SIZE,
+        };
+        Ok(Page { number: number.max(1), size, order: self.order(columns)? })
+    }
+
+    fn order(&self, columns: &[&'static str]) -> Result<Order, ApiError> {
+        let text = self.text("order").unwrap_or_default();
+        let (name, direction) = text.split_once('-').unwrap_or((&text, "desc"));
+        let known = columns.iter().find(|column| name.is_empty() || **column == name);
+        match (known, direction) {
+            (Some(column), "desc" | "asc") => {
+                Ok(Order { column, descending: direction == "desc" })
+            }
+            _ => {
+                let rule = format!("must be one of {}, with -asc or -desc", columns.join(", "));
+                Err(ApiError::field("order", rule))
+            }
+        }
+    }
+}
