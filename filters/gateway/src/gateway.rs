@@ -33,6 +33,8 @@ pub(crate) struct Gateway {
     key: u64,
     stream: Rc<RefCell<Stream>>,
     phase: Phase,
+    /// What takes the place of an answer that no role has made, until it was sent.
+    replacement: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,7 @@ impl Gateway {
             key,
             stream: Rc::new(RefCell::new(stream)),
             phase: Phase::Gathering,
+            replacement: None,
         }
     }
 
@@ -127,19 +130,22 @@ impl Gateway {
         if let Ok(mut stream) = self.stream.try_borrow_mut()
             && !stream.answered
         {
-            answer::replace_headers(host, &mut stream, end);
+            self.replacement = Some(answer::replace_headers(host, &mut stream, end));
         }
         Flow::Continue
     }
 
     pub(crate) fn response_body(&mut self, host: &dyn Host, size: usize, _end: bool) -> Flow {
-        if let Ok(mut stream) = self.stream.try_borrow_mut() {
-            if size > 0 && stream.first_byte_unix_ms.is_none() {
-                stream.first_byte_unix_ms = Some(host.now_unix_ms());
-            }
-            if !stream.answered {
-                answer::replace_body(host, &mut stream, size);
-            }
+        if let Ok(mut stream) = self.stream.try_borrow_mut()
+            && size > 0
+            && stream.first_byte_unix_ms.is_none()
+        {
+            stream.first_byte_unix_ms = Some(host.now_unix_ms());
+        }
+        if let Some(replacement) = &mut self.replacement {
+            // The first piece is replaced by all of ours, the others by nothing.
+            let ours = std::mem::take(replacement);
+            let _ = host.set_body(Body::Response, 0, size, &ours);
         }
         Flow::Continue
     }

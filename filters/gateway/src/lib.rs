@@ -20,6 +20,8 @@
 mod call;
 #[cfg(target_arch = "wasm32")]
 mod entry;
+#[cfg(test)]
+mod fixture;
 mod gateway;
 mod meter;
 mod refusal;

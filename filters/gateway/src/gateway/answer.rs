@@ -2,20 +2,18 @@
 //! buffer) and an upstream's error that Envoy chose not to retry. They are replaced, so that the
 //! caller reads its own dialect and nothing of an upstream's words.
 
-use tollgate_host::{Body, Host, Map};
+use tollgate_host::{Host, Map};
 use tollgate_protocol::{ErrorInfo, ErrorKind, write_error};
 
 use crate::refusal::{answer_headers, too_large};
 use crate::stream::Stream;
 
-/// Replaces the head. An answer without a body stays without one.
-pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) {
+/// Replaces the head and says what is to replace the body. An answer without a body stays without.
+pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) -> Vec<u8> {
     let error = error(host, stream).with_request_id(stream.id.clone());
     let (status, body) = write_error(stream.call.dialect(), &error);
-    let (status, length) = (
-        status.to_string(),
-        if end { 0 } else { body.len() }.to_string(),
-    );
+    let status = status.to_string();
+    let length = if end { 0 } else { body.len() }.to_string();
     let mut headers: Vec<(&str, &[u8])> = vec![
         (":status", status.as_bytes()),
         ("content-type", b"application/json"),
@@ -25,16 +23,7 @@ pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) {
     headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
     let _ = host.set_headers(Map::Response, &headers);
     stream.attempt_failed(error);
-    stream.close_attempt();
-}
-
-/// Replaces the body with the error that the head belongs to, once.
-pub(super) fn replace_body(host: &dyn Host, stream: &mut Stream, size: usize) {
-    let Some(error) = &stream.error else { return };
-    let (_, body) = write_error(stream.call.dialect(), error);
-    let _ = host.set_body(Body::Response, 0, size, &body);
-    // From here on the answer is ours, and what else comes is dropped with it.
-    stream.answered = true;
+    body
 }
 
 fn error(host: &dyn Host, stream: &Stream) -> ErrorInfo {

@@ -1,1 +1,262 @@
+use tollgate_config::meter::Outcome;
+use tollgate_config::names::CLUSTER_PROPERTY;
+use tollgate_host::Host;
 
+use super::*;
+use crate::fixture::{
+    ANTHROPIC_REQUEST, OPENAI_REQUEST, channel, event, head, host, key_of, request,
+};
+
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+
+#[test]
+fn a_good_request_is_handed_to_the_router_with_its_first_channel() {
+    let host = host(vec![channel(1, "openai-chat"), channel(2, "openai-chat")]);
+    let (_gateway, flow) = request(&host, CHAT, OPENAI_REQUEST);
+    assert_eq!(flow, Flow::Continue);
+    let cluster = String::from_utf8(host.property(&[CLUSTER_PROPERTY]).unwrap()).unwrap();
+    assert!(
+        cluster == "channel-1" || cluster == "channel-2",
+        "{cluster}"
+    );
+    assert_eq!(host.header(Map::Request, "x-envoy-max-retries"), "1");
+}
+
+#[test]
+fn refusals_speak_the_callers_dialect_and_leave_one_event() {
+    let good = ("authorization", "Bearer sk-good");
+    for (method, path, headers, end, status, text) in [
+        ("POST", CHAT, &[][..], false, 401, "invalid_api_key"),
+        (
+            "POST",
+            CHAT,
+            &[("x-api-key", "sk-bad")],
+            false,
+            401,
+            "not valid",
+        ),
+        (
+            "POST",
+            MESSAGES,
+            &[("x-api-key", "sk-bad")],
+            false,
+            401,
+            "authentication_error",
+        ),
+        ("GET", CHAT, &[good], true, 405, "POST"),
+        ("POST", "/v1/models", &[good], true, 405, "GET"),
+        ("POST", "/v1/nothing", &[good], false, 404, "/v1/nothing"),
+        (
+            "POST",
+            "/v1/messages/nothing",
+            &[good],
+            false,
+            404,
+            "not_found_error",
+        ),
+        (
+            "POST",
+            CHAT,
+            &[good, ("content-type", "text/plain")],
+            false,
+            400,
+            "application/json",
+        ),
+        (
+            "POST",
+            CHAT,
+            &[good, ("content-encoding", "gzip")],
+            false,
+            400,
+            "content-encoding",
+        ),
+        (
+            "POST",
+            CHAT,
+            &[good, ("content-length", "1001")],
+            false,
+            413,
+            "1000 bytes",
+        ),
+        ("POST", CHAT, &[good], true, 400, "no body"),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let (gateway, flow) = head(&host, method, path, headers, end);
+        let reply = host
+            .replied()
+            .unwrap_or_else(|| panic!("{method} {path}: no refusal"));
+        assert_eq!(
+            (flow, reply.status),
+            (Flow::Hold, status),
+            "{method} {path} {headers:?}"
+        );
+        assert!(reply.body.contains(text), "{text} not in {}", reply.body);
+        let id = reply
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-request-id")
+            .unwrap()
+            .1
+            .clone();
+        let event = event(&host, gateway, status);
+        assert_eq!((&event.id, event.outcome()), (&id, Outcome::Refused));
+        assert_eq!(event.status, u32::from(status));
+    }
+}
+
+#[test]
+fn bodies_that_cannot_be_served_are_refused() {
+    let deep = format!(
+        r#"{{"model":"m","messages":{}1{}}}"#,
+        "[".repeat(400),
+        "]".repeat(400)
+    );
+    for (path, body, status, text) in [
+        (CHAT, "", 400, "error"),
+        (CHAT, "{", 400, "JSON"),
+        (CHAT, "[]", 400, "object"),
+        (CHAT, r#"{"messages":[]}"#, 400, "model"),
+        (CHAT, r#"{"model":7}"#, 400, "model"),
+        (CHAT, r#"{"model":"\ud800"}"#, 400, "JSON"),
+        (CHAT, &deep, 400, "JSON"),
+        (CHAT, r#"{"model":"other","messages":[]}"#, 404, "other"),
+        (
+            MESSAGES,
+            r#"{"model":"other","messages":[]}"#,
+            404,
+            "not_found_error",
+        ),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let (gateway, flow) = request(&host, path, body);
+        let reply = host.replied().unwrap();
+        assert_eq!((flow, reply.status), (Flow::Hold, status), "{body}");
+        assert!(reply.body.contains(text), "{text} not in {}", reply.body);
+        assert_eq!(event(&host, gateway, status).outcome(), Outcome::Refused);
+    }
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_while_it_still_comes() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let (mut gateway, _) = head(&host, "POST", CHAT, &[("x-api-key", "good")], false);
+    assert_eq!(gateway.request_body(&host, 1_000, false), Flow::Hold);
+    assert!(host.replied().is_none());
+    assert_eq!(gateway.request_body(&host, 1_001, false), Flow::Hold);
+    assert_eq!(host.replied().unwrap().status, 413);
+}
+
+#[test]
+fn what_no_channel_can_express_is_refused_and_names_the_field() {
+    let two_answers = r#"{"model":"m","n":2,"messages":[{"role":"user","content":"hi"}]}"#;
+    let only_anthropic = host(vec![channel(1, "anthropic")]);
+    request(&only_anthropic, CHAT, two_answers);
+    let reply = only_anthropic.replied().unwrap();
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.contains(r#""param":"n""#), "{}", reply.body);
+
+    let both = host(vec![channel(1, "anthropic"), channel(2, "openai-chat")]);
+    let (_gateway, flow) = request(&both, CHAT, two_answers);
+    assert_eq!(flow, Flow::Continue);
+    assert_eq!(both.property(&[CLUSTER_PROPERTY]).unwrap(), b"channel-2");
+}
+
+#[test]
+fn before_the_first_snapshot_an_unknown_token_may_be_valid() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    tollgate_host::MeterHost::set_shared(&host, tollgate_config::names::READY_KEY, None).unwrap();
+    head(&host, "POST", CHAT, &[("x-api-key", "unknown")], false);
+    assert_eq!(host.replied().unwrap().status, 503);
+}
+
+#[test]
+fn a_token_record_that_cannot_be_read_opens_nothing() {
+    let host = host(vec![channel(1, "openai-chat")]).with_shared(&key_of("odd"), b"\xff\xff");
+    head(&host, "POST", CHAT, &[("x-api-key", "odd")], false);
+    assert_eq!(host.replied().unwrap().status, 401);
+}
+
+#[test]
+fn models_are_listed_in_the_callers_shape() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    for (path, version, text) in [
+        ("/v1/models", None, r#""object":"list""#),
+        ("/v1/models", Some("2023-06-01"), r#""has_more":false"#),
+        ("/v1/models/M", None, r#""owned_by":"us""#),
+        ("/v1/models/m", Some("2023-06-01"), r#""type":"model""#),
+    ] {
+        let mut headers = vec![("x-api-key", "good")];
+        headers.extend(version.map(|version| ("anthropic-version", version)));
+        head(&host, "GET", path, &headers, true);
+        let reply = host.replied().unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert!(reply.body.contains(text), "{text} not in {}", reply.body);
+    }
+    head(
+        &host,
+        "GET",
+        "/v1/models/none",
+        &[("x-api-key", "good")],
+        true,
+    );
+    assert_eq!(host.replied().unwrap().status, 404);
+}
+
+#[test]
+fn a_caller_cannot_steer_the_router() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let headers = [
+        ("x-api-key", "good"),
+        ("x-envoy-retry-on", "5xx"),
+        ("x-envoy-max-retries", "99"),
+    ];
+    head(&host, "POST", CHAT, &headers, false);
+    assert_eq!(host.header(Map::Request, "x-envoy-retry-on"), "");
+    assert_eq!(host.header(Map::Request, "x-envoy-max-retries"), "");
+}
+
+#[test]
+fn envoys_own_answers_are_replaced() {
+    for (path, request_body, details, status, expected, text) in [
+        (
+            CHAT,
+            OPENAI_REQUEST,
+            "upstream_reset_before_response_started{connection_failure}",
+            "503",
+            "502",
+            "upstream_error",
+        ),
+        (
+            MESSAGES,
+            ANTHROPIC_REQUEST,
+            "response_timeout",
+            "504",
+            "504",
+            r#""type":"error""#,
+        ),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")])
+            .with_property(&["response", "code_details"], details.as_bytes());
+        let (mut gateway, _) = request(&host, path, request_body);
+        let mut attempt = crate::upstream::Attempt::default();
+        attempt.request_headers(&host, false);
+        host.put_headers(
+            Map::Response,
+            &[(":status", status), ("content-type", "text/plain")],
+        );
+        gateway.response_headers(&host, false);
+        host.put_body(Body::Response, b"upstream connect error at 10.1.2.3");
+        gateway.response_body(&host, 34, true);
+        assert_eq!(host.header(Map::Response, ":status"), expected);
+        let body = host.text(Body::Response);
+        assert!(body.contains(text) && !body.contains("10.1.2.3"), "{body}");
+        let event = event(&host, gateway, 503);
+        assert_eq!(event.outcome(), Outcome::Failed);
+        assert!(
+            event.attempts[0].error.contains("upstream"),
+            "{:?}",
+            event.attempts
+        );
+    }
+}

@@ -71,7 +71,6 @@ impl StreamAnswer {
             self.passage.finish(&self.terms, &mut out);
         }
         stream.usage = self.passage.usage();
-        stream.outcome = Some(self.passage.outcome());
         if !self.begun {
             match self.passage.status() {
                 Status::Error(error) => return Err(error.clone()),
@@ -95,6 +94,7 @@ impl StreamAnswer {
                 }
             }
         }
+        stream.outcome = Some(self.passage.outcome());
         let _ = host.set_body(Body::Response, 0, size, &out);
         Ok(Flow::Continue)
     }

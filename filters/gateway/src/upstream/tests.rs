@@ -1,1 +1,237 @@
+use tollgate_config::Channel;
+use tollgate_config::meter::Outcome;
+use tollgate_host::mock::MockHost;
 
+use super::*;
+use crate::fixture::{
+    ANTHROPIC_REQUEST, OPENAI_ANSWER, OPENAI_REQUEST, channel, event, host, request,
+};
+use crate::gateway::Gateway;
+
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+
+/// A request that the router has just handed to its first channel.
+fn begin(channels: Vec<Channel>, path: &str, body: &str) -> (MockHost, Gateway, Attempt) {
+    let host = host(channels);
+    let (gateway, flow) = request(&host, path, body);
+    assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
+    let attempt = attempt(&host);
+    (host, gateway, attempt)
+}
+
+fn attempt(host: &MockHost) -> Attempt {
+    let mut attempt = Attempt::default();
+    assert_eq!(attempt.request_headers(host, false), Flow::Continue);
+    let size = host.text(Body::Request).len();
+    attempt.request_body(host, size);
+    attempt
+}
+
+/// Answers an attempt in one piece.
+fn answer(host: &MockHost, attempt: &mut Attempt, status: &str, body: &str) {
+    host.put_headers(
+        Map::Response,
+        &[(":status", status), ("set-cookie", "secret")],
+    );
+    attempt.response_headers(host, false);
+    host.put_body(Body::Response, body.as_bytes());
+    attempt.response_body(host, body.len(), true);
+}
+
+#[test]
+fn the_head_is_made_anew() {
+    let mut wanted = channel(1, "openai-chat");
+    wanted.headers.insert("x-own".into(), "1".into());
+    let (host, ..) = begin(vec![wanted], CHAT, OPENAI_REQUEST);
+    assert_eq!(host.header(Map::Request, ":path"), "/v1/chat/completions");
+    assert_eq!(
+        host.header(Map::Request, ":authority"),
+        "provider-1.example"
+    );
+    assert_eq!(host.header(Map::Request, "x-own"), "1");
+    for gone in ["authorization", "x-envoy-max-retries", "x-request-id"] {
+        assert_eq!(host.header(Map::Request, gone), "", "{gone}");
+    }
+    assert_eq!(
+        host.text(Body::Request),
+        OPENAI_REQUEST,
+        "same dialect: the same bytes"
+    );
+}
+
+#[test]
+fn a_mapped_model_is_the_only_edit() {
+    let mut mapped = channel(1, "openai-chat");
+    mapped.model_mapping.insert("m".into(), "m-2025".into());
+    let (host, gateway, mut attempt) = begin(vec![mapped], CHAT, OPENAI_REQUEST);
+    assert_eq!(
+        host.text(Body::Request),
+        OPENAI_REQUEST.replace(r#""m""#, r#""m-2025""#)
+    );
+    answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+    assert_eq!(
+        host.text(Body::Response),
+        OPENAI_ANSWER.replace(r#""up""#, r#""m""#)
+    );
+    assert_eq!(event(&host, gateway, 200).attempts[0].model, "m-2025");
+}
+
+#[test]
+fn an_answer_in_the_same_dialect_passes_untouched_and_is_counted() {
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, OPENAI_REQUEST);
+    answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+    assert_eq!(host.text(Body::Response), OPENAI_ANSWER);
+    assert_eq!(host.header(Map::Response, "set-cookie"), "");
+    let event = event(&host, gateway, 200);
+    assert_eq!(event.outcome(), Outcome::Success);
+    let usage = event.usage.unwrap();
+    assert_eq!((usage.input_tokens, usage.output_tokens), (3, 2));
+}
+
+#[test]
+fn an_answer_in_another_dialect_is_translated() {
+    let (host, gateway, mut attempt) =
+        begin(vec![channel(1, "openai-chat")], MESSAGES, ANTHROPIC_REQUEST);
+    assert_eq!(host.header(Map::Request, ":path"), "/v1/chat/completions");
+    answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+    let body = host.text(Body::Response);
+    assert!(
+        body.contains(r#""type":"message""#) && body.contains("hello"),
+        "{body}"
+    );
+    assert_eq!(
+        host.header(Map::Response, "content-length"),
+        body.len().to_string()
+    );
+    assert_eq!(event(&host, gateway, 200).usage.unwrap().output_tokens, 2);
+}
+
+#[test]
+fn a_bad_answer_goes_to_the_next_channel_and_the_last_ones_to_the_caller() {
+    for (status, body, final_status, text) in [
+        ("503", "busy", "503", "error"),
+        (
+            "429",
+            r#"{"error":{"message":"slow down"}}"#,
+            "429",
+            "rate_limit",
+        ),
+        (
+            "401",
+            r#"{"error":{"message":"bad key sk-upstream"}}"#,
+            "502",
+            "upstream",
+        ),
+        ("403", "no", "502", "upstream"),
+        ("200", "<html>", "502", "web page"),
+        ("200", "", "502", "empty"),
+        ("200", r#"{"choices":["#, "502", "could not be read"),
+        (
+            "200",
+            r#"{"error":{"message":"overloaded","type":"server_error"}}"#,
+            "5",
+            "error",
+        ),
+    ] {
+        let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+        let (host, gateway, mut first) = begin(channels, CHAT, OPENAI_REQUEST);
+        answer(&host, &mut first, status, body);
+        assert_eq!(
+            host.header(Map::Response, ":status"),
+            "503",
+            "Envoy retries: {status} {body}"
+        );
+
+        let mut second = attempt(&host);
+        answer(&host, &mut second, status, body);
+        let shown = host.header(Map::Response, ":status");
+        assert!(shown.starts_with(final_status), "{status} {body}: {shown}");
+        let answer = host.text(Body::Response);
+        assert!(
+            answer.contains(text) && !answer.contains("sk-upstream"),
+            "{answer}"
+        );
+        let event = event(&host, gateway, 502);
+        assert_eq!(
+            (event.attempts.len(), event.outcome()),
+            (2, Outcome::Failed),
+            "{body}"
+        );
+        assert!(
+            event
+                .attempts
+                .iter()
+                .all(|attempt| !attempt.error.is_empty())
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_request_is_not_retried() {
+    let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+    let (host, gateway, mut first) = begin(channels, MESSAGES, ANTHROPIC_REQUEST);
+    let refusal = r#"{"error":{"message":"bad temperature","type":"invalid_request_error"}}"#;
+    answer(&host, &mut first, "400", refusal);
+    assert_eq!(host.header(Map::Response, ":status"), "400");
+    assert!(host.text(Body::Response).contains("invalid_request_error"));
+    assert_eq!(event(&host, gateway, 400).attempts.len(), 1);
+}
+
+#[test]
+fn a_head_without_a_body_is_answered_at_once() {
+    let (host, _gateway, mut attempt) =
+        begin(vec![channel(1, "openai-chat")], CHAT, OPENAI_REQUEST);
+    host.put_headers(Map::Response, &[(":status", "503")]);
+    assert_eq!(attempt.response_headers(&host, true), Flow::Hold);
+    assert_eq!(host.replied().unwrap().status, 503);
+}
+
+#[test]
+fn a_stream_is_held_until_its_first_event_and_then_flows() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+    assert!(host.text(Body::Request).contains("include_usage"));
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    assert_eq!(attempt.response_headers(&host, false), Flow::Hold);
+
+    let first = concat!(
+        r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"up","#,
+        r#""choices":[{"index":0,"delta":{"role":"assistant","content":"he"}}]}"#,
+        "\n\n"
+    );
+    let (cut, whole) = (first.len() - 20, first.len());
+    host.put_body(Body::Response, &first.as_bytes()[..cut]);
+    assert_eq!(attempt.response_body(&host, cut, false), Flow::Hold);
+    host.put_body(Body::Response, first.as_bytes());
+    assert_eq!(attempt.response_body(&host, whole, false), Flow::Continue);
+    assert_eq!(host.text(Body::Response), first);
+    assert_eq!(
+        host.header(Map::Response, "content-type"),
+        "text/event-stream"
+    );
+
+    host.put_body(Body::Response, b"");
+    attempt.response_body(&host, 0, true);
+    let end = host.text(Body::Response);
+    assert!(
+        end.contains("error"),
+        "a stream without its end says so: {end}"
+    );
+    assert_eq!(event(&host, gateway, 200).outcome(), Outcome::Interrupted);
+}
+
+#[test]
+fn an_error_in_the_first_event_goes_to_the_next_channel() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+    let (host, gateway, mut first) = begin(channels, CHAT, &request);
+    let error = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+    answer(&host, &mut first, "200", error);
+    assert_eq!(host.header(Map::Response, ":status"), "503");
+    let mut second = attempt(&host);
+    answer(&host, &mut second, "200", error);
+    assert!(host.header(Map::Response, ":status").starts_with('5'));
+    assert!(host.header(Map::Response, "content-type").contains("json"));
+    assert_eq!(event(&host, gateway, 502).outcome(), Outcome::Failed);
+}

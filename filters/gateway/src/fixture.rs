@@ -1,0 +1,116 @@
+//! What the tests of both roles start from: channels, a token, a request that was admitted.
+
+use prost::Message;
+use tollgate_config::meter::{TokenRecord, UsageEvent};
+use tollgate_config::names::{READY_KEY, token_key};
+use tollgate_config::{Channel, GatewayConfig, Model};
+use tollgate_host::mock::MockHost;
+use tollgate_host::{Body, Flow, Map};
+use tollgate_policy::auth::token_hash;
+
+use crate::gateway::Gateway;
+use crate::state;
+
+pub(crate) const OPENAI_REQUEST: &str =
+    r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+pub(crate) const ANTHROPIC_REQUEST: &str =
+    r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+pub(crate) const OPENAI_ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"up","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
+
+pub(crate) fn channel(id: i64, dialect: &str) -> Channel {
+    Channel {
+        id,
+        name: format!("c{id}"),
+        cluster: format!("channel-{id}"),
+        dialect: dialect.into(),
+        scheme: "https".into(),
+        authority: format!("provider-{id}.example"),
+        base_path: "/v1".into(),
+        headers: Default::default(),
+        models: vec!["m".into()],
+        model_mapping: Default::default(),
+        sets: vec!["default".into()],
+        priority: 10,
+    }
+}
+
+/// A host with these channels active and one token, `sk-good`, that may use model `m`.
+pub(crate) fn host(channels: Vec<Channel>) -> MockHost {
+    let model = Model {
+        model: "m".into(),
+        owner: "us".into(),
+        created_unix_s: 7,
+        max_output_tokens: Some(100),
+        retry_times: None,
+    };
+    let config = GatewayConfig {
+        max_body_bytes: 1_000,
+        max_response_bytes: 10_000,
+        channels,
+        models: vec![model],
+    };
+    state::activate(config).unwrap();
+    let token = TokenRecord {
+        id: 5,
+        name: "good".into(),
+        group: "g".into(),
+        enabled: true,
+        group_enabled: true,
+        sets: vec!["default".into()],
+        ..TokenRecord::default()
+    };
+    MockHost::new()
+        .with_shared(READY_KEY, b"1")
+        .with_shared(&key_of("good"), &token.encode_to_vec())
+        .with_property(&["source", "address"], b"10.0.0.9:1234")
+}
+
+pub(crate) fn key_of(secret: &str) -> String {
+    token_key(&token_hash(&vec![("x-api-key".into(), secret.as_bytes().to_vec())]).unwrap())
+}
+
+/// Sends a head; the extra headers come after the usual ones.
+pub(crate) fn head(
+    host: &MockHost,
+    method: &str,
+    path: &str,
+    extra: &[(&str, &str)],
+    end: bool,
+) -> (Gateway, Flow) {
+    let mut headers = vec![
+        (":method", method),
+        (":path", path),
+        (":authority", "gateway"),
+    ];
+    headers.extend(extra);
+    host.put_headers(Map::Request, &headers);
+    let mut gateway = Gateway::new(host);
+    let flow = gateway.request_headers(host, end);
+    (gateway, flow)
+}
+
+/// Sends a whole request with the good token.
+pub(crate) fn request(host: &MockHost, path: &str, body: &str) -> (Gateway, Flow) {
+    let (mut gateway, _) = head(
+        host,
+        "POST",
+        path,
+        &[("authorization", "Bearer sk-good")],
+        false,
+    );
+    if host.replied().is_some() {
+        return (gateway, Flow::Hold);
+    }
+    host.put_body(Body::Request, body.as_bytes());
+    let flow = gateway.request_body(host, body.len(), true);
+    (gateway, flow)
+}
+
+/// The one usage event that the request left.
+pub(crate) fn event(host: &MockHost, mut gateway: Gateway, status: u16) -> UsageEvent {
+    host.put_property(&["response", "code"], &u64::from(status).to_le_bytes());
+    gateway.log(host);
+    let queued = host.take_queue();
+    assert_eq!(queued.len(), 1, "one event per request");
+    UsageEvent::decode(queued[0].as_slice()).unwrap()
+}
