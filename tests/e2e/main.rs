@@ -1,5 +1,14 @@
 //! Everything that issue-level promises say, shown from outside on real Envoy. One binary, so that
 //! scenarios can share a gateway; each module is one promise.
 
+mod books;
+mod changes;
+mod failover;
+mod first_start;
+mod hostile;
+mod interrupted;
+mod lifecycle;
+mod passthrough;
+mod refusals;
 mod sdk;
 mod the_provider;

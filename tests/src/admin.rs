@@ -140,3 +140,46 @@ impl Admin {
         })
     }
 }
+
+// === impl LogRow ===
+
+impl LogRow {
+    /// HTTP status that the caller got; 0 when it left before there was one.
+    #[must_use]
+    pub fn code(&self) -> i64 {
+        self.integer("code")
+    }
+
+    /// `success`, `refused`, `failed`, `interrupted` or `client_gone`.
+    #[must_use]
+    pub fn outcome(&self) -> &str {
+        self.0["outcome"].as_str().unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn attempts(&self) -> &[Value] {
+        array(&self.0["attempts"])
+    }
+
+    /// The channels that were tried, in order.
+    #[must_use]
+    pub fn channels(&self) -> Vec<i64> {
+        self.attempts().iter().filter_map(|a| a["channel_id"].as_i64()).collect()
+    }
+
+    /// Gross input and output tokens.
+    #[must_use]
+    pub fn tokens(&self) -> (u64, u64) {
+        let count = |name: &str| self.0["usage"][name].as_u64().unwrap_or(0);
+        (count("input_tokens"), count("output_tokens"))
+    }
+
+    #[must_use]
+    pub fn cost_nano_usd(&self) -> i64 {
+        self.integer("used_amount_nano_usd")
+    }
+
+    fn integer(&self, name: &str) -> i64 {
+        self.0[name].as_i64().unwrap_or_else(|| panic!("no {name} in {}", self.0))
+    }
+}

@@ -110,7 +110,7 @@ impl Dialect {
                 Self::Anthropic => *name == "error" && data["type"] == "error",
             })
             .map(|(_, data)| data)
-            .last()
+            .next_back()
     }
 
     /// Checks that a body is an error as the vendor's SDK reads it, and gives its type and text.

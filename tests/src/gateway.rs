@@ -23,7 +23,7 @@ pub struct Gateway {
     process: Process,
     address: SocketAddr,
     data: Arc<TempDir>,
-    env: Vec<(String, String)>,
+    env: Vec<(String, Option<String>)>,
 }
 
 /// What `tollgate run` is started with.
@@ -31,7 +31,8 @@ pub struct Gateway {
 pub struct Builder {
     address: SocketAddr,
     data: Arc<TempDir>,
-    env: Vec<(String, String)>,
+    /// `None`: not set, whatever the tests' own environment holds.
+    env: Vec<(String, Option<String>)>,
 }
 
 // === impl Builder ===
@@ -39,8 +40,13 @@ pub struct Builder {
 impl Builder {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.retain(|(n, _)| n != name);
-        self.env.push((name.into(), value.into()));
+        self.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.env.push((name.into(), None));
         self
     }
 
@@ -75,7 +81,10 @@ impl Builder {
             .env_remove("SQL_DSN")
             .current_dir(self.data.path());
         for (name, value) in &self.env {
-            command.env(name, value);
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         command
     }

@@ -32,7 +32,9 @@ pub fn provider_key(channel: &str) -> String {
 pub struct Scene {
     pub address: SocketAddr,
     pub admin: Admin,
+    /// The first of `models`.
     pub model: String,
+    pub models: Vec<String>,
     pub token: Token,
     /// Name of the token, and prefix of the channels' names; unique.
     pub name: String,
@@ -118,6 +120,12 @@ impl Scene {
         Answered { dialect, response }
     }
 
+    /// Another token of the same group.
+    #[track_caller]
+    pub fn another_token(&self, fields: &Value) -> Token {
+        self.admin.create_token(&format!("group-{}", self.name), fields)
+    }
+
     /// The one log row of this scene.
     #[track_caller]
     pub fn log(&self) -> LogRow {
@@ -167,6 +175,12 @@ impl Builder {
         self
     }
 
+    /// The name that [`Scene::model`] will have.
+    #[must_use]
+    pub fn first_model(&self) -> String {
+        self.models[0].clone()
+    }
+
     /// Fields of the model's configuration, such as its price.
     #[must_use]
     pub fn config(mut self, config: Value) -> Self {
@@ -213,7 +227,7 @@ impl Builder {
             })
             .collect();
         let token = admin.create_token(&format!("group-{name}"), &token);
-        Scene { address, admin, model: models[0].clone(), token, name, channels }
+        Scene { address, admin, model: models[0].clone(), models, token, name, channels }
     }
 }
 

@@ -67,6 +67,6 @@ fn given(variable: &str) -> Option<PathBuf> {
 
 /// Cargo's output folder, as told or as usual.
 fn targets() -> Vec<PathBuf> {
-    let usual = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
-    given("CARGO_TARGET_DIR").into_iter().chain([usual]).collect()
+    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(|w| w.join("target"));
+    given("CARGO_TARGET_DIR").into_iter().chain(workspace).collect()
 }
