@@ -51,15 +51,22 @@ pub(crate) struct Plan {
     pub(crate) peek: Peek,
     /// Name of the model as configured.
     pub(crate) model: String,
-    pub(crate) body: Body,
-    /// The body read, when at least one channel speaks another dialect.
-    pub(crate) request: Option<Request>,
+    /// What an attempt is made from; gone as soon as no further attempt can come.
+    pub(crate) source: Option<Source>,
     /// Ids of the channels, in the order in which they are tried.
     pub(crate) channels: Vec<i64>,
     /// How many of them have been tried.
     pub(crate) tried: usize,
     /// The first channel's body, written while it was checked that it can be.
     pub(crate) written: Option<(i64, Written)>,
+}
+
+/// The caller's body, as it came and as it was understood.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) body: Body,
+    /// Only where at least one channel speaks another dialect.
+    pub(crate) request: Option<Request>,
 }
 
 impl Stream {
@@ -96,6 +103,16 @@ impl Stream {
             .map(|c| c.cluster.clone());
         let channel = active.channel(id)?.clone();
         Some((active, channel, following))
+    }
+
+    /// The caller gets this answer: there will be no further attempt, and a prompt must not take up
+    /// memory for as long as its answer streams.
+    pub(crate) fn answer_begins(&mut self) {
+        self.answered = true;
+        if let Some(plan) = &mut self.plan {
+            plan.source = None;
+            plan.written = None;
+        }
     }
 
     /// Whether another channel could still serve.

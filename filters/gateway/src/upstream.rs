@@ -206,7 +206,7 @@ impl Attempt {
             return Flow::Continue;
         }
         self.phase = Phase::Sent;
-        stream.answered = true;
+        stream.answer_begins();
         let (to, id) = (stream.call.dialect(), stream.id.clone());
         let (status, body) = write_error(to, &error.with_request_id(id.clone()));
         match at {

@@ -9,8 +9,9 @@ use crate::pairs::{decode_pairs, encode_pairs};
 /// Largest plugin configuration that is read, in bytes.
 const CONFIGURATION_BYTES_MAX: usize = 64 << 20;
 
-/// Shown in Envoy's response code details when the filter itself answered.
-const REPLY_DETAILS: &str = "tollgate";
+/// Response code details of the filter's own answers: none, by which the listener's local reply
+/// configuration tells them from Envoy's own and leaves them as they are.
+const REPLY_DETAILS: &str = "";
 
 thread_local! {
     // One queue is all there is; its id never changes while the VM lives.

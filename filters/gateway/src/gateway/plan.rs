@@ -16,7 +16,7 @@ use tollgate_protocol::{
 
 use crate::refusal;
 use crate::state::{Active, dialect};
-use crate::stream::{Plan, Stream};
+use crate::stream::{Plan, Source, Stream};
 
 /// Reads the body and orders the channels that can serve it.
 pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Plan, ErrorInfo> {
@@ -52,8 +52,7 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Pl
     Ok(Plan {
         peek,
         model,
-        body,
-        request,
+        source: Some(Source { body, request }),
         channels,
         tried: 0,
         written,

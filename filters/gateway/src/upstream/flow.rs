@@ -88,7 +88,7 @@ impl StreamAnswer {
                         "text/event-stream",
                         None,
                     );
-                    stream.answered = true;
+                    stream.answer_begins();
                     self.begun = true;
                     self.taken = 0;
                 }

@@ -25,6 +25,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let (active, channel, following) = stream.next_channel()?;
     let (from, to) = (dialect(&channel), stream.call.dialect());
     let plan = stream.plan.as_mut()?;
+    let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
     let mut losses = Vec::new();
     let mut reply = Reply {
@@ -39,13 +40,13 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let body = if from == to {
         // The caller's own spelling of the model stays where nothing is mapped.
         let mapped = (sent_model != plan.model).then_some(sent_model.as_str());
-        plan.peek.rewrite(&plan.body, mapped, asks_for_usage)
+        plan.peek.rewrite(&source.body, mapped, asks_for_usage)
     } else {
         let written = match plan.written.take_if(|(id, _)| *id == channel.id) {
             Some((_, written)) => written,
             None => {
                 let target = target(&active, &plan.model, &channel, &sent_model);
-                write_request(from, plan.request.as_ref()?, &target).ok()?
+                write_request(from, source.request.as_ref()?, &target).ok()?
             }
         };
         reply.aliases = written.aliases;
@@ -53,7 +54,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         Some(written.body)
     };
 
-    let length = body.as_ref().map_or(plan.body.as_str().len(), Vec::len);
+    let length = body.as_ref().map_or(source.body.as_str().len(), Vec::len);
     let stream_wanted = plan.peek.stream;
     let terms = Terms {
         from,
@@ -63,10 +64,6 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         reply,
         max_response_bytes: usize::try_from(active.config.max_response_bytes).unwrap_or(usize::MAX),
     };
-    if plan.tried >= plan.channels.len() {
-        // The last attempt: nothing needs the neutral request any more.
-        plan.request = None;
-    }
     stream.losses = losses
         .iter()
         .map(|loss| format!("{}: {}", loss.field, loss.reason))

@@ -60,7 +60,7 @@ impl WholeAnswer {
         if let Some(replacement) = replacement {
             let _ = host.set_body(Body::Response, 0, size, &replacement);
         }
-        stream.answered = true;
+        stream.answer_begins();
         stream.outcome = Some(Outcome::Complete);
         self.sent = true;
         Ok(Flow::Continue)
