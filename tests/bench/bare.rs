@@ -24,10 +24,13 @@ impl BareEnvoy {
         std::fs::write(&file, config(address, upstream).to_string()).expect("it can be written to");
         let process = Process::spawn(
             "envoy",
-            Command::new(tools::envoy())
-                .arg("-c")
-                .arg(&file)
-                .args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "warn"]),
+            Command::new(tools::envoy()).arg("-c").arg(&file).args([
+                "--concurrency",
+                "1",
+                "--disable-hot-restart",
+                "--log-level",
+                "warn",
+            ]),
         );
         eventually("bare Envoy answers", || Request::get("/").send(address));
         Self { process, address, _folder: folder }
@@ -43,14 +46,13 @@ impl BareEnvoy {
 }
 
 fn config(listen: SocketAddr, upstream: SocketAddr) -> serde_json::Value {
-    let at = |address: SocketAddr| {
-        json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
-    };
+    let at = |address: SocketAddr| json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}});
     let http = "type.googleapis.com/envoy.extensions.filters";
     let router = json!({
         "name": "router", "typed_config": {"@type": format!("{http}.http.router.v3.Router")},
     });
-    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "0s"}}]);
+    let routes =
+        json!([{"match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "0s"}}]);
     let manager = json!({
         "@type": format!("{http}.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": "bare", "http_filters": [router],

@@ -28,8 +28,11 @@ pub(crate) enum Way {
 
 impl Case {
     pub(crate) fn all() -> [Self; 3] {
-        let case = |name, prompt_bytes, connections| {
-            Self { name, prompt_bytes, connections, stream: false }
+        let case = |name, prompt_bytes, connections| Self {
+            name,
+            prompt_bytes,
+            connections,
+            stream: false,
         };
         [case("300 B", 300, 32), case("64 KB", 64 << 10, 16), case("1 MB", 1 << 20, 4)]
     }
@@ -59,7 +62,8 @@ impl Case {
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 4] = [Self::Bare, Self::Same, Self::FromAnthropic, Self::FromOpenAi];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Bare, Self::Same, Self::FromAnthropic, Self::FromOpenAi];
 
     pub(crate) fn caller(self) -> Dialect {
         if self == Self::FromAnthropic { Dialect::Anthropic } else { Dialect::OpenAi }

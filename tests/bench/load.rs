@@ -22,7 +22,11 @@ pub(crate) struct Measured {
     pub(crate) latencies: Vec<Duration>,
 }
 
-pub(crate) async fn run(target: &Target, connections: usize, seconds: f64) -> anyhow::Result<Measured> {
+pub(crate) async fn run(
+    target: &Target,
+    connections: usize,
+    seconds: f64,
+) -> anyhow::Result<Measured> {
     let request: Arc<[u8]> = target.request.clone().into();
     let started = Instant::now();
     let until = started + Duration::from_secs_f64(seconds);
@@ -66,7 +70,9 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<
             head = Head::of(buffer)?;
         }
         match &head {
-            Some(Head { body, length: Some(length) }) if buffer.len() >= body + length => return Ok(()),
+            Some(Head { body, length: Some(length) }) if buffer.len() >= body + length => {
+                return Ok(());
+            }
             Some(Head { length: None, .. }) if buffer.ends_with(b"0\r\n\r\n") => return Ok(()),
             _ => {}
         }

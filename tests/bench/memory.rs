@@ -26,7 +26,8 @@ impl Cpu {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // Fields 14 and 15, proc_pid_stat(5); the second field may hold spaces, and ends with ')'.
         let fields = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok());
+        let ticks =
+            fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok());
         Self { ticks: ticks.sum() }
     }
 

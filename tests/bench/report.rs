@@ -56,19 +56,28 @@ impl Report {
 
     /// Progress, for who waits.
     pub(crate) fn line(&self, case: Case) -> String {
-        let rates = Way::ALL.map(|way| format!("{:.0}", median(&self.rounds[&(case.name, way)].rates)));
-        format!("{}: {} requests/s ({})", case.name, rates.join(", "), Way::ALL.map(Way::name).join(", "))
+        let rates =
+            Way::ALL.map(|way| format!("{:.0}", median(&self.rounds[&(case.name, way)].rates)));
+        format!(
+            "{}: {} requests/s ({})",
+            case.name,
+            rates.join(", "),
+            Way::ALL.map(Way::name).join(", ")
+        )
     }
 
     pub(crate) fn print(&self) {
-        println!("| prompt | way | requests/s | of bare | p50 ms | p99 ms | Envoy CPU µs/request |");
+        println!(
+            "| prompt | way | requests/s | of bare | p50 ms | p99 ms | Envoy CPU µs/request |"
+        );
         println!("|--|--|--:|--:|--:|--:|--:|");
         for case in Case::all() {
             let bare = &self.rounds[&(case.name, Way::Bare)];
             for way in Way::ALL {
                 let rounds = &self.rounds[&(case.name, way)];
                 // Each round against its neighbour in time: what slows the machine slows both.
-                let ratios: Vec<f64> = rounds.rates.iter().zip(&bare.rates).map(|(t, b)| t / b).collect();
+                let ratios: Vec<f64> =
+                    rounds.rates.iter().zip(&bare.rates).map(|(t, b)| t / b).collect();
                 println!(
                     "| {} | {} | {:.0} | {:.2} | {} | {} | {:.0} |",
                     case.name,
@@ -119,5 +128,8 @@ fn median(values: &[f64]) -> f64 {
 fn percentile(durations: &[Duration], percent: usize) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort();
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    sorted
+        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
 }

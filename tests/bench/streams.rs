@@ -52,7 +52,11 @@ pub(crate) async fn run(target: &Target, seconds: f64) -> anyhow::Result<Measure
     Ok(all)
 }
 
-async fn one(stream: &mut TcpStream, request: &[u8], measured: &mut Measured) -> anyhow::Result<()> {
+async fn one(
+    stream: &mut TcpStream,
+    request: &[u8],
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     let began = Instant::now();
     stream.write_all(request).await?;
     let mut buffer = Vec::with_capacity(16 << 10);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::json;
 use tollgate_tests::admin::LogRow;
 use tollgate_tests::provider::{Script, Told};
-use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, eventually};
+use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene};
 
 /// Callers at the same time, and calls of each.
 const CALLERS: usize = 8;
@@ -16,9 +16,8 @@ const CALLS: usize = 30;
 fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
     let usage = Told { input: 100, cache_read: 20, cache_write: 3, output: 17, ..Told::default() };
     let answer = Script::from(Answer::text("a few words of answer").usage(usage));
-    let flaky = |n, fault: Fault| {
-        Script::EveryNth(n, Box::new(fault.into()), Box::new(answer.clone()))
-    };
+    let flaky =
+        |n, fault: Fault| Script::EveryNth(n, Box::new(fault.into()), Box::new(answer.clone()));
     let first = Provider::openai().plays(Script::EveryNth(
         3,
         Box::new(Fault::Status(503).into()),
@@ -30,7 +29,7 @@ fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
     let scene = Scene::on(Gateway::shared()).channel(&first).channel(&second).config(price).ready();
 
     let served = run(&scene);
-    let rows = settled(&scene, CALLERS * CALLS);
+    let rows = scene.settled_logs(CALLERS * CALLS);
     assert_eq!(rows.len(), CALLERS * CALLS, "one row for each call");
     let ids: HashSet<_> = rows.iter().map(|row| row.0["request_id"].to_string()).collect();
     assert_eq!(ids.len(), rows.len(), "and each its own");
@@ -65,7 +64,7 @@ fn interrupted_answers_are_booked_with_what_was_told() {
     for n in 0..10 {
         scene.ask_stream(Dialect::ALL[n % 2], "hello");
     }
-    let rows = settled(&scene, 10);
+    let rows = scene.settled_logs(10);
     let interrupted = rows.iter().filter(|row| row.outcome() == "interrupted").count();
     assert_eq!(interrupted, 5, "{rows:?}");
     let input: u64 = rows.iter().map(|row| row.tokens().0).sum();
@@ -98,17 +97,5 @@ fn run(scene: &Scene) -> usize {
             })
             .collect();
         callers.into_iter().map(|caller| caller.join().expect("every answer is one")).sum()
-    })
-}
-
-/// All rows, once there are that many.
-#[track_caller]
-fn settled(scene: &Scene, count: usize) -> Vec<LogRow> {
-    let of_this_scene = format!("token_name={}", scene.name);
-    eventually("all calls are in the ledger", || {
-        let rows = scene.admin.all_logs(&of_this_scene);
-        // Asking for a model while the scene was made may be logged, too; it is no call.
-        let rows: Vec<_> = rows.into_iter().filter(|row| !row.attempts().is_empty()).collect();
-        if rows.len() >= count { Ok(rows) } else { Err(format!("{} of {count}", rows.len())) }
     })
 }

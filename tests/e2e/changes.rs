@@ -65,7 +65,8 @@ fn a_channel_that_is_disabled_or_deleted_is_called_no_more() {
 
 #[test]
 fn a_channel_that_moves_is_called_where_it_is() {
-    let (old, new) = (Provider::openai().text("old").start(), Provider::openai().text("new").start());
+    let (old, new) =
+        (Provider::openai().text("old").start(), Provider::openai().text("new").start());
     let scene = Scene::on(Gateway::shared()).channel(&old).ready();
     scene.ask(Dialect::OpenAi, "hello").assert_served("old");
     let mut channel = scene.admin.get(&format!("/api/channel/{}", scene.channels[0]));

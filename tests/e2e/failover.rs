@@ -94,7 +94,8 @@ fn a_provider_that_refuses_our_key_is_our_fault_and_keeps_its_words_to_itself() 
             for (caller, stream) in callers() {
                 let answer = ask(&scene, caller, stream);
                 let message = answer.assert_error(502);
-                let all = format!("{message} {:?} {}", answer.response.headers, answer.response.text());
+                let all =
+                    format!("{message} {:?} {}", answer.response.headers, answer.response.text());
                 for secret in ["canary", "Incorrect", "example.com"] {
                     assert!(!all.contains(secret), "{all}");
                 }

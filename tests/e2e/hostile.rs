@@ -74,7 +74,10 @@ fn hostile_headers(scene: &Scene, dialect: Dialect) -> Vec<(&'static str, Reques
     let anonymous = Request::post(dialect.path(), &dialect.ask(&scene.model, "hello", false));
     vec![
         ("a header that is not UTF-8", ask().header("x-odd", b"\xff\xfe\xfd")),
-        ("a token that is not UTF-8", anonymous.clone().header("authorization", b"Bearer \xff\xfe")),
+        (
+            "a token that is not UTF-8",
+            anonymous.clone().header("authorization", b"Bearer \xff\xfe"),
+        ),
         ("a key that is not UTF-8", anonymous.clone().header("x-api-key", b"\xc3\x28")),
         ("a token of 60 kB", anonymous.header("x-api-key", "k".repeat(60_000))),
         ("a content type that is not UTF-8", {

@@ -30,7 +30,8 @@ fn a_stream_that_the_provider_cuts_never_looks_complete() {
                 if matches!(fault, Fault::Cut(_, Cut::Closed | Cut::Reset)) {
                     assert!(error.is_some() || answer.response.end == End::Cut, "{what}");
                 } else {
-                    let error = error.unwrap_or_else(|| panic!("{what}: {}", answer.response.text()));
+                    let error =
+                        error.unwrap_or_else(|| panic!("{what}: {}", answer.response.text()));
                     let _ = caller.error_of(&error);
                 }
                 let row = scene.log_of(&answer);

@@ -75,7 +75,11 @@ fn an_envoy_that_dies_is_started_again_and_reported() {
     signal_pid(envoy, Signal::SIGKILL);
     eventually("another Envoy serves", || {
         let now = children_of(gateway.process().pid());
-        if now.is_empty() || now == envoys { Err(format!("{now:?}")) } else { is_ready(scene.address) }
+        if now.is_empty() || now == envoys {
+            Err(format!("{now:?}"))
+        } else {
+            is_ready(scene.address)
+        }
     });
     scene.ask(Dialect::OpenAi, "hello").assert_served("hi");
     let output = gateway.process().output().to_lowercase();

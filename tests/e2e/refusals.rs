@@ -129,10 +129,7 @@ struct Stage {
 impl Stage {
     fn set() -> Self {
         let provider = Provider::openai().text("hi").start();
-        let scene = Scene::on(Gateway::shared())
-            .models(&["one", "two"])
-            .channel(&provider)
-            .ready();
+        let scene = Scene::on(Gateway::shared()).models(&["one", "two"]).channel(&provider).ready();
         Self { provider, scene }
     }
 

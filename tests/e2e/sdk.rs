@@ -276,10 +276,15 @@ fn the_caller_s_token_and_the_gateway_s_headers_stay_here() {
                 assert!(!everything.contains(internal), "{run}: {everything}");
             }
             let key = match run.upstream {
-                Dialect::OpenAi => call.header("authorization").and_then(|v| v.strip_prefix("Bearer ")),
+                Dialect::OpenAi => {
+                    call.header("authorization").and_then(|v| v.strip_prefix("Bearer "))
+                }
                 Dialect::Anthropic => call.header("x-api-key"),
             };
-            assert!(key.is_some_and(|k| k.starts_with("provider-key-canary")), "{run}: {everything}");
+            assert!(
+                key.is_some_and(|k| k.starts_with("provider-key-canary")),
+                "{run}: {everything}"
+            );
             assert_eq!(everything.matches("provider-key-canary").count(), 1, "{run}");
         }
     }
@@ -315,7 +320,8 @@ fn runs() -> impl Iterator<Item = &'static Run> {
     static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
     RUNS.get_or_init(|| {
         std::thread::scope(|scope| {
-            let pairs = Sdk::ALL.into_iter().flat_map(|s| Dialect::ALL.map(|upstream| (s, upstream)));
+            let pairs =
+                Sdk::ALL.into_iter().flat_map(|s| Dialect::ALL.map(|upstream| (s, upstream)));
             let runs: Vec<_> = pairs.map(|(s, u)| scope.spawn(move || Run::play(s, u))).collect();
             runs.into_iter().map(|run| run.join().expect("the SDK's script runs")).collect()
         })

@@ -156,6 +156,12 @@ impl LogRow {
         self.0["outcome"].as_str().unwrap_or_default()
     }
 
+    /// Path of the call.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.0["endpoint"].as_str().unwrap_or_default()
+    }
+
     #[must_use]
     pub fn attempts(&self) -> &[Value] {
         array(&self.0["attempts"])
@@ -176,7 +182,7 @@ impl LogRow {
 
     #[must_use]
     pub fn cost_nano_usd(&self) -> i64 {
-        self.integer("used_amount_nano_usd")
+        self.integer("amount_nano_usd")
     }
 
     fn integer(&self, name: &str) -> i64 {

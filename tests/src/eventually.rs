@@ -16,10 +16,7 @@ pub fn patience() -> Duration {
 ///
 /// # Panics
 /// With the last refusal, when [`patience`] is over.
-pub fn eventually<T, E: std::fmt::Display>(
-    what: &str,
-    attempt: impl FnMut() -> Result<T, E>,
-) -> T {
+pub fn eventually<T, E: std::fmt::Display>(what: &str, attempt: impl FnMut() -> Result<T, E>) -> T {
     within(patience(), what, attempt)
 }
 

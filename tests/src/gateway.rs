@@ -176,9 +176,9 @@ impl Gateway {
     #[must_use]
     #[track_caller]
     pub fn send(&self, request: &Request) -> Response {
-        request.send(self.address).unwrap_or_else(|e| {
-            panic!("no answer to {} {}: {e}", request.method, request.path)
-        })
+        request
+            .send(self.address)
+            .unwrap_or_else(|e| panic!("no answer to {} {}: {e}", request.method, request.path))
     }
 }
 

@@ -60,12 +60,7 @@ pub struct Exchange {
 impl Request {
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
-        Self {
-            method: method.into(),
-            path: path.into(),
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { method: method.into(), path: path.into(), headers: Vec::new(), body: Vec::new() }
     }
 
     #[must_use]
@@ -275,7 +270,9 @@ impl Framing {
         if find(headers, "transfer-encoding").is_some_and(|v| v.contains("chunked")) {
             return Self::Chunked;
         }
-        find(headers, "content-length").and_then(|v| v.parse().ok()).map_or(Self::Close, Self::Length)
+        find(headers, "content-length")
+            .and_then(|v| v.parse().ok())
+            .map_or(Self::Close, Self::Length)
     }
 }
 
@@ -353,7 +350,13 @@ fn take_event(buffer: &mut Vec<u8>) -> Option<Event> {
         let end = buffer.windows(2).position(|w| w == b"\n\n").map(|i| (i, 2));
         let crlf = buffer.windows(4).position(|w| w == b"\r\n\r\n").map(|i| (i, 4));
         let (end, separator) = match (end, crlf) {
-            (Some(lf), Some(crlf)) => if lf.0 < crlf.0 { lf } else { crlf },
+            (Some(lf), Some(crlf)) => {
+                if lf.0 < crlf.0 {
+                    lf
+                } else {
+                    crlf
+                }
+            }
             (lf, crlf) => lf.or(crlf)?,
         };
         let block: Vec<u8> = buffer.drain(..end + separator).collect();

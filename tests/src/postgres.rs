@@ -85,9 +85,9 @@ impl Account {
         if id("-u", &[]) != Some(0) {
             return Self { ids: None };
         }
-        let someone = ["postgres", "nobody"].into_iter().find_map(|name| {
-            Some((id("-u", &[name])?, id("-g", &[name])?))
-        });
+        let someone = ["postgres", "nobody"]
+            .into_iter()
+            .find_map(|name| Some((id("-u", &[name])?, id("-g", &[name])?)));
         Self { ids: Some(someone.expect("an account other than root")) }
     }
 

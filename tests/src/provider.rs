@@ -3,8 +3,8 @@
 //!
 //! It keeps its own books: every request as it came in, and the tokens that it told its callers.
 
-mod anthropic;
 mod answer;
+mod anthropic;
 mod fault;
 mod openai;
 mod server;

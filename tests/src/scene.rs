@@ -126,10 +126,33 @@ impl Scene {
         self.admin.create_token(&format!("group-{}", self.name), fields)
     }
 
-    /// The one log row of this scene.
+    /// Log rows of this scene's model calls, newest first.
+    #[track_caller]
+    pub fn logs(&self) -> Vec<LogRow> {
+        let mut rows = self.admin.all_logs(&format!("token_name={}", self.name));
+        // `ready` asks for the model until it is there, which is logged as well.
+        rows.retain(|row| !row.endpoint().starts_with("/v1/models"));
+        rows
+    }
+
+    /// Waits for that many rows of model calls, and gives all that there are then.
+    #[track_caller]
+    pub fn settled_logs(&self, count: usize) -> Vec<LogRow> {
+        eventually("all calls are in the ledger", || {
+            let rows = self.logs();
+            if rows.len() >= count { Ok(rows) } else { Err(format!("{} of {count}", rows.len())) }
+        })
+    }
+
+    /// The one model call of this scene.
+    ///
+    /// # Panics
+    /// When there are more.
     #[track_caller]
     pub fn log(&self) -> LogRow {
-        self.admin.the_log(&format!("token_name={}", self.name))
+        let mut rows = self.settled_logs(1);
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows.remove(0)
     }
 
     /// The log row of an answer.

@@ -43,7 +43,12 @@ impl Sdk {
     /// When the script itself fails; what a scenario raises is its result.
     #[must_use]
     #[track_caller]
-    pub fn play(self, gateway: SocketAddr, key: &str, model_suffix: &str) -> BTreeMap<String, Value> {
+    pub fn play(
+        self,
+        gateway: SocketAddr,
+        key: &str,
+        model_suffix: &str,
+    ) -> BTreeMap<String, Value> {
         let script = match self.dialect {
             Dialect::OpenAi => "openai_chat.py",
             Dialect::Anthropic => "anthropic_messages.py",

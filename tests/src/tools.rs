@@ -55,10 +55,9 @@ fn find(variable: &str, places: &[&str], command: &str) -> PathBuf {
         return path;
     }
     let candidates = targets().into_iter().flat_map(|t| places.iter().map(move |p| t.join(p)));
-    candidates
-        .into_iter()
-        .find(|path| path.exists())
-        .unwrap_or_else(|| panic!("{variable} is not set and target/{} not there. Run: {command}", places[0]))
+    candidates.into_iter().find(|path| path.exists()).unwrap_or_else(|| {
+        panic!("{variable} is not set and target/{} not there. Run: {command}", places[0])
+    })
 }
 
 fn given(variable: &str) -> Option<PathBuf> {

@@ -74,11 +74,8 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
         "delta": {"stop_reason": stop(answer, tools), "stop_sequence": null},
         "usage": {"output_tokens": answer.usage.output},
     });
-    let output = Told {
-        output: answer.usage.output,
-        reasoning: answer.usage.reasoning,
-        ..Told::default()
-    };
+    let output =
+        Told { output: answer.usage.output, reasoning: answer.usage.reasoning, ..Told::default() };
     out.push(event("message_delta", &end).tells(output));
     out.push(event("message_stop", &json!({"type": "message_stop"})));
     out
@@ -100,7 +97,8 @@ pub(super) fn error(status: u16, message: &str) -> Value {
 }
 
 pub(super) fn error_event() -> String {
-    let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    let error =
+        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     format!("event: error\ndata: {error}\n\n")
 }
 

@@ -8,7 +8,8 @@ use crate::dialect::array;
 
 pub(super) fn whole(answer: &Answer, request: &Value) -> Value {
     let tools = wanted(answer, request);
-    let mut message = json!({"role": "assistant", "content": answer.text, "refusal": null, "annotations": []});
+    let mut message =
+        json!({"role": "assistant", "content": answer.text, "refusal": null, "annotations": []});
     if let Some((thinking, _)) = &answer.thinking {
         message["reasoning_content"] = json!(thinking);
     }
@@ -49,7 +50,8 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
         chunk(json!([choice]), Value::Null)
     };
 
-    let mut out = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
+    let mut out =
+        vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
     if let Some((thinking, _)) = &answer.thinking {
         for piece in pieces(thinking, answer.chunks) {
             out.push(delta(json!({"reasoning_content": piece}), Value::Null));
@@ -62,7 +64,8 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
     }
     for (index, tool) in tools.iter().enumerate() {
         let function = json!({"name": tool.name, "arguments": ""});
-        let begin = json!({"index": index, "id": tool.id, "type": "function", "function": function});
+        let begin =
+            json!({"index": index, "id": tool.id, "type": "function", "function": function});
         out.push(delta(json!({"tool_calls": [begin]}), Value::Null));
         for piece in pieces(&tool.arguments.to_string(), answer.chunks) {
             let more = json!({"index": index, "function": {"arguments": piece}});

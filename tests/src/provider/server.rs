@@ -133,7 +133,8 @@ impl Connection {
             Fault::ErrorInStream => self.broken_stream(request, 0, Some(self.error_event())),
             Fault::ErrorAfter(n) => self.broken_stream(request, *n, Some(self.error_event())),
             Fault::GarbageInStream => {
-                let garbage = b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\xfe\n\ndata: \x00\x01\n\n";
+                let garbage =
+                    b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\xfe\n\ndata: \x00\x01\n\n";
                 self.broken_stream(request, 3, Some(garbage.to_vec()))
             }
             Fault::Garbage => {
@@ -275,7 +276,8 @@ impl Connection {
                 Ok(_) => {
                     thread::sleep(until(due));
                 }
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                Err(e)
+                    if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
                 Err(e) => {
                     self.state.abandon();
                     return Err(e);

@@ -1,0 +1,131 @@
+//! Canaries: keys and tokens must be found at their own provider and nowhere else, however much
+//! goes wrong and however much is logged.
+
+use std::fs;
+use std::path::Path;
+
+use tollgate_tests::envoy::EnvoyAdmin;
+use tollgate_tests::gateway::ADMIN_KEY;
+use tollgate_tests::http::Request;
+use tollgate_tests::scene::provider_key;
+use tollgate_tests::{Dialect, Fault, Gateway, Provider, Scene};
+
+/// What a provider says when it refuses a key: with the key in it, as real ones do.
+fn refusal(key: &str) -> Fault {
+    let headers = vec![("www-authenticate".to_owned(), format!("Bearer error=\"{key}\""))];
+    Fault::Says(401, format!("Incorrect API key provided: {key}"), headers)
+}
+
+#[test]
+fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
+    let gateway = Gateway::builder().env("RUST_LOG", "debug").start();
+    let echo = "provider-key-canary-echoed";
+    let (refusing, healthy) = (Provider::openai().plays(refusal(echo)), Provider::anthropic());
+    let (refusing, healthy) = (refusing.start(), healthy.start());
+    let scene = Scene::on(&gateway).channel(&refusing).channel(&healthy).ready();
+    let alone = Scene::on(&gateway).channel(&refusing).ready();
+    let token = secret_of(&scene.token.key);
+    let keys = [0, 1].map(|n| provider_key(&format!("{}-c{n}", scene.name)));
+
+    let mut seen = Vec::new();
+    for dialect in Dialect::ALL {
+        scene.ask(dialect, "hello").assert_served("hi");
+        scene.ask_stream(dialect, "hello").assert_served("hi");
+        let failed = alone.ask(dialect, "hello");
+        failed.assert_error(502);
+        scene.log_of(&failed);
+        let stranger = Request::post(dialect.path(), &dialect.ask(&scene.model, "hello", false))
+            .header("authorization", "Bearer sk-token-canary-of-nobody");
+        let refused = scene.send(dialect, &stranger);
+        refused.assert_error(401);
+        seen.push(("an error", failed.response.text() + &format!("{:?}", failed.response.headers)));
+        seen.push(("a refusal", refused.response.text()));
+    }
+    let stolen = Request::get("/api/logs/").header("authorization", &scene.token.key);
+    assert_eq!(gateway.send(&stolen).status, 401, "a token is no admin key");
+
+    for path in ["channels/all", "channels/", "tokens/", "groups/", "logs/?per_page=100", "gateways"] {
+        seen.push(("the admin API", gateway.admin().get(&format!("/api/{path}")).to_string()));
+    }
+    let envoy = EnvoyAdmin::of(&gateway);
+    for page in ["/config_dump?include_eds", "/clusters", "/stats", "/listeners", "/certs"] {
+        seen.push(("Envoy's admin interface", envoy.get(page)));
+    }
+    seen.push(("the output", gateway.process().output()));
+    for secret in [&keys[0], &keys[1], &token] {
+        nowhere_in(&seen, secret);
+        nowhere_below(gateway.data(), secret);
+    }
+    for secret in [echo, ADMIN_KEY, "token-canary-of-nobody"] {
+        nowhere_in(&seen, secret);
+    }
+    belongs(&refusing, &keys[0], &[&keys[1], &token]);
+    belongs(&healthy, &keys[1], &[&keys[0], &token]);
+}
+
+#[test]
+fn what_a_caller_invents_reaches_no_provider_as_ours() {
+    for upstream in Dialect::ALL {
+        let provider = Provider::speaking(upstream).start();
+        let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
+        for caller in Dialect::ALL {
+            let request = scene
+                .request(caller, "hello")
+                .header("x-api-key", "foreign-canary")
+                .header("api-key", "foreign-canary")
+                .header("x-goog-api-key", "foreign-canary")
+                .header("cookie", "session=foreign-canary")
+                .header("x-tollgate-cluster", "channel-1")
+                .header("x-envoy-retry-on", "5xx")
+                .header("x-envoy-upstream-rq-timeout-ms", "1")
+                .header("x-forwarded-for", "10.1.2.3")
+                .header("proxy-authorization", "Basic foreign-canary");
+            scene.send(caller, &request).assert_served("hi");
+            let sent = provider.last_call().everything().to_lowercase();
+            for foreign in ["foreign-canary", "x-tollgate", "x-envoy", "10.1.2.3", "127.0.0.1, "] {
+                assert!(!sent.contains(foreign), "{foreign} from {caller:?}: {sent}");
+            }
+        }
+    }
+}
+
+/// A token without the part that all tokens have.
+fn secret_of(token: &str) -> String {
+    token.strip_prefix("sk-").expect("tokens begin with sk-").to_owned()
+}
+
+#[track_caller]
+fn nowhere_in(seen: &[(&str, String)], secret: &str) {
+    for (place, text) in seen {
+        if let Some(at) = text.find(secret) {
+            let begin = text.floor_char_boundary(at.saturating_sub(300));
+            panic!("{secret} stands in {place}: …{}", &text[begin..at + secret.len()]);
+        }
+    }
+}
+
+/// Files hold keys encrypted and tokens hashed.
+#[track_caller]
+fn nowhere_below(folder: &Path, secret: &str) {
+    for entry in fs::read_dir(folder).expect("the data folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            nowhere_below(&path, secret);
+        } else if let Ok(bytes) = fs::read(&path) {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} stands in {}", path.display());
+        }
+    }
+}
+
+#[track_caller]
+fn belongs(provider: &Provider, own: &str, foreign: &[&String]) {
+    assert!(!provider.calls().is_empty());
+    for call in provider.calls() {
+        let everything = call.everything();
+        assert_eq!(everything.matches(own).count(), 1, "its own key, once: {everything}");
+        for secret in foreign {
+            assert!(!everything.contains(secret.as_str()), "{secret}: {everything}");
+        }
+    }
+}
