@@ -3,21 +3,26 @@
 //! <https://docs.anthropic.com/en/api/messages>
 
 mod error;
+mod fields;
 mod models;
+mod plan;
+mod read_messages;
 mod read_request;
 mod read_response;
 mod read_stream;
+mod turns;
 mod usage;
+mod write_messages;
 mod write_request;
 mod write_response;
 mod write_stream;
 
 use crate::body::Body;
-use crate::dialect::Codec;
+use crate::dialect::{Codec, Without};
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{Json, Kind};
 use crate::models::ModelEntry;
-use crate::neutral::{Request, Response, Usage};
+use crate::neutral::{Extra, Request, Response, Usage};
 use crate::peek::{self, Peek};
 use crate::problem::{InvalidRequest, Unsupported};
 use crate::reply::Reply;
@@ -43,6 +48,10 @@ impl Codec for Anthropic {
         write_request::write(request, target)
     }
 
+    fn without(&self, extra: &Extra) -> Without {
+        fields::without(extra)
+    }
+
     fn is_answer(&self, answer: Json<'_>) -> bool {
         answer
             .get("content")
@@ -50,7 +59,7 @@ impl Codec for Anthropic {
     }
 
     fn read_response(&self, body: &Body) -> Result<Response, ErrorInfo> {
-        Ok(read_response::read(body))
+        read_response::read(body)
     }
 
     fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8> {

@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::Json;
 use crate::models::ModelEntry;
-use crate::neutral::{Request, Response, Usage};
+use crate::neutral::{Extra, Request, Response, Usage};
 use crate::peek::Peek;
 use crate::problem::{InvalidRequest, Unsupported};
 use crate::reply::Reply;
@@ -39,6 +39,9 @@ pub(crate) trait Codec: Sync {
     fn write_request(&self, request: &Request, target: &Target<'_>)
     -> Result<Written, Unsupported>;
 
+    /// What dropping one of this dialect's own fields does to a request's meaning.
+    fn without(&self, extra: &Extra) -> Without;
+
     /// Whether a JSON object that holds no error is an answer of this dialect.
     fn is_answer(&self, answer: Json<'_>) -> bool;
     /// `body` is an answer.
@@ -61,6 +64,14 @@ pub(crate) trait Codec: Sync {
 
     fn write_model_list(&self, models: &[ModelEntry<'_>]) -> Vec<u8>;
     fn write_model(&self, model: &ModelEntry<'_>) -> Vec<u8>;
+}
+
+/// What becomes of a request whose field another dialect cannot express.
+pub(crate) enum Without {
+    /// It still means the same, or nearly: the clause is the loss's reason.
+    Loss(&'static str),
+    /// It would mean something else: the sentence tells the caller.
+    Unsupported(&'static str),
 }
 
 pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {

@@ -10,6 +10,7 @@
 //! and Python; what decides about money or access ([`crate::Peek`]) refuses
 //! such bodies instead.
 
+mod end;
 mod string;
 mod validate;
 mod walk;
@@ -21,6 +22,7 @@ pub use self::validate::{InvalidJson, Limits, MAX_DEPTH};
 pub use self::walk::{Entries, Items};
 pub use self::writer::JsonWriter;
 
+pub(crate) use self::end::ObjectEnd;
 pub(crate) use self::string::{decode, is_json_object, push_escaped};
 pub(crate) use self::writer::object_bytes;
 

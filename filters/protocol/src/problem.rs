@@ -106,3 +106,20 @@ impl Loss {
         }
     }
 }
+
+/// The losses of one translation. A field that is lost many times is noted once.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(Vec<Loss>);
+
+impl Losses {
+    pub(crate) fn note(&mut self, field: impl Into<String>, reason: impl Into<Cow<'static, str>>) {
+        let field = field.into();
+        if !self.0.iter().any(|loss| loss.field == field) {
+            self.0.push(Loss::new(field, reason));
+        }
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Loss> {
+        self.0
+    }
+}

@@ -129,10 +129,6 @@ impl Raw {
         Self(json)
     }
 
-    pub(crate) const fn from_static(json: &'static str) -> Self {
-        Self(Text::from_static(json))
-    }
-
     /// Checks that `json` is one JSON value.
     pub fn parse(json: &str) -> Option<Self> {
         let value = Json::parse_text(json, &Limits::response()).ok()?;
@@ -141,6 +137,10 @@ impl Raw {
 
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    pub(crate) fn into_text(self) -> Text {
+        self.0
     }
 
     pub fn json(&self) -> Json<'_> {

@@ -1,5 +1,115 @@
-use crate::json::Json;
+//! `usage` as Anthropic counts: `input_tokens` is net, what was read from or
+//! written to the prompt cache is told apart. In streams every report is cumulative
+//! and may leave out what it does not change.
+
+use crate::json::{Json, JsonWriter};
 use crate::neutral::Usage;
-pub(super) fn of_answer(_answer: Json<'_>) -> Option<Usage> {
-    None
+
+/// The counts as they are told, the last report of each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    input: Option<u64>,
+    cache_read: Option<u64>,
+    cache_write: Option<u64>,
+    cache_write_5m: Option<u64>,
+    cache_write_1h: Option<u64>,
+    output: Option<u64>,
+    thinking: Option<u64>,
+    web_searches: Option<u64>,
+}
+
+pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
+    let usage = answer.get("usage").and_then(Json::non_null)?;
+    let mut told = Told::default();
+    told.update(usage);
+    Some(told.usage())
+}
+
+/// The members of `usage`.
+pub(super) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
+    w.field_u64("input_tokens", usage.uncached_input_tokens().unwrap_or(0));
+    let written = usage.cache_write_tokens().unwrap_or(0);
+    w.field_u64("cache_creation_input_tokens", written);
+    w.field_u64(
+        "cache_read_input_tokens",
+        usage.cache_read_tokens.unwrap_or(0),
+    );
+    if written > 0 {
+        w.field_object("cache_creation", |w| {
+            let short = usage.cache_write_5m_tokens.unwrap_or(0);
+            let long = usage.cache_write_1h_tokens.unwrap_or(0);
+            w.field_u64("ephemeral_5m_input_tokens", short);
+            w.field_u64("ephemeral_1h_input_tokens", long);
+        });
+    }
+    w.field_u64("output_tokens", usage.output_tokens.unwrap_or(0));
+    if let Some(thinking) = usage.reasoning_tokens {
+        w.field_object("output_tokens_details", |w| {
+            w.field_u64("thinking_tokens", thinking);
+        });
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    pub(super) fn update(&mut self, usage: Json<'_>) {
+        let count = |path: &[&str]| {
+            let found = path.iter().try_fold(usage, |json, key| json.get(key));
+            found.and_then(Json::as_u64)
+        };
+        let lifetimes = "cache_creation";
+        let reports = [
+            (&mut self.input, count(&["input_tokens"])),
+            (&mut self.cache_read, count(&["cache_read_input_tokens"])),
+            (
+                &mut self.cache_write,
+                count(&["cache_creation_input_tokens"]),
+            ),
+            (
+                &mut self.cache_write_5m,
+                count(&[lifetimes, "ephemeral_5m_input_tokens"]),
+            ),
+            (
+                &mut self.cache_write_1h,
+                count(&[lifetimes, "ephemeral_1h_input_tokens"]),
+            ),
+            (&mut self.output, count(&["output_tokens"])),
+            (
+                &mut self.thinking,
+                count(&["output_tokens_details", "thinking_tokens"]),
+            ),
+            (
+                &mut self.web_searches,
+                count(&["server_tool_use", "web_search_requests"]),
+            ),
+        ];
+        for (told, later) in reports {
+            *told = later.or(*told);
+        }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let long = self.cache_write_1h;
+        let split = match (self.cache_write_5m, long) {
+            (None, None) => None,
+            (short, long) => Some(short.unwrap_or(0).saturating_add(long.unwrap_or(0))),
+        };
+        let written = self.cache_write.max(split);
+        let short = written.map(|written| written.saturating_sub(long.unwrap_or(0)));
+        let gross = self.input.map(|net| {
+            net.saturating_add(self.cache_read.unwrap_or(0))
+                .saturating_add(written.unwrap_or(0))
+        });
+        Usage {
+            input_tokens: gross,
+            cache_read_tokens: self.cache_read,
+            cache_write_5m_tokens: short,
+            cache_write_1h_tokens: long,
+            output_tokens: self.output,
+            reasoning_tokens: self.thinking,
+            web_searches: self.web_searches,
+            ..Usage::default()
+        }
+    }
 }

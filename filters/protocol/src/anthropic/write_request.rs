@@ -1,6 +1,304 @@
-use crate::neutral::Request;
-use crate::problem::Unsupported;
+//! The neutral form into an Anthropic Messages request.
+
+use crate::alias::{Aliases, Charset};
+use crate::anthropic::plan::{Mode, Plan, plan};
+use crate::anthropic::turns::arrange;
+use crate::anthropic::write_messages::{self, Context};
+use crate::dialect::Dialect;
+use crate::extras;
+use crate::json::{JsonWriter, object_bytes};
+use crate::neutral::{Content, Format, Request, Tool, ToolChoice, ToolMode};
+use crate::path::Path;
+use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Written};
-pub(super) fn write(_request: &Request, _target: &Target<'_>) -> Result<Written, Unsupported> {
-    Err(Unsupported::new("", "not yet"))
+
+/// `^[a-zA-Z0-9_-]{1,128}$`, by the API reference.
+pub(super) const NAMES: Charset = Charset { max_chars: 128 };
+/// `^[a-zA-Z0-9_-]+$`; the length is ours.
+pub(super) const IDS: Charset = Charset { max_chars: 64 };
+
+const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
+
+/// Stands in for JSON mode, which this dialect does not have.
+const JSON_ONLY: &str =
+    "Answer with one valid JSON object and nothing else: no words around it, no code fence.";
+
+pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
+    let mut losses = Losses::default();
+    let same_dialect = request.dialect == Dialect::Anthropic;
+    if !same_dialect {
+        extras::settle(request, &mut losses)?;
+    }
+    check(request, same_dialect)?;
+    let arranged = arrange(request, &mut losses);
+    let plan = plan(request, target, &arranged, &mut losses);
+    let mut context = Context {
+        same_dialect,
+        losses,
+    };
+    let mut outcome = Ok(());
+    let body = object_bytes(|w| {
+        w.field_str("model", target.model);
+        w.field_u64("max_tokens", plan.max_tokens);
+        let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
+        write_messages::system(&mut context, &arranged.system, json_only, w);
+        w.key("messages");
+        outcome = write_messages::write(&mut context, &arranged.turns, w);
+        tools(&mut context, request, w);
+        tool_choice(request, w);
+        sampling(&mut context, request, &plan, w);
+        stop(&mut context, request, w);
+        if request.stream {
+            w.field_bool("stream", true);
+        }
+        if same_dialect {
+            // Thinking, effort, format and metadata among them, in the caller's words.
+            extras::write(&request.extras, true, w);
+        } else {
+            thinking(&plan, w);
+            output_config(&mut context, request, &plan, w);
+            user(request, w);
+        }
+    });
+    outcome?;
+    Ok(Written {
+        body,
+        losses: context.losses.into_vec(),
+        aliases: Aliases::collect(request.tools.iter().filter_map(name), NAMES),
+    })
+}
+
+/// Refuses what would change the meaning, before anything is written.
+fn check(request: &Request, same_dialect: bool) -> Result<(), Unsupported> {
+    if request.choices.is_some_and(|choices| choices > 1) {
+        let message = "This model gives one choice; 'n' must be 1.";
+        return Err(Unsupported::new("n", message));
+    }
+    for (index, tool) in request.tools.iter().enumerate() {
+        if let Tool::Foreign { kind, .. } = tool
+            && !same_dialect
+        {
+            let message = format!(
+                "Tools of type '{}' are not available for this model.",
+                &**kind
+            );
+            return Err(Unsupported::new(format!("tools[{index}]"), message));
+        }
+    }
+    Ok(())
+}
+
+fn name(tool: &Tool) -> Option<&str> {
+    match tool {
+        Tool::Function { name, .. } => Some(name),
+        Tool::Foreign { .. } => None,
+    }
+}
+
+fn tools(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
+    let stubs = stubs(request);
+    if request.tools.is_empty() && stubs.is_empty() {
+        return;
+    }
+    let allowed = |tool: &Tool| match &request.tool_choice {
+        Some(ToolChoice::Allowed { names, .. }) => {
+            name(tool).is_none_or(|name| names.iter().any(|allowed| allowed == name))
+        }
+        _ => true,
+    };
+    w.field_array("tools", |w| {
+        for (index, tool) in request.tools.iter().enumerate() {
+            let at = &Path::Top("tools").index(index);
+            match tool {
+                Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
+                tool if allowed(tool) => w.object(|w| function(context, tool, at, w)),
+                _ => {}
+            }
+        }
+        for name in stubs {
+            w.object(|w| {
+                w.field_str("name", &NAMES.fit(name));
+                w.field_raw("input_schema", NO_PARAMETERS);
+            });
+        }
+    });
+}
+
+/// Calls in the history need their tools defined, even when no more shall be made.
+fn stubs(request: &Request) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    if request.tools.is_empty() && request.dialect != Dialect::Anthropic {
+        for block in request.messages.iter().flat_map(|message| &message.content) {
+            if let Content::ToolCall(call) = &block.content
+                && !names.contains(&call.name.as_str())
+            {
+                names.push(&call.name);
+            }
+        }
+    }
+    names
+}
+
+fn function(context: &mut Context, tool: &Tool, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+    let Tool::Function {
+        name,
+        description,
+        parameters,
+        strict,
+        cache,
+        extras,
+    } = tool
+    else {
+        return;
+    };
+    w.field_str("name", &NAMES.fit(name));
+    if let Some(description) = description {
+        w.field_str("description", description);
+    }
+    let schema = parameters
+        .as_ref()
+        .map_or(NO_PARAMETERS, |schema| schema.as_str());
+    w.field_raw("input_schema", schema);
+    match strict {
+        Some(strict) if context.same_dialect => w.field_bool("strict", *strict),
+        Some(true) => context.losses.note(
+            "tools.function.strict",
+            "not every schema that OpenAI takes as strict is one here",
+        ),
+        _ => {}
+    }
+    write_messages::cache(*cache, w);
+    context.extras(extras, at, w);
+}
+
+fn tool_choice(request: &Request, w: &mut JsonWriter<'_>) {
+    // The API rejects a choice among nothing.
+    if request.tools.is_empty() {
+        return;
+    }
+    let serial = request.parallel_tool_calls.map(|parallel| !parallel);
+    let mode = match &request.tool_choice {
+        Some(ToolChoice::Named(_)) => "tool",
+        Some(ToolChoice::Mode(mode) | ToolChoice::Allowed { mode, .. }) => match mode {
+            ToolMode::Auto => "auto",
+            ToolMode::None => "none",
+            ToolMode::Required => "any",
+        },
+        None if serial == Some(true) => "auto",
+        None => return,
+    };
+    w.field_object("tool_choice", |w| {
+        w.field_str("type", mode);
+        if let Some(ToolChoice::Named(name)) = &request.tool_choice {
+            w.field_str("name", &NAMES.fit(name));
+        }
+        if let Some(serial) = serial.filter(|_| mode != "none") {
+            w.field_bool("disable_parallel_tool_use", serial);
+        }
+    });
+}
+
+fn sampling(context: &mut Context, request: &Request, plan: &Plan, w: &mut JsonWriter<'_>) {
+    let sampling = &request.sampling;
+    let parameters = [
+        ("temperature", &sampling.temperature),
+        ("top_p", &sampling.top_p),
+        ("top_k", &sampling.top_k),
+    ];
+    for (key, value) in parameters {
+        let Some(value) = value else {
+            continue;
+        };
+        let hot = key == "temperature" && value.as_str().parse().is_ok_and(|heat: f64| heat > 1.0);
+        if !plan.sampling {
+            let reason = match plan.thinks() {
+                true => "thinking excludes sampling parameters",
+                false => "the model takes no sampling parameters",
+            };
+            context.losses.note(key, reason);
+        } else if hot && !context.same_dialect {
+            context
+                .losses
+                .note(key, "lowered to 1, where Anthropic's scale ends");
+            w.field_u64(key, 1);
+        } else {
+            w.field_raw(key, value.as_str());
+        }
+    }
+    let unknown = [
+        ("seed", &sampling.seed),
+        ("frequency_penalty", &sampling.frequency_penalty),
+        ("presence_penalty", &sampling.presence_penalty),
+    ];
+    for (key, value) in unknown {
+        if value.is_some() {
+            context
+                .losses
+                .note(key, "Anthropic Messages has no such parameter");
+        }
+    }
+}
+
+fn stop(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
+    let (blank, kept): (Vec<_>, Vec<_>) = request.stop.iter().partition(|stop| stop.is_blank());
+    if !blank.is_empty() {
+        context.losses.note(
+            "stop",
+            "Anthropic takes no stop sequence of white space only",
+        );
+    }
+    if !kept.is_empty() {
+        w.field_array("stop_sequences", |w| {
+            for stop in kept {
+                w.string(stop);
+            }
+        });
+    }
+}
+
+fn thinking(plan: &Plan, w: &mut JsonWriter<'_>) {
+    let Some(mode) = plan.thinking else {
+        return;
+    };
+    w.field_object("thinking", |w| match mode {
+        Mode::Disabled => w.field_str("type", "disabled"),
+        Mode::Adaptive => w.field_str("type", "adaptive"),
+        Mode::Enabled { budget_tokens } => {
+            w.field_str("type", "enabled");
+            w.field_u64("budget_tokens", budget_tokens);
+        }
+    });
+}
+
+fn output_config(context: &mut Context, request: &Request, plan: &Plan, w: &mut JsonWriter<'_>) {
+    let schema = match &request.format {
+        Some(Format::JsonSchema { schema, .. }) => Some(schema),
+        Some(Format::JsonObject) => {
+            context
+                .losses
+                .note("response_format", "JSON mode is only asked for in words");
+            None
+        }
+        Some(Format::Text) | None => None,
+    };
+    if schema.is_none() && plan.effort.is_none() {
+        return;
+    }
+    w.field_object("output_config", |w| {
+        if let Some(effort) = plan.effort {
+            w.field_str("effort", effort.as_str());
+        }
+        if let Some(schema) = schema {
+            w.field_object("format", |w| {
+                w.field_str("type", "json_schema");
+                w.field_raw("schema", schema.as_str());
+            });
+        }
+    });
+}
+
+fn user(request: &Request, w: &mut JsonWriter<'_>) {
+    if let Some(user) = &request.user {
+        w.field_object("metadata", |w| w.field_str("user_id", user));
+    }
 }

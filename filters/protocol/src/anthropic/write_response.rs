@@ -1,5 +1,70 @@
-use crate::neutral::Response;
+//! The neutral form into an Anthropic answer. It has one choice: the first.
+
+use crate::anthropic::read_response::stop_name;
+use crate::anthropic::{usage, write_messages};
+use crate::json::{JsonWriter, object_bytes};
+use crate::neutral::{Choice, Content, Response, ToolCall};
 use crate::reply::Reply;
-pub(super) fn write(_response: &Response, _reply: &Reply) -> Vec<u8> {
-    Vec::new()
+use crate::text::Text;
+
+pub(super) fn write(response: &Response, reply: &Reply) -> Vec<u8> {
+    let nothing = Choice::default();
+    let choice = response.choices.first().unwrap_or(&nothing);
+    object_bytes(|w| {
+        head(reply, w);
+        w.field_array("content", |w| {
+            for (block, call) in choice.content.iter().zip(0..) {
+                if let Some(content) = sayable(&block.content) {
+                    w.object(|w| members(content, reply, call, w));
+                }
+            }
+        });
+        w.field_str("stop_reason", stop_name(choice.stop));
+        match &choice.stop_sequence {
+            Some(stop) => w.field_str("stop_sequence", stop),
+            None => w.field_null("stop_sequence"),
+        }
+        w.field_object("usage", |w| {
+            usage::members(&response.usage.unwrap_or_default(), w);
+        });
+    })
+}
+
+/// The members that begin a message, whole or streamed.
+pub(super) fn head(reply: &Reply, w: &mut JsonWriter<'_>) {
+    w.field_str("id", &format!("msg_{}", reply.id));
+    w.field_str("type", "message");
+    w.field_str("role", "assistant");
+    w.field_str("model", &reply.model);
+}
+
+/// The id of a call whose upstream gave none.
+pub(super) fn call_id(given: &str, reply: &Reply, call: u32) -> String {
+    match given {
+        "" => format!("toolu_{}_{call}", reply.id),
+        given => given.to_owned(),
+    }
+}
+
+/// Blank text is no content here, and other dialects' blocks mean nothing.
+fn sayable(content: &Content) -> Option<&Content> {
+    match content {
+        Content::Text(text) | Content::Refusal(text) if text.is_empty() => None,
+        Content::Image(_) | Content::Document(_) | Content::ToolResult(_) => None,
+        Content::Foreign { .. } => None,
+        content => Some(content),
+    }
+}
+
+fn members(content: &Content, reply: &Reply, call: u32, w: &mut JsonWriter<'_>) {
+    match content {
+        Content::ToolCall(tool) => {
+            let tool = ToolCall {
+                id: Text::from(call_id(&tool.id, reply, call)),
+                ..tool.clone()
+            };
+            write_messages::tool_use(&tool, reply.aliases.original(&tool.name), w);
+        }
+        content => write_messages::content_members(content, w),
+    }
 }

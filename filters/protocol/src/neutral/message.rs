@@ -109,12 +109,14 @@ pub enum CacheMark {
     OneHour,
 }
 
-/// A field without a neutral meaning: written back in its own dialect, a loss in
-/// any other.
+/// A field as its dialect wrote it: written back in that dialect, a loss in others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extra {
     pub key: Text,
     pub value: Raw,
+    /// Its meaning stands in a neutral field as well, so nothing is lost elsewhere;
+    /// it is kept because its own dialect has several words for the same.
+    pub mirrored: bool,
 }
 
 // === impl Block ===
@@ -141,6 +143,25 @@ impl Message {
             role,
             content,
             extras: Vec::new(),
+        }
+    }
+}
+
+// === impl Extra ===
+
+impl Extra {
+    pub fn new(key: impl Into<Text>, value: Raw) -> Self {
+        Self {
+            key: key.into(),
+            value,
+            mirrored: false,
+        }
+    }
+
+    pub fn mirrored(key: impl Into<Text>, value: Raw) -> Self {
+        Self {
+            mirrored: true,
+            ..Self::new(key, value)
         }
     }
 }

@@ -1,5 +1,112 @@
-use crate::neutral::Response;
+//! The neutral form into a Chat Completions answer.
+
+use crate::json::{JsonWriter, object_bytes};
+use crate::neutral::{Block, Choice, Content, Response};
+use crate::openai_chat::read_response::finish_reason;
+use crate::openai_chat::{thinking, usage};
 use crate::reply::Reply;
-pub(super) fn write(_response: &Response, _reply: &Reply) -> Vec<u8> {
-    Vec::new()
+
+pub(super) fn write(response: &Response, reply: &Reply) -> Vec<u8> {
+    object_bytes(|w| {
+        w.field_str("id", &id(reply));
+        w.field_str("object", "chat.completion");
+        w.field_u64("created", reply.created_unix_s);
+        w.field_str("model", &reply.model);
+        w.field_array("choices", |w| {
+            for (index, choice) in (0..).zip(&response.choices) {
+                w.object(|w| {
+                    w.field_u64("index", index);
+                    w.field_object("message", |w| message(choice, reply, w));
+                    w.field_null("logprobs");
+                    w.field_str("finish_reason", finish_reason(choice.stop));
+                });
+            }
+        });
+        if let Some(usage) = &response.usage {
+            w.field_object("usage", |w| usage::members(usage, w));
+        }
+    })
+}
+
+pub(super) fn id(reply: &Reply) -> String {
+    format!("chatcmpl-{}", reply.id)
+}
+
+/// The id of a call whose upstream gave none.
+pub(super) fn call_id(given: &str, reply: &Reply, call: u32) -> String {
+    match given {
+        "" => format!("call_{}_{call}", reply.id),
+        given => given.to_owned(),
+    }
+}
+
+fn message(choice: &Choice, reply: &Reply, w: &mut JsonWriter<'_>) {
+    let blocks = &choice.content;
+    let said: String = blocks
+        .iter()
+        .filter_map(|block| text(&block.content))
+        .collect();
+    let refused: String = blocks
+        .iter()
+        .filter_map(|block| refusal(&block.content))
+        .collect();
+    let calls = || {
+        blocks
+            .iter()
+            .zip(0..)
+            .filter(|(block, _)| matches!(block.content, Content::ToolCall(_)))
+    };
+    let has_calls = calls().next().is_some();
+
+    w.field_str("role", "assistant");
+    match said.is_empty() && (has_calls || !refused.is_empty()) {
+        true => w.field_null("content"),
+        false => w.field_str("content", &said),
+    }
+    match refused.is_empty() {
+        true => w.field_null("refusal"),
+        false => w.field_str("refusal", &refused),
+    }
+    thinking::write(blocks, w);
+    if has_calls {
+        w.field_array("tool_calls", |w| {
+            for (block, call) in calls() {
+                w.object(|w| tool_call(block, call, reply, w));
+            }
+        });
+    }
+}
+
+fn tool_call(block: &Block, call: u32, reply: &Reply, w: &mut JsonWriter<'_>) {
+    let Content::ToolCall(tool) = &block.content else {
+        return;
+    };
+    w.field_str("id", &call_id(&tool.id, reply, call));
+    w.field_str("type", "function");
+    w.field_object("function", |w| {
+        w.field_str("name", reply.aliases.original(&tool.name));
+        let arguments = tool.arguments.as_str();
+        w.field_str(
+            "arguments",
+            if arguments.is_empty() {
+                "{}"
+            } else {
+                arguments
+            },
+        );
+    });
+}
+
+fn text(content: &Content) -> Option<&str> {
+    match content {
+        Content::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn refusal(content: &Content) -> Option<&str> {
+    match content {
+        Content::Refusal(text) => Some(text),
+        _ => None,
+    }
 }

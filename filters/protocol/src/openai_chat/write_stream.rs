@@ -1,21 +1,306 @@
+//! Neutral events as `chat.completion.chunk` events.
+//!
+//! ```text
+//! stream = role-chunk *delta-chunk finish-chunk [usage-chunk] done
+//! error  = data: {"error": …}     ; instead of everything from there on
+//! ```
+//!
+//! Every chunk bears the same id, time and model. Between the role chunk and the
+//! finish chunk, a tool call begins with a chunk that holds its index, id, type,
+//! name and empty arguments; later ones hold index and arguments only.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use crate::error::ErrorInfo;
-use crate::neutral::StreamEvent;
+use crate::json::JsonWriter;
+use crate::neutral::{StopReason, StreamEvent, Usage};
+use crate::openai_chat::read_response::finish_reason;
+use crate::openai_chat::write_response::{call_id, id};
+use crate::openai_chat::{error, usage};
 use crate::reply::Reply;
 use crate::stream::{StreamFault, StreamWriter};
-pub(super) const DONE: &[u8] = b"";
-pub(super) const STOP: &[u8] = b"";
+
+pub(super) const DONE: &[u8] = b"data: [DONE]\n\n";
+
 pub(super) struct Writer {
-    _reply: Reply,
+    reply: Reply,
+    id: String,
+    choices: BTreeMap<u32, ChoiceState>,
+    usage: Usage,
 }
+
+#[derive(Default)]
+struct ChoiceState {
+    /// The upstream's numbers of the calls; the position is the index told.
+    calls: Vec<u32>,
+    /// The call that has no arguments yet. Arguments must be JSON in the end.
+    bare: Option<u32>,
+    /// The index of the current thinking block, and whether it is complete.
+    thinking: u64,
+    thinking_open: bool,
+    finished: bool,
+}
+
+// === impl Writer ===
+
 impl Writer {
     pub(super) fn new(reply: Reply) -> Self {
-        Self { _reply: reply }
+        Self {
+            id: id(&reply),
+            reply,
+            choices: BTreeMap::new(),
+            usage: Usage::default(),
+        }
+    }
+
+    /// One chunk with one choice in it.
+    fn chunk(
+        &self,
+        choice: u32,
+        stop: Option<StopReason>,
+        out: &mut Vec<u8>,
+        delta: impl FnOnce(&mut JsonWriter<'_>),
+    ) {
+        self.event(out, |w| {
+            w.field_array("choices", |w| {
+                w.object(|w| {
+                    w.field_u64("index", u64::from(choice));
+                    w.field_object("delta", delta);
+                    w.field_null("logprobs");
+                    match stop {
+                        Some(stop) => w.field_str("finish_reason", finish_reason(stop)),
+                        None => w.field_null("finish_reason"),
+                    }
+                });
+            });
+            if self.reply.include_usage {
+                w.field_null("usage");
+            }
+        });
+    }
+
+    fn event(&self, out: &mut Vec<u8>, members: impl FnOnce(&mut JsonWriter<'_>)) {
+        out.extend_from_slice(b"data: ");
+        JsonWriter::new(out).object(|w| {
+            w.field_str("id", &self.id);
+            w.field_str("object", "chat.completion.chunk");
+            w.field_u64("created", self.reply.created_unix_s);
+            w.field_str("model", &self.reply.model);
+            members(w);
+        });
+        out.extend_from_slice(b"\n\n");
+    }
+
+    /// Opens a choice with its role, once.
+    fn open(&mut self, choice: u32, out: &mut Vec<u8>) {
+        if let Entry::Vacant(vacant) = self.choices.entry(choice) {
+            vacant.insert(ChoiceState::default());
+            self.chunk(choice, None, out, |w| {
+                w.field_str("role", "assistant");
+                w.field_str("content", "");
+            });
+        }
+    }
+
+    fn state(&mut self, choice: u32) -> &mut ChoiceState {
+        self.choices.entry(choice).or_default()
+    }
+
+    /// Whatever is not an argument ends the call before it, and the thinking too
+    /// if it is not more of that.
+    fn settle(&mut self, choice: u32, out: &mut Vec<u8>) {
+        if let Some(call) = self.state(choice).bare.take() {
+            self.arguments(choice, call, "{}", out);
+        }
+    }
+
+    fn field(&mut self, choice: u32, key: &str, text: &str, out: &mut Vec<u8>) {
+        self.settle(choice, out);
+        self.end_thinking(choice);
+        self.chunk(choice, None, out, |w| w.field_str(key, text));
+    }
+
+    /// The text for people, and the same again in a form that can be replayed.
+    fn thinking(&mut self, choice: u32, text: &str, out: &mut Vec<u8>) {
+        self.settle(choice, out);
+        let state = self.state(choice);
+        state.thinking_open = true;
+        let index = state.thinking;
+        self.chunk(choice, None, out, |w| {
+            w.field_str("reasoning_content", text);
+            w.field_array("thinking_blocks", |w| {
+                w.object(|w| {
+                    w.field_u64("index", index);
+                    w.field_str("type", "thinking");
+                    w.field_str("thinking", text);
+                });
+            });
+        });
+    }
+
+    fn thinking_block(
+        &mut self,
+        choice: u32,
+        kind: &str,
+        key: &str,
+        text: &str,
+        out: &mut Vec<u8>,
+    ) {
+        self.settle(choice, out);
+        let index = self.state(choice).thinking;
+        self.chunk(choice, None, out, |w| {
+            w.field_array("thinking_blocks", |w| {
+                w.object(|w| {
+                    w.field_u64("index", index);
+                    w.field_str("type", kind);
+                    w.field_str(key, text);
+                });
+            });
+        });
+        let state = self.state(choice);
+        state.thinking += 1;
+        state.thinking_open = false;
+    }
+
+    fn end_thinking(&mut self, choice: u32) {
+        let state = self.state(choice);
+        if std::mem::take(&mut state.thinking_open) {
+            state.thinking += 1;
+        }
+    }
+
+    fn tool_call(&mut self, choice: u32, call: u32, id: &str, name: &str, out: &mut Vec<u8>) {
+        self.settle(choice, out);
+        self.end_thinking(choice);
+        let state = self.state(choice);
+        state.calls.push(call);
+        state.bare = Some(call);
+        let index = state.calls.len() as u64 - 1;
+        let id = call_id(id, &self.reply, call);
+        let name = self.reply.aliases.original(name);
+        self.chunk(choice, None, out, |w| {
+            w.field_array("tool_calls", |w| {
+                w.object(|w| {
+                    w.field_u64("index", index);
+                    w.field_str("id", &id);
+                    w.field_str("type", "function");
+                    w.field_object("function", |w| {
+                        w.field_str("name", name);
+                        w.field_str("arguments", "");
+                    });
+                });
+            });
+        });
+    }
+
+    fn arguments(&mut self, choice: u32, call: u32, json: &str, out: &mut Vec<u8>) {
+        if json.is_empty() {
+            return;
+        }
+        let state = self.state(choice);
+        state.bare = state.bare.filter(|bare| *bare != call);
+        let indexes = (0..).zip(&state.calls);
+        let index = indexes
+            .filter(|(_, known)| **known == call)
+            .map(|(index, _)| index)
+            .last();
+        let Some(index) = index else {
+            return;
+        };
+        self.chunk(choice, None, out, |w| {
+            w.field_array("tool_calls", |w| {
+                w.object(|w| {
+                    w.field_u64("index", index);
+                    w.field_object("function", |w| w.field_str("arguments", json));
+                });
+            });
+        });
+    }
+
+    fn finish(&mut self, choice: u32, stop: StopReason, out: &mut Vec<u8>) {
+        self.settle(choice, out);
+        if !std::mem::replace(&mut self.state(choice).finished, true) {
+            self.chunk(choice, Some(stop), out, |_| {});
+        }
     }
 }
+
 impl StreamWriter for Writer {
-    fn write(&mut self, _event: &StreamEvent<'_>, _out: &mut Vec<u8>) -> Result<(), StreamFault> {
+    fn write(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+        match event {
+            StreamEvent::Start { .. } => self.open(0, out),
+            StreamEvent::Usage(usage) => self.usage.update(usage),
+            StreamEvent::Text { choice, text } => {
+                self.open(*choice, out);
+                self.field(*choice, "content", text, out);
+            }
+            StreamEvent::Refusal { choice, text } => {
+                self.open(*choice, out);
+                self.field(*choice, "refusal", text, out);
+            }
+            StreamEvent::Thinking { choice, text } => {
+                self.open(*choice, out);
+                self.thinking(*choice, text, out);
+            }
+            StreamEvent::Signature { choice, signature } => {
+                self.open(*choice, out);
+                self.thinking_block(*choice, "thinking", "signature", signature, out);
+            }
+            StreamEvent::RedactedThinking { choice, data } => {
+                self.open(*choice, out);
+                self.end_thinking(*choice);
+                self.thinking_block(*choice, "redacted_thinking", "data", data, out);
+            }
+            StreamEvent::ToolCall {
+                choice,
+                call,
+                id,
+                name,
+            } => {
+                self.open(*choice, out);
+                self.tool_call(*choice, *call, id, name, out);
+            }
+            StreamEvent::Arguments { choice, call, json } => {
+                self.arguments(*choice, *call, json, out);
+            }
+            StreamEvent::BlockEnd { choice } => {
+                self.settle(*choice, out);
+                self.end_thinking(*choice);
+            }
+            StreamEvent::Finish { choice, stop, .. } => {
+                self.open(*choice, out);
+                self.finish(*choice, *stop, out);
+            }
+            StreamEvent::End | StreamEvent::Error(_) => {}
+        }
         Ok(())
     }
-    fn end(&mut self, _out: &mut Vec<u8>) {}
-    fn fail(&mut self, _error: &ErrorInfo, _out: &mut Vec<u8>) {}
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.open(0, out);
+        let choices: Vec<u32> = self.choices.keys().copied().collect();
+        for choice in choices {
+            let calls = !self.state(choice).calls.is_empty();
+            let stop = if calls {
+                StopReason::ToolUse
+            } else {
+                StopReason::EndOfTurn
+            };
+            self.finish(choice, stop, out);
+        }
+        if self.reply.include_usage {
+            self.event(out, |w| {
+                w.field_array("choices", |_| {});
+                w.field_object("usage", |w| usage::members(&self.usage, w));
+            });
+        }
+        out.extend_from_slice(DONE);
+    }
+
+    fn fail(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"data: ");
+        JsonWriter::new(out).object(|w| w.field_object("error", |w| error::members(w, error)));
+        out.extend_from_slice(b"\n\n");
+    }
 }

@@ -148,11 +148,11 @@ impl Observer {
         let mut writer = codec(self.dialect).stream_writer(reply);
         response.replay(&mut |event| {
             progress.note(&event);
-            // A whole answer holds nothing that could be out of order.
-            let _in_order = match event {
-                StreamEvent::End => Ok(writer.end(out)),
-                event => writer.write(&event, out),
-            };
+            match event {
+                StreamEvent::End => writer.end(out),
+                // A whole answer holds nothing that could be out of order.
+                event => writer.write(&event, out).unwrap_or_default(),
+            }
         });
     }
 }

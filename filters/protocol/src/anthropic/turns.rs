@@ -1,0 +1,156 @@
+//! Neutral messages, arranged as Anthropic wants them: system prompts apart, turns
+//! of alternating roles, tool results first in theirs, and no blank text anywhere.
+//!
+//! Nothing is copied; what changes is the order and where the cache marks sit.
+
+use crate::dialect::Dialect;
+use crate::neutral::{Block, CacheMark, Content, Message, Request, Role};
+use crate::problem::Losses;
+
+/// The conversation as it will be written.
+pub(super) struct Arranged<'r> {
+    pub(super) system: Vec<Piece<'r>>,
+    pub(super) turns: Vec<Turn<'r>>,
+}
+
+pub(super) struct Turn<'r> {
+    pub(super) role: Role,
+    pub(super) pieces: Vec<Piece<'r>>,
+}
+
+/// A block with the cache mark that it will carry.
+#[derive(Clone, Copy)]
+pub(super) struct Piece<'r> {
+    pub(super) block: &'r Block,
+    pub(super) cache: Option<CacheMark>,
+}
+
+pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged<'r> {
+    let mut system = Vec::new();
+    let mut turns: Vec<Turn<'r>> = Vec::new();
+    let mut last_system: Option<&Message> = None;
+    for message in &request.messages {
+        let mut pieces = pieces(message, request, losses);
+        let hoisted = matches!(message.role, Role::System | Role::Developer)
+            && (turns.is_empty() || request.dialect != Dialect::Anthropic);
+        if hoisted {
+            if !turns.is_empty() {
+                losses.note(
+                    "messages.role",
+                    "a system message amid the others went to the top",
+                );
+            }
+            last_system = Some(message);
+            system.append(&mut pieces);
+            continue;
+        }
+        match turns.last_mut() {
+            Some(turn) if turn.role == message.role => turn.pieces.append(&mut pieces),
+            _ => turns.push(Turn {
+                role: message.role,
+                pieces,
+            }),
+        }
+    }
+    for turn in &mut turns {
+        // Stable: results keep their order, and so does everything else.
+        turn.pieces
+            .sort_by_key(|piece| !matches!(piece.block.content, Content::ToolResult(_)));
+    }
+    turns.retain(|turn| !turn.pieces.is_empty());
+    if turns.is_empty()
+        && let Some(message) = last_system
+    {
+        // Only instructions: the last of them becomes what the user says.
+        let pieces = pieces(message, request, losses);
+        system.truncate(system.len().saturating_sub(pieces.len()));
+        turns.push(Turn {
+            role: Role::User,
+            pieces,
+        });
+    }
+    Arranged { system, turns }
+}
+
+/// The blocks of a message that can be sent. A cache mark on one that cannot moves
+/// to the block before it.
+fn pieces<'r>(message: &'r Message, request: &Request, losses: &mut Losses) -> Vec<Piece<'r>> {
+    let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(message.content.len());
+    for block in &message.content {
+        let mut piece = Piece {
+            block,
+            cache: block.cache,
+        };
+        match &block.content {
+            Content::Text(text) | Content::Refusal(text) if text.is_blank() => {
+                move_mark(block.cache, &mut pieces);
+                continue;
+            }
+            Content::Thinking {
+                signature: None, ..
+            } => {
+                losses.note("messages.thinking", "only signed thinking can be sent back");
+                continue;
+            }
+            // Thinking cannot bear a mark, and must stay exactly as it was.
+            Content::Thinking { .. } | Content::RedactedThinking { .. } => piece.cache = None,
+            Content::ToolResult(result) => {
+                let inner = result.content.iter().rev().find_map(|block| block.cache);
+                piece.cache = block.cache.or(inner);
+            }
+            Content::Foreign { dialect, kind, .. }
+                if *dialect != Dialect::Anthropic && message.role == Role::Assistant =>
+            {
+                losses.note(
+                    format!("messages.{}", &**kind),
+                    "only its own provider can read it",
+                );
+                continue;
+            }
+            _ => {}
+        }
+        pieces.push(piece);
+    }
+    if request.dialect != Dialect::Anthropic && message.role == Role::Assistant {
+        // It replies to nothing if it stands behind a call.
+        pieces.sort_by_key(|piece| matches!(piece.block.content, Content::ToolCall(_)));
+    }
+    pieces
+}
+
+fn move_mark(mark: Option<CacheMark>, pieces: &mut [Piece<'_>]) {
+    if let (Some(mark), Some(before)) = (mark, pieces.last_mut()) {
+        before.cache = before.cache.or(Some(mark));
+    }
+}
+
+// === impl Arranged ===
+
+impl Arranged<'_> {
+    /// Whether the tool loop that is still open was begun without signed thinking:
+    /// then thinking cannot be switched on for this call.
+    pub(super) fn open_loop_lacks_thinking(&self) -> bool {
+        let answers_tools = |turn: &Turn<'_>| {
+            turn.role == Role::User
+                && turn
+                    .pieces
+                    .iter()
+                    .any(|piece| matches!(piece.block.content, Content::ToolResult(_)))
+        };
+        if !self.turns.last().is_some_and(answers_tools) {
+            return false;
+        }
+        let assistant = self
+            .turns
+            .iter()
+            .rev()
+            .find(|turn| turn.role == Role::Assistant);
+        let first = assistant.and_then(|turn| turn.pieces.first());
+        !first.is_some_and(|piece| {
+            matches!(
+                piece.block.content,
+                Content::Thinking { .. } | Content::RedactedThinking { .. }
+            )
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! Arranged turns as the `system` and `messages` of a request.
+
+use crate::anthropic::turns::{Piece, Turn};
+use crate::anthropic::write_request::{IDS, NAMES};
+use crate::extras;
+use crate::json::{JsonWriter, is_json_object};
+use crate::neutral::{
+    Block, CacheMark, Content, Document, Extra, Image, Role, Source, ToolCall, ToolResult,
+};
+use crate::path::Path;
+use crate::problem::{Losses, Unsupported};
+
+/// What every part of the writing needs to see.
+pub(super) struct Context {
+    pub(super) same_dialect: bool,
+    pub(super) losses: Losses,
+}
+
+type Result = std::result::Result<(), Unsupported>;
+
+/// Always an array of blocks: joining them would lose their cache marks.
+pub(super) fn system(
+    context: &mut Context,
+    pieces: &[Piece<'_>],
+    appendix: Option<&str>,
+    w: &mut JsonWriter<'_>,
+) {
+    if pieces.is_empty() && appendix.is_none() {
+        return;
+    }
+    let at = Path::Top("system");
+    w.field_array("system", |w| {
+        for piece in pieces {
+            self::piece(context, piece, None, &at, w);
+        }
+        if let Some(text) = appendix {
+            w.object(|w| {
+                w.field_str("type", "text");
+                w.field_str("text", text);
+            });
+        }
+    });
+}
+
+pub(super) fn write(context: &mut Context, turns: &[Turn<'_>], w: &mut JsonWriter<'_>) -> Result {
+    for (index, turn) in turns.iter().enumerate() {
+        for piece in &turn.pieces {
+            check(context, piece.block, &Path::Top("messages").index(index))?;
+        }
+    }
+    w.array(|w| {
+        for (index, turn) in turns.iter().enumerate() {
+            let at = Path::Top("messages");
+            let is_last = index + 1 == turns.len();
+            w.object(|w| self::turn(context, turn, is_last, &at, w));
+        }
+    });
+    Ok(())
+}
+
+fn turn(
+    context: &mut Context,
+    turn: &Turn<'_>,
+    is_last: bool,
+    at: &Path<'_>,
+    w: &mut JsonWriter<'_>,
+) {
+    w.field_str(
+        "role",
+        match turn.role {
+            Role::Assistant => "assistant",
+            Role::User => "user",
+            Role::System | Role::Developer => "system",
+        },
+    );
+    let is_prefill = is_last && turn.role == Role::Assistant && !context.same_dialect;
+    w.field_array("content", |w| {
+        for (index, piece) in turn.pieces.iter().enumerate() {
+            let ends = index + 1 == turn.pieces.len();
+            // "Final assistant content cannot end with trailing whitespace."
+            let trimmed = match &piece.block.content {
+                Content::Text(text) if is_prefill && ends => Some(text.trim_end()),
+                _ => None,
+            };
+            self::piece(context, piece, trimmed, at, w);
+        }
+    });
+}
+
+fn piece(
+    context: &mut Context,
+    piece: &Piece<'_>,
+    text: Option<&str>,
+    at: &Path<'_>,
+    w: &mut JsonWriter<'_>,
+) {
+    let block = piece.block;
+    if let Content::Foreign { raw, .. } = &block.content {
+        return w.raw(raw.as_str());
+    }
+    w.object(|w| {
+        match (&block.content, text) {
+            (Content::Text(_), Some(text)) => text_members(text, w),
+            (content, _) => members(context, content, at, w),
+        }
+        cache(piece.cache, w);
+        context.extras(&block.extras, at, w);
+    });
+}
+
+fn members(context: &mut Context, content: &Content, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+    match content {
+        Content::ToolCall(call) => tool_use(call, &NAMES.fit(&call.name), w),
+        Content::ToolResult(result) => tool_result(context, result, at, w),
+        content => content_members(content, w),
+    }
+}
+
+/// The members of a block that requests and answers write alike.
+pub(super) fn content_members(content: &Content, w: &mut JsonWriter<'_>) {
+    match content {
+        Content::Text(text) | Content::Refusal(text) => text_members(text, w),
+        Content::Thinking { text, signature } => {
+            w.field_str("type", "thinking");
+            w.field_str("thinking", text);
+            w.field_str("signature", signature.as_deref().unwrap_or_default());
+        }
+        Content::RedactedThinking { data } => {
+            w.field_str("type", "redacted_thinking");
+            w.field_str("data", data);
+        }
+        Content::Image(Image { source }) => {
+            w.field_str("type", "image");
+            w.field_object("source", |w| self::source(source, w));
+        }
+        Content::Document(Document { source, name }) => {
+            w.field_str("type", "document");
+            w.field_object("source", |w| self::source(source, w));
+            if let Some(name) = name {
+                w.field_str("title", name);
+            }
+        }
+        Content::ToolCall(_) | Content::ToolResult(_) | Content::Foreign { .. } => {}
+    }
+}
+
+fn text_members(text: &str, w: &mut JsonWriter<'_>) {
+    w.field_str("type", "text");
+    w.field_str("text", text);
+}
+
+/// The members of a `tool_use` block; the name is the one to show.
+pub(super) fn tool_use(call: &ToolCall, name: &str, w: &mut JsonWriter<'_>) {
+    w.field_str("type", "tool_use");
+    w.field_str("id", &IDS.fit(&call.id));
+    w.field_str("name", name);
+    w.key("input");
+    input(&call.arguments, w);
+}
+
+/// Input has to be an object. What a model wrote that is none (cut by the token
+/// limit, or malformed) is not repaired but wrapped, so that the conversation can
+/// go on and the model can see what it did.
+fn input(arguments: &str, w: &mut JsonWriter<'_>) {
+    if arguments.trim().is_empty() {
+        w.raw("{}");
+    } else if is_json_object(arguments) {
+        w.raw(arguments.trim());
+    } else {
+        w.object(|w| w.field_str("malformed_arguments", arguments));
+    }
+}
+
+fn tool_result(context: &mut Context, result: &ToolResult, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+    w.field_str("type", "tool_result");
+    w.field_str("tool_use_id", &IDS.fit(&result.call_id));
+    let is_plain =
+        |block: &Block| matches!(block.content, Content::Text(_)) && block.extras.is_empty();
+    let sendable = |block: &&Block| match &block.content {
+        Content::Text(text) => !text.is_blank(),
+        _ => true,
+    };
+    match result.content.as_slice() {
+        [block] if is_plain(block) => {
+            if let Content::Text(text) = &block.content {
+                w.field_str("content", text);
+            }
+        }
+        blocks if blocks.iter().any(|block| sendable(&block)) => w.field_array("content", |w| {
+            for block in blocks.iter().filter(sendable) {
+                // Marks inside moved to the result itself: see `turns`.
+                let piece = Piece { block, cache: None };
+                self::piece(context, &piece, None, at, w);
+            }
+        }),
+        _ => {}
+    }
+    if result.is_error {
+        w.field_bool("is_error", true);
+    }
+}
+
+fn source(source: &Source, w: &mut JsonWriter<'_>) {
+    match source {
+        Source::Url(url) => {
+            w.field_str("type", "url");
+            w.field_str("url", url);
+        }
+        Source::Base64 { media_type, data } => {
+            w.field_str("type", "base64");
+            w.field_str("media_type", media_type);
+            w.field_str("data", data);
+        }
+        Source::Text(text) => {
+            w.field_str("type", "text");
+            w.field_str("media_type", "text/plain");
+            w.field_str("data", text);
+        }
+        Source::File { id } => {
+            w.field_str("type", "file");
+            w.field_str("file_id", id);
+        }
+    }
+}
+
+pub(super) fn cache(mark: Option<CacheMark>, w: &mut JsonWriter<'_>) {
+    if let Some(mark) = mark {
+        w.field_raw("cache_control", mark.as_json());
+    }
+}
+
+/// Refuses blocks that have no counterpart.
+fn check(context: &Context, block: &Block, at: &Path<'_>) -> Result {
+    if context.same_dialect {
+        return Ok(());
+    }
+    let message = match &block.content {
+        Content::Foreign { kind, .. } => {
+            format!(
+                "Content of type '{}' cannot be sent to this model.",
+                &**kind
+            )
+        }
+        Content::Image(Image {
+            source: Source::Base64 { media_type, .. },
+        }) if !IMAGES.contains(&media_type.as_str()) => {
+            format!("Images must be one of {}.", IMAGES.join(", "))
+        }
+        Content::Document(Document {
+            source: Source::Base64 { media_type, .. },
+            ..
+        }) if media_type != "application/pdf" => "Documents must be PDF or plain text.".to_owned(),
+        Content::Image(Image {
+            source: Source::File { .. },
+        })
+        | Content::Document(Document {
+            source: Source::File { .. },
+            ..
+        }) => "Stored files belong to the provider that stores them; send the content instead."
+            .to_owned(),
+        Content::ToolResult(result) => {
+            let mut inside = result.content.iter();
+            return inside.try_for_each(|block| check(context, block, at));
+        }
+        _ => return Ok(()),
+    };
+    Err(Unsupported::new(at.to_string(), message))
+}
+
+const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+// === impl Context ===
+
+impl Context {
+    pub(super) fn extras(&mut self, extras: &[Extra], at: &Path<'_>, w: &mut JsonWriter<'_>) {
+        if self.same_dialect {
+            extras::write(extras, true, w);
+        } else {
+            extras::note(extras, at, &mut self.losses);
+        }
+    }
+}
