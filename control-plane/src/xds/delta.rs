@@ -1,0 +1,335 @@
+//! One gateway's side of the incremental xDS protocol: a state machine without IO or clock.
+//!
+//! Requests and snapshots go in, responses come out of [`Stream::next`] until it is empty. Order
+//! is make-before-break: secrets and clusters first; listeners and routes when those are
+//! acknowledged; the gateway's plugin configuration, which is what sends traffic to a channel,
+//! when the routes are; removals when the gateway holds everything else. At most one response per
+//! kind is unanswered.
+//!
+//! A refused response (NACK) counts as answered: the gateway keeps its last good version, and one
+//! bad cluster does not hold back a hundred good ones.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::snapshot::{Kind, Resource, Snapshot};
+
+/// What the server knows of one stream.
+#[derive(Debug)]
+pub struct Stream {
+    snapshot: Arc<Snapshot>,
+    kinds: BTreeMap<Kind, Subscription>,
+    nonces: u64,
+    /// Waiting for the gateway has taken too long; send what is left regardless of order.
+    impatient: bool,
+}
+
+/// The parts of a `DeltaDiscoveryRequest` that matter here.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub subscribe: Vec<String>,
+    pub unsubscribe: Vec<String>,
+    pub initial_versions: HashMap<String, String>,
+    pub nonce: String,
+    pub error: Option<String>,
+}
+
+/// The parts of a `DeltaDiscoveryResponse`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    pub kind: Kind,
+    pub nonce: String,
+    /// Version of the kind as a whole.
+    pub version: String,
+    pub resources: Vec<(String, Resource)>,
+    pub removed: Vec<String>,
+}
+
+/// The gateway refused a response and keeps what it had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub version: String,
+    pub message: String,
+}
+
+/// How far a gateway is with one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Version that is published.
+    pub published: String,
+    /// The gateway answered all of it, with an ACK.
+    pub acked: bool,
+}
+
+#[derive(Debug, Default)]
+struct Subscription {
+    wildcard: bool,
+    names: BTreeSet<String>,
+    /// Name → version that the gateway was sent or said it has.
+    held: BTreeMap<String, String>,
+    /// Asked for by name and not answered yet: an answer is due even when nothing changed.
+    owed: BTreeSet<String>,
+    pending: Option<Pending>,
+    refused: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    nonce: String,
+    version: String,
+}
+
+// === impl Stream ===
+
+impl Stream {
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            snapshot,
+            kinds: BTreeMap::new(),
+            nonces: 0,
+            impatient: false,
+        }
+    }
+
+    /// Replaces what the gateway should have.
+    pub fn publish(&mut self, snapshot: Arc<Snapshot>) {
+        for (kind, subscription) in &mut self.kinds {
+            if snapshot.version(*kind) != self.snapshot.version(*kind) {
+                subscription.refused = false;
+            }
+        }
+        self.snapshot = snapshot;
+        self.impatient = false;
+    }
+
+    /// Takes a request in; tells when it refuses an earlier response.
+    pub fn request(&mut self, kind: Kind, request: Request) -> Option<Refusal> {
+        let first = !self.kinds.contains_key(&kind);
+        let subscription = self.kinds.entry(kind).or_default();
+        if first {
+            subscription.held = request.initial_versions.into_iter().collect();
+            // A first request that names nothing asks for everything (the older form of "*").
+            subscription.wildcard = request.subscribe.is_empty();
+        }
+        subscription.subscribe(request.subscribe, first);
+        subscription.unsubscribe(&request.unsubscribe);
+        subscription.answer(&request.nonce, request.error)
+    }
+
+    /// The next response to send, if one is due.
+    pub fn next(&mut self) -> Option<Response> {
+        let addition = Kind::ALL
+            .into_iter()
+            .find(|&kind| self.is_idle(kind) && self.may_add(kind) && self.is_due(kind));
+        if let Some(kind) = addition {
+            return self.respond_with_additions(kind);
+        }
+        if !Kind::ALL
+            .into_iter()
+            .all(|kind| !self.kinds.contains_key(&kind) || self.is_settled(kind))
+        {
+            return None;
+        }
+        let removal = Kind::ALL
+            .into_iter()
+            .rev()
+            .find(|&kind| !self.surplus(kind).is_empty())?;
+        self.respond_with_removals(removal)
+    }
+
+    /// Gives up waiting for the order to be kept, so that one stuck resource cannot hold back the
+    /// rest for ever. Lasts until the next snapshot.
+    pub fn lose_patience(&mut self) {
+        self.impatient = true;
+    }
+
+    /// The gateway has subscribed and still lacks something.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.kinds.keys().any(|&kind| !self.is_settled(kind))
+    }
+
+    /// `None`: the gateway did not ask for this kind.
+    #[must_use]
+    pub fn status(&self, kind: Kind) -> Option<Status> {
+        let subscription = self.kinds.get(&kind)?;
+        Some(Status {
+            published: self.snapshot.version(kind),
+            acked: self.is_settled(kind) && !subscription.refused,
+        })
+    }
+
+    /// Whether what this kind refers to has arrived.
+    fn may_add(&self, kind: Kind) -> bool {
+        if self.impatient {
+            return true;
+        }
+        match kind {
+            Kind::Secret | Kind::Cluster => true,
+            Kind::Listener | Kind::Route => self.has_clusters(),
+            Kind::Extension => self.has_clusters() && self.is_settled(Kind::Route),
+        }
+    }
+
+    /// A cluster is ready only with its secret, which the gateway asks for after it has seen the
+    /// cluster; a refused cluster never asks.
+    fn has_clusters(&self) -> bool {
+        let refused = self
+            .kinds
+            .get(&Kind::Cluster)
+            .is_some_and(|clusters| clusters.refused);
+        let secrets = || {
+            self.snapshot
+                .resources(Kind::Secret)
+                .all(|(name, resource)| {
+                    self.kinds
+                        .get(&Kind::Secret)
+                        .is_some_and(|s| s.held.get(name) == Some(&resource.version))
+                })
+                && self
+                    .kinds
+                    .get(&Kind::Secret)
+                    .is_none_or(|s| s.pending.is_none())
+        };
+        self.is_settled(Kind::Cluster) && (refused || secrets())
+    }
+
+    /// Asked for, everything sent and answered.
+    fn is_settled(&self, kind: Kind) -> bool {
+        self.is_idle(kind) && !self.is_due(kind)
+    }
+
+    fn is_idle(&self, kind: Kind) -> bool {
+        self.kinds
+            .get(&kind)
+            .is_some_and(|subscription| subscription.pending.is_none())
+    }
+
+    fn is_due(&self, kind: Kind) -> bool {
+        self.kinds.get(&kind).is_some_and(|subscription| {
+            !subscription.owed.is_empty() || self.additions(kind, subscription).next().is_some()
+        })
+    }
+
+    /// Wanted resources that the gateway lacks or has in another version.
+    fn additions<'a>(
+        &'a self,
+        kind: Kind,
+        subscription: &'a Subscription,
+    ) -> impl Iterator<Item = (&'a str, &'a Resource)> {
+        self.snapshot.resources(kind).filter(|(name, resource)| {
+            subscription.owed.contains(*name)
+                || subscription.wants(name)
+                    && subscription.held.get(*name) != Some(&resource.version)
+        })
+    }
+
+    /// What the gateway holds and should not.
+    fn surplus(&self, kind: Kind) -> Vec<String> {
+        let held = self.kinds.get(&kind).map(|subscription| &subscription.held);
+        held.into_iter()
+            .flat_map(BTreeMap::keys)
+            .filter(|name| self.snapshot.resource(kind, name).is_none())
+            .cloned()
+            .collect()
+    }
+
+    fn respond_with_additions(&mut self, kind: Kind) -> Option<Response> {
+        let subscription = self.kinds.get(&kind)?;
+        let resources: Vec<_> = self
+            .additions(kind, subscription)
+            .map(|(name, resource)| (name.to_owned(), resource.clone()))
+            .collect();
+        let unknown = |name: &&String| self.snapshot.resource(kind, name).is_none();
+        let removed = subscription.owed.iter().filter(unknown).cloned().collect();
+        self.respond(kind, resources, removed)
+    }
+
+    fn respond_with_removals(&mut self, kind: Kind) -> Option<Response> {
+        let removed = self.surplus(kind);
+        self.respond(kind, Vec::new(), removed)
+    }
+
+    fn respond(
+        &mut self,
+        kind: Kind,
+        resources: Vec<(String, Resource)>,
+        removed: Vec<String>,
+    ) -> Option<Response> {
+        self.nonces += 1;
+        let nonce = self.nonces.to_string();
+        let version = self.snapshot.version(kind);
+        let subscription = self.kinds.get_mut(&kind)?;
+        subscription.owed.clear();
+        for (name, resource) in &resources {
+            subscription
+                .held
+                .insert(name.clone(), resource.version.clone());
+        }
+        for name in &removed {
+            subscription.held.remove(name);
+        }
+        subscription.pending = Some(Pending {
+            nonce: nonce.clone(),
+            version: version.clone(),
+        });
+        Some(Response {
+            kind,
+            nonce,
+            version,
+            resources,
+            removed,
+        })
+    }
+}
+
+// === impl Subscription ===
+
+impl Subscription {
+    fn wants(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+
+    /// After a reconnect (`first`) only what the gateway lacks is owed; later even a repeated
+    /// subscription must be answered.
+    fn subscribe(&mut self, names: Vec<String>, first: bool) {
+        for name in names {
+            if name == "*" {
+                self.wildcard = true;
+                continue;
+            }
+            if !(first && self.held.contains_key(&name)) {
+                self.owed.insert(name.clone());
+            }
+            self.names.insert(name);
+        }
+    }
+
+    fn unsubscribe(&mut self, names: &[String]) {
+        for name in names {
+            if name == "*" {
+                self.wildcard = false;
+            } else {
+                self.names.remove(name);
+                self.owed.remove(name);
+                if !self.wildcard {
+                    self.held.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Any nonce but the pending one belongs to a response that a newer one has replaced.
+    fn answer(&mut self, nonce: &str, error: Option<String>) -> Option<Refusal> {
+        let pending = self.pending.take_if(|pending| pending.nonce == nonce)?;
+        self.refused = error.is_some();
+        error.map(|message| Refusal {
+            version: pending.version,
+            message,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Where callers come in, and the little listener that always answers 503 (see `cluster`).
+
+use envoy_types::pb::envoy::config::accesslog::v3 as accesslog;
+use envoy_types::pb::envoy::config::core::v3 as core;
+use envoy_types::pb::envoy::config::listener::v3 as listener;
+use envoy_types::pb::envoy::config::route::v3 as route;
+use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
+use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
+use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+use envoy_types::util::pack_any;
+use prost::Name;
+use tollgate_config::names;
+
+use super::{Settings, pb, route as routes};
+
+/// Idle time of a stream in either direction; above the route's, which is the one that decides.
+const STREAM_IDLE_S: i64 = 960;
+
+pub(super) fn listeners(settings: &Settings) -> [listener::Listener; 2] {
+    [callers(settings), unavailable(settings)]
+}
+
+fn callers(settings: &Settings) -> listener::Listener {
+    let manager = hcm::HttpConnectionManager {
+        route_specifier: Some(hcm::http_connection_manager::RouteSpecifier::Rds(
+            hcm::Rds {
+                config_source: Some(pb::ads(0)),
+                route_config_name: routes::NAME.into(),
+            },
+        )),
+        http_filters: vec![gateway(), router()],
+        // The caller is who is connected, not who a header says; and no caller is trusted to
+        // steer Envoy by its `x-envoy-…` headers, those on this machine included.
+        use_remote_address: pb::boolean(true),
+        internal_address_config: Some(Default::default()),
+        server_name: "tollgate".into(),
+        normalize_path: pb::boolean(true),
+        merge_slashes: true,
+        path_with_escaped_slashes_action:
+            hcm::http_connection_manager::PathWithEscapedSlashesAction::KeepUnchanged.into(),
+        max_request_headers_kb: pb::uint32(60),
+        request_headers_timeout: pb::seconds(30),
+        // A caller may take this long to send its body.
+        request_timeout: pb::seconds(300),
+        stream_idle_timeout: pb::seconds(STREAM_IDLE_S),
+        local_reply_config: Some(local_replies()),
+        ..connection_manager("tollgate")
+    };
+    on(
+        pb::address(&settings.listen.ip().to_string(), settings.listen.port()),
+        manager,
+    )
+}
+
+/// Its configuration comes by ECDS, without a default: until it is there the listener is not, so
+/// that nothing ever passes unchecked.
+fn gateway() -> hcm::HttpFilter {
+    let source = core::ExtensionConfigSource {
+        config_source: Some(pb::ads(0)),
+        type_urls: vec![Wasm::type_url()],
+        ..Default::default()
+    };
+    hcm::HttpFilter {
+        name: names::GATEWAY_FILTER.into(),
+        config_type: Some(hcm::http_filter::ConfigType::ConfigDiscovery(source)),
+        ..Default::default()
+    }
+}
+
+fn router() -> hcm::HttpFilter {
+    let router = Router {
+        suppress_envoy_headers: true,
+        ..Default::default()
+    };
+    hcm::HttpFilter {
+        name: "envoy.filters.http.router".into(),
+        config_type: Some(hcm::http_filter::ConfigType::TypedConfig(pack_any(router))),
+        ..Default::default()
+    }
+}
+
+/// What Envoy itself refuses, such as headers that are too large, is an error in OpenAI's shape.
+///
+/// The filter's own refusals are local replies too, already in the caller's dialect; they are left
+/// alone. They are told apart by their empty response code details.
+fn local_replies() -> hcm::LocalReplyConfig {
+    let mapper = |condition: &str, kind: &str| hcm::ResponseMapper {
+        filter: Some(cel(&format!("response.code_details != '' && {condition}"))),
+        body_format_override: Some(core::SubstitutionFormatString {
+            format: Some(core::substitution_format_string::Format::TextFormatSource(
+                pb::inline_string(&format!(
+                    "{{\"error\":{{\"message\":\"The gateway could not serve this request \
+                     (%RESPONSE_CODE%).\",\"type\":\"{kind}\",\"param\":null,\"code\":null}}}}\n"
+                )),
+            )),
+            content_type: "application/json".into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    hcm::LocalReplyConfig {
+        mappers: vec![
+            mapper("response.code >= 500", "api_error"),
+            mapper("response.code < 500", "invalid_request_error"),
+        ],
+        body_format: None,
+    }
+}
+
+fn cel(expression: &str) -> accesslog::AccessLogFilter {
+    let filter = accesslog::ExtensionFilter {
+        name: "envoy.access_loggers.extension_filters.cel".into(),
+        config_type: Some(accesslog::extension_filter::ConfigType::TypedConfig(
+            pack_any(ExpressionFilter {
+                expression: expression.into(),
+                ..Default::default()
+            }),
+        )),
+    };
+    accesslog::AccessLogFilter {
+        filter_specifier: Some(
+            accesslog::access_log_filter::FilterSpecifier::ExtensionFilter(filter),
+        ),
+    }
+}
+
+fn unavailable(settings: &Settings) -> listener::Listener {
+    let answer = route::Route {
+        r#match: Some(route::RouteMatch {
+            path_specifier: Some(route::route_match::PathSpecifier::Prefix("/".into())),
+            ..Default::default()
+        }),
+        action: Some(route::route::Action::DirectResponse(
+            route::DirectResponseAction {
+                status: 503,
+                ..Default::default()
+            },
+        )),
+        ..Default::default()
+    };
+    let config = route::RouteConfiguration {
+        name: "unavailable".into(),
+        virtual_hosts: vec![route::VirtualHost {
+            name: "unavailable".into(),
+            domains: vec!["*".into()],
+            routes: vec![answer],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let manager = hcm::HttpConnectionManager {
+        route_specifier: Some(hcm::http_connection_manager::RouteSpecifier::RouteConfig(
+            config,
+        )),
+        http_filters: vec![router()],
+        ..connection_manager("unavailable")
+    };
+    on(pb::address("127.0.0.1", settings.unavailable_port), manager)
+}
+
+fn connection_manager(name: &str) -> hcm::HttpConnectionManager {
+    hcm::HttpConnectionManager {
+        stat_prefix: name.into(),
+        ..Default::default()
+    }
+}
+
+fn on(address: core::Address, manager: hcm::HttpConnectionManager) -> listener::Listener {
+    let name = manager.stat_prefix.clone();
+    let filter = listener::Filter {
+        name: "envoy.filters.network.http_connection_manager".into(),
+        config_type: Some(listener::filter::ConfigType::TypedConfig(pack_any(manager))),
+    };
+    listener::Listener {
+        name,
+        address: Some(address),
+        filter_chains: vec![listener::FilterChain {
+            filters: vec![filter],
+            ..Default::default()
+        }],
+        // Bodies above it are read as they are needed; whoever may hold a whole one says so on
+        // the route.
+        per_connection_buffer_limit_bytes: pb::uint32(1024 * 1024),
+        ..Default::default()
+    }
+}

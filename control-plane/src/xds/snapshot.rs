@@ -1,0 +1,129 @@
+//! What every gateway should have, at one moment: named resources with versions, by kind.
+
+use std::collections::BTreeMap;
+
+use envoy_types::pb::google::protobuf::Any;
+use prost::{Message, Name};
+use sha2::{Digest, Sha256};
+
+/// The xDS resource types that are served. Declared in the order in which additions travel: what
+/// is referred to comes before what refers to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Secret,
+    Cluster,
+    Listener,
+    Route,
+    /// ECDS: the gateway filter's plugin configuration.
+    Extension,
+}
+
+/// An immutable set of resources.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    kinds: BTreeMap<Kind, BTreeMap<String, Resource>>,
+}
+
+/// An encoded resource. Its version is a hash of its bytes, so that the same content has the same
+/// version in every control plane and after every restart.
+#[derive(Clone, PartialEq)]
+pub struct Resource {
+    pub version: String,
+    pub body: Any,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    pub const ALL: [Self; 5] = [
+        Self::Secret,
+        Self::Cluster,
+        Self::Listener,
+        Self::Route,
+        Self::Extension,
+    ];
+
+    #[must_use]
+    pub fn type_url(self) -> &'static str {
+        match self {
+            Self::Secret => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+            Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
+            Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+            Self::Extension => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        }
+    }
+
+    #[must_use]
+    pub fn from_type_url(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.type_url() == url)
+    }
+
+    /// As operators see it in `/api/gateways`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Secret => "secrets",
+            Self::Cluster => "clusters",
+            Self::Listener => "listeners",
+            Self::Route => "routes",
+            Self::Extension => "extensions",
+        }
+    }
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    pub fn insert<M: Message + Name>(&mut self, kind: Kind, name: String, message: &M) {
+        let value = message.encode_to_vec();
+        let resource = Resource {
+            version: hash([value.as_slice()]),
+            body: Any {
+                type_url: M::type_url(),
+                value,
+            },
+        };
+        self.kinds.entry(kind).or_default().insert(name, resource);
+    }
+
+    #[must_use]
+    pub fn resource(&self, kind: Kind, name: &str) -> Option<&Resource> {
+        self.kinds.get(&kind)?.get(name)
+    }
+
+    pub fn resources(&self, kind: Kind) -> impl Iterator<Item = (&str, &Resource)> {
+        self.kinds
+            .get(&kind)
+            .into_iter()
+            .flatten()
+            .map(|(name, resource)| (name.as_str(), resource))
+    }
+
+    /// Version of all resources of a kind together.
+    #[must_use]
+    pub fn version(&self, kind: Kind) -> String {
+        hash(self.resources(kind).flat_map(|(name, resource)| {
+            [name.as_bytes(), b"\0", resource.version.as_bytes(), b"\0"]
+        }))
+    }
+}
+
+// === impl Resource ===
+
+/// Without the body, which may be a secret.
+impl std::fmt::Debug for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resource")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hex::encode(hasher.finalize().get(..8).unwrap_or_default())
+}
