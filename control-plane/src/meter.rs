@@ -1,0 +1,60 @@
+//! The meter service: tokens go down to the gateways, usage comes up.
+//!
+//! Each gateway's meter singleton holds one bidirectional gRPC stream. It gets a snapshot of all
+//! tokens and then every change; it sends usage in numbered batches, and a batch is acknowledged
+//! only when the ledger has it on disk. What a gateway says is bounded and never trusted with more
+//! than its own usage.
+
+mod flush;
+mod service;
+mod session;
+mod tokens;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use service::Server;
+
+use crate::domain::now_unix_ms;
+use crate::gateways::Registry;
+use crate::ledger::Ledger;
+use crate::store::Store;
+
+/// What all streams share. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Meter(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    ledger: Ledger,
+    registry: Registry,
+    flushes: flush::Flushes,
+    version: AtomicU64,
+}
+
+impl Meter {
+    #[must_use]
+    pub fn new(store: Store, ledger: Ledger, registry: Registry) -> Self {
+        // Versions rise over restarts too, as long as the clock does not go back.
+        let version = AtomicU64::new(now_unix_ms().unsigned_abs());
+        let flushes = flush::Flushes::default();
+        Self(Arc::new(Shared {
+            store,
+            ledger,
+            registry,
+            flushes,
+            version,
+        }))
+    }
+
+    /// Asks every connected gateway for the usage it still holds, and waits until that is booked
+    /// or the gateway is gone.
+    pub async fn flush(&self) {
+        self.0.flushes.flush().await;
+    }
+
+    fn next_version(&self) -> u64 {
+        self.0.version.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

@@ -1,0 +1,211 @@
+//! One gateway's stream.
+//!
+//! Tokens and usage are two loops side by side, so that a slow ledger does not delay a revocation.
+
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, StreamExt};
+use tollgate_config::meter::{
+    Flush, FromControl, FromGateway, Hello, TokenUpdate, UsageAck, UsageBatch, from_control,
+    from_gateway,
+};
+use tonic::Status;
+
+use super::{Meter, flush, tokens};
+use crate::gateways::MeterSession;
+use crate::store::{Change, Store};
+
+type Outbound = mpsc::Sender<Result<FromControl, Status>>;
+
+/// How long a stream may be open before it says who it is.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two tries while the database is away.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Until the gateway is gone, which is an `Ok`.
+pub(super) async fn serve(
+    meter: Meter,
+    mut inbound: impl Stream<Item = Result<FromGateway, Status>> + Unpin,
+    outbound: Outbound,
+) -> Result<(), Status> {
+    let hello = match tokio::time::timeout(HELLO_TIMEOUT, inbound.next()).await {
+        Ok(Some(Ok(FromGateway {
+            kind: Some(from_gateway::Kind::Hello(hello)),
+        }))) => hello,
+        Ok(Some(Ok(_))) => return Err(Status::invalid_argument("the first message must be Hello")),
+        Ok(None | Some(Err(_))) => return Ok(()),
+        Err(_) => return Err(Status::deadline_exceeded("no Hello")),
+    };
+    if hello.node.is_empty() {
+        return Err(Status::invalid_argument("node is missing"));
+    }
+    let Hello {
+        node,
+        dropped_events,
+    } = hello;
+    let gateway = meter.0.registry.meter_connected(&node);
+    gateway.dropped(dropped_events);
+    let mut member = meter.0.flushes.join();
+    let mut rounds = member.rounds.clone();
+    let session = Session {
+        meter,
+        node,
+        gateway,
+        outbound,
+    };
+    tokio::select! {
+        ended = session.take_in(&mut inbound, &mut member) => ended,
+        ended = session.publish_tokens() => ended,
+        ended = session.ask_for_flushes(&mut rounds) => ended,
+        () = session.outbound.closed() => Ok(()),
+    }
+}
+
+struct Session {
+    meter: Meter,
+    node: String,
+    gateway: MeterSession,
+    outbound: Outbound,
+}
+
+impl Session {
+    /// Usage and reports, in the order in which they come: a `Flushed` is taken when everything
+    /// before it is booked.
+    async fn take_in(
+        &self,
+        inbound: &mut (impl Stream<Item = Result<FromGateway, Status>> + Unpin),
+        member: &mut flush::Member,
+    ) -> Result<(), Status> {
+        while let Some(Ok(message)) = inbound.next().await {
+            match message.kind {
+                Some(from_gateway::Kind::Usage(batch)) => self.book(batch).await?,
+                Some(from_gateway::Kind::Applied(applied)) => self.gateway.applied(applied.version),
+                Some(from_gateway::Kind::Flushed(flushed)) => member.reached(flushed.nonce),
+                // A second Hello changes nothing; an unknown kind is from a newer gateway.
+                Some(from_gateway::Kind::Hello(_)) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Acknowledges only what is on disk. While the database is away the gateway waits with the
+    /// rest, and keeps it.
+    async fn book(&self, batch: UsageBatch) -> Result<(), Status> {
+        self.gateway.dropped(batch.dropped_events);
+        let ledger = &self.meter.0.ledger;
+        patiently("usage", || ledger.book_encoded(&self.node, &batch.events)).await;
+        let ack = UsageAck {
+            sequence: batch.sequence,
+        };
+        self.send(from_control::Kind::Ack(ack)).await
+    }
+
+    /// All tokens, then what changes.
+    async fn publish_tokens(&self) -> Result<(), Status> {
+        let store = &self.meter.0.store;
+        // Before the snapshot is read, so that nothing falls between the two.
+        let mut changes = store.changes();
+        self.send_snapshot().await?;
+        loop {
+            let change = match changes.recv().await {
+                Ok(change) => change,
+                Err(RecvError::Lagged(_)) => Change::AllTokens,
+                Err(RecvError::Closed) => return Err(Status::unavailable("the store is closed")),
+            };
+            match change {
+                Change::Topology => {}
+                Change::AllTokens => self.send_snapshot().await?,
+                change => {
+                    let updates = patiently("tokens", || updates(store, &change)).await;
+                    self.send_tokens(false, updates).await?;
+                }
+            }
+        }
+    }
+
+    async fn send_snapshot(&self) -> Result<(), Status> {
+        let store = &self.meter.0.store;
+        let updates = patiently("tokens", || store.all_token_updates()).await;
+        self.send_tokens(true, updates).await
+    }
+
+    async fn send_tokens(&self, snapshot: bool, updates: Vec<TokenUpdate>) -> Result<(), Status> {
+        if updates.is_empty() && !snapshot {
+            return Ok(());
+        }
+        let version = self.meter.next_version();
+        self.gateway.sent(version);
+        for part in tokens::parts(version, snapshot, updates) {
+            self.send(part.kind).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_for_flushes(
+        &self,
+        rounds: &mut tokio::sync::watch::Receiver<u64>,
+    ) -> Result<(), Status> {
+        while rounds.changed().await.is_ok() {
+            let nonce = *rounds.borrow_and_update();
+            self.send(from_control::Kind::Flush(Flush { nonce }))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, kind: impl Into<Option<from_control::Kind>>) -> Result<(), Status> {
+        let message = FromControl { kind: kind.into() };
+        self.outbound
+            .send(Ok(message))
+            .await
+            .map_err(|_| Status::cancelled("the gateway is gone"))
+    }
+}
+
+/// What a change means for the gateways, read anew: the store's present state is what counts.
+async fn updates(store: &Store, change: &Change) -> crate::store::Result<Vec<TokenUpdate>> {
+    match change {
+        Change::Tokens(ids) => store.token_updates(ids).await,
+        Change::GroupTokens(group) => store.group_token_updates(group).await,
+        Change::Revoked(hashes) => Ok(hashes
+            .iter()
+            .map(|hash| TokenUpdate {
+                hash: hash.to_vec(),
+                record: None,
+            })
+            .collect()),
+        Change::Topology | Change::AllTokens => Ok(Vec::new()),
+    }
+}
+
+/// Tries until it works, reporting the first failure and the end of it.
+async fn patiently<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    mut work: impl FnMut() -> F,
+) -> T {
+    let mut wait = RETRY_MIN;
+    loop {
+        match work().await {
+            Ok(done) => {
+                if wait > RETRY_MIN {
+                    tracing::info!(what, "the database is back");
+                }
+                return done;
+            }
+            Err(error) => {
+                if wait == RETRY_MIN {
+                    tracing::error!(what, %error, "the database is away; trying on");
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
