@@ -1,0 +1,323 @@
+//! The bootstrap of an Envoy: who it is, where its control plane is, and the meter.
+//!
+//! Everything else comes over xDS. The result is JSON, because Envoy's YAML reads `y` and `no` as
+//! booleans; it holds the node token if there is one, so whoever writes it to a file keeps that
+//! file private.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tollgate_config::{RoleConfig, names};
+
+use crate::address::HostPort;
+use crate::secrets::Secret;
+use crate::xds::resources::{AUTHORITIES, wasm};
+
+/// What a bootstrap says.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// Unique among the gateways of one control plane.
+    pub node: String,
+    /// xDS and meter.
+    pub control: HostPort,
+    /// Admin API and console.
+    pub admin_api: HostPort,
+    pub tls: Option<ClientTls>,
+    pub node_token: Option<Secret>,
+    /// The filter, at the same path as the control plane was told: one VM serves all roles only if
+    /// they agree to the byte.
+    pub wasm: PathBuf,
+    pub envoy_admin: EnvoyAdmin,
+    /// Certificate authorities that providers' certificates are checked with.
+    pub authorities: PathBuf,
+    /// Above 95 % of it Envoy gives memory back, above 98 % it refuses requests.
+    pub max_heap_bytes: u64,
+}
+
+/// mTLS towards the control plane.
+#[derive(Debug, Clone)]
+pub struct ClientTls {
+    pub authority: PathBuf,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Where Envoy's own admin interface is. It can end the process, so it is for its keeper only.
+#[derive(Debug, Clone)]
+pub enum EnvoyAdmin {
+    Socket(PathBuf),
+    Tcp(HostPort),
+}
+
+pub const DEFAULT_MAX_HEAP_BYTES: u64 = 4 << 30;
+
+/// More callers than that are not accepted.
+const MAX_CONNECTIONS: u32 = 50_000;
+
+/// Where systems keep the certificate authorities that they trust.
+const AUTHORITY_FILES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// This machine's certificate authorities.
+#[must_use]
+pub fn system_authorities() -> Option<PathBuf> {
+    AUTHORITY_FILES
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.is_file())
+}
+
+impl Bootstrap {
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({
+            "node": { "id": self.node, "cluster": "tollgate" },
+            "admin": { "address": self.envoy_admin.json() },
+            "dynamic_resources": {
+                "ads_config": {
+                    "api_type": "DELTA_GRPC",
+                    "transport_api_version": "V3",
+                    "set_node_on_first_message_only": true,
+                    "grpc_services": [{
+                        "envoy_grpc": { "cluster_name": names::CONTROL_CLUSTER },
+                        "initial_metadata": self.credentials(),
+                    }],
+                },
+                "cds_config": { "ads": {}, "resource_api_version": "V3" },
+                "lds_config": { "ads": {}, "resource_api_version": "V3" },
+            },
+            "static_resources": {
+                "clusters": [self.control_cluster(), self.admin_cluster()],
+                "secrets": [{
+                    "name": AUTHORITIES,
+                    "validation_context": { "trusted_ca": file(&self.authorities) },
+                }],
+            },
+            "bootstrap_extensions": [self.meter()],
+            "overload_manager": self.overload_manager(),
+        })
+    }
+
+    fn credentials(&self) -> Value {
+        let token = self.node_token.iter();
+        token
+            .map(|token| {
+                json!({ "key": "authorization", "value": format!("Bearer {}", token.expose()) })
+            })
+            .collect()
+    }
+
+    fn control_cluster(&self) -> Value {
+        let mut cluster = cluster(names::CONTROL_CLUSTER, &self.control);
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                // Both streams live as long as Envoy; a dead peer must be noticed without traffic.
+                "explicit_http_config": { "http2_protocol_options": {
+                    "connection_keepalive": { "interval": "20s", "timeout": "10s" },
+                }},
+            },
+        });
+        if let Some(tls) = &self.tls {
+            cluster["transport_socket"] = tls.json(&self.control.host);
+        }
+        cluster
+    }
+
+    fn admin_cluster(&self) -> Value {
+        cluster(names::ADMIN_CLUSTER, &self.admin_api)
+    }
+
+    fn meter(&self) -> Value {
+        let role = RoleConfig::Meter {
+            node: self.node.clone(),
+            node_token: self
+                .node_token
+                .as_ref()
+                .map(|token| token.expose().to_owned()),
+        };
+        json!({
+            "name": "envoy.bootstrap.wasm",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
+                "singleton": true,
+                "config": {
+                    "name": "meter",
+                    "root_id": names::ROOT_ID,
+                    "failure_policy": "FAIL_RELOAD",
+                    "configuration": {
+                        "@type": "type.googleapis.com/google.protobuf.StringValue",
+                        "value": wasm::role_json(&role),
+                    },
+                    "vm_config": {
+                        "vm_id": names::VM_ID,
+                        "runtime": wasm::RUNTIME,
+                        "code": { "local": file(&self.wasm) },
+                    },
+                },
+            },
+        })
+    }
+
+    fn overload_manager(&self) -> Value {
+        let heap = |action: &str, threshold: f64| {
+            json!({
+                "name": format!("envoy.overload_actions.{action}"),
+                "triggers": [{
+                    "name": "envoy.resource_monitors.fixed_heap",
+                    "threshold": { "value": threshold },
+                }],
+            })
+        };
+        json!({
+            "refresh_interval": "0.25s",
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.fixed_heap",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                        "max_heap_size_bytes": self.max_heap_bytes.to_string(),
+                    },
+                },
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                        "max_active_downstream_connections": MAX_CONNECTIONS.to_string(),
+                    },
+                },
+            ],
+            "actions": [heap("shrink_heap", 0.95), heap("stop_accepting_requests", 0.98)],
+        })
+    }
+}
+
+impl EnvoyAdmin {
+    fn json(&self) -> Value {
+        match self {
+            Self::Socket(path) => json!({ "pipe": { "path": path, "mode": 0o600 } }),
+            Self::Tcp(address) => socket_address(address),
+        }
+    }
+}
+
+impl ClientTls {
+    fn json(&self, server: &str) -> Value {
+        let kind = if server.parse::<std::net::IpAddr>().is_ok() {
+            "IP_ADDRESS"
+        } else {
+            "DNS"
+        };
+        let mut context = json!({
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "common_tls_context": {
+                "alpn_protocols": ["h2"],
+                "tls_certificates": [{
+                    "certificate_chain": file(&self.certificate),
+                    "private_key": file(&self.key),
+                }],
+                "validation_context": {
+                    "trusted_ca": file(&self.authority),
+                    "match_typed_subject_alt_names": [
+                        { "san_type": kind, "matcher": { "exact": server } },
+                    ],
+                },
+            },
+        });
+        if kind == "DNS" {
+            context["sni"] = json!(server);
+        }
+        json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
+    }
+}
+
+fn cluster(name: &str, address: &HostPort) -> Value {
+    json!({
+        "name": name,
+        "type": "STRICT_DNS",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket_address(address) } }] }],
+        },
+    })
+}
+
+fn socket_address(address: &HostPort) -> Value {
+    json!({ "socket_address": { "address": address.host, "port_value": address.port } })
+}
+
+fn file(path: &Path) -> Value {
+    json!({ "filename": path })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn bootstrap() -> Bootstrap {
+        Bootstrap {
+            node: "n".into(),
+            control: "127.0.0.1:1".parse().unwrap(),
+            admin_api: "admin.example:2".parse().unwrap(),
+            tls: None,
+            node_token: Some(Secret::new("canary")),
+            wasm: "/x.wasm".into(),
+            envoy_admin: EnvoyAdmin::Socket("/tmp/x".into()),
+            authorities: "/ca.pem".into(),
+            max_heap_bytes: DEFAULT_MAX_HEAP_BYTES,
+        }
+    }
+
+    #[test]
+    fn the_meter_shares_its_vm_with_the_other_roles() {
+        let json = bootstrap().json();
+        let vm = json
+            .pointer("/bootstrap_extensions/0/typed_config/config/vm_config")
+            .unwrap();
+        let expected = json!({ "vm_id": names::VM_ID, "runtime": wasm::RUNTIME,
+            "code": { "local": { "filename": "/x.wasm" } } });
+        assert_eq!(*vm, expected);
+    }
+
+    #[test]
+    fn envoy_accepts_it() {
+        let Some(envoy) = crate::run::envoy_for_tests() else {
+            eprintln!("SKIPPED: no Envoy on this machine; `make setup` installs one");
+            return;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = dir.path().join("ca.pem");
+        std::fs::write(
+            &certificate,
+            include_str!("xds/resources/testdata/authority.pem"),
+        )
+        .unwrap();
+        let bootstrap = Bootstrap {
+            authorities: certificate,
+            envoy_admin: EnvoyAdmin::Tcp("127.0.0.1:0".parse().unwrap()),
+            ..bootstrap()
+        };
+        let mut json = bootstrap.json();
+        // Its code is for the end-to-end tests.
+        json.as_object_mut().unwrap().remove("bootstrap_extensions");
+        let file = dir.path().join("bootstrap.json");
+        std::fs::write(&file, json.to_string()).unwrap();
+        let output = Command::new(envoy)
+            .args(["--mode", "validate", "-l", "warn", "-c"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! The command line. Every setting is a flag and an environment variable.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::address::{HostPort, Listen};
+use crate::bootstrap::DEFAULT_MAX_HEAP_BYTES;
+use crate::secrets::Secret;
+
+/// An AI gateway inside stock Envoy, with its control plane.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the control plane and an Envoy: all that one machine needs
+    Run(RunArgs),
+    /// Run the control plane alone, for Envoys elsewhere
+    Serve(ServeArgs),
+    /// Print the bootstrap of an Envoy elsewhere, as JSON
+    Bootstrap(BootstrapArgs),
+    /// Check settings, database, channels and Envoy without serving anything
+    Check(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub control: ControlArgs,
+    #[command(flatten)]
+    pub envoy: EnvoyArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+/// Settings of the control plane.
+#[derive(Debug, Clone, Args)]
+pub struct ControlArgs {
+    /// Folder for the database, keys and the demo token
+    #[arg(
+        long,
+        env = "TOLLGATE_DATA",
+        default_value = "./data",
+        value_name = "FOLDER"
+    )]
+    pub data: PathBuf,
+
+    /// postgres://… instead of SQLite in the data folder
+    #[arg(long, env = "SQL_DSN", hide_env_values = true, value_name = "DSN", value_parser = secret)]
+    pub sql_dsn: Option<Secret>,
+
+    /// Where gateways accept callers: `:port` or `address:port`
+    #[arg(long, env = "LISTEN", default_value = ":3000", value_name = "ADDRESS")]
+    pub listen: Listen,
+
+    /// The administrator's key; made and kept in the data folder if not given
+    #[arg(long, env = "ADMIN_KEY", hide_env_values = true, value_name = "KEY", value_parser = secret)]
+    pub admin_key: Option<Secret>,
+
+    /// What seals provider keys in the database, 32 bytes as hex or base64; made and kept in the
+    /// data folder if not given
+    #[arg(
+        long, env = "TOLLGATE_SECRET_KEY", hide_env_values = true, value_name = "KEY",
+        value_parser = secret
+    )]
+    pub secret_key: Option<Secret>,
+
+    /// Largest request body that callers may send
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 32 << 20, value_name = "BYTES",
+        value_parser = clap::value_parser!(u64).range(1024..=(512 << 20)))]
+    pub max_body_bytes: u64,
+
+    /// The filter, at the same path on every gateway's machine [default: beside this program]
+    #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]
+    pub wasm: Option<PathBuf>,
+
+    /// gRPC for gateways: xDS and meter. Keys travel here, so anything but loopback needs
+    /// `--xds-certificate` or a node token [default: run: a free port, serve: 127.0.0.1:18000]
+    #[arg(long, env = "TOLLGATE_XDS_LISTEN", value_name = "ADDRESS")]
+    pub xds_listen: Option<Listen>,
+
+    /// HTTP for the admin API and `/`, to which gateways forward
+    /// [default: run: a free port, serve: 127.0.0.1:18001]
+    #[arg(long, env = "TOLLGATE_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<Listen>,
+
+    /// HTTP of the demo provider, as gateways reach it
+    /// [default: run: a free port, serve: 127.0.0.1:18002]
+    #[arg(long, env = "TOLLGATE_DEMO_LISTEN", value_name = "ADDRESS")]
+    pub demo_listen: Option<Listen>,
+
+    /// Loopback port on each gateway's machine where calls to dead channels end
+    /// [default: run: a free port, serve: 18009]
+    #[arg(long, env = "TOLLGATE_UNAVAILABLE_PORT", value_name = "PORT")]
+    pub unavailable_port: Option<u16>,
+
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// How gateways prove who they are.
+#[derive(Debug, Clone, Args)]
+pub struct TrustArgs {
+    /// mTLS for gateways: this server's certificate chain, PEM
+    #[arg(long, env = "TOLLGATE_XDS_CERTIFICATE", value_name = "FILE",
+        requires_all = ["xds_key", "xds_client_authority"])]
+    pub xds_certificate: Option<PathBuf>,
+
+    /// mTLS for gateways: the certificate's key, PEM
+    #[arg(
+        long,
+        env = "TOLLGATE_XDS_KEY",
+        value_name = "FILE",
+        requires = "xds_certificate"
+    )]
+    pub xds_key: Option<PathBuf>,
+
+    /// mTLS for gateways: the authority that signs gateways' certificates, PEM
+    #[arg(
+        long,
+        env = "TOLLGATE_XDS_CLIENT_AUTHORITY",
+        value_name = "FILE",
+        requires = "xds_certificate"
+    )]
+    pub xds_client_authority: Option<PathBuf>,
+
+    /// Secret that gateways send, at least 16 characters
+    #[arg(
+        long, env = "TOLLGATE_NODE_TOKEN", hide_env_values = true, value_name = "TOKEN",
+        value_parser = secret
+    )]
+    pub node_token: Option<Secret>,
+}
+
+/// Settings of the Envoy that `run` keeps.
+#[derive(Debug, Clone, Args)]
+pub struct EnvoyArgs {
+    /// Envoy 1.40 or newer [default: `envoy` on the PATH, else what `make setup` installed]
+    #[arg(long, env = "TOLLGATE_ENVOY", value_name = "FILE")]
+    pub envoy: Option<PathBuf>,
+
+    /// Envoy's worker threads [default: one per processor]
+    #[arg(long, env = "TOLLGATE_CONCURRENCY", value_name = "THREADS")]
+    pub concurrency: Option<u32>,
+
+    /// Envoy's own admin interface on this address, for debugging; whoever reaches it can end
+    /// Envoy [default: a socket that only this user can open]
+    #[arg(long, env = "TOLLGATE_ENVOY_ADMIN", value_name = "ADDRESS")]
+    pub envoy_admin: Option<HostPort>,
+
+    /// Memory at which Envoy refuses requests rather than grow
+    #[arg(long, env = "TOLLGATE_MAX_HEAP_BYTES", default_value_t = DEFAULT_MAX_HEAP_BYTES, value_name = "BYTES")]
+    pub max_heap_bytes: u64,
+
+    /// How long calls under way may take to end when this program is asked to end
+    #[arg(
+        long,
+        env = "TOLLGATE_DRAIN_SECONDS",
+        default_value_t = 30,
+        value_name = "SECONDS"
+    )]
+    pub drain_seconds: u64,
+}
+
+/// What an Envoy elsewhere needs to know.
+#[derive(Debug, Args)]
+pub struct BootstrapArgs {
+    /// Unique name of this gateway
+    #[arg(long, value_name = "NAME")]
+    pub node: String,
+
+    /// The control plane's gRPC address (`serve --xds-listen`), as this gateway reaches it
+    #[arg(long, default_value = "127.0.0.1:18000", value_name = "HOST:PORT")]
+    pub control_plane: HostPort,
+
+    /// The control plane's HTTP address (`serve --admin-listen`), as this gateway reaches it
+    #[arg(long, default_value = "127.0.0.1:18001", value_name = "HOST:PORT")]
+    pub admin_api: HostPort,
+
+    /// The filter on the gateway's machine; the control plane must have been told the same path
+    #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]
+    pub wasm: PathBuf,
+
+    /// Envoy's own admin interface; whoever reaches it can end Envoy
+    #[arg(long, default_value = "127.0.0.1:9901", value_name = "HOST:PORT")]
+    pub envoy_admin: HostPort,
+
+    /// Certificate authorities that providers are checked with, PEM [default: this system's]
+    #[arg(long, value_name = "FILE")]
+    pub authorities: Option<PathBuf>,
+
+    /// Memory at which Envoy refuses requests rather than grow
+    #[arg(long, default_value_t = DEFAULT_MAX_HEAP_BYTES, value_name = "BYTES")]
+    pub max_heap_bytes: u64,
+
+    /// Secret that the control plane asks for; it will be part of the output
+    #[arg(
+        long, env = "TOLLGATE_NODE_TOKEN", hide_env_values = true, value_name = "TOKEN",
+        value_parser = secret
+    )]
+    pub node_token: Option<Secret>,
+
+    /// mTLS: the authority that signed the control plane's certificate, PEM
+    #[arg(long, value_name = "FILE", requires_all = ["certificate", "key"])]
+    pub control_authority: Option<PathBuf>,
+
+    /// mTLS: this gateway's certificate chain, PEM
+    #[arg(long, value_name = "FILE", requires = "control_authority")]
+    pub certificate: Option<PathBuf>,
+
+    /// mTLS: the certificate's key, PEM
+    #[arg(long, value_name = "FILE", requires = "control_authority")]
+    pub key: Option<PathBuf>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a Result")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let cli = Cli::parse_from([
+            "tollgate",
+            "run",
+            "--admin-key",
+            "canary",
+            "--sql-dsn",
+            "canary",
+        ]);
+        assert!(!format!("{cli:?}").contains("canary"));
+    }
+}

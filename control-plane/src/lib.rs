@@ -1,0 +1,32 @@
+//! The control plane: channels, tokens, prices and logs; xDS and the meter for any number of
+//! Envoys.
+
+pub mod address;
+pub mod admin;
+pub mod bootstrap;
+pub mod check;
+pub mod cli;
+pub mod demo;
+pub mod domain;
+pub mod gateways;
+pub mod home;
+pub mod ledger;
+pub mod meter;
+pub mod publish;
+pub mod run;
+pub mod secrets;
+pub mod serve;
+pub mod store;
+pub mod trust;
+pub mod xds;
+
+/// Our own log, for operators: `TOLLGATE_LOG` as in `RUST_LOG`, by default what deserves attention.
+pub fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TOLLGATE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,tollgate=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -1,0 +1,167 @@
+//! From the store to what gateways get: reads on every change, and publishes the result.
+//!
+//! A channel's cluster is named after its address, so a changed address is a new cluster: requests
+//! under way keep the old one, and a new key never goes to an old address. What is no longer
+//! wanted stays published for a while, because requests under way may still have it on their list.
+
+mod plan;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::demo::Behaviours;
+use crate::store::{Change, Store};
+use crate::xds::Snapshot;
+use crate::xds::resources::{Settings, Topology, Upstream};
+
+/// Changes that come in quick succession are one update.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// How long an unwanted cluster stays. A request has its list of channels when it begins, and may
+/// still move on to the next one while nothing has been answered.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// Until the next try when the database is away.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Keeps gateways' configuration up to date.
+#[derive(Debug)]
+pub struct Publisher {
+    store: Store,
+    settings: Settings,
+    demo: Behaviours,
+    changes: Receiver<Change>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    current: BTreeMap<String, Upstream>,
+    leaving: BTreeMap<String, (Upstream, Instant)>,
+}
+
+impl Publisher {
+    /// Publishes for the first time; [`Publisher::run`] does it from then on.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn start(
+        store: Store,
+        settings: Settings,
+        demo: Behaviours,
+    ) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), crate::store::Error> {
+        // Before the first read, so that nothing falls between the two.
+        let changes = store.changes();
+        let (snapshots, receiver) = watch::channel(Arc::default());
+        let (current, leaving) = (BTreeMap::new(), BTreeMap::new());
+        let mut publisher = Self {
+            store,
+            settings,
+            demo,
+            changes,
+            snapshots,
+            current,
+            leaving,
+        };
+        publisher.publish().await?;
+        Ok((publisher, receiver))
+    }
+
+    /// Ends with the store.
+    pub async fn run(mut self) {
+        let mut failed = false;
+        loop {
+            let next_leave = self.leaving.values().map(|(_, until)| *until).min();
+            let wake = if failed {
+                Some(Instant::now() + RETRY)
+            } else {
+                next_leave
+            };
+            tokio::select! {
+                change = self.changes.recv() => match change {
+                    Ok(Change::Topology) | Err(RecvError::Lagged(_)) => {}
+                    Ok(_) => continue,
+                    Err(RecvError::Closed) => return,
+                },
+                () = sleep_until(wake) => {}
+            }
+            tokio::time::sleep(DEBOUNCE).await;
+            // What came meanwhile is read now.
+            self.changes = self.changes.resubscribe();
+            match self.publish().await {
+                Ok(()) => failed = false,
+                Err(error) => {
+                    if !failed {
+                        tracing::error!(%error, "cannot publish a change yet; trying on");
+                    }
+                    failed = true;
+                }
+            }
+        }
+    }
+
+    async fn publish(&mut self) -> Result<(), crate::store::Error> {
+        let channels = self.store.published_channels().await?;
+        let models = self.store.model_configs().await?;
+        let plan = plan::plan(&channels, &models, &self.settings, self.demo.address());
+        for (channel, reason) in &plan.left_out {
+            tracing::warn!(channel, reason, "channel is not published");
+        }
+        self.demo.replace(plan.demo);
+        self.retire(plan.upstreams);
+        let leaving = self.leaving.values().map(|(upstream, _)| upstream);
+        let topology = Topology {
+            settings: self.settings.clone(),
+            gateway: plan.gateway,
+            upstreams: self.current.values().chain(leaving).cloned().collect(),
+        };
+        let snapshot = Arc::new(topology.snapshot());
+        self.snapshots.send_if_modified(|current| {
+            let changed = **current != *snapshot;
+            *current = snapshot;
+            changed
+        });
+        Ok(())
+    }
+
+    fn retire(&mut self, upstreams: Vec<Upstream>) {
+        let wanted: BTreeMap<_, _> = upstreams
+            .into_iter()
+            .map(|u| (u.cluster.clone(), u))
+            .collect();
+        let now = Instant::now();
+        for (name, upstream) in std::mem::replace(&mut self.current, wanted) {
+            self.leaving.insert(name, (upstream, now + LINGER));
+        }
+        let current = &self.current;
+        self.leaving
+            .retain(|name, (_, until)| *until > now && !current.contains_key(name));
+    }
+}
+
+/// Channels that would not be published, and why.
+///
+/// # Errors
+/// When the database is away.
+pub async fn left_out(store: &Store) -> Result<Vec<(i64, String)>, crate::store::Error> {
+    let channels = store.published_channels().await?;
+    let models = store.model_configs().await?;
+    // Nothing of this is in the answer.
+    let nowhere = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+    let settings = Settings {
+        listen: nowhere,
+        unavailable_port: 0,
+        wasm: PathBuf::new(),
+        max_body_bytes: 0,
+    };
+    Ok(plan::plan(&channels, &models, &settings, nowhere).left_out)
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,92 @@
+//! Envoy as a child process.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+/// How to start it.
+#[derive(Debug, Clone)]
+pub(super) struct EnvoyCommand {
+    pub(super) envoy: PathBuf,
+    /// Its bootstrap.
+    pub(super) file: PathBuf,
+    pub(super) concurrency: Option<u32>,
+}
+
+/// A started Envoy; killed when dropped.
+#[derive(Debug)]
+pub(super) struct Envoy(Child);
+
+/// After SIGTERM; it has nothing to do any more.
+const TERM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What Envoy says at every start or end and nobody can act on.
+const ORDINARY: [&str; 2] = ["caught ENVOY_SIGTERM", "caught SIGTERM"];
+
+impl EnvoyCommand {
+    pub(super) fn start(&self) -> Result<Envoy> {
+        let mut command = Command::new(&self.envoy);
+        command
+            .args([
+                "--disable-hot-restart",
+                "--log-level",
+                "warn",
+                "--log-format",
+                "%l %n: %v",
+            ])
+            .arg("--config-path")
+            .arg(&self.file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // Its own group: Ctrl-C is for us, and Envoy goes on until its calls have ended.
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(threads) = self.concurrency {
+            command.arg("--concurrency").arg(threads.to_string());
+        }
+        let mut child = command
+            .spawn()
+            .with_context(|| self.envoy.display().to_string())?;
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(pass_on(stderr));
+        }
+        Ok(Envoy(child))
+    }
+}
+
+impl Envoy {
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        self.0.wait().await
+    }
+
+    /// Asks it to end, then makes it.
+    pub(super) async fn end(mut self) -> Result<()> {
+        let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) else {
+            return Ok(());
+        };
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        if tokio::time::timeout(TERM_PATIENCE, self.0.wait())
+            .await
+            .is_err()
+        {
+            self.0.kill().await.context("ending Envoy")?;
+        }
+        Ok(())
+    }
+}
+
+async fn pass_on(output: impl AsyncRead + Unpin) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if !line.is_empty() && !ORDINARY.iter().any(|ordinary| line.contains(ordinary)) {
+            eprintln!("envoy: {line}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The control plane put together: database, publisher, gRPC for gateways, HTTP for people.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::interceptor::InterceptedService;
+
+use crate::address::Listen;
+use crate::cli::ControlArgs;
+use crate::demo::{self, Behaviours};
+use crate::gateways::{self, Registry};
+use crate::ledger::Ledger;
+use crate::meter::{self, Meter};
+use crate::publish::Publisher;
+use crate::secrets::{self, Secret};
+use crate::store::{FirstKeys, Store};
+use crate::trust::Trust;
+use crate::xds::resources::Settings;
+use crate::{admin, home, xds};
+
+/// Where things listen unless the settings say otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    pub xds: u16,
+    pub admin: u16,
+    pub demo: u16,
+    pub unavailable: u16,
+}
+
+impl Defaults {
+    /// Known to whoever writes a bootstrap.
+    pub const SERVE: Self = Self {
+        xds: 18000,
+        admin: 18001,
+        demo: 18002,
+        unavailable: 18009,
+    };
+    /// Free ports: nobody but our own Envoy needs to know them.
+    pub const RUN: Self = Self {
+        xds: 0,
+        admin: 0,
+        demo: 0,
+        unavailable: 0,
+    };
+}
+
+/// A control plane that serves until it is told to end.
+#[derive(Debug)]
+pub struct ControlPlane {
+    pub xds: SocketAddr,
+    pub admin: SocketAddr,
+    pub demo: SocketAddr,
+    pub trust: Trust,
+    pub wasm: PathBuf,
+    pub registry: Registry,
+    pub meter: Meter,
+    store: Store,
+    ending: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl ControlPlane {
+    /// Opens everything. When this returns, every port accepts.
+    ///
+    /// `node_token` is asked of gateways when the settings name nothing to ask for.
+    ///
+    /// # Errors
+    /// One line that says what is in the way and where.
+    pub async fn start(
+        args: &ControlArgs,
+        defaults: Defaults,
+        node_token: Option<Secret>,
+    ) -> Result<Self> {
+        let (store, admin_key) = open_store(args).await?;
+        let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));
+        let mut trust = Trust::new(&args.trust, xds_listen)?;
+        if let Some(token) = node_token {
+            trust = trust.or_token(token);
+        }
+        let xds = bind(xds_listen, "TOLLGATE_XDS_LISTEN").await?;
+        let admin = args.admin_listen.unwrap_or(loopback(defaults.admin));
+        let admin = bind(admin, "TOLLGATE_ADMIN_LISTEN").await?;
+        let demo = args.demo_listen.unwrap_or(loopback(defaults.demo));
+        let demo = bind(demo, "TOLLGATE_DEMO_LISTEN").await?;
+        let wasm = wasm_file(args.wasm.as_deref())?;
+        let settings = Settings {
+            listen: args.listen.0,
+            unavailable_port: unavailable_port(args, defaults).await?,
+            wasm: wasm.clone(),
+            max_body_bytes: args.max_body_bytes,
+        };
+        let registry = Registry::new();
+        let behaviours = Behaviours::new(demo.local_addr()?);
+        let (publisher, snapshots) =
+            Publisher::start(store.clone(), settings, behaviours.clone()).await?;
+        let meter = Meter::new(store.clone(), Ledger::new(store.clone()), registry.clone());
+        let control = Self {
+            xds: xds.local_addr()?,
+            admin: admin.local_addr()?,
+            demo: demo.local_addr()?,
+            trust,
+            wasm,
+            registry,
+            meter,
+            store,
+            ending: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        control.spawn_grpc(xds, snapshots)?;
+        control.spawn_http(admin, control.http(admin_key));
+        control.spawn_http(demo, demo::router(behaviours));
+        control.tasks.spawn(
+            control
+                .ending
+                .clone()
+                .run_until_cancelled_owned(publisher.run()),
+        );
+        Ok(control)
+    }
+
+    /// Closes the streams and the database, in this order.
+    pub async fn end(self) {
+        self.ending.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await;
+    }
+
+    fn spawn_grpc(
+        &self,
+        listener: TcpListener,
+        snapshots: tokio::sync::watch::Receiver<std::sync::Arc<xds::Snapshot>>,
+    ) -> Result<()> {
+        let mut server = tonic::transport::Server::builder();
+        if let Some(tls) = self.trust.tls() {
+            server = server.tls_config(tls.clone()).context("TLS for gateways")?;
+        }
+        let ads = xds::service::Service::new(snapshots, self.registry.clone()).into_server();
+        let meter = meter::Server::new(self.meter.clone());
+        let serving = server
+            .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
+            .add_service(InterceptedService::new(ads, self.trust.clone()))
+            .add_service(InterceptedService::new(meter, self.trust.clone()))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        // Gateways' streams never end by themselves, so there is nothing to wait for: they are
+        // cut, and a gateway keeps what it has not seen acknowledged.
+        self.tasks
+            .spawn(self.ending.clone().run_until_cancelled_owned(async {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "gRPC for gateways ended");
+                }
+            }));
+        Ok(())
+    }
+
+    fn http(&self, admin_key: Secret) -> axum::Router {
+        let state = admin::State::new(self.store.clone(), admin_key);
+        admin::router(state.clone())
+            .merge(admin::guard(
+                &state,
+                gateways::admin_routes(self.registry.clone()),
+            ))
+            .merge(gateways::public_routes(self.registry.clone()))
+            .merge(home::router(self.registry.clone()))
+    }
+
+    fn spawn_http(&self, listener: TcpListener, router: axum::Router) {
+        let ending = self.ending.clone();
+        self.tasks
+            .spawn(self.ending.clone().run_until_cancelled_owned(async move {
+                let serving = axum::serve(listener, router);
+                if let Err(error) = serving
+                    .with_graceful_shutdown(ending.cancelled_owned())
+                    .await
+                {
+                    tracing::error!(%error, "HTTP ended");
+                }
+            }));
+    }
+}
+
+/// The database with something in it, and the administrator's key.
+pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
+    make_data_folder(&args.data)?;
+    let given = args.secret_key.as_ref().map(Secret::expose);
+    let keys = secrets::secret_key(given, &args.data)?;
+    let admin_key = secrets::admin_key(args.admin_key.as_ref().map(Secret::expose), &args.data)?;
+    let file = args.data.join("tollgate.db");
+    let dsn = match args.sql_dsn.as_ref().filter(|dsn| !dsn.is_empty()) {
+        Some(dsn) => dsn.expose().to_owned(),
+        None => file
+            .to_str()
+            .context("the data folder's name is not UTF-8")?
+            .to_owned(),
+    };
+    let store = Store::connect(&dsn, keys).await?;
+    let from_env = |name| {
+        std::env::var(name)
+            .ok()
+            .filter(|key| !key.is_empty())
+            .map(Secret::new)
+    };
+    let first_keys = FirstKeys {
+        openai: from_env("OPENAI_API_KEY"),
+        anthropic: from_env("ANTHROPIC_API_KEY"),
+        gemini: from_env("GEMINI_API_KEY"),
+    };
+    if let Some(seeded) = store.seed(first_keys).await? {
+        let path = demo_token_file(&args.data);
+        let text = format!("{}\n", seeded.demo_token.expose());
+        let _ = std::fs::remove_file(&path);
+        secrets::write_private(&path, &text).with_context(|| path.display().to_string())?;
+    }
+    Ok((store, admin_key))
+}
+
+/// Where the token of the first start is kept.
+pub(crate) fn demo_token_file(data: &Path) -> PathBuf {
+    data.join("demo.token")
+}
+
+fn make_data_folder(data: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder
+        .create(data)
+        .with_context(|| format!("data folder {}", data.display()))
+}
+
+fn loopback(port: u16) -> Listen {
+    Listen((Ipv4Addr::LOCALHOST, port).into())
+}
+
+async fn bind(listen: Listen, setting: &str) -> Result<TcpListener> {
+    TcpListener::bind(listen.0)
+        .await
+        .with_context(|| format!("{setting}={listen}"))
+}
+
+async fn unavailable_port(args: &ControlArgs, defaults: Defaults) -> Result<u16> {
+    match args.unavailable_port.unwrap_or(defaults.unavailable) {
+        0 => Ok(bind(loopback(0), "TOLLGATE_UNAVAILABLE_PORT")
+            .await?
+            .local_addr()?
+            .port()),
+        port => Ok(port),
+    }
+}
+
+/// The filter: as told, else beside this program, else where Cargo puts it.
+pub(crate) fn wasm_file(told: Option<&Path>) -> Result<PathBuf> {
+    const NAME: &str = "tollgate_gateway.wasm";
+    let candidates = match told {
+        Some(path) => vec![path.to_owned()],
+        None => {
+            let program = std::env::current_exe().context("where this program is")?;
+            let folder = program.parent().unwrap_or(Path::new("."));
+            let built = Path::new("wasm32-wasip1").join("release").join(NAME);
+            vec![folder.join(NAME), folder.join("..").join(built)]
+        }
+    };
+    for path in &candidates {
+        if let Ok(path) = path.canonicalize() {
+            return Ok(path);
+        }
+    }
+    let tried: Vec<_> = candidates
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    bail!(
+        "the filter is not at {}; build it with `make wasm` or name it in TOLLGATE_WASM",
+        tried.join(" or ")
+    )
+}
