@@ -7,48 +7,58 @@ use std::process::Command;
 use tollgate_tests::admin::Admin;
 use tollgate_tests::dialect::array;
 use tollgate_tests::http::Request;
+use tollgate_tests::scene::Answered;
 use tollgate_tests::{Dialect, Gateway, eventually};
 
 #[test]
-fn the_first_screen_has_a_call_that_works_when_pasted() {
+fn the_first_screen_has_calls_that_work_when_pasted() {
     let gateway = Gateway::start();
     let screen = eventually("the first screen", || {
         let screen = gateway.process().output();
-        if pasted(&screen).is_some() { Ok(screen) } else { Err(screen) }
+        if pasted(&screen).len() >= 2 { Ok(screen) } else { Err(screen) }
     });
     assert!(screen.lines().count() <= 40, "it is one screen:\n{screen}");
     assert!(screen.contains(&format!(":{}", gateway.address().port())), "the URL:\n{screen}");
-    assert!(screen.to_lowercase().contains("admin key"), "where the admin key is:\n{screen}");
+    assert!(screen.contains("admin key"), "where the admin key is:\n{screen}");
     assert!(screen.contains("sk-"), "a ready token:\n{screen}");
+    assert!(!screen.contains(tollgate_tests::gateway::ADMIN_KEY), "but not the key:\n{screen}");
 
-    let call = pasted(&screen).unwrap();
-    let output = Command::new("sh").args(["-c", &call]).output().expect("sh runs");
-    let answer = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{call}\n{answer}");
-    assert!(answer.contains("\"content\""), "{call}\n{answer}");
+    let mut streamed = 0;
+    for call in pasted(&screen) {
+        let output = Command::new("sh").args(["-c", &call]).output().expect("sh runs");
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{call}\n{answer}");
+        assert!(answer.contains("\"content\"") || answer.contains("text_delta"), "{call}\n{answer}");
+        streamed += usize::from(answer.matches("data: ").count() > 3);
+    }
+    assert!(streamed > 0, "streaming included");
 }
 
 #[test]
-fn the_same_call_streams() {
+fn the_demo_model_answers_in_every_dialect_and_its_token_is_kept_privately() {
     let gateway = Gateway::start();
     let screen = eventually("the first screen", || {
         let screen = gateway.process().output();
-        if pasted(&screen).is_some() { Ok(screen) } else { Err(screen) }
+        if screen.contains("sk-") { Ok(screen) } else { Err(screen) }
     });
     let token = screen.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
-    let token = token.filter(|w| w.starts_with("sk-")).max_by_key(|w| w.len()).unwrap();
-    let auth = format!("Bearer {token}");
-    let models = gateway.send(&Request::get("/v1/models").header("authorization", &auth)).json();
-    let model = models["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no model: {models}"));
+    let token = token.filter(|word| word.starts_with("sk-")).max_by_key(|word| word.len()).unwrap();
     for dialect in Dialect::ALL {
-        let request = Request::post(dialect.path(), &dialect.ask(model, "hello", true));
-        let answer = gateway.send(&request.header("authorization", &auth));
-        let events = answer.events();
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        assert!(!dialect.text_of_stream(&events).is_empty(), "{}", answer.text());
-        assert!(dialect.is_ended(&events), "{}", answer.text());
-        assert!(events.len() > 3, "in pieces: {}", answer.text());
+        for stream in [false, true] {
+            let request = Request::post(dialect.path(), &dialect.ask("demo", "hello", stream));
+            let request = request.header("authorization", format!("Bearer {token}"));
+            let answer = Answered { dialect, response: gateway.send(&request) };
+            assert_eq!(answer.status(), 200, "{}", answer.response.text());
+            answer.assert_served(&answer.text());
+            assert!(!answer.text().is_empty());
+        }
     }
+    let again = gateway.restarted();
+    let screen = eventually("the screen of the second start", || {
+        let screen = again.process().output();
+        if screen.contains("sk-") { Ok(screen) } else { Err(screen) }
+    });
+    assert!(screen.contains(token), "the same token:\n{screen}");
 }
 
 #[test]
@@ -119,18 +129,20 @@ fn the_front_page_says_what_this_is_without_secrets() {
     assert!(!page.text().contains(tollgate_tests::gateway::ADMIN_KEY));
 }
 
-/// The `curl` command on the screen, with all its lines.
-fn pasted(screen: &str) -> Option<String> {
-    let begin = screen.lines().position(|line| line.trim_start().starts_with("curl "))?;
-    let mut command = String::new();
-    for line in screen.lines().skip(begin) {
-        command.push_str(line);
-        command.push('\n');
-        // It is whole when the shell can read it and nothing is continued.
-        let readable = Command::new("sh").args(["-n", "-c", &command]).output().ok()?;
-        if readable.status.success() && !line.trim_end().ends_with('\\') {
-            return Some(command);
+/// The `curl` commands on the screen, with all their lines.
+fn pasted(screen: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut lines = screen.lines();
+    while let Some(line) = lines.next() {
+        if !line.trim_start().starts_with("curl ") {
+            continue;
         }
+        let mut command = line.to_owned();
+        while command.ends_with('\\') {
+            command.push('\n');
+            command.push_str(lines.next().unwrap_or_default());
+        }
+        commands.push(command);
     }
-    None
+    commands
 }

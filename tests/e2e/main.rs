@@ -3,6 +3,7 @@
 
 mod books;
 mod changes;
+mod control_plane;
 mod failover;
 mod first_start;
 mod hostile;
@@ -11,4 +12,5 @@ mod lifecycle;
 mod passthrough;
 mod refusals;
 mod sdk;
+mod secrets;
 mod the_provider;

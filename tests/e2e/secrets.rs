@@ -18,7 +18,7 @@ fn refusal(key: &str) -> Fault {
 
 #[test]
 fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
-    let gateway = Gateway::builder().env("RUST_LOG", "debug").start();
+    let (gateway, envoy) = EnvoyAdmin::with(Gateway::builder().env("RUST_LOG", "debug"));
     let echo = "provider-key-canary-echoed";
     let (refusing, healthy) = (Provider::openai().plays(refusal(echo)), Provider::anthropic());
     let (refusing, healthy) = (refusing.start(), healthy.start());
@@ -47,7 +47,6 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
     for path in ["channels/all", "channels/", "tokens/", "groups/", "logs/?per_page=100", "gateways"] {
         seen.push(("the admin API", gateway.admin().get(&format!("/api/{path}")).to_string()));
     }
-    let envoy = EnvoyAdmin::of(&gateway);
     for page in ["/config_dump?include_eds", "/clusters", "/stats", "/listeners", "/certs"] {
         seen.push(("Envoy's admin interface", envoy.get(page)));
     }

@@ -74,6 +74,7 @@ impl Builder {
             .env("TOLLGATE_ENVOY", tools::envoy())
             .env("TOLLGATE_WASM", tools::wasm())
             .env("ADMIN_KEY", ADMIN_KEY)
+            .env("TOLLGATE_DRAIN_SECONDS", "10")
             // Keys of the person who runs the tests must not become channels.
             .env_remove("OPENAI_API_KEY")
             .env_remove("ANTHROPIC_API_KEY")

@@ -1,0 +1,91 @@
+//! The control plane and Envoy as two processes of their own, so that one can be away.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use crate::admin::Admin;
+use crate::eventually;
+use crate::gateway::{ADMIN_KEY, Builder, Gateway, free_address, is_ready};
+use crate::process::Process;
+use crate::tools;
+
+/// `tollgate serve`, and an Envoy that was started from the output of `tollgate bootstrap`.
+#[derive(Debug)]
+pub struct Apart {
+    // Envoy is dropped first: the control plane has nothing to report about it then.
+    envoy: Process,
+    control: Process,
+    builder: Builder,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Apart {
+    /// # Panics
+    /// When one of the two does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start() -> Self {
+        let [address, admin, xds, demo, unavailable, envoy_admin] = [(); 6].map(|()| free_address());
+        let builder = Gateway::builder()
+            .at(address)
+            .env("TOLLGATE_ADMIN_LISTEN", &admin.to_string())
+            .env("TOLLGATE_XDS_LISTEN", &xds.to_string())
+            .env("TOLLGATE_DEMO_LISTEN", &demo.to_string())
+            .env("TOLLGATE_UNAVAILABLE_PORT", &unavailable.port().to_string());
+        let control = serve(&builder);
+        let bootstrap = builder
+            .command(&["bootstrap", "--node", "apart"])
+            .args(["--control-plane", &xds.to_string()])
+            .args(["--admin-api", &admin.to_string()])
+            .args(["--envoy-admin", &envoy_admin.to_string()])
+            .output()
+            .expect("tollgate runs");
+        assert!(bootstrap.status.success(), "{}", String::from_utf8_lossy(&bootstrap.stderr));
+        let file = builder.data().join("envoy.json");
+        fs::write(&file, bootstrap.stdout).expect("the data folder can be written to");
+        let envoy = Process::spawn(
+            "envoy",
+            Command::new(tools::envoy())
+                .arg("-c")
+                .arg(&file)
+                .args(["--concurrency", "2", "--disable-hot-restart", "--log-level", "warn"]),
+        );
+        eventually("Envoy serves", || is_ready(address));
+        Self { envoy, control, builder, address, admin }
+    }
+
+    /// Where callers call.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin API, without Envoy between.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.admin, ADMIN_KEY)
+    }
+
+    #[must_use]
+    pub fn envoy(&self) -> &Process {
+        &self.envoy
+    }
+
+    /// Ends the control plane as a power cut would.
+    pub fn kill_control(&mut self) {
+        self.control.kill();
+    }
+
+    /// Starts it again on the same data and ports.
+    #[track_caller]
+    pub fn start_control(&mut self) {
+        self.control = serve(&self.builder);
+        eventually("the control plane is back", || is_ready(self.admin));
+    }
+}
+
+fn serve(builder: &Builder) -> Process {
+    Process::spawn("tollgate serve", &mut builder.command(&["serve"]))
+}
