@@ -167,6 +167,7 @@ impl ControlPlane {
             ))
             .merge(gateways::public_routes(self.registry.clone()))
             .merge(home::router(self.registry.clone()))
+            .fallback(gateways::no_such_path)
     }
 
     fn spawn_http(&self, listener: TcpListener, router: axum::Router) {

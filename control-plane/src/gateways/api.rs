@@ -25,6 +25,12 @@ pub fn public_routes(registry: Registry) -> Router {
         .with_state(registry)
 }
 
+/// For every path that is not there.
+pub async fn no_such_path() -> Response {
+    let body = json!({ "success": false, "message": "there is nothing at this path" });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
 async fn gateways(State(registry): State<Registry>) -> Json<Value> {
     let list: Vec<Value> = registry.gateways().iter().map(describe).collect();
     Json(

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,13 +23,14 @@ pub(super) struct EnvoyCommand {
 
 /// A started Envoy; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Envoy(Child);
+pub(super) struct Envoy {
+    child: Child,
+    /// Told to end: what it says of the streams that this cuts is no news.
+    ending: Arc<AtomicBool>,
+}
 
 /// After SIGTERM; it has nothing to do any more.
 const TERM_PATIENCE: Duration = Duration::from_secs(5);
-
-/// What Envoy says at every start or end and nobody can act on.
-const ORDINARY: [&str; 2] = ["caught ENVOY_SIGTERM", "caught SIGTERM"];
 
 impl EnvoyCommand {
     pub(super) fn start(&self) -> Result<Envoy> {
@@ -54,38 +57,40 @@ impl EnvoyCommand {
         let mut child = command
             .spawn()
             .with_context(|| self.envoy.display().to_string())?;
+        let ending = Arc::new(AtomicBool::new(false));
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(pass_on(stderr));
+            tokio::spawn(pass_on(stderr, ending.clone()));
         }
-        Ok(Envoy(child))
+        Ok(Envoy { child, ending })
     }
 }
 
 impl Envoy {
     pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
-        self.0.wait().await
+        self.child.wait().await
     }
 
     /// Asks it to end, then makes it.
     pub(super) async fn end(mut self) -> Result<()> {
-        let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) else {
+        let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else {
             return Ok(());
         };
+        self.ending.store(true, Ordering::Relaxed);
         let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
-        if tokio::time::timeout(TERM_PATIENCE, self.0.wait())
+        if tokio::time::timeout(TERM_PATIENCE, self.child.wait())
             .await
             .is_err()
         {
-            self.0.kill().await.context("ending Envoy")?;
+            self.child.kill().await.context("ending Envoy")?;
         }
         Ok(())
     }
 }
 
-async fn pass_on(output: impl AsyncRead + Unpin) {
+async fn pass_on(output: impl AsyncRead + Unpin, ending: Arc<AtomicBool>) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if !line.is_empty() && !ORDINARY.iter().any(|ordinary| line.contains(ordinary)) {
+        if !line.is_empty() && !ending.load(Ordering::Relaxed) {
             eprintln!("envoy: {line}");
         }
     }

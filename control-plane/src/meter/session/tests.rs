@@ -1,1 +1,215 @@
+//! A session against a gateway that is played here, over a real store.
 
+use prost::Message;
+use tollgate_config::meter::{Flushed, TokensApplied, UsageEvent};
+
+use super::*;
+use crate::domain::TokenPatch;
+use crate::gateways::Registry;
+use crate::ledger::Ledger;
+use crate::secrets::KeyRing;
+use tokio_stream::wrappers::ReceiverStream;
+
+struct Gateway {
+    to_control: mpsc::Sender<Result<FromGateway, Status>>,
+    from_control: mpsc::Receiver<Result<FromControl, Status>>,
+}
+
+struct World {
+    store: Store,
+    meter: Meter,
+    registry: Registry,
+    _folder: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.db");
+    let store = Store::connect(file.to_str().unwrap(), KeyRing::random())
+        .await
+        .unwrap();
+    let registry = Registry::new();
+    let meter = Meter::new(store.clone(), Ledger::new(store.clone()), registry.clone());
+    World {
+        store,
+        meter,
+        registry,
+        _folder: folder,
+    }
+}
+
+impl World {
+    async fn connect(&self, node: &str) -> Gateway {
+        let (to_control, inbound) = mpsc::channel(8);
+        let (outbound, from_control) = mpsc::channel(8);
+        tokio::spawn(serve(
+            self.meter.clone(),
+            ReceiverStream::new(inbound),
+            outbound,
+        ));
+        let gateway = Gateway {
+            to_control,
+            from_control,
+        };
+        let hello = Hello {
+            node: node.into(),
+            dropped_events: 3,
+        };
+        gateway.say(from_gateway::Kind::Hello(hello)).await;
+        gateway
+    }
+}
+
+impl Gateway {
+    async fn say(&self, kind: from_gateway::Kind) {
+        self.to_control
+            .send(Ok(FromGateway { kind: Some(kind) }))
+            .await
+            .expect("open");
+    }
+
+    async fn hear(&mut self) -> from_control::Kind {
+        self.from_control
+            .recv()
+            .await
+            .expect("open")
+            .expect("no error")
+            .kind
+            .expect("a kind")
+    }
+
+    async fn tokens(&mut self) -> tollgate_config::meter::Tokens {
+        match self.hear().await {
+            from_control::Kind::Tokens(tokens) => tokens,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn usage(sequence: u64, id: &str) -> from_gateway::Kind {
+    let event = UsageEvent {
+        id: id.into(),
+        started_unix_ms: 1,
+        ..UsageEvent::default()
+    };
+    let events = vec![event.encode_to_vec(), b"\xff".to_vec()];
+    from_gateway::Kind::Usage(UsageBatch {
+        sequence,
+        events,
+        dropped_events: 4,
+    })
+}
+
+#[tokio::test]
+async fn a_gateway_gets_all_tokens_and_then_what_changes() {
+    let world = world().await;
+    let mut gateway = world.connect("n").await;
+    let snapshot = gateway.tokens().await;
+    assert!(snapshot.snapshot && snapshot.last && snapshot.updates.is_empty());
+    gateway
+        .say(from_gateway::Kind::Applied(TokensApplied {
+            version: snapshot.version,
+        }))
+        .await;
+
+    let new = TokenPatch {
+        name: Some("a".into()),
+        ..TokenPatch::default()
+    };
+    world
+        .store
+        .create_token("g", new, true, false)
+        .await
+        .unwrap();
+    let change = gateway.tokens().await;
+    assert!(!change.snapshot && change.last && change.version > snapshot.version);
+    let record = change.updates[0].record.as_ref().expect("a record");
+    assert_eq!((record.name.as_str(), record.group.as_str()), ("a", "g"));
+
+    world.store.delete_tokens(&[record.id], None).await.unwrap();
+    let change = gateway.tokens().await;
+    assert!(change.updates[0].record.is_none(), "revoked");
+
+    let mut changes = world.registry.changes();
+    changes
+        .wait_for(|_| {
+            let gateways = world.registry.gateways();
+            gateways["n"]
+                .meter
+                .as_ref()
+                .is_some_and(|it| it.tokens_applied == snapshot.version)
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn usage_is_acknowledged_when_it_is_booked_and_booked_once() {
+    let world = world().await;
+    let mut first = world.connect("n").await;
+    first.tokens().await;
+    first.say(usage(1, "e1")).await;
+    assert_eq!(
+        first.hear().await,
+        from_control::Kind::Ack(UsageAck { sequence: 1 })
+    );
+    drop(first);
+
+    // It did not see the acknowledgement, and sends the batch again.
+    let mut second = world.connect("n").await;
+    second.tokens().await;
+    second.say(usage(1, "e1")).await;
+    assert_eq!(
+        second.hear().await,
+        from_control::Kind::Ack(UsageAck { sequence: 1 })
+    );
+    let event = UsageEvent {
+        id: "e1".into(),
+        ..UsageEvent::default()
+    };
+    let third = Ledger::new(world.store.clone())
+        .book("n", vec![event])
+        .await
+        .unwrap();
+    assert_eq!((third.new, third.repeated), (0, 1));
+}
+
+#[tokio::test]
+async fn a_flush_ends_when_everything_before_it_is_booked() {
+    let world = world().await;
+    let mut gateway = world.connect("n").await;
+    gateway.tokens().await;
+    let flush = tokio::spawn({
+        let meter = world.meter.clone();
+        async move { meter.flush().await }
+    });
+    let from_control::Kind::Flush(Flush { nonce }) = gateway.hear().await else {
+        panic!("no flush")
+    };
+    gateway.say(usage(1, "e1")).await;
+    assert_eq!(
+        gateway.hear().await,
+        from_control::Kind::Ack(UsageAck { sequence: 1 })
+    );
+    assert!(!flush.is_finished());
+    gateway
+        .say(from_gateway::Kind::Flushed(Flushed { nonce }))
+        .await;
+    flush.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_does_not_say_who_it_is_is_sent_away() {
+    let world = world().await;
+    let (to_control, inbound) = mpsc::channel(8);
+    let (outbound, _from_control) = mpsc::channel(8);
+    let message = FromGateway {
+        kind: Some(usage(1, "e1")),
+    };
+    to_control.send(Ok(message)).await.unwrap();
+    let ended = serve(world.meter.clone(), ReceiverStream::new(inbound), outbound).await;
+    assert_eq!(
+        ended.map_err(|status| status.code()),
+        Err(tonic::Code::InvalidArgument)
+    );
+}

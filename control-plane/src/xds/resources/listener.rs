@@ -85,13 +85,13 @@ fn router() -> hcm::HttpFilter {
 /// The filter's own refusals are local replies too, already in the caller's dialect; they are left
 /// alone. They are told apart by their empty response code details.
 fn local_replies() -> hcm::LocalReplyConfig {
-    let mapper = |condition: &str, kind: &str| hcm::ResponseMapper {
+    let mapper = |condition: &str, kind: &str, message: &str| hcm::ResponseMapper {
         filter: Some(cel(&format!("response.code_details != '' && {condition}"))),
         body_format_override: Some(core::SubstitutionFormatString {
             format: Some(core::substitution_format_string::Format::TextFormatSource(
                 pb::inline_string(&format!(
-                    "{{\"error\":{{\"message\":\"The gateway could not serve this request \
-                     (%RESPONSE_CODE%).\",\"type\":\"{kind}\",\"param\":null,\"code\":null}}}}\n"
+                    "{{\"error\":{{\"message\":\"{message}\",\"type\":\"{kind}\",\
+                         \"param\":null,\"code\":null}}}}\n"
                 )),
             )),
             content_type: "application/json".into(),
@@ -99,10 +99,31 @@ fn local_replies() -> hcm::LocalReplyConfig {
         }),
         ..Default::default()
     };
+    let (caller, server) = ("invalid_request_error", "server_error");
     hcm::LocalReplyConfig {
+        // The first that matches.
         mappers: vec![
-            mapper("response.code >= 500", "api_error"),
-            mapper("response.code < 500", "invalid_request_error"),
+            mapper(
+                "response.code == 408",
+                caller,
+                "The request did not come in time.",
+            ),
+            mapper("response.code == 413", caller, "The request is too large."),
+            mapper(
+                "response.code == 431",
+                caller,
+                "The headers are too large or too many.",
+            ),
+            mapper(
+                "response.code < 500",
+                caller,
+                "The request is not valid HTTP.",
+            ),
+            mapper(
+                "response.code >= 500",
+                server,
+                "No upstream could be reached.",
+            ),
         ],
         body_format: None,
     }
