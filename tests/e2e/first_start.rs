@@ -28,7 +28,10 @@ fn the_first_screen_has_calls_that_work_when_pasted() {
         let output = Command::new("sh").args(["-c", &call]).output().expect("sh runs");
         let answer = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{call}\n{answer}");
-        assert!(answer.contains("\"content\"") || answer.contains("text_delta"), "{call}\n{answer}");
+        assert!(
+            answer.contains("\"content\"") || answer.contains("text_delta"),
+            "{call}\n{answer}"
+        );
         streamed += usize::from(answer.matches("data: ").count() > 3);
     }
     assert!(streamed > 0, "streaming included");

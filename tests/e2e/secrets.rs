@@ -22,8 +22,9 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
     let echo = "provider-key-canary-echoed";
     let (refusing, healthy) = (Provider::openai().plays(refusal(echo)), Provider::anthropic());
     let (refusing, healthy) = (refusing.start(), healthy.start());
+    let last = Provider::openai().plays(refusal(echo)).start();
     let scene = Scene::on(&gateway).channel(&refusing).channel(&healthy).ready();
-    let alone = Scene::on(&gateway).channel(&refusing).ready();
+    let alone = Scene::on(&gateway).channel(&last).ready();
     let token = secret_of(&scene.token.key);
     let keys = [0, 1].map(|n| provider_key(&format!("{}-c{n}", scene.name)));
 
@@ -44,7 +45,9 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
     let stolen = Request::get("/api/logs/").header("authorization", &scene.token.key);
     assert_eq!(gateway.send(&stolen).status, 401, "a token is no admin key");
 
-    for path in ["channels/all", "channels/", "tokens/", "groups/", "logs/?per_page=100", "gateways"] {
+    for path in
+        ["channels/all", "channels/", "tokens/", "groups/", "logs/?per_page=100", "gateways"]
+    {
         seen.push(("the admin API", gateway.admin().get(&format!("/api/{path}")).to_string()));
     }
     for page in ["/config_dump?include_eds", "/clusters", "/stats", "/listeners", "/certs"] {

@@ -72,18 +72,24 @@ impl Admin {
         self.call("DELETE", path, None)
     }
 
-    /// Creates a channel and gives its id.
+    /// Creates channels, all in one change, and gives their ids.
     #[track_caller]
-    pub fn create_channel(&self, channel: &Value) -> i64 {
-        let made = self.post("/api/channel/", channel);
-        // The API makes one channel per line of `key`, so it may answer with several.
-        let made = made.as_array().and_then(|all| all.first()).cloned().unwrap_or(made);
-        made["id"].as_i64().unwrap_or_else(|| panic!("a channel without an id: {made}"))
+    pub fn create_channels(&self, channels: &[Value]) -> Vec<i64> {
+        let made = self.post("/api/channels/", &json!(channels));
+        let ids: Vec<i64> = array(&made).iter().filter_map(|c| c["id"].as_i64()).collect();
+        assert_eq!(ids.len(), channels.len(), "one id for each channel: {made}");
+        ids
+    }
+
+    /// Creates a group that sees these sets of channels only.
+    #[track_caller]
+    pub fn create_group(&self, group: &str, sets: &[&str]) {
+        self.post(&format!("/api/group/{group}"), &json!({"available_sets": sets}));
     }
 
     #[track_caller]
     pub fn create_token(&self, group: &str, token: &Value) -> Token {
-        let made = self.post(&format!("/api/token/{group}?auto_create_group=true"), token);
+        let made = self.post(&format!("/api/token/{group}"), token);
         let key = made["key"].as_str().unwrap_or_else(|| panic!("a token without a key: {made}"));
         let id = made["id"].as_i64().unwrap_or_else(|| panic!("a token without an id: {made}"));
         Token { id, key: key.into() }
@@ -118,7 +124,8 @@ impl Admin {
     pub fn all_logs(&self, query: &str) -> Vec<LogRow> {
         let mut rows = Vec::new();
         for page in 1.. {
-            let data = self.get(&format!("/api/logs/?per_page=100&page={page}&{query}"));
+            let data =
+                self.get(&format!("/api/logs/?per_page=100&order=id-asc&page={page}&{query}"));
             let more = array(&data["logs"]);
             rows.extend(more.iter().cloned().map(LogRow));
             if more.len() < 100 {
@@ -182,7 +189,7 @@ impl LogRow {
 
     #[must_use]
     pub fn cost_nano_usd(&self) -> i64 {
-        self.integer("amount_nano_usd")
+        self.integer("used_amount_nano_usd")
     }
 
     fn integer(&self, name: &str) -> i64 {

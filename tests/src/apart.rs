@@ -27,7 +27,8 @@ impl Apart {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
-        let [address, admin, xds, demo, unavailable, envoy_admin] = [(); 6].map(|()| free_address());
+        let [address, admin, xds, demo, unavailable, envoy_admin] =
+            [(); 6].map(|()| free_address());
         let builder = Gateway::builder()
             .at(address)
             .env("TOLLGATE_ADMIN_LISTEN", &admin.to_string())
@@ -47,10 +48,13 @@ impl Apart {
         fs::write(&file, bootstrap.stdout).expect("the data folder can be written to");
         let envoy = Process::spawn(
             "envoy",
-            Command::new(tools::envoy())
-                .arg("-c")
-                .arg(&file)
-                .args(["--concurrency", "2", "--disable-hot-restart", "--log-level", "warn"]),
+            Command::new(tools::envoy()).arg("-c").arg(&file).args([
+                "--concurrency",
+                "2",
+                "--disable-hot-restart",
+                "--log-level",
+                "warn",
+            ]),
         );
         eventually("Envoy serves", || is_ready(address));
         Self { envoy, control, builder, address, admin }

@@ -27,7 +27,8 @@ pub fn provider_key(channel: &str) -> String {
     format!("provider-key-canary-{channel}")
 }
 
-/// A model that is served, and a token that may call it.
+/// A model that is served, and a token that may call it: with a group and a set of channels of its
+/// own, so that scenes on one gateway do not see each other.
 #[derive(Debug)]
 pub struct Scene {
     pub address: SocketAddr,
@@ -223,13 +224,13 @@ impl Builder {
     #[track_caller]
     pub fn ready(self) -> Scene {
         let scene = self.made();
+        // Each of Envoy's workers takes a change for itself, and a connection goes to any of them.
+        let mut in_a_row = 0;
         eventually("the new model is served", || {
             let request = scene.with_token(Request::get(&format!("/v1/models/{}", scene.model)));
-            match request.send(scene.address) {
-                Ok(answer) if answer.status == 200 => Ok(()),
-                Ok(answer) => Err(format!("{} {}", answer.status, answer.text())),
-                Err(error) => Err(error.to_string()),
-            }
+            let answer = request.send(scene.address).map_err(|e| e.to_string())?;
+            in_a_row = if answer.status == 200 { in_a_row + 1 } else { 0 };
+            if in_a_row >= 5 { Ok(()) } else { Err(format!("{} {}", answer.status, answer.text())) }
         });
         scene
     }
@@ -238,18 +239,18 @@ impl Builder {
     #[must_use]
     #[track_caller]
     pub fn made(self) -> Scene {
-        let Self { address, admin, name, models, channels, config, token } = self;
+        let Self { address, admin, name, models, mut channels, config, token } = self;
         for model in &models {
             admin.set_model(model, &config);
         }
-        let channels = channels
-            .into_iter()
-            .map(|mut channel| {
-                channel["models"] = json!(models);
-                admin.create_channel(&channel)
-            })
-            .collect();
-        let token = admin.create_token(&format!("group-{name}"), &token);
+        for channel in &mut channels {
+            channel["models"] = json!(models);
+            channel["sets"] = json!([name]);
+        }
+        let channels = admin.create_channels(&channels);
+        let group = format!("group-{name}");
+        admin.create_group(&group, &[&name]);
+        let token = admin.create_token(&group, &token);
         Scene { address, admin, model: models[0].clone(), models, token, name, channels }
     }
 }
