@@ -353,18 +353,11 @@ mod tests {
         check(rate(1, 3), Rate::FREE, (2, 0), 1);
         // Two parts that would each vanish if they were rounded apart.
         check(rate(1, 1000), rate(1, 1000), (300, 300), 1);
-        check(
-            rate(1, 1_000_000_000),
-            rate(1, 999_999_937),
-            (499_999_999, 1),
-            0,
-        );
-        check(
-            rate(1, 1_000_000_000),
-            rate(1, 999_999_937),
-            (500_000_000, 0),
-            1,
-        );
+        // Just below and just above a half, with units that have no common factor.
+        let (one, other) = (rate(1, 1_000_000_000), rate(1, 999_999_937));
+        check(one, other, (499_999_998, 1), 0);
+        check(one, other, (499_999_999, 1), 1);
+        check(one, other, (500_000_000, 0), 1);
     }
 
     #[test]
