@@ -34,6 +34,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
+use axum::routing::any;
 
 pub use answer::ApiError;
 
@@ -53,7 +54,10 @@ const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 impl State {
     #[must_use]
     pub fn new(store: Store, admin_key: Secret) -> Self {
-        Self { store, key: Arc::new(admin_key) }
+        Self {
+            store,
+            key: Arc::new(admin_key),
+        }
     }
 }
 
@@ -69,7 +73,11 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(state.clone());
-    Router::new().nest("/api", guard(&state, api))
+    // A nested router does not see its own root with a slash.
+    let root = Router::new().route("/api/", any(async || ApiError::no_such_path()));
+    Router::new()
+        .nest("/api", guard(&state, api))
+        .merge(guard(&state, root))
 }
 
 /// Lets only the administrator through to any route of `router`, its fallback included.

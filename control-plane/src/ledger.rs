@@ -69,27 +69,43 @@ impl Ledger {
     /// When the database is away. Nothing is booked then, and the batch may come again.
     pub async fn book(&self, node: &str, events: Vec<UsageEvent>) -> Result<Booked> {
         let total = events.len();
-        let events: Vec<_> = events.into_iter().filter(|event| !event.id.is_empty()).collect();
+        let events: Vec<_> = events
+            .into_iter()
+            .filter(|event| !event.id.is_empty())
+            .collect();
         let nameless = total - events.len();
         if nameless > 0 {
             warn!(node, nameless, "usage events without an id");
         }
         if events.is_empty() {
-            return Ok(Booked { unreadable: nameless, ..Booked::default() });
+            return Ok(Booked {
+                unreadable: nameless,
+                ..Booked::default()
+            });
         }
 
-        let models: BTreeSet<String> =
-            events.iter().map(|event| bounds::name(&event.model)).collect();
+        let models: BTreeSet<String> = events
+            .iter()
+            .map(|event| bounds::name(&event.model))
+            .collect();
         let models: Vec<String> = models.into_iter().collect();
         let configs = self.store.model_configs_of(&models).await?;
-        let prices: HashMap<_, _> =
-            configs.into_iter().map(|config| (config.model, config.price)).collect();
+        let prices: HashMap<_, _> = configs
+            .into_iter()
+            .map(|config| (config.model, config.price))
+            .collect();
 
         let now = now_unix_ms();
-        let entries: Vec<_> =
-            events.into_iter().map(|event| entry::entry(node, event, &prices, now)).collect();
+        let entries: Vec<_> = events
+            .into_iter()
+            .map(|event| entry::entry(node, event, &prices, now))
+            .collect();
         let new = self.store.insert_logs(&entries).await?;
-        Ok(Booked { new, repeated: entries.len() - new, unreadable: nameless })
+        Ok(Booked {
+            new,
+            repeated: entries.len() - new,
+            unreadable: nameless,
+        })
     }
 }
 

@@ -44,12 +44,22 @@ pub(super) fn data(data: impl Serialize) -> Reply {
 
 /// The same with something that the administrator should know.
 pub(super) fn data_with_note(data: impl Serialize, note: &str) -> Reply {
-    Ok(Json(Envelope { success: true, message: note, data: Some(data) }).into_response())
+    Ok(Json(Envelope {
+        success: true,
+        message: note,
+        data: Some(data),
+    })
+    .into_response())
 }
 
 /// Done, and there is nothing to show.
 pub(super) fn done() -> Reply {
-    Ok(Json(Envelope::<()> { success: true, message: "", data: None }).into_response())
+    Ok(Json(Envelope::<()> {
+        success: true,
+        message: "",
+        data: None,
+    })
+    .into_response())
 }
 
 /// USD as a JSON number with every digit, which a float would not keep.
@@ -83,18 +93,23 @@ impl ApiError {
                 "the admin key is missing or wrong; send it as `Authorization: Bearer <key>`",
             ),
             Self::NotFound(text) => (StatusCode::NOT_FOUND, text),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method")
-            }
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not know the method",
+            ),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 2 MiB"),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is larger than 2 MiB",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the database is not available; model calls go on, try this again later",
             ),
-            Self::Internal => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal error; the server's log says more")
-            }
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal error; the server's log says more",
+            ),
         }
     }
 }
@@ -102,7 +117,15 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message) = self.parts();
-        (status, Json(Envelope::<()> { success: false, message, data: None })).into_response()
+        (
+            status,
+            Json(Envelope::<()> {
+                success: false,
+                message,
+                data: None,
+            }),
+        )
+            .into_response()
     }
 }
 

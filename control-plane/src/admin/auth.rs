@@ -16,10 +16,16 @@ pub(super) async fn require_admin(
 ) -> Response {
     let mut given = request.headers().get_all(AUTHORIZATION).iter();
     let allowed = match (given.next(), given.next()) {
-        (Some(value), None) => value.to_str().is_ok_and(|value| state.key.matches(bare(value))),
+        (Some(value), None) => value
+            .to_str()
+            .is_ok_and(|value| state.key.matches(bare(value))),
         _ => false,
     };
-    if allowed { next.run(request).await } else { ApiError::Unauthorized.into_response() }
+    if allowed {
+        next.run(request).await
+    } else {
+        ApiError::Unauthorized.into_response()
+    }
 }
 
 fn bare(value: &str) -> &str {

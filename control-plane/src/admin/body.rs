@@ -22,12 +22,15 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|error: BytesRejection| {
-            match error.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-                _ => ApiError::Invalid("the body ended early".into()),
-            }
-        })
+        Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(
+                |error: BytesRejection| match error.into_response().status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+                    _ => ApiError::Invalid("the body ended early".into()),
+                },
+            )
     }
 }
 
@@ -42,7 +45,10 @@ impl Body {
 
     pub(super) fn objects(&self) -> Result<Vec<Fields>, ApiError> {
         let items: Vec<Box<RawValue>> = self.list("a list of objects")?;
-        items.iter().map(|item| Fields::parse(item.get().as_bytes())).collect()
+        items
+            .iter()
+            .map(|item| Fields::parse(item.get().as_bytes()))
+            .collect()
     }
 
     pub(super) fn ids(&self) -> Result<Vec<i64>, ApiError> {
@@ -61,7 +67,9 @@ impl Body {
         let list: Vec<T> = serde_json::from_slice(&self.0)
             .map_err(|_| ApiError::Invalid(format!("the body must be {what}")))?;
         if list.len() > MAX_ITEMS {
-            return Err(ApiError::Invalid(format!("the list is longer than {MAX_ITEMS}")));
+            return Err(ApiError::Invalid(format!(
+                "the list is longer than {MAX_ITEMS}"
+            )));
         }
         Ok(list)
     }

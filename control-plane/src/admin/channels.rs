@@ -43,7 +43,14 @@ const MAX_KEY: usize = 16 * 1024;
 const MAX_PRIORITY: i64 = 1_000_000;
 
 const ORDERS: [&str; 9] = [
-    "id", "name", "type", "base_url", "status", "priority", "used_amount", "request_count",
+    "id",
+    "name",
+    "type",
+    "base_url",
+    "status",
+    "priority",
+    "used_amount",
+    "request_count",
     "created_at",
 ];
 
@@ -89,7 +96,10 @@ struct TypeMeta {
 
 async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     if params.text("key").is_some() {
-        return Err(ApiError::field("key", "cannot be searched for: keys are stored encrypted"));
+        return Err(ApiError::field(
+            "key",
+            "cannot be searched for: keys are stored encrypted",
+        ));
     }
     let query = ChannelQuery {
         id: params.nonzero("id")?,
@@ -100,7 +110,10 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
         keyword: params.text("keyword"),
     };
     let Listed { items, total } = state.store.channels(&query, params.page(&ORDERS)?).await?;
-    data(ListView { channels: items.into_iter().map(View::from).collect(), total })
+    data(ListView {
+        channels: items.into_iter().map(View::from).collect(),
+        total,
+    })
 }
 
 async fn all(Extract(state): Extract<State>) -> Reply {
@@ -137,7 +150,10 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
         channels.extend(one_per_key(complete(patch)?)?);
     }
     let made = state.store.create_channels(channels).await?;
-    data_with_note(made.into_iter().map(View::from).collect::<Vec<_>>(), &notes.join("; "))
+    data_with_note(
+        made.into_iter().map(View::from).collect::<Vec<_>>(),
+        &notes.join("; "),
+    )
 }
 
 async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
@@ -147,9 +163,18 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     let mut patch = read(&mut fields, &mut notes)?;
     fields.finish()?;
     // Left empty, or sent back as it was shown: the key stays.
-    patch.key = patch.key.filter(|key| !key.is_empty() && !key.expose().starts_with(MASK));
-    if patch.key.as_ref().is_some_and(|key| key.expose().contains('\n')) {
-        return Err(ApiError::field("key", "must be one line when a channel is changed"));
+    patch.key = patch
+        .key
+        .filter(|key| !key.is_empty() && !key.expose().starts_with(MASK));
+    if patch
+        .key
+        .as_ref()
+        .is_some_and(|key| key.expose().contains('\n'))
+    {
+        return Err(ApiError::field(
+            "key",
+            "must be one line when a channel is changed",
+        ));
     }
     let channel = state.store.update_channel(id, patch).await?;
     data_with_note(View::from(channel), &notes.join("; "))
@@ -160,7 +185,10 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
     let mut fields = body.object()?;
     let status = Some(required_status(&mut fields)?);
     fields.finish()?;
-    let patch = ChannelPatch { status, ..ChannelPatch::default() };
+    let patch = ChannelPatch {
+        status,
+        ..ChannelPatch::default()
+    };
     data(View::from(state.store.update_channel(id, patch).await?))
 }
 
@@ -182,8 +210,10 @@ async fn type_metas() -> Reply {
         readme: "",
         config_schema: BTreeMap::new(),
     };
-    let metas: BTreeMap<i64, TypeMeta> =
-        builtin().providers().map(|provider| (provider.id, meta(provider))).collect();
+    let metas: BTreeMap<i64, TypeMeta> = builtin()
+        .providers()
+        .map(|provider| (provider.id, meta(provider)))
+        .collect();
     data(metas)
 }
 
@@ -249,39 +279,68 @@ fn complete(patch: ChannelPatch) -> Result<ChannelPatch, ApiError> {
         .ok_or_else(|| ApiError::field("type", "is required"))?;
     let key = patch.key.as_ref().map(Secret::expose).unwrap_or_default();
     if key.starts_with(MASK) {
-        return Err(ApiError::field("key", "is a masked one; keys cannot be copied"));
+        return Err(ApiError::field(
+            "key",
+            "is a masked one; keys cannot be copied",
+        ));
     }
     // An upstream of one's own may do without a key.
     let own_address = patch.base_url.as_ref().is_some_and(Option::is_some);
     if key.is_empty() && !provider.demo && !own_address {
-        return Err(ApiError::field("key", format!("is required: {}", provider.key_help)));
+        return Err(ApiError::field(
+            "key",
+            format!("is required: {}", provider.key_help),
+        ));
     }
     let name = patch.name.filter(|name| !name.is_empty());
-    Ok(ChannelPatch { name: Some(name.unwrap_or_else(|| provider.name.clone())), ..patch })
+    Ok(ChannelPatch {
+        name: Some(name.unwrap_or_else(|| provider.name.clone())),
+        ..patch
+    })
 }
 
 /// A key of several lines makes several channels that differ in their keys.
 fn one_per_key(patch: ChannelPatch) -> Result<Vec<ChannelPatch>, ApiError> {
     let key = patch.key.clone().unwrap_or_default();
-    let keys: Vec<_> = key.expose().lines().map(str::trim).filter(|key| !key.is_empty()).collect();
+    let keys: Vec<_> = key
+        .expose()
+        .lines()
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
+        .collect();
     if keys.len() > MAX_KEYS {
-        return Err(ApiError::field("key", format!("has more than {MAX_KEYS} lines")));
+        return Err(ApiError::field(
+            "key",
+            format!("has more than {MAX_KEYS} lines"),
+        ));
     }
     if keys.is_empty() {
         return Ok(vec![patch]);
     }
-    let with_key = |key: &&str| ChannelPatch { key: Some(Secret::new(*key)), ..patch.clone() };
+    let with_key = |key: &&str| ChannelPatch {
+        key: Some(Secret::new(*key)),
+        ..patch.clone()
+    };
     Ok(keys.iter().map(with_key).collect())
 }
 
 fn key(fields: &mut Fields) -> Result<Option<Secret>, ApiError> {
-    let Some(key) = fields.text("key")? else { return Ok(None) };
+    let Some(key) = fields.text("key")? else {
+        return Ok(None);
+    };
     let key = Secret::new(key.trim());
     if key.expose().lines().any(|line| line.len() > MAX_KEY) {
-        return Err(ApiError::field("key", format!("has a line longer than {MAX_KEY} bytes")));
+        return Err(ApiError::field(
+            "key",
+            format!("has a line longer than {MAX_KEY} bytes"),
+        ));
     }
     // It travels in a header.
-    if !key.expose().bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r')) {
+    if !key
+        .expose()
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r'))
+    {
         return Err(ApiError::field("key", "must be printable ASCII"));
     }
     Ok(Some(key))
@@ -291,14 +350,18 @@ fn base_url(
     fields: &mut Fields,
     notes: &mut Vec<String>,
 ) -> Result<Option<Option<BaseUrl>>, ApiError> {
-    let Some(text) = fields.text("base_url")? else { return Ok(None) };
+    let Some(text) = fields.text("base_url")? else {
+        return Ok(None);
+    };
     if text.trim().is_empty() {
         return Ok(Some(None));
     }
     let (url, endpoint) =
         BaseUrl::parse(&text).map_err(|rule| ApiError::field("base_url", rule))?;
     if let Some(endpoint) = endpoint {
-        notes.push(format!("base_url: {endpoint} was cut off; the gateway adds it"));
+        notes.push(format!(
+            "base_url: {endpoint} was cut off; the gateway adds it"
+        ));
     }
     Ok(Some(Some(url)))
 }
@@ -316,7 +379,11 @@ fn model_mapping(fields: &mut Fields) -> Result<Option<BTreeMap<String, String>>
 pub(super) fn sets(fields: &mut Fields, name: &str) -> Result<Option<Vec<String>>, ApiError> {
     let sets = fields.names(name, rules::MAX_SET)?;
     Ok(sets.map(|sets| {
-        if sets.is_empty() { vec![crate::domain::DEFAULT_SET.to_owned()] } else { sets }
+        if sets.is_empty() {
+            vec![crate::domain::DEFAULT_SET.to_owned()]
+        } else {
+            sets
+        }
     }))
 }
 
@@ -335,8 +402,13 @@ impl From<Channel> for View {
             created_at: channel.created_at_ms,
             name: channel.name,
             kind: channel.kind,
-            type_name: provider.map(|provider| provider.name.as_str()).unwrap_or_default(),
-            base_url: channel.base_url.map(|url| url.to_string()).unwrap_or_default(),
+            type_name: provider
+                .map(|provider| provider.name.as_str())
+                .unwrap_or_default(),
+            base_url: channel
+                .base_url
+                .map(|url| url.to_string())
+                .unwrap_or_default(),
             key: format!("{MASK}{}", channel.key_hint),
             models: channel.models,
             model_mapping: channel.model_mapping,

@@ -16,9 +16,13 @@ pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
 impl Fields {
     pub(super) fn parse(json: &[u8]) -> Result<Self, ApiError> {
         // The parser's own text may repeat what it read, and that may be a key.
-        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json)
-            .map_err(|error| {
-                let what = if error.is_data() { "a JSON object" } else { "valid JSON" };
+        let mut fields: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(json).map_err(|error| {
+                let what = if error.is_data() {
+                    "a JSON object"
+                } else {
+                    "valid JSON"
+                };
                 let (line, column) = (error.line(), error.column());
                 ApiError::Invalid(format!(
                     "the body must be {what} (line {line}, column {column})"
@@ -51,12 +55,7 @@ impl Fields {
     }
 
     /// A whole number from `min` to `max`.
-    pub(super) fn int(
-        &mut self,
-        name: &str,
-        min: i64,
-        max: i64,
-    ) -> Result<Option<i64>, ApiError> {
+    pub(super) fn int(&mut self, name: &str, min: i64, max: i64) -> Result<Option<i64>, ApiError> {
         let rule = format!("must be a whole number from {min} to {max}");
         let number: Option<i64> = self.typed(name, &rule)?;
         match number {
@@ -75,7 +74,10 @@ impl Fields {
             return Ok(None);
         };
         if names.len() > rules::MAX_NAMES {
-            return Err(ApiError::field(name, format!("has more than {} entries", rules::MAX_NAMES)));
+            return Err(ApiError::field(
+                name,
+                format!("has more than {} entries", rules::MAX_NAMES),
+            ));
         }
         let mut unique = Vec::with_capacity(names.len());
         for entry in names {
@@ -88,10 +90,7 @@ impl Fields {
         Ok(Some(unique))
     }
 
-    pub(super) fn map(
-        &mut self,
-        name: &str,
-    ) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+    pub(super) fn map(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
         self.typed(name, "must be an object of texts")
     }
 
@@ -100,9 +99,13 @@ impl Fields {
     }
 
     pub(super) fn nested(&mut self, name: &str) -> Result<Option<Self>, ApiError> {
-        let Some(value) = self.raw(name) else { return Ok(None) };
+        let Some(value) = self.raw(name) else {
+            return Ok(None);
+        };
         let fields = Self::parse(value.get().as_bytes());
-        fields.map(Some).map_err(|_| ApiError::field(name, "must be an object"))
+        fields
+            .map(Some)
+            .map_err(|_| ApiError::field(name, "must be an object"))
     }
 
     /// Fields of AI Proxy without an effect here: only their neutral values are taken.
@@ -142,8 +145,12 @@ impl Fields {
         name: &str,
         rule: &str,
     ) -> Result<Option<T>, ApiError> {
-        let Some(raw) = self.raw(name) else { return Ok(None) };
-        serde_json::from_str(raw.get()).map(Some).map_err(|_| ApiError::field(name, rule))
+        let Some(raw) = self.raw(name) else {
+            return Ok(None);
+        };
+        serde_json::from_str(raw.get())
+            .map(Some)
+            .map_err(|_| ApiError::field(name, rule))
     }
 }
 
@@ -169,10 +176,28 @@ mod tests {
             let mut fields = Fields::parse(format!(r#"{{"quota":{json}}}"#).as_bytes()).unwrap();
             assert_eq!(fields.not_yet(&["quota"]).is_ok(), good, "{json}");
         };
-        for neutral in ["0", "0.0", "-0", "null", "\"\"", "false", "[]", "{}", r#"{"a":0}"#] {
+        for neutral in [
+            "0",
+            "0.0",
+            "-0",
+            "null",
+            "\"\"",
+            "false",
+            "[]",
+            "{}",
+            r#"{"a":0}"#,
+        ] {
             check(neutral, true);
         }
-        for other in ["1", "0.001", "\"x\"", "true", "[0]", r#"{"a":1}"#, &"9".repeat(100_000)] {
+        for other in [
+            "1",
+            "0.001",
+            "\"x\"",
+            "true",
+            "[0]",
+            r#"{"a":1}"#,
+            &"9".repeat(100_000),
+        ] {
             check(other, false);
         }
     }
@@ -180,11 +205,22 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused_without_repeating_it() {
         let deep = format!("{}\"canary\"{}", "[".repeat(10_000), "]".repeat(10_000));
-        for body in ["", "\"canary\"", "{\"canary\"", "[1]", "{\"a\":canary}", &deep, "{}canary"] {
+        for body in [
+            "",
+            "\"canary\"",
+            "{\"canary\"",
+            "[1]",
+            "{\"a\":canary}",
+            &deep,
+            "{}canary",
+        ] {
             let ApiError::Invalid(text) = Fields::parse(body.as_bytes()).err().unwrap() else {
                 panic!("{body}")
             };
-            assert!(text.starts_with("the body must be") && !text.contains("canary"), "{text}");
+            assert!(
+                text.starts_with("the body must be") && !text.contains("canary"),
+                "{text}"
+            );
         }
         let mut deep = Fields::parse(format!("{{\"models\":{deep}}}").as_bytes()).unwrap();
         assert!(deep.names("models", 10).is_err());

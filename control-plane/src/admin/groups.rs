@@ -21,7 +21,10 @@ pub(super) fn routes() -> Router<State> {
         .route("/groups/search", get(list))
         .route("/groups/batch_delete", post(delete_many))
         .route("/groups/batch_status", post(set_many_status))
-        .route("/group/{group}", get(show).post(create).put(update).delete(delete))
+        .route(
+            "/group/{group}",
+            get(show).post(create).put(update).delete(delete),
+        )
         .route("/group/{group}/status", post(set_status))
 }
 
@@ -45,10 +48,15 @@ struct ListView {
 }
 
 async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
-    let query =
-        GroupQuery { status: params.nonzero("status")?, keyword: params.text("keyword") };
+    let query = GroupQuery {
+        status: params.nonzero("status")?,
+        keyword: params.text("keyword"),
+    };
     let Listed { items, total } = state.store.groups(&query, params.page(&ORDERS)?).await?;
-    data(ListView { groups: items.into_iter().map(View::from).collect(), total })
+    data(ListView {
+        groups: items.into_iter().map(View::from).collect(),
+        total,
+    })
 }
 
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
@@ -64,15 +72,22 @@ async fn create(Extract(state): Extract<State>, path: Segments, body: Body) -> R
 
 async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let patch = read(body.object()?)?;
-    data(View::from(state.store.update_group(path.text("group"), patch).await?))
+    data(View::from(
+        state.store.update_group(path.text("group"), patch).await?,
+    ))
 }
 
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let mut fields = body.object()?;
     let status = Some(required_status(&mut fields)?);
     fields.finish()?;
-    let patch = GroupPatch { status, ..GroupPatch::default() };
-    data(View::from(state.store.update_group(path.text("group"), patch).await?))
+    let patch = GroupPatch {
+        status,
+        ..GroupPatch::default()
+    };
+    data(View::from(
+        state.store.update_group(path.text("group"), patch).await?,
+    ))
 }
 
 async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
@@ -86,7 +101,10 @@ async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
 }
 
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
-    state.store.delete_groups(&[path.text("group").to_owned()]).await?;
+    state
+        .store
+        .delete_groups(&[path.text("group").to_owned()])
+        .await?;
     done()
 }
 
@@ -102,8 +120,14 @@ fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
     };
     for ratio in ["rpm_ratio", "tpm_ratio"] {
         // Both 0 and 1 leave the limits as they are.
-        if fields.raw(ratio).is_some_and(|raw| !matches!(raw.get(), "0" | "1" | "0.0" | "1.0")) {
-            return Err(ApiError::field(ratio, "is not available yet; leave it out, or send 1"));
+        if fields
+            .raw(ratio)
+            .is_some_and(|raw| !matches!(raw.get(), "0" | "1" | "0.0" | "1.0"))
+        {
+            return Err(ApiError::field(
+                ratio,
+                "is not available yet; leave it out, or send 1",
+            ));
         }
     }
     fields.not_yet(&["balance_alert_enabled", "balance_alert_threshold"])?;

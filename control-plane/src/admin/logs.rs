@@ -57,7 +57,7 @@ struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceView>,
     used_amount: Usd,
-    amount_nano_usd: i64,
+    used_amount_nano_usd: i64,
     upstream_id: String,
     losses: Vec<String>,
 }
@@ -80,7 +80,10 @@ struct ListView {
 
 async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
     let query = LogQuery {
-        group: path.group().map(str::to_owned).or_else(|| params.text("group")),
+        group: path
+            .group()
+            .map(str::to_owned)
+            .or_else(|| params.text("group")),
         token_id: params.nonzero("token_id")?,
         token_name: params.text("token_name"),
         model: params.text("model_name"),
@@ -96,7 +99,10 @@ async fn list(Extract(state): Extract<State>, path: Segments, params: Params) ->
         keyword: params.text("keyword"),
     };
     let Listed { items, total } = state.store.logs(&query, params.page(&ORDERS)?).await?;
-    data(ListView { logs: items.into_iter().map(View::from).collect(), total })
+    data(ListView {
+        logs: items.into_iter().map(View::from).collect(),
+        total,
+    })
 }
 
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
@@ -113,7 +119,10 @@ fn code_type(params: &Params) -> Result<CodeType, ApiError> {
         None | Some("all") => Ok(CodeType::All),
         Some("success") => Ok(CodeType::Success),
         Some("error") => Ok(CodeType::Error),
-        Some(_) => Err(ApiError::field("code_type", "must be all, success or error")),
+        Some(_) => Err(ApiError::field(
+            "code_type",
+            "must be all, success or error",
+        )),
     }
 }
 
@@ -155,7 +164,7 @@ impl From<Log> for View {
             priced: log.price.is_some(),
             price: log.price.as_ref().map(PriceView::from),
             used_amount: Usd(log.amount),
-            amount_nano_usd: log.amount.0,
+            used_amount_nano_usd: log.amount.0,
             upstream_id: log.upstream_id,
             losses: log.losses,
         }

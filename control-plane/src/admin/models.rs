@@ -26,7 +26,10 @@ pub(super) fn routes() -> Router<State> {
         .route("/model_configs/all", get(all))
         .route("/model_configs/contains", post(contains))
         .route("/model_configs/batch_delete", post(delete_many))
-        .route("/model_config/{*model}", get(show).post(save).put(save).delete(delete))
+        .route(
+            "/model_config/{*model}",
+            get(show).post(save).put(save).delete(delete),
+        )
         .route("/models/enabled", get(enabled))
         .route("/models/enabled/{set}", get(enabled))
         .route("/models/sets", get(sets))
@@ -66,7 +69,10 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     };
     let page = params.page(&ORDERS)?;
     let Listed { items, total } = state.store.model_config_page(&query, page).await?;
-    data(ListView { configs: items.into_iter().map(View::from).collect(), total })
+    data(ListView {
+        configs: items.into_iter().map(View::from).collect(),
+        total,
+    })
 }
 
 async fn all(Extract(state): Extract<State>) -> Reply {
@@ -77,22 +83,38 @@ async fn contains(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut fields = body.object()?;
     let models = fields.names("models", rules::MAX_MODEL)?;
     fields.finish()?;
-    views(state.store.model_configs_of(&models.unwrap_or_default()).await?)
+    views(
+        state
+            .store
+            .model_configs_of(&models.unwrap_or_default())
+            .await?,
+    )
 }
 
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
-    data(View::from(state.store.model_config(path.text("model")).await?))
+    data(View::from(
+        state.store.model_config(path.text("model")).await?,
+    ))
 }
 
 async fn save(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let model = path.text("model");
     let mut fields = body.object()?;
-    if fields.line("model", rules::MAX_MODEL)?.is_some_and(|named| named != model) {
-        return Err(ApiError::field("model", "must be the one in the path, or be left out"));
+    if fields
+        .line("model", rules::MAX_MODEL)?
+        .is_some_and(|named| named != model)
+    {
+        return Err(ApiError::field(
+            "model",
+            "must be the one in the path, or be left out",
+        ));
     }
     rules::name("model", model, rules::MAX_MODEL)?;
     let patch = read(fields)?;
-    state.store.save_model_configs(vec![(model.to_owned(), patch)]).await?;
+    state
+        .store
+        .save_model_configs(vec![(model.to_owned(), patch)])
+        .await?;
     data(View::from(state.store.model_config(model).await?))
 }
 
@@ -109,7 +131,10 @@ async fn save_many(Extract(state): Extract<State>, body: Body) -> Reply {
 }
 
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
-    state.store.delete_model_configs(&[path.text("model").to_owned()]).await?;
+    state
+        .store
+        .delete_model_configs(&[path.text("model").to_owned()])
+        .await?;
     done()
 }
 
@@ -121,22 +146,29 @@ async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
 /// Models that enabled channels serve, by set.
 async fn enabled(Extract(state): Extract<State>, path: Segments) -> Reply {
     let configs = state.store.model_configs().await?;
-    let known: BTreeMap<_, _> = configs.iter().map(|config| (&config.model, config)).collect();
+    let known: BTreeMap<_, _> = configs
+        .iter()
+        .map(|config| (&config.model, config))
+        .collect();
     let mut sets: BTreeMap<String, BTreeMap<String, View>> = BTreeMap::new();
     for channel in state.store.all_channels().await? {
         for set in channel.sets.iter().filter(|_| channel.status.is_enabled()) {
             let models = sets.entry(set.clone()).or_default();
             for model in &channel.models {
                 let config = known.get(model).map(|config| (*config).clone());
-                models.entry(model.clone()).or_insert_with(|| {
-                    View::from(config.unwrap_or_else(|| without_config(model)))
-                });
+                models
+                    .entry(model.clone())
+                    .or_insert_with(|| View::from(config.unwrap_or_else(|| without_config(model))));
             }
         }
     }
     let list = |models: BTreeMap<String, View>| models.into_values().collect::<Vec<_>>();
     match path.text("set") {
-        "" => data(sets.into_iter().map(|(set, models)| (set, list(models))).collect::<BTreeMap<_, _>>()),
+        "" => data(
+            sets.into_iter()
+                .map(|(set, models)| (set, list(models)))
+                .collect::<BTreeMap<_, _>>(),
+        ),
         set => data(list(sets.remove(set).unwrap_or_default())),
     }
 }
@@ -144,7 +176,12 @@ async fn enabled(Extract(state): Extract<State>, path: Segments) -> Reply {
 /// The sets that channels belong to.
 async fn sets(Extract(state): Extract<State>) -> Reply {
     let channels = state.store.all_channels().await?;
-    data(channels.into_iter().flat_map(|channel| channel.sets).collect::<BTreeSet<_>>())
+    data(
+        channels
+            .into_iter()
+            .flat_map(|channel| channel.sets)
+            .collect::<BTreeSet<_>>(),
+    )
 }
 
 fn views(configs: Vec<ModelConfig>) -> Reply {
@@ -198,13 +235,17 @@ fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
 }
 
 fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
-    let Some(config) = fields.object("config")? else { return Ok(None) };
+    let Some(config) = fields.object("config")? else {
+        return Ok(None);
+    };
     let text = serde_json::to_string(&config).unwrap_or_default();
     if text.len() > MAX_CONFIG_BYTES {
         return Err(ApiError::field("config", "is larger than 16 KiB"));
     }
     // It fills what an upstream requires, so it has to be a number that can be sent.
-    let limit = config.get("max_output_tokens").map(|limit| limit.as_u64().map(u32::try_from));
+    let limit = config
+        .get("max_output_tokens")
+        .map(|limit| limit.as_u64().map(u32::try_from));
     if !matches!(limit, None | Some(Some(Ok(_)))) {
         let rule = format!("must be a whole number from 0 to {}", u32::MAX);
         return Err(ApiError::field("config.max_output_tokens", rule));

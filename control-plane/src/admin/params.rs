@@ -25,10 +25,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
         let segments = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|_| ApiError::Invalid("the path is not UTF-8".into()))?;
-        if segments.iter().any(|(_, value)| value.chars().any(char::is_control)) {
-            return Err(ApiError::Invalid("the path contains control characters".into()));
+        if segments
+            .iter()
+            .any(|(_, value)| value.chars().any(char::is_control))
+        {
+            return Err(ApiError::Invalid(
+                "the path contains control characters".into(),
+            ));
         }
-        Ok(Self(segments.iter().map(|(name, value)| (name.into(), value.into())).collect()))
+        Ok(Self(
+            segments
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        ))
     }
 }
 
@@ -38,7 +48,9 @@ impl Segments {
     }
 
     pub(super) fn id(&self) -> Result<i64, ApiError> {
-        self.text("id").parse().map_err(|_| ApiError::field("id", "in the path must be a number"))
+        self.text("id")
+            .parse()
+            .map_err(|_| ApiError::field("id", "in the path must be a number"))
     }
 }
 
@@ -49,20 +61,34 @@ impl<S: Sync> FromRequestParts<S> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+        Ok(Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        ))
     }
 }
 
 impl Params {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         // PostgreSQL does not take NUL in text, and nothing that is stored has one.
-        self.0.get(name).filter(|value| !value.is_empty()).map(|value| value.replace('\0', " "))
+        self.0
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(|value| value.replace('\0', " "))
     }
 
     pub(super) fn int(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let value = self.0.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let value = self
+            .0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty());
         let parse = |value: &str| value.parse();
-        value.map(parse).transpose().map_err(|_| ApiError::field(name, "must be a whole number"))
+        value
+            .map(parse)
+            .transpose()
+            .map_err(|_| ApiError::field(name, "must be a whole number"))
     }
 
     /// A number that AI Proxy reads as "any" when it is 0.
@@ -89,17 +115,24 @@ impl Params {
             Some(size) if size > 0 => size.min(Page::MAX_SIZE),
             _ => Page::DEFAULT_SIZE,
         };
-        Ok(Page { number: number.max(1), size, order: self.order(columns)? })
+        Ok(Page {
+            number: number.max(1),
+            size,
+            order: self.order(columns)?,
+        })
     }
 
     fn order(&self, columns: &[&'static str]) -> Result<Order, ApiError> {
         let text = self.text("order").unwrap_or_default();
         let (name, direction) = text.split_once('-').unwrap_or((&text, "desc"));
-        let known = columns.iter().find(|column| name.is_empty() || **column == name);
+        let known = columns
+            .iter()
+            .find(|column| name.is_empty() || **column == name);
         match (known, direction) {
-            (Some(column), "desc" | "asc") => {
-                Ok(Order { column, descending: direction == "desc" })
-            }
+            (Some(column), "desc" | "asc") => Ok(Order {
+                column,
+                descending: direction == "desc",
+            }),
             _ => {
                 let rule = format!("must be one of {}, with -asc or -desc", columns.join(", "));
                 Err(ApiError::field("order", rule))

@@ -46,13 +46,19 @@ pub(super) struct PriceView {
 
 /// Reads the `price` object; a part that is left out is free.
 pub(super) fn read(fields: &mut Fields) -> Result<Option<Price>, ApiError> {
-    let Some(mut price) = fields.nested("price")? else { return Ok(None) };
+    let Some(mut price) = fields.nested("price")? else {
+        return Ok(None);
+    };
     let read = Price {
         per_request: amount(&mut price, "per_request_price")?,
         input: rate(&mut price, "input_price", "input_price_unit")?,
         output: rate(&mut price, "output_price", "output_price_unit")?,
         cached: rate(&mut price, "cached_price", "cached_price_unit")?,
-        cache_creation: rate(&mut price, "cache_creation_price", "cache_creation_price_unit")?,
+        cache_creation: rate(
+            &mut price,
+            "cache_creation_price",
+            "cache_creation_price_unit",
+        )?,
     };
     price.not_yet(&NOT_YET)?;
     price.ignore(&NOT_YET_UNITS);
@@ -71,7 +77,9 @@ fn rate(fields: &mut Fields, name: &str, unit: &str) -> Result<Rate, ApiError> {
 
 /// A number, or a text with one, read from its digits: as a float, 0.1 would be something else.
 fn amount(fields: &mut Fields, name: &str) -> Result<NanoUsd, ApiError> {
-    let Some(raw) = fields.raw(name) else { return Ok(NanoUsd(0)) };
+    let Some(raw) = fields.raw(name) else {
+        return Ok(NanoUsd(0));
+    };
     let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
     let digits = text(&raw).unwrap_or_else(|| raw.get().to_owned());
     digits.parse().map_err(|rule| ApiError::field(name, rule))

@@ -14,10 +14,16 @@ pub(super) const MAX_NAMES: usize = 2000;
 /// One line, perhaps empty, of at most `max` characters.
 pub(super) fn line(field: &str, text: &str, max: usize) -> Result<(), ApiError> {
     if text.chars().count() > max {
-        return Err(ApiError::field(field, format!("must not be longer than {max} characters")));
+        return Err(ApiError::field(
+            field,
+            format!("must not be longer than {max} characters"),
+        ));
     }
     if text.chars().any(char::is_control) {
-        return Err(ApiError::field(field, "must not contain control characters"));
+        return Err(ApiError::field(
+            field,
+            "must not contain control characters",
+        ));
     }
     Ok(())
 }
@@ -31,7 +37,10 @@ pub(super) fn name(field: &str, text: &str, max: usize) -> Result<(), ApiError> 
     }
     // Proxies on the way resolve them.
     if text.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Err(ApiError::field(field, "must not contain . or .. as a path segment"));
+        return Err(ApiError::field(
+            field,
+            "must not contain . or .. as a path segment",
+        ));
     }
     Ok(())
 }

@@ -35,8 +35,15 @@ pub(super) fn routes() -> Router<State> {
         .route("/token/{group}/{id}/name", post(set_name))
 }
 
-const ORDERS: [&str; 7] =
-    ["id", "name", "created_at", "status", "used_amount", "request_count", "accessed_at"];
+const ORDERS: [&str; 7] = [
+    "id",
+    "name",
+    "created_at",
+    "status",
+    "used_amount",
+    "request_count",
+    "accessed_at",
+];
 
 #[derive(Serialize)]
 struct View {
@@ -71,18 +78,26 @@ impl Segments {
 
 async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
     let query = TokenQuery {
-        group: path.group().map(str::to_owned).or_else(|| params.text("group")),
+        group: path
+            .group()
+            .map(str::to_owned)
+            .or_else(|| params.text("group")),
         name: params.text("name"),
         status: params.nonzero("status")?,
         hash: params.text("key").map(|key| hash_token(&key)),
         keyword: params.text("keyword"),
     };
     let Listed { items, total } = state.store.tokens(&query, params.page(&ORDERS)?).await?;
-    data(ListView { tokens: items.into_iter().map(View::from).collect(), total })
+    data(ListView {
+        tokens: items.into_iter().map(View::from).collect(),
+        total,
+    })
 }
 
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
-    data(View::from(state.store.token(path.id()?, path.group()).await?))
+    data(View::from(
+        state.store.token(path.id()?, path.group()).await?,
+    ))
 }
 
 async fn create(
@@ -93,33 +108,53 @@ async fn create(
 ) -> Reply {
     let group = path.text("group");
     rules::name("group", group, rules::MAX_GROUP)?;
-    let (auto, ignore) = (params.flag("auto_create_group")?, params.flag("ignore_exist")?);
+    let (auto, ignore) = (
+        params.flag("auto_create_group")?,
+        params.flag("ignore_exist")?,
+    );
     let patch = read(body.object()?)?;
     if patch.name.is_none() {
         return Err(ApiError::field("name", "is required"));
     }
     match state.store.create_token(group, patch, auto, ignore).await? {
         Created::New(token, secret) => {
-            let view = View { key: secret.expose().to_owned(), ..View::from(token) };
+            let view = View {
+                key: secret.expose().to_owned(),
+                ..View::from(token)
+            };
             data_with_note(view, "the key is shown this once only")
         }
-        Created::Existing(token) => {
-            data_with_note(View::from(token), "it exists already; its key cannot be shown again")
-        }
+        Created::Existing(token) => data_with_note(
+            View::from(token),
+            "it exists already; its key cannot be shown again",
+        ),
     }
 }
 
 async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let patch = read(body.object()?)?;
-    data(View::from(state.store.update_token(path.id()?, path.group(), patch).await?))
+    data(View::from(
+        state
+            .store
+            .update_token(path.id()?, path.group(), patch)
+            .await?,
+    ))
 }
 
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let mut fields = body.object()?;
     let status = Some(required_status(&mut fields)?);
     fields.finish()?;
-    let patch = TokenPatch { status, ..TokenPatch::default() };
-    data(View::from(state.store.update_token(path.id()?, path.group(), patch).await?))
+    let patch = TokenPatch {
+        status,
+        ..TokenPatch::default()
+    };
+    data(View::from(
+        state
+            .store
+            .update_token(path.id()?, path.group(), patch)
+            .await?,
+    ))
 }
 
 async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
@@ -127,17 +162,31 @@ async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) ->
     let name = name(&mut fields)?;
     fields.finish()?;
     let name = Some(name.ok_or_else(|| ApiError::field("name", "is required"))?);
-    let patch = TokenPatch { name, ..TokenPatch::default() };
-    data(View::from(state.store.update_token(path.id()?, path.group(), patch).await?))
+    let patch = TokenPatch {
+        name,
+        ..TokenPatch::default()
+    };
+    data(View::from(
+        state
+            .store
+            .update_token(path.id()?, path.group(), patch)
+            .await?,
+    ))
 }
 
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
-    state.store.delete_tokens(&[path.id()?], path.group()).await?;
+    state
+        .store
+        .delete_tokens(&[path.id()?], path.group())
+        .await?;
     done()
 }
 
 async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
-    state.store.delete_tokens(&body.ids()?, path.group()).await?;
+    state
+        .store
+        .delete_tokens(&body.ids()?, path.group())
+        .await?;
     done()
 }
 

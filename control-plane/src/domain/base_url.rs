@@ -57,13 +57,18 @@ impl BaseUrl {
             return Err(InvalidBaseUrl::Query);
         }
         // The parser mends `https:api.example.com` and backslashes; better to ask than to guess.
-        if !text.contains("://") || text.contains(['\\', ' ', '\t', '\n', '\r']) || !url.has_host() {
+        if !text.contains("://") || text.contains(['\\', ' ', '\t', '\n', '\r']) || !url.has_host()
+        {
             return Err(InvalidBaseUrl::Malformed);
         }
 
         let path = url.path().trim_end_matches('/');
-        let endpoint = ENDPOINTS.into_iter().find(|endpoint| path.ends_with(endpoint));
-        let kept = path.strip_suffix(endpoint.unwrap_or_default()).unwrap_or(path);
+        let endpoint = ENDPOINTS
+            .into_iter()
+            .find(|endpoint| path.ends_with(endpoint));
+        let kept = path
+            .strip_suffix(endpoint.unwrap_or_default())
+            .unwrap_or(path);
         let kept = kept.trim_end_matches('/').to_owned();
         url.set_path(&kept);
         Ok((Self(url), endpoint))
@@ -116,16 +121,44 @@ mod tests {
     fn base_urls_are_read_and_trimmed() {
         let check = |text: &str, expected: &str, cut: Option<&str>| {
             let (url, endpoint) = BaseUrl::parse(text).unwrap();
-            assert_eq!((url.to_string().as_str(), endpoint), (expected, cut), "{text}");
-            assert_eq!(BaseUrl::parse(expected).unwrap(), (url, None), "{text}: not stable");
+            assert_eq!(
+                (url.to_string().as_str(), endpoint),
+                (expected, cut),
+                "{text}"
+            );
+            assert_eq!(
+                BaseUrl::parse(expected).unwrap(),
+                (url, None),
+                "{text}: not stable"
+            );
         };
-        check("https://api.example.com/v1", "https://api.example.com/v1", None);
-        check(" https://API.example.com/v1// ", "https://api.example.com/v1", None);
+        check(
+            "https://api.example.com/v1",
+            "https://api.example.com/v1",
+            None,
+        );
+        check(
+            " https://API.example.com/v1// ",
+            "https://api.example.com/v1",
+            None,
+        );
         check("http://127.0.0.1:8080", "http://127.0.0.1:8080", None);
         check("https://a.example/", "https://a.example", None);
-        check("https://a.example/v1/chat/completions", "https://a.example/v1", Some("/chat/completions"));
-        check("https://a.example/v1/messages/", "https://a.example/v1", Some("/messages"));
-        check("https://a.example/messages", "https://a.example", Some("/messages"));
+        check(
+            "https://a.example/v1/chat/completions",
+            "https://a.example/v1",
+            Some("/chat/completions"),
+        );
+        check(
+            "https://a.example/v1/messages/",
+            "https://a.example/v1",
+            Some("/messages"),
+        );
+        check(
+            "https://a.example/messages",
+            "https://a.example",
+            Some("/messages"),
+        );
         check("http://[::1]:9/x", "http://[::1]:9/x", None);
     }
 
@@ -145,14 +178,23 @@ mod tests {
         check("https://@a.example", InvalidBaseUrl::Credentials);
         check("https://a.example/v1?key=canary", InvalidBaseUrl::Query);
         check("https://a.example/#x", InvalidBaseUrl::Query);
-        check(&format!("https://a.example/{}", "x".repeat(300)), InvalidBaseUrl::TooLong);
+        check(
+            &format!("https://a.example/{}", "x".repeat(300)),
+            InvalidBaseUrl::TooLong,
+        );
     }
 
     #[test]
     fn its_parts() {
         let url = BaseUrl::parse("https://api.example.com/v1").unwrap().0;
-        assert_eq!((url.host(), url.port(), url.path()), ("api.example.com", 443, "/v1"));
-        assert_eq!((url.authority().as_str(), url.is_https()), ("api.example.com", true));
+        assert_eq!(
+            (url.host(), url.port(), url.path()),
+            ("api.example.com", 443, "/v1")
+        );
+        assert_eq!(
+            (url.authority().as_str(), url.is_https()),
+            ("api.example.com", true)
+        );
         let url = BaseUrl::parse("http://[::1]:8080").unwrap().0;
         assert_eq!((url.host(), url.port(), url.path()), ("[::1]", 8080, ""));
         assert_eq!(url.authority(), "[::1]:8080");

@@ -30,6 +30,9 @@ impl Page {
 
     #[must_use]
     pub fn offset(&self) -> i64 {
-        self.number.saturating_sub(1).max(0).saturating_mul(self.size)
+        self.number
+            .saturating_sub(1)
+            .max(0)
+            .saturating_mul(self.size)
     }
 }

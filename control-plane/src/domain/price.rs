@@ -28,7 +28,10 @@ struct StoredRate {
 pub fn price_to_json(price: &Price) -> String {
     let rate = |rate: Rate| {
         // A free part keeps a unit that was chosen for it.
-        (rate != Rate::FREE).then_some(StoredRate { nano_usd: rate.price.0, unit: rate.unit })
+        (rate != Rate::FREE).then_some(StoredRate {
+            nano_usd: rate.price.0,
+            unit: rate.unit,
+        })
     };
     let stored = Stored {
         per_request_nano_usd: price.per_request.0,
@@ -45,7 +48,10 @@ pub fn price_to_json(price: &Price) -> String {
 pub fn price_from_json(text: &str) -> Result<Price, serde_json::Error> {
     let stored: Stored = serde_json::from_str(text)?;
     let rate = |rate: Option<StoredRate>| {
-        rate.map_or(Rate::FREE, |rate| Rate { price: NanoUsd(rate.nano_usd), unit: rate.unit })
+        rate.map_or(Rate::FREE, |rate| Rate {
+            price: NanoUsd(rate.nano_usd),
+            unit: rate.unit,
+        })
     };
     Ok(Price {
         per_request: NanoUsd(stored.per_request_nano_usd),
@@ -56,7 +62,10 @@ pub fn price_from_json(text: &str) -> Result<Price, serde_json::Error> {
     })
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(number: &i64) -> bool {
     *number == 0
 }
@@ -67,7 +76,10 @@ mod tests {
 
     #[test]
     fn prices_survive_storage() {
-        let rate = |nano, unit| Rate { price: NanoUsd(nano), unit };
+        let rate = |nano, unit| Rate {
+            price: NanoUsd(nano),
+            unit,
+        };
         let price = Price {
             per_request: NanoUsd(3),
             input: rate(1, 1_000_000),

@@ -22,7 +22,12 @@ pub(super) fn entry(
     let price = prices.get(&model).filter(|price| !price.is_free()).copied();
     let amount = price.map_or(NanoUsd(0), |price| cost(&price, &usage, event.status));
     let amount = amount.min(bounds::MAX_AMOUNT);
-    let attempts: Vec<_> = event.attempts.into_iter().take(MAX_ITEMS).map(attempt).collect();
+    let attempts: Vec<_> = event
+        .attempts
+        .into_iter()
+        .take(MAX_ITEMS)
+        .map(attempt)
+        .collect();
     NewLog {
         id: 0,
         request_id: name(&event.id),
@@ -48,7 +53,12 @@ pub(super) fn entry(
         attempts,
         tokens: token_counts(&usage),
         upstream_id: name(&event.upstream_id),
-        losses: event.losses.iter().take(MAX_ITEMS).map(|loss| text(loss)).collect(),
+        losses: event
+            .losses
+            .iter()
+            .take(MAX_ITEMS)
+            .map(|loss| text(loss))
+            .collect(),
         price,
         amount,
     }

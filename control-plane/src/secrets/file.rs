@@ -33,7 +33,10 @@ pub fn secret_key(env: Option<&str>, data: &Path) -> Result<KeyRing, KeyFileErro
         Some(text) => ("TOLLGATE_SECRET_KEY".into(), Secret::new(text)),
         None => {
             let path = data.join("secret.key");
-            (path.display().to_string(), read_or_make(&path, || hex::encode(random::<32>()))?)
+            (
+                path.display().to_string(),
+                read_or_make(&path, || hex::encode(random::<32>()))?,
+            )
         }
     };
     KeyRing::parse(&text).map_err(|source| KeyFileError::Invalid { origin, source })
@@ -59,7 +62,11 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     // A link fails if the target exists, so of two processes that start together one wins and
     // neither ever reads a half-written key.
     let draft = path.with_extension(format!("{}.new", hex::encode(random::<6>())));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
     let written = writeln!(file, "{text}")
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::hard_link(&draft, path));
@@ -68,7 +75,10 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<Secret, KeyFileError> {
-    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let io = |source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     if !path.try_exists().map_err(io)? {
         match write_private(path, &make()) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
@@ -77,11 +87,16 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<Secret, Ke
     }
     let mode = fs::metadata(path).map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
+        return Err(KeyFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let text = fs::read_to_string(path).map_err(io)?;
     match text.trim() {
-        "" => Err(KeyFileError::Empty { path: path.to_owned() }),
+        "" => Err(KeyFileError::Empty {
+            path: path.to_owned(),
+        }),
         key => Ok(Secret::new(key)),
     }
 }
@@ -96,16 +111,30 @@ mod tests {
         let first = admin_key(None, data.path()).unwrap();
         assert_eq!(first.expose().len(), 48);
         assert!(first.matches(admin_key(None, data.path()).unwrap().expose()));
-        assert!(admin_key(Some(" mine "), data.path()).unwrap().matches("mine"));
+        assert!(
+            admin_key(Some(" mine "), data.path())
+                .unwrap()
+                .matches("mine")
+        );
 
         let ring = format!("{:?}", secret_key(None, data.path()).unwrap());
-        assert_eq!(ring, format!("{:?}", secret_key(None, data.path()).unwrap()));
+        assert_eq!(
+            ring,
+            format!("{:?}", secret_key(None, data.path()).unwrap())
+        );
 
         for name in ["admin.key", "secret.key"] {
-            let mode = fs::metadata(data.path().join(name)).unwrap().permissions().mode();
+            let mode = fs::metadata(data.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
-        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 2, "no drafts stay");
+        assert_eq!(
+            fs::read_dir(data.path()).unwrap().count(),
+            2,
+            "no drafts stay"
+        );
     }
 
     #[test]
@@ -123,10 +152,18 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused_with_its_origin() {
         let data = tempfile::tempdir().unwrap();
-        let error = secret_key(Some("canary"), data.path()).unwrap_err().to_string();
-        assert!(error.starts_with("TOLLGATE_SECRET_KEY: ") && !error.contains("canary"), "{error}");
+        let error = secret_key(Some("canary"), data.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("TOLLGATE_SECRET_KEY: ") && !error.contains("canary"),
+            "{error}"
+        );
 
         write_private(&data.path().join("secret.key"), "").unwrap();
-        assert!(matches!(secret_key(None, data.path()), Err(KeyFileError::Empty { .. })));
+        assert!(matches!(
+            secret_key(None, data.path()),
+            Err(KeyFileError::Empty { .. })
+        ));
     }
 }

@@ -54,7 +54,10 @@ impl KeyRing {
     /// # Errors
     /// When one of them is not 32 bytes in hex or base64.
     pub fn parse(text: &Secret) -> Result<Self, InvalidKey> {
-        let keys = text.expose().split(',').map(|key| decode(key.trim()).map(SealingKey::new));
+        let keys = text
+            .expose()
+            .split(',')
+            .map(|key| decode(key.trim()).map(SealingKey::new));
         keys.collect::<Result<_, _>>().map(Self)
     }
 
@@ -72,7 +75,10 @@ impl KeyRing {
         let key = self.0.first().ok_or(UnsealError::Damaged)?;
         let nonce: [u8; NONCE_BYTES] = random();
         let aad = place.to_string();
-        let payload = Payload { msg: secret.expose().as_bytes(), aad: aad.as_bytes() };
+        let payload = Payload {
+            msg: secret.expose().as_bytes(),
+            aad: aad.as_bytes(),
+        };
         let ciphertext = key
             .cipher
             .encrypt(Nonce::from_slice(&nonce), payload)
@@ -88,17 +94,26 @@ impl KeyRing {
         let damaged = || UnsealError::Damaged;
         let rest = sealed.strip_prefix(&[VERSION]).ok_or_else(damaged)?;
         let (id, rest) = rest.split_first_chunk::<ID_BYTES>().ok_or_else(damaged)?;
-        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(damaged)?;
+        let (nonce, ciphertext) = rest
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or_else(damaged)?;
         let key = self
             .0
             .iter()
             .find(|key| key.id == *id)
             .ok_or_else(|| UnsealError::UnknownKey(hex::encode(id)))?;
         let aad = place.to_string();
-        let payload = Payload { msg: ciphertext, aad: aad.as_bytes() };
-        let plain =
-            key.cipher.decrypt(Nonce::from_slice(nonce), payload).map_err(|_| damaged())?;
-        String::from_utf8(plain).map(Secret::new).map_err(|_| damaged())
+        let payload = Payload {
+            msg: ciphertext,
+            aad: aad.as_bytes(),
+        };
+        let plain = key
+            .cipher
+            .decrypt(Nonce::from_slice(nonce), payload)
+            .map_err(|_| damaged())?;
+        String::from_utf8(plain)
+            .map(Secret::new)
+            .map_err(|_| damaged())
     }
 }
 
@@ -113,10 +128,16 @@ impl fmt::Debug for KeyRing {
 
 impl SealingKey {
     fn new(key: [u8; 32]) -> Self {
-        let digest = Sha256::new().chain_update(b"tollgate key id").chain_update(key).finalize();
+        let digest = Sha256::new()
+            .chain_update(b"tollgate key id")
+            .chain_update(key)
+            .finalize();
         let mut id = [0; ID_BYTES];
         id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        Self { id, cipher: Aes256Gcm::new(&key.into()) }
+        Self {
+            id,
+            cipher: Aes256Gcm::new(&key.into()),
+        }
     }
 }
 
@@ -146,7 +167,11 @@ impl fmt::Display for Place {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place { table: "channels", column: "key", row: 7 };
+    const PLACE: Place = Place {
+        table: "channels",
+        column: "key",
+        row: 7,
+    };
 
     #[test]
     fn what_is_sealed_opens_in_its_place_only() {
@@ -158,10 +183,19 @@ mod tests {
 
         for elsewhere in [
             Place { row: 8, ..PLACE },
-            Place { column: "name", ..PLACE },
-            Place { table: "tokens", ..PLACE },
+            Place {
+                column: "name",
+                ..PLACE
+            },
+            Place {
+                table: "tokens",
+                ..PLACE
+            },
         ] {
-            assert_eq!(ring.open(elsewhere, &sealed).unwrap_err(), UnsealError::Damaged);
+            assert_eq!(
+                ring.open(elsewhere, &sealed).unwrap_err(),
+                UnsealError::Damaged
+            );
         }
         for at in 0..sealed.len() {
             let mut bent = sealed.clone();
@@ -177,8 +211,17 @@ mod tests {
         let ring = |text: &str| KeyRing::parse(&Secret::new(text)).unwrap();
         let sealed = ring(&old).seal(PLACE, &Secret::new("s")).unwrap();
 
-        assert_eq!(ring(&format!("{new}, {old}")).open(PLACE, &sealed).unwrap().expose(), "s");
-        assert!(matches!(ring(&new).open(PLACE, &sealed), Err(UnsealError::UnknownKey(_))));
+        assert_eq!(
+            ring(&format!("{new}, {old}"))
+                .open(PLACE, &sealed)
+                .unwrap()
+                .expose(),
+            "s"
+        );
+        assert!(matches!(
+            ring(&new).open(PLACE, &sealed),
+            Err(UnsealError::UnknownKey(_))
+        ));
     }
 
     #[test]
@@ -189,7 +232,13 @@ mod tests {
         check(&"0f".repeat(32), true);
         check("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true);
         check("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", true);
-        for bad in ["", "secret", "00", &"0g".repeat(32), "AAECAwQFBgcICQoLDA0ODw=="] {
+        for bad in [
+            "",
+            "secret",
+            "00",
+            &"0g".repeat(32),
+            "AAECAwQFBgcICQoLDA0ODw==",
+        ] {
             check(bad, false);
         }
     }

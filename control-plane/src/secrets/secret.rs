@@ -74,7 +74,10 @@ mod tests {
     #[test]
     fn it_does_not_print() {
         let secret = Secret::new("sk-canary");
-        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "[redacted] [redacted] Some([redacted])");
+        assert_eq!(
+            format!("{secret} {secret:?} {:?}", Some(&secret)),
+            "[redacted] [redacted] Some([redacted])"
+        );
     }
 
     #[test]

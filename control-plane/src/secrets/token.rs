@@ -33,12 +33,22 @@ impl NewToken {
         while text.len() < TOKEN_PREFIX.len() + LENGTH {
             // Six bits a byte; the two values past the alphabet are thrown away, not folded
             // back, so that every character is equally likely.
-            let drawn = random::<64>().into_iter().map(|byte| usize::from(byte & 63));
+            let drawn = random::<64>()
+                .into_iter()
+                .map(|byte| usize::from(byte & 63));
             let wanted = TOKEN_PREFIX.len() + LENGTH - text.len();
-            text.extend(drawn.filter_map(|at| ALPHABET.get(at).copied().map(char::from)).take(wanted));
+            text.extend(
+                drawn
+                    .filter_map(|at| ALPHABET.get(at).copied().map(char::from))
+                    .take(wanted),
+            );
         }
         let hint = super::hint(&text);
-        Self { hash: hash_token(&text), secret: Secret::new(text), hint }
+        Self {
+            hash: hash_token(&text),
+            secret: Secret::new(text),
+            hint,
+        }
     }
 }
 

@@ -30,7 +30,11 @@ const COLUMNS: &str = "SELECT id, created_at, name, type, base_url, key_hint, mo
 
 /// Where a channel's key is sealed for.
 pub(super) fn key_place(channel: i64) -> Place {
-    Place { table: "channels", column: "key", row: channel }
+    Place {
+        table: "channels",
+        column: "key",
+        row: channel,
+    }
 }
 
 impl Store {
@@ -49,14 +53,19 @@ impl Store {
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM channels";
-        conditions.page(self.reader(), (COLUMNS, count), page, "id", channel).await
+        conditions
+            .page(self.reader(), (COLUMNS, count), page, "id", channel)
+            .await
     }
 
     /// # Errors
     /// When the database is away.
     pub async fn all_channels(&self) -> Result<Vec<Channel>> {
         let every = Conditions::default();
-        let rows = every.statement(COLUMNS, " ORDER BY id").fetch_all(self.reader()).await?;
+        let rows = every
+            .statement(COLUMNS, " ORDER BY id")
+            .fetch_all(self.reader())
+            .await?;
         rows.iter().map(channel).collect()
     }
 
@@ -65,7 +74,10 @@ impl Store {
     pub async fn channel(&self, id: i64) -> Result<Channel> {
         let mut conditions = Conditions::default();
         conditions.int("id = ?", Some(id));
-        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_optional(self.reader())
+            .await?;
         channel(&row.ok_or_else(|| Error::missing("channel", id))?)
     }
 
@@ -77,7 +89,11 @@ impl Store {
         let mut transaction = self.writer().begin().await?;
         let mut ids = Vec::with_capacity(channels.len());
         for new in channels {
-            let base_url = new.base_url.flatten().map(|url| url.to_string()).unwrap_or_default();
+            let base_url = new
+                .base_url
+                .flatten()
+                .map(|url| url.to_string())
+                .unwrap_or_default();
             let key = new.key.unwrap_or_default();
             let models = new.models.unwrap_or_default();
             let sets = new.sets.filter(|sets| !sets.is_empty());
@@ -94,7 +110,9 @@ impl Store {
             .bind(hint(key.expose()))
             .bind(to_json(&models))
             .bind(to_json(&new.model_mapping.unwrap_or_default()))
-            .bind(to_json(&sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()])))
+            .bind(to_json(
+                &sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()]),
+            ))
             .bind(i64::from(new.priority.unwrap_or(DEFAULT_PRIORITY)))
             .bind(new.status.unwrap_or_default().number())
             .bind(i64::from(new.skip_tls_verify.unwrap_or_default()))
@@ -111,8 +129,10 @@ impl Store {
         }
         let mut conditions = Conditions::default();
         conditions.ids("id", &ids);
-        let rows =
-            conditions.statement(COLUMNS, " ORDER BY id").fetch_all(&mut *transaction).await?;
+        let rows = conditions
+            .statement(COLUMNS, " ORDER BY id")
+            .fetch_all(&mut *transaction)
+            .await?;
         let channels = rows.iter().map(channel).collect::<Result<_>>()?;
         transaction.commit().await?;
         self.announce(Change::Topology);
@@ -124,9 +144,14 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn update_channel(&self, id: i64, patch: ChannelPatch) -> Result<Channel> {
-        let sealed = patch.key.as_ref().map(|key| self.seal_key(id, key)).transpose()?;
-        let base_url =
-            patch.base_url.map(|url| url.map(|url| url.to_string()).unwrap_or_default());
+        let sealed = patch
+            .key
+            .as_ref()
+            .map(|key| self.seal_key(id, key))
+            .transpose()?;
+        let base_url = patch
+            .base_url
+            .map(|url| url.map(|url| url.to_string()).unwrap_or_default());
         let row = sqlx::query(
             "UPDATE channels SET name = coalesce($2, name), type = coalesce($3, type), \
              base_url = coalesce($4, base_url), key_sealed = coalesce($5, key_sealed), \
@@ -177,7 +202,9 @@ impl Store {
     }
 
     fn seal_key(&self, id: i64, key: &Secret) -> Result<Vec<u8>> {
-        self.keys().seal(key_place(id), key).map_err(Error::SecretKey)
+        self.keys()
+            .seal(key_place(id), key)
+            .map_err(Error::SecretKey)
     }
 }
 

@@ -24,7 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CHANGES: usize = 1024;
 
 /// Sealed at the first start and opened at every later one.
-const SEAL: Place = Place { table: "meta", column: "seal", row: 0 };
+const SEAL: Place = Place {
+    table: "meta",
+    column: "seal",
+    row: 0,
+};
 
 impl Store {
     /// Opens a database and brings its tables up to date.
@@ -52,7 +56,12 @@ impl Store {
             _ => sqlite(address).await?,
         };
         let (changes, _) = broadcast::channel(CHANGES);
-        let store = Self(Arc::new(Inner { reader, writer, keys, changes }));
+        let store = Self(Arc::new(Inner {
+            reader,
+            writer,
+            keys,
+            changes,
+        }));
         store.check_seal().await?;
         Ok(store)
     }
@@ -74,7 +83,10 @@ impl Store {
 
     /// A wrong secret key is found now, not when the first channel is published without its key.
     async fn check_seal(&self) -> Result<()> {
-        let sealed = self.keys().seal(SEAL, &Secret::new("tollgate")).map_err(Error::SecretKey)?;
+        let sealed = self
+            .keys()
+            .seal(SEAL, &Secret::new("tollgate"))
+            .map_err(Error::SecretKey)?;
         sqlx::query("INSERT INTO meta (name, value) VALUES ('seal', $1) ON CONFLICT DO NOTHING")
             .bind(sealed)
             .execute(self.writer())
@@ -120,7 +132,9 @@ async fn sqlite(address: &str) -> Result<(AnyPool, AnyPool)> {
         .open(path)
         .map_err(|error| refuse(&error))?;
     let path = std::path::absolute(path).map_err(|error| refuse(&error))?;
-    let path = path.to_str().ok_or_else(|| refuse(&"the path is not UTF-8"))?;
+    let path = path
+        .to_str()
+        .ok_or_else(|| refuse(&"the path is not UTF-8"))?;
     let address = format!("sqlite://{}?mode=rw", percent_encode(path));
 
     let options = |connections: u32| {
@@ -141,9 +155,15 @@ async fn sqlite(address: &str) -> Result<(AnyPool, AnyPool)> {
                 })
             })
     };
-    let writer = options(1).connect(&address).await.map_err(|error| refuse(&error))?;
+    let writer = options(1)
+        .connect(&address)
+        .await
+        .map_err(|error| refuse(&error))?;
     SQLITE.run(&writer).await.map_err(migration)?;
-    let reader = options(4).connect(&address).await.map_err(|error| refuse(&error))?;
+    let reader = options(4)
+        .connect(&address)
+        .await
+        .map_err(|error| refuse(&error))?;
     Ok((reader, writer))
 }
 
@@ -161,12 +181,13 @@ fn migration(error: sqlx::migrate::MigrateError) -> Error {
 
 /// A path as part of a URL.
 fn percent_encode(path: &str) -> String {
-    path.bytes().fold(String::with_capacity(path.len()), |mut url, byte| {
-        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
-        }
-        url
-    })
+    path.bytes()
+        .fold(String::with_capacity(path.len()), |mut url, byte| {
+            if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+                url.push(char::from(byte));
+            } else {
+                url.push_str(&format!("%{byte:02X}"));
+            }
+            url
+        })
 }

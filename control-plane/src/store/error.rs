@@ -52,18 +52,20 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// PostgreSQL's classes 08 (connection), 53 (out of resources), 57P (shutting down, starting up)
-/// and 25006 (read-only, as on a standby); SQLite's BUSY 5, LOCKED 6, IOERR 10, FULL 13 and
+/// PostgreSQL's classes 08 (connection), 40 (rolled back, as after a deadlock), 53 (out of
+/// resources), 57P (shutting down, starting up) and 25006 (read-only, as on a standby); SQLite's BUSY 5, LOCKED 6, IOERR 10, FULL 13 and
 /// CANTOPEN 14, which stand in the low byte of its code.
 fn is_away(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     if code.len() == 5 {
         return code.starts_with("08")
+            || code.starts_with("40")
             || code.starts_with("53")
             || code.starts_with("57P")
             || code == "25006";
     }
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+    code.parse::<u32>()
+        .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
 /// Says in the API's words what a broken constraint means.
@@ -88,7 +90,9 @@ mod tests {
 
     #[test]
     fn codes_that_mean_away() {
-        for code in ["08006", "53300", "57P01", "25006", "5", "261", "13", "2570"] {
+        for code in [
+            "08006", "40P01", "53300", "57P01", "25006", "5", "261", "13", "2570",
+        ] {
             assert!(is_away(Some(code)), "{code}");
         }
         for code in ["23505", "42601", "57014", "1", "19", "2067", "x"] {

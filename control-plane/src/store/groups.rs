@@ -32,7 +32,9 @@ impl Store {
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM groups";
-        conditions.page(self.reader(), (COLUMNS, count), page, "id", group).await
+        conditions
+            .page(self.reader(), (COLUMNS, count), page, "id", group)
+            .await
     }
 
     /// # Errors
@@ -40,7 +42,10 @@ impl Store {
     pub async fn group(&self, id: &str) -> Result<Group> {
         let mut conditions = Conditions::default();
         conditions.text("id = ?", Some(id));
-        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_optional(self.reader())
+            .await?;
         group(&row.ok_or_else(|| Error::missing("group", id))?)
     }
 
@@ -56,7 +61,9 @@ impl Store {
         .bind(id.to_owned())
         .bind(now_unix_ms())
         .bind(new.status.unwrap_or_default().number())
-        .bind(to_json(&sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()])))
+        .bind(to_json(
+            &sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()]),
+        ))
         .fetch_one(self.writer())
         .await
         .on_conflict(|| format!("group {id} exists already"))?;

@@ -79,7 +79,9 @@ impl Store {
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM logs";
-        conditions.page(self.reader(), (COLUMNS, count), page, "id", log).await
+        conditions
+            .page(self.reader(), (COLUMNS, count), page, "id", log)
+            .await
     }
 
     /// # Errors
@@ -87,7 +89,10 @@ impl Store {
     pub async fn log(&self, id: i64) -> Result<Log> {
         let mut conditions = Conditions::default();
         conditions.int("id = ?", Some(id));
-        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_optional(self.reader())
+            .await?;
         log(&row.ok_or_else(|| Error::missing("log", id))?)
     }
 
@@ -185,7 +190,10 @@ impl Growth {
         }
         // What was used is the last channel's: the one that served.
         if let Some(last) = log.attempts.last() {
-            self.channels.entry(last.channel_id).or_default().spend(log.amount);
+            self.channels
+                .entry(last.channel_id)
+                .or_default()
+                .spend(log.amount);
         }
         if log.token_id != 0 {
             let token = self.tokens.entry(log.token_id).or_default();
@@ -249,7 +257,10 @@ impl Counts {
 }
 
 fn log(row: &AnyRow) -> Result<Log> {
-    let price = row.optional_text("price")?.map(|text| price_from_json(&text)).transpose();
+    let price = row
+        .optional_text("price")?
+        .map(|text| price_from_json(&text))
+        .transpose();
     Ok(Log {
         id: row.int("id")?,
         request_id: row.text("request_id")?,

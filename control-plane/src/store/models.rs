@@ -28,7 +28,10 @@ impl Store {
     /// When the database is away.
     pub async fn model_configs(&self) -> Result<Vec<ModelConfig>> {
         let every = Conditions::default();
-        let rows = every.statement(COLUMNS, " ORDER BY model").fetch_all(self.reader()).await?;
+        let rows = every
+            .statement(COLUMNS, " ORDER BY model")
+            .fetch_all(self.reader())
+            .await?;
         rows.iter().map(model_config).collect()
     }
 
@@ -47,7 +50,9 @@ impl Store {
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM model_configs";
-        conditions.page(self.reader(), (COLUMNS, count), page, "model", model_config).await
+        conditions
+            .page(self.reader(), (COLUMNS, count), page, "model", model_config)
+            .await
     }
 
     /// The configs of these models, as far as they have one.
@@ -57,8 +62,10 @@ impl Store {
     pub async fn model_configs_of(&self, models: &[String]) -> Result<Vec<ModelConfig>> {
         let mut conditions = Conditions::default();
         conditions.names("model", models);
-        let rows =
-            conditions.statement(COLUMNS, " ORDER BY model").fetch_all(self.reader()).await?;
+        let rows = conditions
+            .statement(COLUMNS, " ORDER BY model")
+            .fetch_all(self.reader())
+            .await?;
         rows.iter().map(model_config).collect()
     }
 
@@ -67,7 +74,10 @@ impl Store {
     pub async fn model_config(&self, model: &str) -> Result<ModelConfig> {
         let mut conditions = Conditions::default();
         conditions.text("model = ?", Some(model));
-        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_optional(self.reader())
+            .await?;
         model_config(&row.ok_or_else(|| Error::missing("the config of model", model))?)
     }
 
@@ -132,7 +142,10 @@ impl Store {
 }
 
 fn model_config(row: &AnyRow) -> Result<ModelConfig> {
-    let retry_times = row.optional_int("retry_times")?.map(u32::try_from).transpose();
+    let retry_times = row
+        .optional_int("retry_times")?
+        .map(u32::try_from)
+        .transpose();
     Ok(ModelConfig {
         model: row.text("model")?,
         created_at_ms: row.int("created_at")?,

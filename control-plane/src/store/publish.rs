@@ -92,8 +92,10 @@ impl Store {
                       tokens.models AS models, tokens.subnets AS subnets, \
                       groups.status AS group_status, groups.available_sets AS available_sets \
                       FROM tokens JOIN groups ON groups.id = tokens.group_id";
-        let rows =
-            conditions.statement(select, " ORDER BY tokens.id").fetch_all(self.reader()).await?;
+        let rows = conditions
+            .statement(select, " ORDER BY tokens.id")
+            .fetch_all(self.reader())
+            .await?;
         rows.iter().map(token_update).collect()
     }
 }
@@ -109,7 +111,10 @@ fn token_update(row: &AnyRow) -> Result<TokenUpdate> {
         models: row.json("models")?,
         subnets: row.json("subnets")?,
     };
-    Ok(TokenUpdate { hash: row.bytes("hash")?, record: Some(record) })
+    Ok(TokenUpdate {
+        hash: row.bytes("hash")?,
+        record: Some(record),
+    })
 }
 
 /// The base URL of a channel row; `None` when it has none of its own.

@@ -71,19 +71,27 @@ impl Conditions {
             self.sql.push_str("1 = 0");
             return;
         }
-        let places: Vec<_> = (before + 1..=self.values.len()).map(|at| format!("${at}")).collect();
-        self.sql.push_str(&format!("{column} IN ({})", places.join(", ")));
+        let places: Vec<_> = (before + 1..=self.values.len())
+            .map(|at| format!("${at}"))
+            .collect();
+        self.sql
+            .push_str(&format!("{column} IN ({})", places.join(", ")));
     }
 
     fn push(&mut self, condition: &'static str, value: Bound) {
         self.join();
         self.values.push(value);
         let place = format!("${}", self.values.len());
-        self.sql.push_str(&format!("({})", condition.replace('?', &place)));
+        self.sql
+            .push_str(&format!("({})", condition.replace('?', &place)));
     }
 
     fn join(&mut self) {
-        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(if self.sql.is_empty() {
+            " WHERE "
+        } else {
+            " AND "
+        });
     }
 
     /// `head`, the conditions, `tail`, with the values bound.
@@ -93,10 +101,12 @@ impl Conditions {
         tail: &str,
     ) -> Query<'static, Any, AnyArguments> {
         let sql = AssertSqlSafe(format!("{head}{}{tail}", self.sql));
-        self.values.iter().fold(sqlx::query(sql), |query, value| match value {
-            Bound::Int(value) => query.bind(*value),
-            Bound::Text(value) => query.bind(value.clone()),
-        })
+        self.values
+            .iter()
+            .fold(sqlx::query(sql), |query, value| match value {
+                Bound::Int(value) => query.bind(*value),
+                Bound::Text(value) => query.bind(value.clone()),
+            })
     }
 
     /// One page of what the conditions leave, and how many there are in all.
@@ -110,7 +120,11 @@ impl Conditions {
         key: &'static str,
         read: impl Fn(&AnyRow) -> Result<T>,
     ) -> Result<Listed<T>> {
-        let total: i64 = self.statement(count, "").fetch_one(pool).await?.try_get(0)?;
+        let total: i64 = self
+            .statement(count, "")
+            .fetch_one(pool)
+            .await?
+            .try_get(0)?;
         let direction = if page.order.descending { "DESC" } else { "ASC" };
         let mut order = format!(" ORDER BY {} {direction}", page.order.column);
         if page.order.column != key {

@@ -30,34 +30,44 @@ pub(super) trait Columns {
     }
 
     fn narrow<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T> {
-        self.int(column)?.try_into().map_err(|_| unexpected(column, "out of range"))
+        self.int(column)?
+            .try_into()
+            .map_err(|_| unexpected(column, "out of range"))
     }
 }
 
 impl Columns for AnyRow {
     fn int(&self, column: &'static str) -> Result<i64> {
-        self.try_get(column).map_err(|error| unexpected(column, error))
+        self.try_get(column)
+            .map_err(|error| unexpected(column, error))
     }
 
     fn optional_int(&self, column: &'static str) -> Result<Option<i64>> {
-        self.try_get(column).map_err(|error| unexpected(column, error))
+        self.try_get(column)
+            .map_err(|error| unexpected(column, error))
     }
 
     fn text(&self, column: &'static str) -> Result<String> {
-        self.try_get(column).map_err(|error| unexpected(column, error))
+        self.try_get(column)
+            .map_err(|error| unexpected(column, error))
     }
 
     fn optional_text(&self, column: &'static str) -> Result<Option<String>> {
-        self.try_get(column).map_err(|error| unexpected(column, error))
+        self.try_get(column)
+            .map_err(|error| unexpected(column, error))
     }
 
     fn bytes(&self, column: &'static str) -> Result<Vec<u8>> {
-        self.try_get(column).map_err(|error| unexpected(column, error))
+        self.try_get(column)
+            .map_err(|error| unexpected(column, error))
     }
 }
 
 pub(super) fn unexpected(column: &str, why: impl std::fmt::Display) -> Error {
-    Error::Row { column: column.to_owned(), why: why.to_string() }
+    Error::Row {
+        column: column.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 /// A list or a map as JSON text.

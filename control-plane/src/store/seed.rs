@@ -54,7 +54,9 @@ impl Store {
             Ok(seeded) => Ok(Some(seeded)),
             Err(error) => {
                 // So that the next start tries again.
-                sqlx::query("DELETE FROM meta WHERE name = 'seeded'").execute(self.writer()).await?;
+                sqlx::query("DELETE FROM meta WHERE name = 'seeded'")
+                    .execute(self.writer())
+                    .await?;
                 Err(error)
             }
         }
@@ -81,17 +83,29 @@ impl Store {
             });
             models.extend(served);
         }
-        self.save_model_configs(models.into_iter().map(config).collect::<Result<_>>()?).await?;
+        self.save_model_configs(models.into_iter().map(config).collect::<Result<_>>()?)
+            .await?;
         // A start that was cut short may have made some of them.
-        let existing: i64 =
-            sqlx::query("SELECT count(*) FROM channels").fetch_one(self.writer()).await?.try_get(0)?;
-        let names = channels.iter().filter_map(|channel| channel.name.clone()).collect();
+        let existing: i64 = sqlx::query("SELECT count(*) FROM channels")
+            .fetch_one(self.writer())
+            .await?
+            .try_get(0)?;
+        let names = channels
+            .iter()
+            .filter_map(|channel| channel.name.clone())
+            .collect();
         if existing == 0 {
             self.create_channels(channels).await?;
         }
-        let token = TokenPatch { name: Some(NAME.to_owned()), ..TokenPatch::default() };
+        let token = TokenPatch {
+            name: Some(NAME.to_owned()),
+            ..TokenPatch::default()
+        };
         match self.create_token(GROUP, token, true, false).await? {
-            Created::New(_, demo_token) => Ok(Seeded { demo_token, channels: names }),
+            Created::New(_, demo_token) => Ok(Seeded {
+                demo_token,
+                channels: names,
+            }),
             Created::Existing(_) => Err(Error::Conflict("there is a demo token already".into())),
         }
     }
@@ -106,7 +120,11 @@ fn config(model: &Model) -> Result<(String, ModelConfigPatch)> {
     let patch = ModelConfigPatch {
         owner: Some(model.owner.clone()),
         price: Some(price),
-        config: Some([("max_output_tokens".to_owned(), limit)].into_iter().collect()),
+        config: Some(
+            [("max_output_tokens".to_owned(), limit)]
+                .into_iter()
+                .collect(),
+        ),
         ..ModelConfigPatch::default()
     };
     Ok((model.id.clone(), patch))
@@ -114,7 +132,10 @@ fn config(model: &Model) -> Result<(String, ModelConfigPatch)> {
 
 fn price(model: &Model) -> std::result::Result<Price, InvalidUsd> {
     let rate = |text: Option<&String>| match text {
-        Some(text) => Ok(Rate { price: text.parse()?, unit: 1_000_000 }),
+        Some(text) => Ok(Rate {
+            price: text.parse()?,
+            unit: 1_000_000,
+        }),
         None => Ok(Rate::FREE),
     };
     Ok(Price {

@@ -51,7 +51,9 @@ impl Store {
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM tokens";
-        conditions.page(self.reader(), (COLUMNS, count), page, "id", token).await
+        conditions
+            .page(self.reader(), (COLUMNS, count), page, "id", token)
+            .await
     }
 
     /// # Errors
@@ -60,7 +62,10 @@ impl Store {
         let mut conditions = Conditions::default();
         conditions.int("id = ?", Some(id));
         conditions.text("group_id = ?", group);
-        let row = conditions.statement(COLUMNS, "").fetch_optional(self.reader()).await?;
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_optional(self.reader())
+            .await?;
         token(&row.ok_or_else(|| Error::missing("token", id))?)
     }
 
@@ -122,12 +127,17 @@ impl Store {
             return Ok(Created::New(token, fresh.secret));
         }
         if !ignore_exist {
-            return Err(Error::Conflict(format!("group {group} has a token named {name} already")));
+            return Err(Error::Conflict(format!(
+                "group {group} has a token named {name} already"
+            )));
         }
         let mut conditions = Conditions::default();
         conditions.text("group_id = ?", Some(group));
         conditions.text("name = ?", Some(&name));
-        let row = conditions.statement(COLUMNS, "").fetch_one(&mut *transaction).await?;
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_one(&mut *transaction)
+            .await?;
         Ok(Created::Existing(token(&row)?))
     }
 
@@ -195,7 +205,9 @@ impl Store {
 }
 
 pub(super) fn hash(row: &AnyRow) -> Result<TokenHash> {
-    row.bytes("hash")?.try_into().map_err(|_| unexpected("hash", "not 32 bytes"))
+    row.bytes("hash")?
+        .try_into()
+        .map_err(|_| unexpected("hash", "not 32 bytes"))
 }
 
 fn token(row: &AnyRow) -> Result<Token> {
