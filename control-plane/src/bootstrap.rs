@@ -112,8 +112,7 @@ impl Bootstrap {
     }
 
     fn control_cluster(&self) -> Value {
-        let mut cluster = cluster(names::CONTROL_CLUSTER, &self.control);
-        cluster["typed_extension_protocol_options"] = json!({
+        let http2 = json!({
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
                 // Both streams live as long as Envoy; a dead peer must be noticed without traffic.
@@ -122,14 +121,16 @@ impl Bootstrap {
                 }},
             },
         });
-        if let Some(tls) = &self.tls {
-            cluster["transport_socket"] = tls.json(&self.control.host);
-        }
-        cluster
+        let tls = self.tls.as_ref().map(|tls| tls.json(&self.control.host));
+        let more = [
+            ("typed_extension_protocol_options", Some(http2)),
+            ("transport_socket", tls),
+        ];
+        cluster(names::CONTROL_CLUSTER, &self.control, more)
     }
 
     fn admin_cluster(&self) -> Value {
-        cluster(names::ADMIN_CLUSTER, &self.admin_api)
+        cluster(names::ADMIN_CLUSTER, &self.admin_api, [])
     }
 
     fn meter(&self) -> Value {
@@ -207,44 +208,52 @@ impl EnvoyAdmin {
 
 impl ClientTls {
     fn json(&self, server: &str) -> Value {
-        let kind = if server.parse::<std::net::IpAddr>().is_ok() {
-            "IP_ADDRESS"
-        } else {
-            "DNS"
-        };
-        let mut context = json!({
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            "common_tls_context": {
-                "alpn_protocols": ["h2"],
-                "tls_certificates": [{
-                    "certificate_chain": file(&self.certificate),
-                    "private_key": file(&self.key),
-                }],
-                "validation_context": {
-                    "trusted_ca": file(&self.authority),
-                    "match_typed_subject_alt_names": [
-                        { "san_type": kind, "matcher": { "exact": server } },
-                    ],
+        let is_address = server.parse::<std::net::IpAddr>().is_ok();
+        let kind = if is_address { "IP_ADDRESS" } else { "DNS" };
+        json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "sni": if is_address { "" } else { server },
+                "common_tls_context": {
+                    "alpn_protocols": ["h2"],
+                    "tls_certificates": [{
+                        "certificate_chain": file(&self.certificate),
+                        "private_key": file(&self.key),
+                    }],
+                    "validation_context": {
+                        "trusted_ca": file(&self.authority),
+                        "match_typed_subject_alt_names": [
+                            { "san_type": kind, "matcher": { "exact": server } },
+                        ],
+                    },
                 },
             },
-        });
-        if kind == "DNS" {
-            context["sni"] = json!(server);
-        }
-        json!({ "name": "envoy.transport_sockets.tls", "typed_config": context })
+        })
     }
 }
 
-fn cluster(name: &str, address: &HostPort) -> Value {
-    json!({
+fn cluster<const N: usize>(
+    name: &str,
+    address: &HostPort,
+    more: [(&str, Option<Value>); N],
+) -> Value {
+    let endpoint = json!({ "endpoint": { "address": socket_address(address) } });
+    let mut cluster = json!({
         "name": name,
         "type": "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "5s",
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket_address(address) } }] }],
+            "endpoints": [{ "lb_endpoints": [endpoint] }],
         },
-    })
+    });
+    if let Some(cluster) = cluster.as_object_mut() {
+        let more = more.into_iter();
+        cluster.extend(more.filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    }
+    cluster
 }
 
 fn socket_address(address: &HostPort) -> Value {

@@ -6,20 +6,44 @@ use clap::Parser;
 use tollgate::cli::{Cli, Command};
 use tollgate::{check, run};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
     tollgate::log_to_stderr();
-    let done = match Cli::parse().command {
-        Command::Run(args) => run::run(&args).await,
-        Command::Serve(args) => run::serve_alone(&args).await,
-        Command::Bootstrap(args) => check::bootstrap(&args).map(|json| println!("{json}")),
-        Command::Check(args) => check::check(&args).await,
+    let done = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let done = runtime.block_on(carry_out(command));
+            // Everything that had to end has; whatever a library still waits for may be cut.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(error.into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tollgate: {error:#}");
+            eprintln!("tollgate: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+async fn carry_out(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(args) => run::run(&args).await,
+        Command::Serve(args) => run::serve_alone(&args).await,
+        Command::Bootstrap(args) => check::bootstrap(&args).map(|json| println!("{json}")),
+        Command::Check(args) => check::check(&args).await,
+    }
+}
+
+/// An error and its causes, without those whose text is in it already.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |line, cause| {
+        let cause = cause.to_string().replace('\n', " ");
+        match line.as_str() {
+            "" => cause,
+            seen if seen.contains(&cause) => line,
+            _ => format!("{line}: {cause}"),
+        }
+    })
 }

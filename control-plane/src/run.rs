@@ -9,7 +9,7 @@ mod folder;
 mod supervise;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
@@ -50,7 +50,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let admin = admin::Client::new(bootstrap.envoy_admin);
 
     let served = serve(args, &control, &command, &admin, stop).await;
+    tracing::debug!("Envoy has ended");
     control.end().await;
+    tracing::debug!("the control plane has ended");
     served
 }
 
@@ -139,6 +141,9 @@ fn ensure_free(listen: Listen) -> Result<()> {
         .with_context(|| format!("LISTEN={listen}"))
 }
 
+/// Some keepers send their signal to a process and to its group, which is one request all the same.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
+
 /// Counts requests to end, by Ctrl-C or SIGTERM.
 fn stop_signals() -> Result<watch::Receiver<u32>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -147,12 +152,16 @@ fn stop_signals() -> Result<watch::Receiver<u32>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
+        let mut last: Option<Instant> = None;
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            sender.send_modify(|count| *count += 1);
+            if last.is_none_or(|last| last.elapsed() > SAME_REQUEST) {
+                sender.send_modify(|count| *count += 1);
+            }
+            last = Some(Instant::now());
         }
     });
     Ok(receiver)

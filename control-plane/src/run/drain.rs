@@ -20,7 +20,7 @@ const BOOKING_PATIENCE: Duration = Duration::from_secs(10);
 /// Returns when all is done or the time is up, and says what is left.
 pub(super) async fn drain(envoy: &Client, meter: &Meter, patience: Duration) {
     match tokio::time::timeout(patience, calls_end(envoy)).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => tracing::debug!("all calls have ended"),
         // Without Envoy there are no calls.
         Ok(Err(error)) => tracing::warn!(%error, "Envoy cannot be drained"),
         Err(_) => eprintln!("tollgate: some calls have not ended in time and are cut"),

@@ -1,6 +1,6 @@
 //! One gateway's side of the incremental xDS protocol: a state machine without IO or clock.
 //!
-//! Requests and snapshots go in, responses come out of [`Stream::next`] until it is empty. Order
+//! Requests and snapshots go in, responses come out of [`Stream::respond`] until it is empty. Order
 //! is make-before-break: secrets and clusters first; listeners and routes when those are
 //! acknowledged; the gateway's plugin configuration, which is what sends traffic to a channel,
 //! when the routes are; removals when the gateway holds everything else. At most one response per
@@ -118,7 +118,7 @@ impl Stream {
     }
 
     /// The next response to send, if one is due.
-    pub fn next(&mut self) -> Option<Response> {
+    pub fn respond(&mut self) -> Option<Response> {
         let addition = Kind::ALL
             .into_iter()
             .find(|&kind| self.is_idle(kind) && self.may_add(kind) && self.is_due(kind));
@@ -243,15 +243,15 @@ impl Stream {
             .collect();
         let unknown = |name: &&String| self.snapshot.resource(kind, name).is_none();
         let removed = subscription.owed.iter().filter(unknown).cloned().collect();
-        self.respond(kind, resources, removed)
+        self.send(kind, resources, removed)
     }
 
     fn respond_with_removals(&mut self, kind: Kind) -> Option<Response> {
         let removed = self.surplus(kind);
-        self.respond(kind, Vec::new(), removed)
+        self.send(kind, Vec::new(), removed)
     }
 
-    fn respond(
+    fn send(
         &mut self,
         kind: Kind,
         resources: Vec<(String, Resource)>,

@@ -101,7 +101,7 @@ impl Service {
         take(&mut stream, &session, first);
         let mut patience_ends = Instant::now() + PATIENCE;
         loop {
-            while let Some(response) = stream.next() {
+            while let Some(response) = stream.respond() {
                 patience_ends = Instant::now() + PATIENCE;
                 if responses.send(Ok(encode(response))).await.is_err() {
                     return Ok(());

@@ -91,7 +91,7 @@ fn check(script: &str) {
         } else {
             continue;
         }
-        while let Some(response) = stream.next() {
+        while let Some(response) = stream.respond() {
             nonces.insert(response.kind, response.nonce.clone());
             seen.push(show(&response));
         }
@@ -259,7 +259,7 @@ fn after_a_reconnect_only_the_difference_is_sent() {
 fn a_stale_nonce_is_no_answer() {
     let mut stream = Stream::new(snapshot("clusters:a@1"));
     stream.request(Kind::Cluster, Request::default());
-    stream.next().expect("clusters");
+    stream.respond().expect("clusters");
     stream.request(
         Kind::Cluster,
         Request {

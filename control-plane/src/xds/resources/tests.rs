@@ -118,17 +118,6 @@ fn envoy_accepts_the_resources() {
         .for_each(|upstream| upstream.credential = None);
     std::fs::write(&topology.settings.wasm, EMPTY_FILTER).expect("written");
     let snapshot = topology.snapshot();
-    let decode_all = |kind| {
-        snapshot
-            .resources(kind)
-            .map(|(_, r)| r.body.value.clone())
-            .collect()
-    };
-    let (clusters, listeners, secrets): (Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<Vec<u8>>) = (
-        decode_all(Kind::Cluster),
-        decode_all(Kind::Listener),
-        decode_all(Kind::Secret),
-    );
     let authorities = tls::Secret {
         name: cluster::AUTHORITIES.into(),
         r#type: Some(tls::secret::Type::ValidationContext(
@@ -145,19 +134,9 @@ fn envoy_accepts_the_resources() {
             ..Default::default()
         }),
         static_resources: Some(bootstrap::bootstrap::StaticResources {
-            clusters: clusters
-                .iter()
-                .map(|b| Message::decode(b.as_slice()).unwrap())
-                .collect(),
-            listeners: listeners
-                .iter()
-                .map(|b| Message::decode(b.as_slice()).unwrap())
-                .collect(),
-            secrets: secrets
-                .iter()
-                .map(|b| Message::decode(b.as_slice()).unwrap())
-                .chain([authorities])
-                .collect(),
+            clusters: decoded(&snapshot, Kind::Cluster),
+            listeners: decoded(&snapshot, Kind::Listener),
+            secrets: vec![authorities],
         }),
         // Routes and extensions come from somewhere.
         dynamic_resources: Some(bootstrap::bootstrap::DynamicResources {
@@ -182,6 +161,14 @@ fn envoy_accepts_the_resources() {
     let file = dir.path().join("bootstrap.pb");
     std::fs::write(&file, bootstrap.encode_to_vec()).expect("written");
     validate(&envoy, &file);
+}
+
+fn decoded<M: Message + Default>(snapshot: &Snapshot, kind: Kind) -> Vec<M> {
+    let decode = |resource: &crate::xds::snapshot::Resource| M::decode(&*resource.body.value);
+    snapshot
+        .resources(kind)
+        .map(|(_, resource)| decode(resource).unwrap())
+        .collect()
 }
 
 fn validate(envoy: &Path, file: &Path) {
