@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::answer::{Reply, Usd, data, done};
 use super::body::Body;
-use super::channels::{required_status, sets, status};
 use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::{ApiError, State, rules};
@@ -79,7 +78,7 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
 
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let mut fields = body.object()?;
-    let status = Some(required_status(&mut fields)?);
+    let status = Some(rules::required_status(&mut fields)?);
     fields.finish()?;
     let patch = GroupPatch {
         status,
@@ -92,7 +91,7 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
 
 async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut fields = body.object()?;
-    let status = required_status(&mut fields)?;
+    let status = rules::required_status(&mut fields)?;
     let groups = fields.names("groups", rules::MAX_GROUP)?;
     fields.finish()?;
     let groups = groups.ok_or_else(|| ApiError::field("groups", "is required"))?;
@@ -115,8 +114,8 @@ async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
 
 fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
     let patch = GroupPatch {
-        status: status(&mut fields)?,
-        available_sets: sets(&mut fields, "available_sets")?,
+        status: rules::status(&mut fields)?,
+        available_sets: rules::sets(&mut fields, "available_sets")?,
     };
     for ratio in ["rpm_ratio", "tpm_ratio"] {
         // Both 0 and 1 leave the limits as they are.

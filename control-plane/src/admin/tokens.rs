@@ -9,7 +9,6 @@ use tollgate_policy::Subnet;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
-use super::channels::{required_status, status};
 use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::{ApiError, State, rules};
@@ -143,7 +142,7 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
 
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let mut fields = body.object()?;
-    let status = Some(required_status(&mut fields)?);
+    let status = Some(rules::required_status(&mut fields)?);
     fields.finish()?;
     let patch = TokenPatch {
         status,
@@ -193,7 +192,7 @@ async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body)
 fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
     let patch = TokenPatch {
         name: name(&mut fields)?,
-        status: status(&mut fields)?,
+        status: rules::status(&mut fields)?,
         models: fields.names("models", rules::MAX_MODEL)?,
         subnets: subnets(&mut fields)?,
     };

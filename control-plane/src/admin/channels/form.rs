@@ -1,0 +1,171 @@
+//! Reading a channel from a body.
+
+use std::collections::BTreeMap;
+
+use tollgate_catalog::builtin;
+
+use super::MASK;
+use crate::admin::fields::Fields;
+use crate::admin::{ApiError, rules};
+use crate::domain::{BaseUrl, ChannelPatch, DEFAULT_PRIORITY};
+use crate::secrets::Secret;
+
+/// Lines of one key field: one channel each.
+const MAX_KEYS: usize = 100;
+const MAX_KEY: usize = 16 * 1024;
+const MAX_PRIORITY: i64 = 1_000_000;
+
+/// What a body wants a channel to be. `notes` gets what was mended.
+pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<ChannelPatch, ApiError> {
+    let kind = fields.int("type", 1, i64::from(i32::MAX))?;
+    if let Some(kind) = kind.filter(|kind| builtin().provider(*kind).is_none()) {
+        let rule = format!("{kind} is not known; /api/channels/type_metas lists those that are");
+        return Err(ApiError::field("type", rule));
+    }
+    let patch = ChannelPatch {
+        name: fields.line("name", rules::MAX_CHANNEL_NAME)?,
+        kind,
+        key: key(fields)?,
+        base_url: base_url(fields, notes)?,
+        models: fields.names("models", rules::MAX_MODEL)?,
+        model_mapping: model_mapping(fields)?,
+        sets: rules::sets(fields, "sets")?,
+        priority: priority(fields)?,
+        status: rules::status(fields)?,
+        skip_tls_verify: fields.flag("skip_tls_verify")?,
+    };
+    fields.not_yet(&[
+        "configs",
+        "proxy_url",
+        "enabled_auto_balance_check",
+        "balance_threshold",
+        "enabled_no_permission_ban",
+        "warn_error_rate",
+        "max_error_rate",
+    ])?;
+    fields.ignore(&[
+        "id",
+        "created_at",
+        "type_name",
+        "used_amount",
+        "used_amount_nano_usd",
+        "request_count",
+        "retry_count",
+        "balance",
+        "balance_updated_at",
+        "last_test_error_at",
+        "channel_tests",
+    ]);
+    Ok(patch)
+}
+
+/// What a new channel must have.
+pub(super) fn complete(patch: ChannelPatch) -> Result<ChannelPatch, ApiError> {
+    let provider = patch
+        .kind
+        .and_then(|kind| builtin().provider(kind))
+        .ok_or_else(|| ApiError::field("type", "is required"))?;
+    let key = patch.key.as_ref().map(Secret::expose).unwrap_or_default();
+    if key.starts_with(MASK) {
+        return Err(ApiError::field(
+            "key",
+            "is a masked one; keys cannot be copied",
+        ));
+    }
+    // An upstream of one's own may do without a key.
+    let own_address = patch.base_url.as_ref().is_some_and(Option::is_some);
+    if key.is_empty() && !provider.demo && !own_address {
+        return Err(ApiError::field(
+            "key",
+            format!("is required: {}", provider.key_help),
+        ));
+    }
+    let name = patch.name.filter(|name| !name.is_empty());
+    Ok(ChannelPatch {
+        name: Some(name.unwrap_or_else(|| provider.name.clone())),
+        ..patch
+    })
+}
+
+/// A key of several lines makes several channels that differ in their keys.
+pub(super) fn one_per_key(patch: ChannelPatch) -> Result<Vec<ChannelPatch>, ApiError> {
+    let key = patch.key.clone().unwrap_or_default();
+    let keys: Vec<_> = key
+        .expose()
+        .lines()
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
+        .collect();
+    if keys.len() > MAX_KEYS {
+        return Err(ApiError::field(
+            "key",
+            format!("has more than {MAX_KEYS} lines"),
+        ));
+    }
+    if keys.is_empty() {
+        return Ok(vec![patch]);
+    }
+    let with_key = |key: &&str| ChannelPatch {
+        key: Some(Secret::new(*key)),
+        ..patch.clone()
+    };
+    Ok(keys.iter().map(with_key).collect())
+}
+
+fn key(fields: &mut Fields) -> Result<Option<Secret>, ApiError> {
+    let Some(key) = fields.text("key")? else {
+        return Ok(None);
+    };
+    let key = Secret::new(key.trim());
+    if key.expose().lines().any(|line| line.len() > MAX_KEY) {
+        return Err(ApiError::field(
+            "key",
+            format!("has a line longer than {MAX_KEY} bytes"),
+        ));
+    }
+    // It travels in a header.
+    if !key
+        .expose()
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r'))
+    {
+        return Err(ApiError::field("key", "must be printable ASCII"));
+    }
+    Ok(Some(key))
+}
+
+fn base_url(
+    fields: &mut Fields,
+    notes: &mut Vec<String>,
+) -> Result<Option<Option<BaseUrl>>, ApiError> {
+    let Some(text) = fields.text("base_url")? else {
+        return Ok(None);
+    };
+    if text.trim().is_empty() {
+        return Ok(Some(None));
+    }
+    let (url, endpoint) =
+        BaseUrl::parse(&text).map_err(|rule| ApiError::field("base_url", rule))?;
+    if let Some(endpoint) = endpoint {
+        notes.push(format!(
+            "base_url: {endpoint} was cut off; the gateway adds it"
+        ));
+    }
+    Ok(Some(Some(url)))
+}
+
+fn model_mapping(fields: &mut Fields) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+    let mapping = fields.map("model_mapping")?;
+    for (from, to) in mapping.iter().flatten() {
+        rules::name("model_mapping", from, rules::MAX_MODEL)?;
+        rules::name("model_mapping", to, rules::MAX_MODEL)?;
+    }
+    Ok(mapping)
+}
+
+/// 0 is the default, as in AI Proxy.
+fn priority(fields: &mut Fields) -> Result<Option<i32>, ApiError> {
+    let number = fields.int("priority", 0, MAX_PRIORITY)?;
+    let chosen = |number| i32::try_from(number).ok().filter(|number| *number != 0);
+    Ok(number.map(|number| chosen(number).unwrap_or(DEFAULT_PRIORITY)))
+}

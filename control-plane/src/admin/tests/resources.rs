@@ -1,0 +1,244 @@
+//! Channels, tokens, groups and models, from first to last.
+
+use super::*;
+
+#[tokio::test]
+async fn channels_from_first_to_last() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let body = json!({
+            "type": 1, "name": "two", "models": ["a", "b", "a"], "priority": 0,
+            "key": "sk-first-0123456789\n\n sk-second-987654321 \n",
+            "base_url": "https://a.example/v1/chat/completions",
+            "model_mapping": {"a": "a-2026"}, "sets": [], "proxy_url": "", "configs": {},
+        });
+        let answer = api.call("POST", "/channel/", body.to_string()).await;
+        assert!(
+            answer.envelope["message"]
+                .as_str()
+                .unwrap()
+                .contains("was cut off")
+        );
+        let made = &answer.envelope["data"];
+        assert_eq!(
+            made.as_array().unwrap().len(),
+            2,
+            "one a line: {}",
+            answer.text
+        );
+        assert_eq!(
+            (&made[0]["key"], &made[1]["key"]),
+            (&json!("****6789"), &json!("****4321"))
+        );
+        assert_eq!(made[0]["base_url"], "https://a.example/v1");
+        assert_eq!(made[0]["models"], json!(["a", "b"]));
+        assert_eq!(
+            (&made[0]["priority"], &made[0]["sets"]),
+            (&json!(10), &json!(["default"]))
+        );
+        assert_eq!(
+            (&made[0]["type_name"], &made[0]["used_amount"]),
+            (&json!("openai"), &json!(0))
+        );
+
+        // An answer can be edited and sent back: the masked key changes nothing.
+        let mut edited = made[0].clone();
+        edited["priority"] = json!(50);
+        let path = format!("/channel/{}", made[0]["id"]);
+        let changed = api.ok("PUT", &path, edited).await;
+        assert_eq!(
+            (&changed["priority"], &changed["name"]),
+            (&json!(50), &json!("two"))
+        );
+        let keys = store.published_channels().await.unwrap();
+        assert_eq!(keys[0].key.expose(), "sk-first-0123456789");
+        assert_eq!(keys[1].key.expose(), "sk-second-987654321");
+
+        api.ok("POST", &format!("{path}/status"), json!({"status": 2}))
+            .await;
+        assert_eq!(api.get(&path).await["status"], 2);
+        assert_eq!(store.published_channels().await.unwrap().len(), 1);
+        assert_eq!(
+            api.get("/channels/search?keyword=TWO&order=id-asc").await["total"],
+            2
+        );
+        assert_eq!(
+            api.get("/channels/?status=2&per_page=1000&p=1").await["total"],
+            1
+        );
+        assert_eq!(api.get("/channels/all").await.as_array().unwrap().len(), 2);
+        let info = api
+            .ok("POST", "/channels/batch_info", json!([made[1]["id"]]))
+            .await;
+        assert_eq!(info[0]["id"], made[1]["id"]);
+        let enabled = api.get("/models/enabled").await;
+        assert_eq!(enabled["default"].as_array().unwrap().len(), 2);
+        assert_eq!(api.get("/models/enabled/default").await[0]["model"], "a");
+        assert_eq!(api.get("/models/sets").await, json!(["default"]));
+
+        let demo = json!({"type": 53, "models": ["demo"]});
+        assert_eq!(api.ok("POST", "/channel/", demo).await[0]["name"], "fake");
+        api.ok("DELETE", &path, Value::Null).await;
+        api.ok("POST", "/channels/batch_delete", json!([made[1]["id"]]))
+            .await;
+        assert_eq!(api.get("/channels/").await["total"], 1);
+        let metas = api.get("/channels/type_metas").await;
+        assert_eq!(
+            metas["14"]["defaultBaseUrl"],
+            "https://api.anthropic.com/v1"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_and_groups_from_first_to_last() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let body = json!({
+            "name": "t", "models": [], "subnets": ["10.0.0.0/8"], "quota": 0, "period_quota": 0,
+            "period_type": "monthly",
+        });
+        let path = "/token/my%2Fteam?auto_create_group=true";
+        let made = api.ok("POST", path, body.clone()).await;
+        let key = made["key"].as_str().unwrap();
+        assert!(key.starts_with("sk-") && key.len() == 51, "{made}");
+        assert_eq!(
+            (&made["group"], &made["accessed_at"]),
+            (&json!("my/team"), &json!(0))
+        );
+        let shown = format!("sk-…{}", hint(key));
+
+        api.refused("POST", path, body.clone(), 409, "already")
+            .await;
+        let same = api
+            .ok("POST", &format!("{path}&ignore_exist=true"), body)
+            .await;
+        assert_eq!(
+            (&same["id"], same["key"].as_str().unwrap()),
+            (&made["id"], shown.as_str())
+        );
+
+        let one = format!("/token/my%2Fteam/{}", made["id"]);
+        assert_eq!(api.get(&one).await["key"], shown);
+        let mut edited = api.get(&one).await;
+        edited["models"] = json!(["m"]);
+        assert_eq!(api.ok("PUT", &one, edited).await["models"], json!(["m"]));
+        api.ok("POST", &format!("{one}/name"), json!({"name": "u"}))
+            .await;
+        api.ok(
+            "POST",
+            &format!("/tokens/{}/status", made["id"]),
+            json!({"status": 2}),
+        )
+        .await;
+        let found = api.get(&format!("/tokens/search?key={key}&status=2")).await;
+        assert_eq!(
+            (&found["total"], &found["tokens"][0]["name"]),
+            (&json!(1), &json!("u"))
+        );
+        assert_eq!(api.get("/tokens/search?key=sk-none").await["total"], 0);
+        assert_eq!(api.get("/token/other").await["total"], 0);
+
+        api.ok(
+            "POST",
+            "/group/g2",
+            json!({"available_sets": ["vip"], "rpm_ratio": 1}),
+        )
+        .await;
+        api.refused("POST", "/group/g2", json!({}), 409, "exists already")
+            .await;
+        api.ok(
+            "POST",
+            "/groups/batch_status",
+            json!({"status": 2, "groups": ["g2"]}),
+        )
+        .await;
+        assert_eq!(api.get("/groups/?status=2").await["groups"][0]["id"], "g2");
+        api.ok("POST", "/group/g2/status", json!({"status": 1}))
+            .await;
+        let group = api
+            .ok("PUT", "/group/g2", json!({"available_sets": []}))
+            .await;
+        assert_eq!(
+            (&group["available_sets"], &group["status"]),
+            (&json!(["default"]), &json!(1))
+        );
+
+        api.ok("DELETE", &one, Value::Null).await;
+        api.ok("POST", "/token/g2", json!({"name": "t"})).await;
+        api.ok("POST", "/groups/batch_delete", json!(["g2", "my/team"]))
+            .await;
+        assert_eq!(api.get("/tokens/").await["total"], 0);
+        assert_eq!(api.get("/groups/search?keyword=g").await["total"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prices_are_exact_in_both_directions() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        // As text: through a float, neither would survive.
+        let body = r#"{"price": {"input_price": 0.100000001, "output_price": 123456789.987654321,
+            "cached_price": "2.5e-3", "cached_price_unit": 1000000, "image_input_price": 0,
+            "conditional_prices": []}, "config": {"max_output_tokens": 4096}, "retry_times": 2}"#;
+        let saved = api.call("POST", "/model_config/vendor/m-1", body).await;
+        assert_eq!(saved.status, 200, "{}", saved.text);
+        let shown = api.call("GET", "/model_config/vendor/m-1", "").await;
+        for text in [&saved.text, &shown.text] {
+            assert!(
+                text.contains(r#""input_price":0.100000001,"input_price_unit":1000,"#),
+                "{text}"
+            );
+            assert!(
+                text.contains(r#""output_price":123456789.987654321,"#),
+                "{text}"
+            );
+            assert!(
+                text.contains(r#""cached_price":0.0025,"cached_price_unit":1000000,"#),
+                "{text}"
+            );
+        }
+        let config = store.model_config("vendor/m-1").await.unwrap();
+        assert_eq!(
+            (config.max_output_tokens(), config.retry_times),
+            (Some(4096), Some(2))
+        );
+
+        api.ok(
+            "PUT",
+            "/model_config/vendor/m-1",
+            shown.envelope["data"].clone(),
+        )
+        .await;
+        let two = json!([{"model": "n", "owner": "o"}, {"model": "vendor/m-1", "owner": "o"}]);
+        assert_eq!(
+            api.ok("POST", "/model_configs/", two)
+                .await
+                .as_array()
+                .unwrap()
+                .len(),
+            2
+        );
+        let found = api.get("/model_configs/search?keyword=M-1&owner=o").await;
+        assert_eq!(
+            (&found["total"], &found["configs"][0]["retry_times"]),
+            (&json!(1), &json!(2))
+        );
+        let known = api
+            .ok(
+                "POST",
+                "/model_configs/contains",
+                json!({"models": ["n", "x"]}),
+            )
+            .await;
+        assert_eq!(known.as_array().unwrap().len(), 1);
+        api.ok("DELETE", "/model_config/vendor/m-1", Value::Null)
+            .await;
+        api.ok("POST", "/model_configs/batch_delete", json!(["n"]))
+            .await;
+        assert_eq!(api.get("/model_configs/all").await, json!([]));
+    })
+    .await;
+}
