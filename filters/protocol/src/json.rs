@@ -143,6 +143,3 @@ impl<'a> Json<'a> {
         self.raw.strip_prefix('"')?.strip_suffix('"')
     }
 }
-
-#[cfg(test)]
-mod tests;

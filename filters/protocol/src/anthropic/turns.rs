@@ -4,7 +4,9 @@
 //! Nothing is copied; what changes is the order and where the cache marks sit.
 
 use crate::dialect::Dialect;
+use crate::extras;
 use crate::neutral::{Block, CacheMark, Content, Message, Request, Role};
+use crate::path::Path;
 use crate::problem::Losses;
 
 /// The conversation as it will be written.
@@ -31,6 +33,12 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
     let mut last_system: Option<&Message> = None;
     for message in &request.messages {
         let mut pieces = pieces(message, request, losses);
+        if request.dialect != Dialect::Anthropic {
+            extras::note(&message.extras, &Path::Top("messages"), losses);
+        }
+        if pieces.is_empty() {
+            continue;
+        }
         let hoisted = matches!(message.role, Role::System | Role::Developer)
             && (turns.is_empty() || request.dialect != Dialect::Anthropic);
         if hoisted {
@@ -57,7 +65,6 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
         turn.pieces
             .sort_by_key(|piece| !matches!(piece.block.content, Content::ToolResult(_)));
     }
-    turns.retain(|turn| !turn.pieces.is_empty());
     if turns.is_empty()
         && let Some(message) = last_system
     {
@@ -119,9 +126,17 @@ fn pieces<'r>(message: &'r Message, request: &Request, losses: &mut Losses) -> V
 }
 
 fn move_mark(mark: Option<CacheMark>, pieces: &mut [Piece<'_>]) {
-    if let (Some(mark), Some(before)) = (mark, pieces.last_mut()) {
+    let before = pieces.iter_mut().rev().find(|piece| !is_thinking(piece));
+    if let (Some(mark), Some(before)) = (mark, before) {
         before.cache = before.cache.or(Some(mark));
     }
+}
+
+fn is_thinking(piece: &Piece<'_>) -> bool {
+    matches!(
+        piece.block.content,
+        Content::Thinking { .. } | Content::RedactedThinking { .. }
+    )
 }
 
 // === impl Arranged ===
@@ -146,11 +161,6 @@ impl Arranged<'_> {
             .rev()
             .find(|turn| turn.role == Role::Assistant);
         let first = assistant.and_then(|turn| turn.pieces.first());
-        !first.is_some_and(|piece| {
-            matches!(
-                piece.block.content,
-                Content::Thinking { .. } | Content::RedactedThinking { .. }
-            )
-        })
+        !first.is_some_and(is_thinking)
     }
 }

@@ -15,21 +15,20 @@ pub fn redact(text: &str) -> String {
         Some((end, _)) => text.get(..end).unwrap_or_default(),
         None => text,
     };
-    let mut after_bearer = false;
+    let mut after_scheme = false;
     for piece in bounded.split_inclusive(is_separator) {
         let word = piece.trim_end_matches(is_separator);
-        let separator = piece.get(word.len()..).unwrap_or_default();
         let kept = word.trim_end_matches(['.', ':', '?', '!', '…']);
-        let is_bearer = kept.eq_ignore_ascii_case("bearer") || kept.eq_ignore_ascii_case("basic");
-        if kept.len() > 3 && (after_bearer || is_private(kept)) {
+        if kept.len() > 3 && after_scheme {
             safe.push_str(HIDDEN);
-            safe.push_str(word.get(kept.len()..).unwrap_or_default());
         } else {
-            safe.push_str(word);
+            push_word(kept, &mut safe);
         }
-        safe.push_str(separator);
+        safe.push_str(piece.get(kept.len()..).unwrap_or_default());
         if !word.is_empty() {
-            after_bearer = is_bearer;
+            after_scheme = ["bearer", "basic"]
+                .iter()
+                .any(|scheme| kept.eq_ignore_ascii_case(scheme));
         }
     }
     if bounded.len() < text.len() {
@@ -38,22 +37,34 @@ pub fn redact(text: &str) -> String {
     safe
 }
 
+/// A URL is judged whole, `name=value` by its parts.
+fn push_word(word: &str, safe: &mut String) {
+    if word.contains("://") {
+        return safe.push_str(HIDDEN);
+    }
+    for (index, part) in word.split('=').enumerate() {
+        if index > 0 {
+            safe.push('=');
+        }
+        match part.len() > 3 && is_private(part) {
+            true => safe.push_str(HIDDEN),
+            false => safe.push_str(part),
+        }
+    }
+}
+
 /// Not `/`, `:`, `.` or `-`: URLs, addresses and keys are judged whole.
 fn is_separator(char: char) -> bool {
     char.is_whitespace()
         || char.is_control()
         || matches!(
             char,
-            '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '='
+            '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>'
         )
 }
 
 fn is_private(word: &str) -> bool {
-    is_url(word) || is_address(word) || is_host(word) || is_key(word)
-}
-
-fn is_url(word: &str) -> bool {
-    word.contains("://")
+    is_address(word) || is_host(word) || is_key(word)
 }
 
 /// IPv4 or IPv6, a port after it or not.

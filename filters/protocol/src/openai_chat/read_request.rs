@@ -157,8 +157,8 @@ fn tool_choice(
             InvalidRequest::must_be(at.to_string(), "'auto', 'none', 'required' or an object")
         });
     }
-    let kind = read.text_of(read::object(json, at)?, "type", at)?;
-    match kind.as_str() {
+    let kind = read.optional_text(read::object(json, at)?, "type", at)?;
+    match kind.as_deref().unwrap_or("function") {
         "function" => {
             let function = json.get("function").unwrap_or(json);
             let name = read.text_of(function, "name", &at.key("function"))?;

@@ -61,6 +61,9 @@ impl StreamReader for Reader {
             return;
         };
         if let Some(error) = answer::error_in(Dialect::OpenaiChat, chunk) {
+            if let Some(usage) = usage::of_answer(chunk).filter(|_| self.started) {
+                emit(StreamEvent::Usage(usage));
+            }
             return emit(StreamEvent::Error(error));
         }
         if event.name == "error" {

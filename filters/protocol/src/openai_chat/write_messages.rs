@@ -62,7 +62,7 @@ fn system(
     w.object(|w| {
         w.field_str("role", role);
         w.key("content");
-        content(context, &blocks, at, context.target.string_content, w);
+        content(context, &blocks, at, context.joint("\n\n"), w);
         context.extras(&message.extras, at, w);
     });
     Ok(())
@@ -112,7 +112,7 @@ fn user(
     w.object(|w| {
         w.field_str("role", "user");
         w.key("content");
-        content(context, &moved, at, false, w);
+        content(context, &moved, at, None, w);
         context.extras(&message.extras, at, w);
     });
     Ok(())
@@ -141,7 +141,7 @@ fn tool_result(
         w.field_str("role", "tool");
         w.field_str("tool_call_id", &IDS.fit(&result.call_id));
         w.key("content");
-        content(context, blocks, at, context.target.string_content, w);
+        content(context, blocks, at, context.joint("\n"), w);
         context.cache(block.cache, w);
         context.extras(&block.extras, at, w);
         if message.content.len() == 1 {
@@ -182,7 +182,8 @@ fn assistant(
             true if calls.is_empty() && refusal.is_empty() => w.string(""),
             true => w.raw("null"),
             // Blocks may part in the middle of a word, so they are joined as they are.
-            false => content(context, &said, at, !context.same_dialect(), w),
+            false if context.same_dialect() => content(context, &said, at, context.joint(""), w),
+            false => content(context, &said, at, Some(""), w),
         }
         if !refusal.is_empty() {
             w.field_str("refusal", &refusal);
@@ -255,35 +256,33 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
     }
 }
 
-/// One string where that says it all, else an array of parts.
+/// One string where that says it all, or where `joint` says how to make it one;
+/// else an array of parts.
 fn content(
     context: &mut Context<'_>,
     blocks: &[&Block],
     at: &Path<'_>,
-    joined: bool,
+    joint: Option<&str>,
     w: &mut JsonWriter<'_>,
 ) {
-    let text = |block: &&Block| match &block.content {
-        Content::Text(text) => Some(text.as_str().to_owned()),
+    let texts = blocks.iter().map(|block| match &block.content {
+        Content::Text(text) => Some(text.as_str()),
         _ => None,
+    });
+    let texts: Option<Vec<&str>> = texts.collect();
+    let alone = match blocks {
+        [] => true,
+        [block] => !context.keeps_attachments(block),
+        _ => false,
     };
-    match blocks {
-        [] => w.string(""),
-        [block]
-            if block.cache.is_none()
-                && block.extras.is_empty()
-                && matches!(block.content, Content::Text(_)) =>
-        {
-            if let Content::Text(text) = &block.content {
-                w.string(text);
+    match (texts, joint) {
+        (Some(texts), joint) if alone || joint.is_some() => {
+            w.string(&texts.join(joint.unwrap_or_default()));
+            for block in blocks {
+                context.note_attachments(block, at);
             }
         }
-        blocks if joined => {
-            let texts: Vec<String> = blocks.iter().filter_map(text).collect();
-            let parts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            w.strings(&parts);
-        }
-        blocks => w.array(|w| {
+        _ => w.array(|w| {
             for block in blocks {
                 part(context, block, at, w);
             }

@@ -5,7 +5,8 @@ use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{
-    CacheMark, Content, Effort, Format, Reasoning, Request, Tool, ToolChoice, ToolMode,
+    Block, CacheMark, Content, Effort, Extra, Format, Reasoning, Request, Tool, ToolChoice,
+    ToolMode,
 };
 use crate::openai_chat::write_messages;
 use crate::path::Path;
@@ -343,29 +344,47 @@ impl Context<'_> {
         self.request.dialect == Dialect::OpenaiChat
     }
 
+    fn keeps_marks(&self) -> bool {
+        self.same_dialect() || self.target.keeps_cache_control
+    }
+
     pub(super) fn cache(&mut self, mark: Option<CacheMark>, w: &mut JsonWriter<'_>) {
         match mark {
-            Some(mark) if self.same_dialect() || self.target.keeps_cache_control => {
-                w.field_raw("cache_control", mark.as_json());
-            }
-            Some(_) => self.losses.note(
-                "cache_control",
-                "the upstream caches prompts by itself or not at all",
-            ),
+            Some(mark) if self.keeps_marks() => w.field_raw("cache_control", mark.as_json()),
+            Some(_) => self.note_mark(),
             None => {}
         }
     }
 
-    pub(super) fn extras(
-        &mut self,
-        extras: &[crate::neutral::Extra],
-        at: &Path<'_>,
-        w: &mut JsonWriter<'_>,
-    ) {
+    pub(super) fn extras(&mut self, extras: &[Extra], at: &Path<'_>, w: &mut JsonWriter<'_>) {
         if self.same_dialect() {
             extras::write(extras, true, w);
         } else {
             extras::note(extras, at, &mut self.losses);
         }
+    }
+
+    /// What to put between texts, if the upstream wants one string of them.
+    pub(super) fn joint(&self, joint: &'static str) -> Option<&'static str> {
+        self.target.string_content.then_some(joint)
+    }
+
+    /// Whether what is attached to the block can be written with it.
+    pub(super) fn keeps_attachments(&self, block: &Block) -> bool {
+        block.cache.is_some() && self.keeps_marks()
+            || !block.extras.is_empty() && self.same_dialect()
+    }
+
+    /// Notes what a block loses that becomes a part of a plain string.
+    pub(super) fn note_attachments(&mut self, block: &Block, at: &Path<'_>) {
+        if block.cache.is_some() {
+            self.note_mark();
+        }
+        extras::note(&block.extras, at, &mut self.losses);
+    }
+
+    fn note_mark(&mut self) {
+        let reason = "the upstream caches prompts by itself or not at all";
+        self.losses.note("cache_control", reason);
     }
 }

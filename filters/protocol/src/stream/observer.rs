@@ -40,6 +40,8 @@ pub struct ObserverOptions {
 struct Watch {
     reader: Box<dyn StreamReader>,
     progress: Progress,
+    /// Nothing may follow any more: the end has come, or the gateway wrote one.
+    closed: bool,
 }
 
 // === impl Observer ===
@@ -55,6 +57,7 @@ impl Observer {
             watch: Watch {
                 reader: codec(dialect).stream_reader(),
                 progress: Progress::new(),
+                closed: false,
             },
         }
     }
@@ -111,6 +114,7 @@ impl Observer {
 
     /// Ends the stream with an error of the gateway's making, if it still runs.
     pub fn fail(&mut self, error: &ErrorInfo, out: &mut Vec<u8>) {
+        self.watch.closed = true;
         let progress = &mut self.watch.progress;
         if progress.is_running() {
             if progress.is_answer() {
@@ -162,15 +166,17 @@ impl Observer {
 impl Watch {
     /// Whether the event may go to the caller.
     fn read(&mut self, event: &sse::Event<'_>) -> bool {
-        let progress = &mut self.progress;
-        if !progress.is_running() {
+        if self.closed {
             return false;
         }
+        let progress = &mut self.progress;
         self.reader.read(event, &mut |event| {
             if progress.is_running() {
                 progress.note(&event);
             }
         });
+        // What an upstream sends after its own error is its own way to end.
+        self.closed = progress.outcome == Outcome::Complete;
         true
     }
 }

@@ -1,0 +1,175 @@
+//! Random bytes and random damage: every parser answers, none panics. Bounded, with
+//! a printed seed (`SEED=… cargo test` repeats a run).
+
+use tollgate_protocol::json::{Json, Limits};
+use tollgate_protocol::stream::{Observer, ObserverOptions};
+use tollgate_protocol::{
+    ALL, Body, Target, classify_response, peek, read_error, read_request, read_response,
+    read_usage, redact, replace_response_model, write_request, write_response,
+};
+
+use crate::support::{Dice, TARGET, reply, stream};
+
+/// Healthy inputs to damage: every golden holds two.
+fn corpus() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/goldens");
+    let files = std::fs::read_dir(folder).unwrap();
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    texts
+        .flat_map(|text| {
+            text.split("\n-----")
+                .map(|part| part.trim_matches('-').as_bytes().to_vec())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+const WORDS: [&[u8]; 24] = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\",
+    b",",
+    b":",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"\\ud800",
+    b"\xff",
+    b"\x00",
+    b"\n\n",
+    b"\r",
+    b"data: ",
+    b"event: error\n",
+    b"[DONE]",
+    b"\"type\":",
+    b"\"tool_calls\"",
+    b"\xef\xbb\xbf",
+    b"data:;base64,",
+];
+
+fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
+    for _ in 0..1 + dice.roll(4) {
+        let at = dice.roll(bytes.len() + 1);
+        match dice.roll(4) {
+            0 => bytes.truncate(at),
+            1 => {
+                let end = (at + dice.roll(20)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+            2 => {
+                let word = WORDS[dice.roll(WORDS.len())];
+                bytes.splice(at..at, word.iter().copied());
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = dice.roll(256) as u8;
+                }
+            }
+        }
+    }
+}
+
+fn swallow(bytes: &[u8], dice: &mut Dice) {
+    if let Ok(json) = Json::parse(bytes, &Limits::response()) {
+        assert!(
+            serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() || has_odd_text(bytes)
+        );
+        json.entries().for_each(|(_, value)| drop(value.as_str()));
+        json.items().for_each(|value| drop(value.as_str()));
+    }
+    let body = Body::parse(bytes.to_vec(), &Limits::request(1 << 20));
+    for &from in ALL {
+        for &to in ALL {
+            if let Ok(body) = &body {
+                if let Ok(peeked) = peek(from, body) {
+                    let edited = peeked.rewrite(body, Some("other"), true);
+                    let edited =
+                        edited.map(|edited| Body::parse(edited, &Limits::request(1 << 21)));
+                    assert!(
+                        edited.is_none_or(|edited| edited.is_ok()),
+                        "an edit broke the body"
+                    );
+                }
+                if let Ok(request) = read_request(from, body) {
+                    let picky = Target {
+                        string_content: true,
+                        max_output_tokens: None,
+                        ..TARGET
+                    };
+                    for target in [TARGET, picky] {
+                        if let Ok(written) = write_request(to, &request, &target) {
+                            let body =
+                                Body::parse(written.body, &Limits::request(1 << 21)).unwrap();
+                            read_request(to, &body).map(drop).unwrap_or_default();
+                        }
+                    }
+                }
+            }
+            if let Ok(response) = read_response(from, bytes.to_vec()) {
+                let written = write_response(to, &response, &reply());
+                assert!(read_response(to, written).is_ok());
+            }
+            let whole = stream(from, to, reply(), [bytes]);
+            let cut = stream(from, to, reply(), dice.cut(bytes));
+            assert_eq!(whole, cut);
+        }
+        drop((
+            classify_response(from, bytes),
+            read_usage(from, bytes),
+            read_error(from, 400, bytes),
+        ));
+        drop(replace_response_model(from, bytes, "other"));
+        let options = ObserverOptions {
+            model: Some("other".into()),
+            drops_usage_chunk: true,
+        };
+        let mut observer = Observer::new(from, options);
+        let mut out = Vec::new();
+        for chunk in dice.cut(bytes) {
+            if observer.push(chunk, &mut out).is_err() {
+                break;
+            }
+        }
+        observer.finish(reply(), &mut out);
+    }
+    drop(redact(&String::from_utf8_lossy(bytes)));
+}
+
+/// Where `serde_json` is stricter: lone surrogates, floats beyond its range.
+fn has_odd_text(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    text.contains("\\ud") || text.contains("999")
+}
+
+#[test]
+fn damaged_goldens() {
+    let mut dice = Dice::new();
+    let corpus = corpus();
+    for _ in 0..rounds() {
+        let mut bytes = corpus[dice.roll(corpus.len())].clone();
+        damage(&mut bytes, &mut dice);
+        swallow(&bytes, &mut dice);
+    }
+}
+
+#[test]
+fn noise() {
+    let mut dice = Dice::new();
+    for _ in 0..rounds() {
+        let words = 1 + dice.roll(40);
+        let bytes: Vec<u8> = (0..words)
+            .flat_map(|_| WORDS[dice.roll(WORDS.len())].to_vec())
+            .collect();
+        swallow(&bytes, &mut dice);
+    }
+}
+
+/// `FUZZ_ROUNDS` makes a run longer.
+fn rounds() -> usize {
+    let asked = std::env::var("FUZZ_ROUNDS").ok();
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(500)
+}

@@ -1,0 +1,29 @@
+//! The translator's tests, all in one binary.
+//!
+//! Tests that carry an id (`a1_…`, `k7_…`) prove one row of the list of translation
+//! cases that this crate was written against. Goldens are renewed with
+//! `UPDATE_GOLDENS=1 cargo test -p tollgate-protocol`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod answers;
+mod errors;
+mod fuzz;
+mod goldens;
+mod json;
+mod peek;
+mod recordings;
+mod requests_messages;
+mod requests_parameters;
+mod requests_thinking;
+mod sse;
+mod streams;
+mod streams_passed_on;
+mod support;
+mod validator;

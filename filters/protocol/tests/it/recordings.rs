@@ -1,0 +1,433 @@
+//! A sweep over recorded traffic of real providers, where it is at hand: beside the
+//! repository, or where `TOLLGATE_RECORDINGS` points. It is not part of the project.
+//!
+//! Nobody knows all the right answers by heart; what is checked holds for any
+//! exchange: it parses, nothing is lost within a dialect, every output parses again
+//! and is legal, and a stream says the same as the answer that it adds up to.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use tollgate_protocol::json::{Json, Limits};
+use tollgate_protocol::neutral::Content;
+use tollgate_protocol::stream::{Observer, ObserverOptions, Outcome, Status};
+use tollgate_protocol::{
+    ALL, Dialect, peek, read_error, read_request, read_response, read_usage, translate_response,
+    write_error, write_request,
+};
+
+use crate::support::{C, Dice, M, TARGET, body, reply, stream, value};
+use crate::validator;
+
+/// Requests that are rightly refused in the other dialect: words of the refusal.
+const REFUSED: [&str; 9] = [
+    "Tools of type",
+    "Content of type",
+    "Stored files",
+    "not by URL",
+    "containers",
+    "MCP servers",
+    "web search",
+    "Images must be",
+    "Documents must be",
+];
+
+struct Recording {
+    name: String,
+    dialect: Dialect,
+    json: Value,
+}
+
+fn folder() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recordings");
+    let named = std::env::var_os("TOLLGATE_RECORDINGS").map(PathBuf::from);
+    named.or(Some(beside)).filter(|folder| folder.is_dir())
+}
+
+fn recordings() -> Vec<Recording> {
+    let Some(folder) = folder() else {
+        println!("SKIPPED: no recordings; set TOLLGATE_RECORDINGS to their folder");
+        return Vec::new();
+    };
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        let mut paths: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        paths.sort();
+        paths
+    };
+    let mut found = Vec::new();
+    for endpoint in list(&folder)
+        .iter()
+        .filter(|path| path.is_dir())
+        .flat_map(|path| list(path))
+    {
+        for file in list(&endpoint) {
+            let json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            let path = json["path"].as_str().unwrap_or_default();
+            let dialect = match path {
+                path if path.ends_with("/chat/completions") => C,
+                "/v1/messages" => M,
+                _ => continue,
+            };
+            let name = file.strip_prefix(&folder).unwrap().display().to_string();
+            found.push(Recording {
+                name,
+                dialect,
+                json,
+            });
+        }
+    }
+    found
+}
+
+fn other(dialect: Dialect) -> Dialect {
+    if dialect == C { M } else { C }
+}
+
+#[test]
+fn every_request_is_read_and_written() {
+    let recordings = recordings();
+    let (mut written, mut refused) = (0, 0);
+    for Recording {
+        name,
+        dialect,
+        json,
+    } in &recordings
+    {
+        let text = body(&json["request"]);
+        let peeked = peek(*dialect, &text).unwrap();
+        assert_eq!(peeked.model, json["request"]["model"]);
+        assert_eq!(
+            peeked.rewrite(&text, Some(&peeked.model), false),
+            None,
+            "{name}: passed on as it is"
+        );
+        let request =
+            read_request(*dialect, &text).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+
+        let same = write_request(*dialect, &request, &TARGET).unwrap();
+        let (same, original) = (
+            normal(*dialect, value(&same.body)),
+            normal(*dialect, json["request"].clone()),
+        );
+        assert_eq!(same, original, "{name}: within its dialect");
+
+        let to = other(*dialect);
+        match write_request(to, &request, &TARGET) {
+            Ok(output) => {
+                written += 1;
+                let again = body(String::from_utf8(output.body).unwrap());
+                read_request(to, &again).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(
+                    REFUSED.iter().any(|words| error.message.contains(words)),
+                    "{name}: {error:?}"
+                );
+            }
+        }
+    }
+    println!(
+        "requests: {} read and written back, {written} translated, {refused} refused",
+        recordings.len()
+    );
+}
+
+/// Two ways to say the same, made one.
+fn normal(dialect: Dialect, request: Value) -> Value {
+    let mut request = without_nulls(request);
+    request
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, value| match key.as_str() {
+            "model" | "stream_options" => false,
+            "stream" => value == true,
+            "tools" => value != &json!([]),
+            // The target's limit, where the caller's is higher; checked elsewhere.
+            "max_tokens" | "max_completion_tokens" | "max_output_tokens" => false,
+            _ => true,
+        });
+    for message in request["messages"].as_array_mut().unwrap() {
+        let message = message.as_object_mut().unwrap();
+        if dialect == M || message["role"] != "assistant" || message.contains_key("content") {
+            blocks(message);
+        }
+        // The parts of it that other fields repeat, in the order of the neutral form.
+        if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
+            calls
+                .iter_mut()
+                .for_each(|call| drop(call.as_object_mut().unwrap().remove("index")));
+        }
+    }
+    if let Some(system) = request.get("system").filter(|system| system.is_string()) {
+        request["system"] = json!([{"type": "text", "text": system}]);
+    }
+    for tool in request
+        .get_mut("tools")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let tool = tool.as_object_mut().unwrap();
+        tool.retain(|key, value| key != "type" || (value != "function" && value != "custom"));
+    }
+    if let Some(messages) = request["messages"].as_array_mut().filter(|_| dialect == M) {
+        *messages = merged(std::mem::take(messages));
+    }
+    request
+}
+
+fn blocks(message: &mut Map<String, Value>) {
+    match message.get_mut("content") {
+        Some(Value::String(text)) => {
+            let text = std::mem::take(text);
+            message.insert("content".into(), json!([{"type": "text", "text": text}]));
+        }
+        Some(Value::Array(content)) => {
+            for block in content.iter_mut() {
+                if block["type"] == "tool_result" {
+                    blocks(block.as_object_mut().unwrap());
+                    block
+                        .as_object_mut()
+                        .unwrap()
+                        .retain(|key, value| key != "is_error" || value == true);
+                }
+            }
+            content.retain(|block| block["type"] != "text" || block["text"] != "");
+        }
+        _ => {}
+    }
+    message.retain(|key, value| {
+        key != "content" || value.as_array().is_none_or(|blocks| !blocks.is_empty())
+    });
+}
+
+/// Anthropic's own merging of neighbours, and results before anything else.
+fn merged(messages: Vec<Value>) -> Vec<Value> {
+    let mut merged: Vec<Value> = Vec::new();
+    for message in messages {
+        match merged
+            .last_mut()
+            .filter(|last| last["role"] == message["role"])
+        {
+            Some(last) => {
+                let more = message["content"].as_array().unwrap().clone();
+                last["content"].as_array_mut().unwrap().extend(more);
+            }
+            None => merged.push(message),
+        }
+    }
+    for message in &mut merged {
+        if let Some(content) = message["content"].as_array_mut() {
+            content.sort_by_key(|block| block["type"] != "tool_result");
+        }
+    }
+    merged
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn every_answer_is_read_and_written() {
+    let recordings = recordings();
+    let (mut answers, mut errors) = (0, 0);
+    for Recording {
+        name,
+        dialect,
+        json,
+    } in &recordings
+    {
+        let Some(answer) = json.get("response_json").filter(|answer| !answer.is_null()) else {
+            continue;
+        };
+        let bytes = answer.to_string().into_bytes();
+        let status = json["status"].as_u64().unwrap();
+        if status != 200 {
+            errors += 1;
+            let error = read_error(*dialect, status as u16, &bytes);
+            for &to in ALL {
+                let (_, body) = write_error(to, &error);
+                assert!(
+                    !value(&body)["error"]["message"]
+                        .as_str()
+                        .unwrap()
+                        .is_empty()
+                );
+            }
+            continue;
+        }
+        answers += 1;
+        let response = read_response(*dialect, bytes.clone())
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let usage = read_usage(*dialect, &bytes).unwrap();
+        assert_eq!(response.usage, Some(usage), "{name}");
+        assert_gross(*dialect, answer, &usage, name);
+        for &to in ALL {
+            let (body, _) = translate_response(*dialect, to, bytes.clone(), &reply()).unwrap();
+            let again = read_response(to, body).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            assert_eq!(
+                said(&again.choices[0].content),
+                said(&response.choices[0].content),
+                "{name} to {to}"
+            );
+            assert_eq!(again.usage.unwrap().output_tokens, usage.output_tokens);
+            assert_eq!(again.usage.unwrap().input_tokens, usage.input_tokens);
+
+            let streamed = stream(*dialect, to, reply(), [bytes.as_slice()]);
+            assert_eq!(streamed.outcome, Outcome::Complete, "{name}");
+            validator::check(to, &streamed.text);
+        }
+    }
+    println!("answers: {answers} read, written and streamed in both dialects; {errors} errors");
+}
+
+fn assert_gross(
+    dialect: Dialect,
+    answer: &Value,
+    usage: &tollgate_protocol::neutral::Usage,
+    name: &str,
+) {
+    let told = &answer["usage"];
+    let expected = match dialect {
+        C => told["prompt_tokens"].as_u64().unwrap(),
+        _ => [
+            "input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+        ]
+        .iter()
+        .map(|key| told[key].as_u64().unwrap_or(0))
+        .sum(),
+    };
+    assert_eq!(usage.input_tokens, Some(expected), "{name}");
+}
+
+/// Text, and calls with their arguments: what must survive any translation.
+fn said(blocks: &[tollgate_protocol::neutral::Block]) -> (String, Vec<(String, Value)>) {
+    let mut text = String::new();
+    let mut calls = Vec::new();
+    for block in blocks {
+        match &block.content {
+            Content::Text(more) | Content::Refusal(more) => text.push_str(more),
+            Content::ToolCall(call) => {
+                let arguments = if call.arguments.is_empty() {
+                    "{}"
+                } else {
+                    &call.arguments
+                };
+                calls.push((
+                    call.name.to_string(),
+                    serde_json::from_str(arguments).unwrap_or_else(|_| arguments.into()),
+                ));
+            }
+            _ => {}
+        }
+    }
+    (text, calls)
+}
+
+/// Streams that rightly end in an error: what the recording shows the provider say.
+const FAILING_STREAMS: [&str; 3] = [
+    // OpenRouter finishes with "length", then says that this was an error.
+    "openrouter/completions-stream/test_openrouter_stream_error.0.json",
+    // The model called a tool with arguments that Groq's own validation rejects.
+    "groq/completions-stream/test_tool_use_failed_error_streaming.0.json",
+    "groq/completions-stream/test_tool_use_failed_error_streaming_with_text.0.json",
+];
+
+#[test]
+fn every_stream_is_translated_and_passed_on() {
+    let mut dice = Dice::new();
+    let recordings = recordings();
+    let mut streams = 0;
+    for Recording {
+        name,
+        dialect,
+        json,
+    } in &recordings
+    {
+        let Some(text) = json["response_text"].as_str() else {
+            continue;
+        };
+        streams += 1;
+        let failing = FAILING_STREAMS.contains(&name.as_str());
+        let (passed_on, outcome) = observe(*dialect, dice.cut(text.as_bytes()));
+        assert_eq!(passed_on, text, "{name}: passed on byte for byte");
+        assert_eq!(matches!(outcome, Outcome::Failed(_)), failing, "{name}");
+        for &to in ALL {
+            let whole = stream(*dialect, to, reply(), [text.as_bytes()]);
+            let cut = stream(*dialect, to, reply(), dice.cut(text.as_bytes()));
+            assert_eq!(cut, whole, "{name}");
+            assert_eq!(whole.status, Status::Answer, "{name}");
+            if failing {
+                assert!(matches!(whole.outcome, Outcome::Failed(_)), "{name}");
+                continue;
+            }
+            assert_eq!(whole.outcome, Outcome::Complete, "{name}");
+            validator::check(to, &whole.text);
+            let first = read_response(*dialect, text.into()).unwrap();
+            let again = read_response(to, whole.text.into_bytes()).unwrap();
+            assert_eq!(
+                said(&again.choices[0].content),
+                said(&first.choices[0].content),
+                "{name} to {to}"
+            );
+            assert_eq!(
+                again.choices[0].stop, first.choices[0].stop,
+                "{name} to {to}"
+            );
+            assert_eq!(first.usage.unwrap_or_default(), whole.usage, "{name}");
+        }
+        for data in text.lines().filter_map(|line| line.strip_prefix("data: {")) {
+            assert!(Json::parse(format!("{{{data}").as_bytes(), &Limits::response()).is_ok());
+        }
+    }
+    println!("streams: {streams} translated to both dialects and passed on, cut at random");
+}
+
+/// Every byte split of some whole recordings, not only of our own fixtures.
+#[test]
+fn some_streams_at_every_split() {
+    let recordings = recordings();
+    let short = |recording: &&Recording| {
+        recording.json["response_text"]
+            .as_str()
+            .is_some_and(|text| text.len() < 2_500)
+    };
+    let chosen: Vec<_> = recordings.iter().filter(short).take(5).collect();
+    for Recording { dialect, json, .. } in &chosen {
+        let text = json["response_text"].as_str().unwrap();
+        for &to in ALL {
+            let whole = stream(*dialect, to, reply(), [text.as_bytes()]);
+            for at in 0..text.len() {
+                let (head, tail) = text.as_bytes().split_at(at);
+                assert_eq!(stream(*dialect, to, reply(), [head, tail]), whole);
+            }
+        }
+    }
+    println!("streams: {} at every byte split", chosen.len());
+}
+
+fn observe(dialect: Dialect, chunks: Vec<&[u8]>) -> (String, Outcome) {
+    let mut observer = Observer::new(dialect, ObserverOptions::default());
+    let mut out = Vec::new();
+    for chunk in chunks {
+        observer.push(chunk, &mut out).unwrap();
+    }
+    let outcome = observer.finish(reply(), &mut out);
+    (String::from_utf8(out).unwrap(), outcome)
+}
