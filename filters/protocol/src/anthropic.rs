@@ -2,6 +2,7 @@
 //!
 //! <https://docs.anthropic.com/en/api/messages>
 
+mod check;
 mod error;
 mod fields;
 mod models;

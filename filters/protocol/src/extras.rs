@@ -1,10 +1,12 @@
-//! Fields that another dialect does not know: noted as losses, or refused.
+//! What another dialect does not know: noted as a loss, or refused.
 
 use crate::dialect::{Without, codec};
 use crate::json::JsonWriter;
-use crate::neutral::{Extra, Request};
-use crate::path::Path;
+use crate::neutral::{Extra, Request, Tool};
 use crate::problem::{Losses, Unsupported};
+
+pub(crate) const STORED_FILE: &str =
+    "Stored files belong to the provider that stores them; send the content instead.";
 
 /// Accounts for the top-level fields that are not written in a foreign dialect.
 pub(crate) fn settle(request: &Request, losses: &mut Losses) -> Result<(), Unsupported> {
@@ -19,19 +21,35 @@ pub(crate) fn settle(request: &Request, losses: &mut Losses) -> Result<(), Unsup
     Ok(())
 }
 
-/// Notes the fields of a message, block or tool as losses.
-pub(crate) fn note(extras: &[Extra], at: &Path<'_>, losses: &mut Losses) {
+/// A tool of another dialect is never dropped silently: the model would be asked
+/// to do without it.
+pub(crate) fn refuse_foreign_tools(request: &Request) -> Result<(), Unsupported> {
+    for (index, tool) in request.tools.iter().enumerate() {
+        if let Tool::Foreign { kind, .. } = tool {
+            let kind = kind.as_str();
+            let message = format!("Tools of type '{kind}' are not available for this model.");
+            return Err(Unsupported::new(format!("tools[{index}]"), message));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn no_such_content(kind: &str) -> String {
+    format!("Content of type '{kind}' cannot be sent to this model.")
+}
+
+/// Notes the fields of a message, block or tool as losses. `place` says where all
+/// of its kind stand, so that a hundred of them are one loss.
+pub(crate) fn note(extras: &[Extra], place: &str, losses: &mut Losses) {
     for extra in extras.iter().filter(|extra| !extra.mirrored) {
-        losses.note(
-            at.key(&extra.key).to_string(),
-            "the upstream's dialect has no such field",
-        );
+        let field = format!("{place}.{}", extra.key.as_str());
+        losses.note(field, "the upstream's dialect has no such field");
     }
 }
 
-/// Writes fields back in the dialect that they came from; elsewhere nothing.
-pub(crate) fn write(extras: &[Extra], same_dialect: bool, w: &mut JsonWriter<'_>) {
-    for extra in extras.iter().filter(|_| same_dialect) {
+/// Writes fields back in the dialect that they came from.
+pub(crate) fn write(extras: &[Extra], w: &mut JsonWriter<'_>) {
+    for extra in extras {
         w.field_raw(&extra.key, extra.value.as_str());
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/chat>
 
+mod check;
 mod error;
 mod fields;
 mod models;

@@ -5,34 +5,17 @@ use crate::body::Body;
 use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
 use crate::neutral::{
-    CacheMark, Effort, Format, Message, Reasoning, Request, Role, Sampling, Tool, ToolChoice,
-    ToolMode,
+    CacheMark, Effort, Format, Message, Reasoning, Request, Role, Tool, ToolChoice, ToolMode,
 };
 use crate::path::Path;
 use crate::problem::InvalidRequest;
 use crate::read::{self, Read};
-use crate::text::Text;
 
 pub(super) fn read(body: &Body) -> Result<Request, InvalidRequest> {
     let read = Read::new(body);
-    let mut request = Request {
-        dialect: Dialect::Anthropic,
-        model: Text::default(),
-        stream: false,
-        include_usage: true,
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        parallel_tool_calls: None,
-        max_output_tokens: None,
-        choices: None,
-        sampling: Sampling::default(),
-        stop: Vec::new(),
-        reasoning: None,
-        format: None,
-        user: None,
-        extras: Vec::new(),
-    };
+    let mut request = Request::new(Dialect::Anthropic);
+    // Its streams always report usage.
+    request.include_usage = true;
     // Null means the same as absent.
     let members = read.body().entries().filter(|(_, value)| !value.is_null());
     for (key, value) in members {
@@ -66,6 +49,7 @@ fn field(
             request
                 .messages
                 .insert(0, Message::new(Role::System, blocks));
+            request.system_apart = 1;
         }
         "messages" => {
             let messages = read_messages::messages(read, value, at)?;

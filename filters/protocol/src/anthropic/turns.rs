@@ -6,7 +6,6 @@
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::neutral::{Block, CacheMark, Content, Message, Request, Role};
-use crate::path::Path;
 use crate::problem::Losses;
 
 /// The conversation as it will be written.
@@ -34,7 +33,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
     for message in &request.messages {
         let mut pieces = pieces(message, request, losses);
         if request.dialect != Dialect::Anthropic {
-            extras::note(&message.extras, &Path::Top("messages"), losses);
+            extras::note(&message.extras, "messages", losses);
         }
         if pieces.is_empty() {
             continue;

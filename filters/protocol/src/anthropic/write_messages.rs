@@ -7,16 +7,13 @@ use crate::json::{JsonWriter, is_json_object};
 use crate::neutral::{
     Block, CacheMark, Content, Document, Extra, Image, Role, Source, ToolCall, ToolResult,
 };
-use crate::path::Path;
-use crate::problem::{Losses, Unsupported};
+use crate::problem::Losses;
 
 /// What every part of the writing needs to see.
 pub(super) struct Context {
     pub(super) same_dialect: bool,
     pub(super) losses: Losses,
 }
-
-type Result = std::result::Result<(), Unsupported>;
 
 /// Always an array of blocks: joining them would lose their cache marks.
 pub(super) fn system(
@@ -28,10 +25,9 @@ pub(super) fn system(
     if pieces.is_empty() && appendix.is_none() {
         return;
     }
-    let at = Path::Top("system");
     w.field_array("system", |w| {
         for piece in pieces {
-            self::piece(context, piece, None, &at, w);
+            self::piece(context, piece, None, w);
         }
         if let Some(text) = appendix {
             w.object(|w| {
@@ -42,29 +38,16 @@ pub(super) fn system(
     });
 }
 
-pub(super) fn write(context: &mut Context, turns: &[Turn<'_>], w: &mut JsonWriter<'_>) -> Result {
-    for (index, turn) in turns.iter().enumerate() {
-        for piece in &turn.pieces {
-            check(context, piece.block, &Path::Top("messages").index(index))?;
-        }
-    }
+pub(super) fn write(context: &mut Context, turns: &[Turn<'_>], w: &mut JsonWriter<'_>) {
     w.array(|w| {
         for (index, turn) in turns.iter().enumerate() {
-            let at = Path::Top("messages");
             let is_last = index + 1 == turns.len();
-            w.object(|w| self::turn(context, turn, is_last, &at, w));
+            w.object(|w| self::turn(context, turn, is_last, w));
         }
     });
-    Ok(())
 }
 
-fn turn(
-    context: &mut Context,
-    turn: &Turn<'_>,
-    is_last: bool,
-    at: &Path<'_>,
-    w: &mut JsonWriter<'_>,
-) {
+fn turn(context: &mut Context, turn: &Turn<'_>, is_last: bool, w: &mut JsonWriter<'_>) {
     w.field_str(
         "role",
         match turn.role {
@@ -82,18 +65,12 @@ fn turn(
                 Content::Text(text) if is_prefill && ends => Some(text.trim_end()),
                 _ => None,
             };
-            self::piece(context, piece, trimmed, at, w);
+            self::piece(context, piece, trimmed, w);
         }
     });
 }
 
-fn piece(
-    context: &mut Context,
-    piece: &Piece<'_>,
-    text: Option<&str>,
-    at: &Path<'_>,
-    w: &mut JsonWriter<'_>,
-) {
+fn piece(context: &mut Context, piece: &Piece<'_>, text: Option<&str>, w: &mut JsonWriter<'_>) {
     let block = piece.block;
     if let Content::Foreign { raw, .. } = &block.content {
         return w.raw(raw.as_str());
@@ -101,17 +78,17 @@ fn piece(
     w.object(|w| {
         match (&block.content, text) {
             (Content::Text(_), Some(text)) => text_members(text, w),
-            (content, _) => members(context, content, at, w),
+            (content, _) => members(context, content, w),
         }
         cache(piece.cache, w);
-        context.extras(&block.extras, at, w);
+        context.extras(&block.extras, "messages", w);
     });
 }
 
-fn members(context: &mut Context, content: &Content, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+fn members(context: &mut Context, content: &Content, w: &mut JsonWriter<'_>) {
     match content {
         Content::ToolCall(call) => tool_use(call, &NAMES.fit(&call.name), w),
-        Content::ToolResult(result) => tool_result(context, result, at, w),
+        Content::ToolResult(result) => tool_result(context, result, w),
         content => content_members(content, w),
     }
 }
@@ -171,7 +148,7 @@ fn input(arguments: &str, w: &mut JsonWriter<'_>) {
     }
 }
 
-fn tool_result(context: &mut Context, result: &ToolResult, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+fn tool_result(context: &mut Context, result: &ToolResult, w: &mut JsonWriter<'_>) {
     w.field_str("type", "tool_result");
     w.field_str("tool_use_id", &IDS.fit(&result.call_id));
     let is_plain =
@@ -190,7 +167,7 @@ fn tool_result(context: &mut Context, result: &ToolResult, at: &Path<'_>, w: &mu
             for block in blocks.iter().filter(sendable) {
                 // Marks inside moved to the result itself: see `turns`.
                 let piece = Piece { block, cache: None };
-                self::piece(context, &piece, None, at, w);
+                self::piece(context, &piece, None, w);
             }
         }),
         _ => {}
@@ -229,54 +206,14 @@ pub(super) fn cache(mark: Option<CacheMark>, w: &mut JsonWriter<'_>) {
     }
 }
 
-/// Refuses blocks that have no counterpart.
-fn check(context: &Context, block: &Block, at: &Path<'_>) -> Result {
-    if context.same_dialect {
-        return Ok(());
-    }
-    let message = match &block.content {
-        Content::Foreign { kind, .. } => {
-            format!(
-                "Content of type '{}' cannot be sent to this model.",
-                &**kind
-            )
-        }
-        Content::Image(Image {
-            source: Source::Base64 { media_type, .. },
-        }) if !IMAGES.contains(&media_type.as_str()) => {
-            format!("Images must be one of {}.", IMAGES.join(", "))
-        }
-        Content::Document(Document {
-            source: Source::Base64 { media_type, .. },
-            ..
-        }) if media_type != "application/pdf" => "Documents must be PDF or plain text.".to_owned(),
-        Content::Image(Image {
-            source: Source::File { .. },
-        })
-        | Content::Document(Document {
-            source: Source::File { .. },
-            ..
-        }) => "Stored files belong to the provider that stores them; send the content instead."
-            .to_owned(),
-        Content::ToolResult(result) => {
-            let mut inside = result.content.iter();
-            return inside.try_for_each(|block| check(context, block, at));
-        }
-        _ => return Ok(()),
-    };
-    Err(Unsupported::new(at.to_string(), message))
-}
-
-const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
-
 // === impl Context ===
 
 impl Context {
-    pub(super) fn extras(&mut self, extras: &[Extra], at: &Path<'_>, w: &mut JsonWriter<'_>) {
+    pub(super) fn extras(&mut self, extras: &[Extra], place: &str, w: &mut JsonWriter<'_>) {
         if self.same_dialect {
-            extras::write(extras, true, w);
+            extras::write(extras, w);
         } else {
-            extras::note(extras, at, &mut self.losses);
+            extras::note(extras, place, &mut self.losses);
         }
     }
 }

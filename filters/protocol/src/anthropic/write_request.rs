@@ -1,6 +1,7 @@
 //! The neutral form into an Anthropic Messages request.
 
 use crate::alias::{Aliases, Charset};
+use crate::anthropic::check;
 use crate::anthropic::plan::{Mode, Plan, plan};
 use crate::anthropic::turns::arrange;
 use crate::anthropic::write_messages::{self, Context};
@@ -8,7 +9,6 @@ use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Content, Format, Request, Tool, ToolChoice, ToolMode};
-use crate::path::Path;
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Written};
 
@@ -26,24 +26,23 @@ const JSON_ONLY: &str =
 pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
     let mut losses = Losses::default();
     let same_dialect = request.dialect == Dialect::Anthropic;
+    check::check(request)?;
     if !same_dialect {
         extras::settle(request, &mut losses)?;
     }
-    check(request, same_dialect)?;
     let arranged = arrange(request, &mut losses);
     let plan = plan(request, target, &arranged, &mut losses);
     let mut context = Context {
         same_dialect,
         losses,
     };
-    let mut outcome = Ok(());
     let body = object_bytes(|w| {
         w.field_str("model", target.model);
         w.field_u64("max_tokens", plan.max_tokens);
         let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
         write_messages::system(&mut context, &arranged.system, json_only, w);
         w.key("messages");
-        outcome = write_messages::write(&mut context, &arranged.turns, w);
+        write_messages::write(&mut context, &arranged.turns, w);
         tools(&mut context, request, w);
         tool_choice(request, w);
         sampling(&mut context, request, &plan, w);
@@ -53,39 +52,18 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         }
         if same_dialect {
             // Thinking, effort, format and metadata among them, in the caller's words.
-            extras::write(&request.extras, true, w);
+            extras::write(&request.extras, w);
         } else {
             thinking(&plan, w);
             output_config(&mut context, request, &plan, w);
             user(request, w);
         }
     });
-    outcome?;
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
         aliases: Aliases::collect(request.tools.iter().filter_map(name), NAMES),
     })
-}
-
-/// Refuses what would change the meaning, before anything is written.
-fn check(request: &Request, same_dialect: bool) -> Result<(), Unsupported> {
-    if request.choices.is_some_and(|choices| choices > 1) {
-        let message = "This model gives one choice; 'n' must be 1.";
-        return Err(Unsupported::new("n", message));
-    }
-    for (index, tool) in request.tools.iter().enumerate() {
-        if let Tool::Foreign { kind, .. } = tool
-            && !same_dialect
-        {
-            let message = format!(
-                "Tools of type '{}' are not available for this model.",
-                &**kind
-            );
-            return Err(Unsupported::new(format!("tools[{index}]"), message));
-        }
-    }
-    Ok(())
 }
 
 fn name(tool: &Tool) -> Option<&str> {
@@ -107,11 +85,10 @@ fn tools(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
         _ => true,
     };
     w.field_array("tools", |w| {
-        for (index, tool) in request.tools.iter().enumerate() {
-            let at = &Path::Top("tools").index(index);
+        for tool in &request.tools {
             match tool {
                 Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
-                tool if allowed(tool) => w.object(|w| function(context, tool, at, w)),
+                tool if allowed(tool) => w.object(|w| function(context, tool, w)),
                 _ => {}
             }
         }
@@ -139,7 +116,7 @@ fn stubs(request: &Request) -> Vec<&str> {
     names
 }
 
-fn function(context: &mut Context, tool: &Tool, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+fn function(context: &mut Context, tool: &Tool, w: &mut JsonWriter<'_>) {
     let Tool::Function {
         name,
         description,
@@ -168,7 +145,7 @@ fn function(context: &mut Context, tool: &Tool, at: &Path<'_>, w: &mut JsonWrite
         _ => {}
     }
     write_messages::cache(*cache, w);
-    context.extras(extras, at, w);
+    context.extras(extras, "tools", w);
 }
 
 fn tool_choice(request: &Request, w: &mut JsonWriter<'_>) {

@@ -16,6 +16,9 @@ pub struct Request {
     pub include_usage: bool,
     /// System messages too, where the caller put them.
     pub messages: Vec<Message>,
+    /// How many of the first messages stood in a field of their own (`system`), and
+    /// so do not count in the caller's numbering.
+    pub system_apart: usize,
     pub tools: Vec<Tool>,
     pub tool_choice: Option<ToolChoice>,
     pub parallel_tool_calls: Option<bool>,
@@ -113,6 +116,40 @@ pub enum Format {
         schema: Raw,
         strict: Option<bool>,
     },
+}
+
+// === impl Request ===
+
+impl Request {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            model: Text::default(),
+            stream: false,
+            include_usage: false,
+            messages: Vec::new(),
+            system_apart: 0,
+            tools: Vec::new(),
+            tool_choice: None,
+            parallel_tool_calls: None,
+            max_output_tokens: None,
+            choices: None,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+            reasoning: None,
+            format: None,
+            user: None,
+            extras: Vec::new(),
+        }
+    }
+
+    /// Where the caller's body holds the message with this index here.
+    pub(crate) fn field_of(&self, message: usize) -> String {
+        match message.checked_sub(self.system_apart) {
+            Some(index) => format!("messages[{index}]"),
+            None => "system".to_owned(),
+        }
+    }
 }
 
 // === impl Effort ===

@@ -3,9 +3,7 @@
 use crate::body::Body;
 use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
-use crate::neutral::{
-    CacheMark, Effort, Format, Reasoning, Request, Sampling, Tool, ToolChoice, ToolMode,
-};
+use crate::neutral::{CacheMark, Effort, Format, Reasoning, Request, Tool, ToolChoice, ToolMode};
 use crate::openai_chat::read_messages;
 use crate::path::Path;
 use crate::problem::InvalidRequest;
@@ -14,24 +12,7 @@ use crate::text::Text;
 
 pub(super) fn read(body: &Body) -> Result<Request, InvalidRequest> {
     let read = Read::new(body);
-    let mut request = Request {
-        dialect: Dialect::OpenaiChat,
-        model: Text::default(),
-        stream: false,
-        include_usage: false,
-        messages: Vec::new(),
-        tools: Vec::new(),
-        tool_choice: None,
-        parallel_tool_calls: None,
-        max_output_tokens: None,
-        choices: None,
-        sampling: Sampling::default(),
-        stop: Vec::new(),
-        reasoning: None,
-        format: None,
-        user: None,
-        extras: Vec::new(),
-    };
+    let mut request = Request::new(Dialect::OpenaiChat);
     // Null means the same as absent.
     let members = read.body().entries().filter(|(_, value)| !value.is_null());
     for (key, value) in members {

@@ -7,65 +7,45 @@ use crate::json::JsonWriter;
 use crate::neutral::{
     Block, Content, Document, Image, Message, Role, Source, ToolCall, ToolResult,
 };
-use crate::openai_chat::write_request::{Context, IDS, NAMES, is_thinking};
-use crate::path::Path;
-use crate::problem::Unsupported;
+use crate::openai_chat::write_request::{Context, IDS, NAMES};
 
-type Result = std::result::Result<(), Unsupported>;
+/// Where the losses of messages are.
+const PLACE: &str = "messages";
 
-pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) -> Result {
+pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     let request = context.request;
-    let mut outcome = Ok(());
     w.array(|w| {
-        for (index, message) in request.messages.iter().enumerate() {
-            let messages = Path::Top("messages");
-            let at = messages.index(index);
-            outcome = match message.role {
-                Role::System | Role::Developer => system(context, message, &at, w),
-                Role::User => user(context, message, &at, w),
-                Role::Assistant => assistant(context, message, &at, w),
-            };
-            if outcome.is_err() {
-                return;
+        for message in &request.messages {
+            match message.role {
+                Role::System | Role::Developer => system(context, message, w),
+                Role::User => user(context, message, w),
+                Role::Assistant => assistant(context, message, w),
             }
         }
     });
-    outcome
 }
 
-fn system(
-    context: &mut Context<'_>,
-    message: &Message,
-    at: &Path<'_>,
-    w: &mut JsonWriter<'_>,
-) -> Result {
+fn system(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
     let role = match message.role {
         Role::Developer if !context.target.no_developer_role => "developer",
         _ => "system",
     };
-    let blocks: Vec<&Block> = message
-        .content
-        .iter()
-        .filter(|block| !is_billing_header(block))
-        .collect();
+    let blocks = message.content.iter();
+    let blocks: Vec<&Block> = blocks.filter(|block| !is_billing_header(block)).collect();
     if blocks.len() < message.content.len() {
         // It changes with every request, and would void the upstream's prompt cache.
-        context.losses.note(
-            "system",
-            "the client's billing header is not for this upstream",
-        );
+        let reason = "the client's billing header is not for this upstream";
+        context.losses.note("system", reason);
+        if blocks.is_empty() {
+            return;
+        }
     }
-    if blocks.is_empty() && !message.content.is_empty() {
-        return Ok(());
-    }
-    check(context, &blocks, at)?;
     w.object(|w| {
         w.field_str("role", role);
         w.key("content");
-        content(context, &blocks, at, context.joint("\n\n"), w);
-        context.extras(&message.extras, at, w);
+        content(context, &blocks, context.joint("\n\n"), w);
+        context.extras(&message.extras, PLACE, w);
     });
-    Ok(())
 }
 
 /// Claude Code's first system block, meant for Anthropic alone.
@@ -76,50 +56,34 @@ fn is_billing_header(block: &Block) -> bool {
     text.starts_with("x-anthropic-billing-header")
 }
 
-fn user(
-    context: &mut Context<'_>,
-    message: &Message,
-    at: &Path<'_>,
-    w: &mut JsonWriter<'_>,
-) -> Result {
+fn user(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
     let mut rest: Vec<&Block> = Vec::new();
     let mut moved: Vec<&Block> = Vec::new();
     for block in &message.content {
-        match &block.content {
-            Content::ToolResult(result) => {
-                let (stays, moves): (Vec<&Block>, Vec<&Block>) = result
-                    .content
-                    .iter()
-                    .partition(|block| context.same_dialect() || fits_tool_message(&block.content));
-                check(context, &stays, at)?;
-                tool_result(context, message, block, result, &stays, at, w);
-                moved.extend(moves);
-            }
-            _ => rest.push(block),
-        }
+        let Content::ToolResult(result) = &block.content else {
+            rest.push(block);
+            continue;
+        };
+        let blocks = result.content.iter();
+        let (stays, moves): (Vec<&Block>, Vec<&Block>) =
+            blocks.partition(|block| context.fits_tool_message(block));
+        tool_result(context, message, block, result, &stays, w);
+        moved.extend(moves);
     }
     if !moved.is_empty() {
-        context.losses.note(
-            "messages.content.tool_result",
-            "images moved to the user message after it",
-        );
+        let reason = "images moved to the user message after it";
+        context.losses.note("messages.content.tool_result", reason);
     }
     moved.extend(rest);
     if moved.is_empty() {
-        return Ok(());
+        return;
     }
-    check(context, &moved, at)?;
     w.object(|w| {
         w.field_str("role", "user");
         w.key("content");
-        content(context, &moved, at, None, w);
-        context.extras(&message.extras, at, w);
+        content(context, &moved, None, w);
+        context.extras(&message.extras, PLACE, w);
     });
-    Ok(())
-}
-
-fn fits_tool_message(content: &Content) -> bool {
-    matches!(content, Content::Text(_) | Content::Foreign { .. })
 }
 
 fn tool_result(
@@ -128,34 +92,27 @@ fn tool_result(
     block: &Block,
     result: &ToolResult,
     blocks: &[&Block],
-    at: &Path<'_>,
     w: &mut JsonWriter<'_>,
 ) {
     if result.is_error {
-        context.losses.note(
-            "messages.content.is_error",
-            "only the text says that the tool failed",
-        );
+        let reason = "only the text says that the tool failed";
+        context.losses.note("messages.content.is_error", reason);
     }
     w.object(|w| {
         w.field_str("role", "tool");
         w.field_str("tool_call_id", &IDS.fit(&result.call_id));
         w.key("content");
-        content(context, blocks, at, context.joint("\n"), w);
+        content(context, blocks, context.joint("\n"), w);
         context.cache(block.cache, w);
-        context.extras(&block.extras, at, w);
-        if message.content.len() == 1 {
-            context.extras(&message.extras, at, w);
+        context.extras(&block.extras, PLACE, w);
+        if context.same_dialect() {
+            // There a tool message holds one result, so its fields are the result's.
+            context.extras(&message.extras, PLACE, w);
         }
     });
 }
 
-fn assistant(
-    context: &mut Context<'_>,
-    message: &Message,
-    at: &Path<'_>,
-    w: &mut JsonWriter<'_>,
-) -> Result {
+fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
     let mut said: Vec<&Block> = Vec::new();
     let mut calls: Vec<&Block> = Vec::new();
     let mut refusal = String::new();
@@ -163,27 +120,25 @@ fn assistant(
         match &block.content {
             Content::ToolCall(_) => calls.push(block),
             Content::Foreign { .. } if context.same_dialect() => calls.push(block),
-            // Traces of tools that the provider ran; what came of them is in the text.
             Content::Foreign { kind, .. } => {
-                context
-                    .losses
-                    .note(at.key(kind).to_string(), "a tool that only Anthropic runs");
+                let field = format!("{PLACE}.content.{}", kind.as_str());
+                let reason = "the trace of a tool that only its own provider runs";
+                context.losses.note(field, reason);
             }
             Content::Refusal(text) => refusal.push_str(text),
-            content if is_thinking(content) => {}
+            Content::Thinking { .. } | Content::RedactedThinking { .. } => {}
             _ => said.push(block),
         }
     }
-    check(context, &said, at)?;
     w.object(|w| {
         w.field_str("role", "assistant");
         w.key("content");
         match said.is_empty() {
             true if calls.is_empty() && refusal.is_empty() => w.string(""),
             true => w.raw("null"),
+            false if context.same_dialect() => content(context, &said, context.joint(""), w),
             // Blocks may part in the middle of a word, so they are joined as they are.
-            false if context.same_dialect() => content(context, &said, at, context.joint(""), w),
-            false => content(context, &said, at, Some(""), w),
+            false => content(context, &said, Some(""), w),
         }
         if !refusal.is_empty() {
             w.field_str("refusal", &refusal);
@@ -191,42 +146,43 @@ fn assistant(
         if !calls.is_empty() {
             w.field_array("tool_calls", |w| {
                 for block in &calls {
-                    tool_call(context, block, at, w);
+                    tool_call(context, block, w);
                 }
             });
         }
         thinking(context, message, w);
-        context.extras(&message.extras, at, w);
+        context.extras(&message.extras, PLACE, w);
     });
-    Ok(())
 }
 
-fn tool_call(context: &mut Context<'_>, block: &Block, at: &Path<'_>, w: &mut JsonWriter<'_>) {
-    match &block.content {
-        Content::ToolCall(ToolCall {
-            id,
-            name,
-            arguments,
-        }) => w.object(|w| {
-            w.field_str("id", &IDS.fit(id));
-            w.field_str("type", "function");
-            w.field_object("function", |w| {
-                w.field_str("name", &NAMES.fit(name));
-                w.field_str(
-                    "arguments",
-                    if arguments.is_empty() {
-                        "{}"
-                    } else {
-                        arguments
-                    },
-                );
-            });
-            context.cache(block.cache, w);
-            context.extras(&block.extras, at, w);
-        }),
-        Content::Foreign { raw, .. } => w.raw(raw.as_str()),
-        _ => {}
-    }
+fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
+    let ToolCall {
+        id,
+        name,
+        arguments,
+    } = match &block.content {
+        Content::ToolCall(call) => call,
+        Content::Foreign { raw, .. } => return w.raw(raw.as_str()),
+        _ => return,
+    };
+    w.object(|w| {
+        w.field_str("id", &IDS.fit(id));
+        w.field_str("type", "function");
+        w.field_object("function", |w| {
+            w.field_str("name", &NAMES.fit(name));
+            let arguments = arguments.as_str();
+            w.field_str(
+                "arguments",
+                if arguments.is_empty() {
+                    "{}"
+                } else {
+                    arguments
+                },
+            );
+        });
+        context.cache(block.cache, w);
+        context.extras(&block.extras, PLACE, w);
+    });
 }
 
 /// Earlier thinking goes back only to upstreams that ask for it; in the caller's
@@ -239,20 +195,22 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
     for block in &message.content {
         match &block.content {
             Content::Thinking { text: more, .. } => text.push_str(more),
-            Content::RedactedThinking { .. } => context.losses.note(
-                "messages.content.redacted_thinking",
-                "only its own provider can read it",
-            ),
+            Content::RedactedThinking { .. } => {
+                let reason = "only its own provider can read it";
+                context
+                    .losses
+                    .note("messages.content.redacted_thinking", reason);
+            }
             _ => {}
         }
     }
     match context.target.reasoning_field {
         _ if text.is_empty() => {}
         Some(field) => w.field_str(field, &text),
-        None => context.losses.note(
-            "messages.content.thinking",
-            "the upstream takes no earlier thinking",
-        ),
+        None => {
+            let reason = "the upstream takes no earlier thinking";
+            context.losses.note("messages.content.thinking", reason);
+        }
     }
 }
 
@@ -261,7 +219,6 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
 fn content(
     context: &mut Context<'_>,
     blocks: &[&Block],
-    at: &Path<'_>,
     joint: Option<&str>,
     w: &mut JsonWriter<'_>,
 ) {
@@ -279,18 +236,18 @@ fn content(
         (Some(texts), joint) if alone || joint.is_some() => {
             w.string(&texts.join(joint.unwrap_or_default()));
             for block in blocks {
-                context.note_attachments(block, at);
+                context.note_attachments(block, PLACE);
             }
         }
         _ => w.array(|w| {
             for block in blocks {
-                part(context, block, at, w);
+                part(context, block, w);
             }
         }),
     }
 }
 
-fn part(context: &mut Context<'_>, block: &Block, at: &Path<'_>, w: &mut JsonWriter<'_>) {
+fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
     if let Content::Foreign { raw, .. } = &block.content {
         return w.raw(raw.as_str());
     }
@@ -301,7 +258,8 @@ fn part(context: &mut Context<'_>, block: &Block, at: &Path<'_>, w: &mut JsonWri
                 w.field_object("image_url", |w| {
                     w.key("url");
                     url(source, w);
-                    context.extras(&block.extras, at, w);
+                    // The only field of an image that is kept apart, `detail`, stands here.
+                    context.extras(&block.extras, PLACE, w);
                 });
                 return context.cache(block.cache, w);
             }
@@ -310,11 +268,11 @@ fn part(context: &mut Context<'_>, block: &Block, at: &Path<'_>, w: &mut JsonWri
                 w.field_str("type", "text");
                 w.field_str("text", text);
             }
-            // Told apart before this: see `user` and `assistant`.
+            // Not among parts: see `user` and `assistant`.
             _ => {}
         }
         context.cache(block.cache, w);
-        context.extras(&block.extras, at, w);
+        context.extras(&block.extras, PLACE, w);
     });
 }
 
@@ -341,44 +299,10 @@ fn document(document: &Document, w: &mut JsonWriter<'_>) {
         Source::File { id } => w.field_str("file_id", id),
         source => {
             // A name is required with data.
-            w.field_str(
-                "filename",
-                document.name.as_deref().unwrap_or("document.pdf"),
-            );
+            let name = document.name.as_deref().unwrap_or("document.pdf");
+            w.field_str("filename", name);
             w.key("file_data");
             url(source, w);
         }
     });
-}
-
-/// Refuses what has no counterpart, before anything of the message is written.
-fn check(context: &Context<'_>, blocks: &[&Block], at: &Path<'_>) -> Result {
-    if context.same_dialect() {
-        return Ok(());
-    }
-    for block in blocks {
-        let reason = match &block.content {
-            Content::Foreign { kind, .. } => {
-                let message = format!(
-                    "Content of type '{}' cannot be sent to this model.",
-                    &**kind
-                );
-                return Err(Unsupported::new(at.to_string(), message));
-            }
-            Content::Image(Image {
-                source: Source::File { .. },
-            })
-            | Content::Document(Document {
-                source: Source::File { .. },
-                ..
-            }) => "Stored files belong to the provider that stores them; send the content instead.",
-            Content::Document(Document {
-                source: Source::Url(_),
-                ..
-            }) => "This model takes documents as base64 or text, not by URL.",
-            _ => continue,
-        };
-        return Err(Unsupported::new(at.to_string(), reason));
-    }
-    Ok(())
 }

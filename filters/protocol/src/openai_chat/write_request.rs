@@ -8,8 +8,7 @@ use crate::neutral::{
     Block, CacheMark, Content, Effort, Extra, Format, Reasoning, Request, Tool, ToolChoice,
     ToolMode,
 };
-use crate::openai_chat::write_messages;
-use crate::path::Path;
+use crate::openai_chat::{check, write_messages};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
 
@@ -17,8 +16,6 @@ use crate::target::{Target, Thinking, Written};
 pub(super) const NAMES: Charset = Charset { max_chars: 64 };
 /// `tool_call_id`: longer ones are answered with 400.
 pub(super) const IDS: Charset = Charset { max_chars: 40 };
-/// "Up to 4 sequences", by the API reference.
-const MAX_STOPS: usize = 4;
 const MAX_USER_CHARS: usize = 64;
 
 /// What every part of the writing needs to see.
@@ -34,20 +31,16 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         target,
         losses: Losses::default(),
     };
+    check::check(request)?;
     if !context.same_dialect() {
         extras::settle(request, &mut context.losses)?;
     }
-    check_tools(&context)?;
-    check_stop(request)?;
-    // Every refusal is made before the writing begins, except those of messages.
-    let mut outcome = Ok(());
     let body = object_bytes(|w| {
         w.field_str("model", target.model);
         w.key("messages");
-        outcome = write_messages::write(&mut context, w);
+        write_messages::write(&mut context, w);
         parameters(&mut context, w);
     });
-    outcome?;
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
@@ -90,10 +83,9 @@ fn parameters(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         // Whether or not the caller wants to see it: what is used is billed.
         w.field_object("stream_options", |w| w.field_bool("include_usage", true));
     }
-    let written_already =
-        |key: &str| matches!(key, "reasoning_effort") && target.thinking == Thinking::Never;
     for extra in request.extras.iter().filter(|_| context.same_dialect()) {
-        if !written_already(&extra.key) {
+        let unwanted = target.thinking == Thinking::Never && extra.key == *"reasoning_effort";
+        if !unwanted {
             w.field_raw(&extra.key, extra.value.as_str());
         }
     }
@@ -106,16 +98,15 @@ fn tools(context: &mut Context<'_>, w: &mut JsonWriter<'_>) -> bool {
         return false;
     }
     w.field_array("tools", |w| {
-        for (index, tool) in request.tools.iter().enumerate() {
+        for tool in &request.tools {
             match tool {
                 Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
                 Tool::Function { cache, extras, .. } => {
-                    let at = &Path::Top("tools").index(index);
                     w.object(|w| {
                         w.field_str("type", "function");
                         w.field_object("function", |w| function(tool, w));
                         context.cache(*cache, w);
-                        context.extras(extras, at, w);
+                        context.extras(extras, "tools", w);
                     });
                 }
             }
@@ -293,48 +284,11 @@ fn user(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     }
 }
 
-/// A tool of another dialect is never dropped silently: the model would be asked
-/// to do without it.
-fn check_tools(context: &Context<'_>) -> Result<(), Unsupported> {
-    for (index, tool) in context.request.tools.iter().enumerate() {
-        if let Tool::Foreign { kind, .. } = tool
-            && !context.same_dialect()
-        {
-            let message = format!(
-                "Tools of type '{}' are not available for this model.",
-                &**kind
-            );
-            return Err(Unsupported::new(format!("tools[{index}]"), message));
-        }
-    }
-    Ok(())
-}
-
-fn check_stop(request: &Request) -> Result<(), Unsupported> {
-    if request.stop.len() <= MAX_STOPS {
-        return Ok(());
-    }
-    let field = match request.dialect {
-        Dialect::Anthropic => "stop_sequences",
-        _ => "stop",
-    };
-    let message = format!("This model takes at most {MAX_STOPS} stop sequences.");
-    Err(Unsupported::new(field, message))
-}
-
 fn names(request: &Request) -> impl Iterator<Item = &str> {
     request.tools.iter().filter_map(|tool| match tool {
         Tool::Function { name, .. } => Some(name.as_str()),
         Tool::Foreign { .. } => None,
     })
-}
-
-/// Whether any content at all remains of a block in this dialect.
-pub(super) fn is_thinking(content: &Content) -> bool {
-    matches!(
-        content,
-        Content::Thinking { .. } | Content::RedactedThinking { .. }
-    )
 }
 
 // === impl Context ===
@@ -356,17 +310,22 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn extras(&mut self, extras: &[Extra], at: &Path<'_>, w: &mut JsonWriter<'_>) {
+    pub(super) fn extras(&mut self, extras: &[Extra], place: &str, w: &mut JsonWriter<'_>) {
         if self.same_dialect() {
-            extras::write(extras, true, w);
+            extras::write(extras, w);
         } else {
-            extras::note(extras, at, &mut self.losses);
+            extras::note(extras, place, &mut self.losses);
         }
     }
 
     /// What to put between texts, if the upstream wants one string of them.
     pub(super) fn joint(&self, joint: &'static str) -> Option<&'static str> {
         self.target.string_content.then_some(joint)
+    }
+
+    /// A tool message of another dialect's caller holds text only.
+    pub(super) fn fits_tool_message(&self, block: &Block) -> bool {
+        self.same_dialect() || matches!(block.content, Content::Text(_))
     }
 
     /// Whether what is attached to the block can be written with it.
@@ -376,11 +335,11 @@ impl Context<'_> {
     }
 
     /// Notes what a block loses that becomes a part of a plain string.
-    pub(super) fn note_attachments(&mut self, block: &Block, at: &Path<'_>) {
+    pub(super) fn note_attachments(&mut self, block: &Block, place: &str) {
         if block.cache.is_some() {
             self.note_mark();
         }
-        extras::note(&block.extras, at, &mut self.losses);
+        extras::note(&block.extras, place, &mut self.losses);
     }
 
     fn note_mark(&mut self) {

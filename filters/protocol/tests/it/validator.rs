@@ -10,7 +10,7 @@ pub(crate) fn check(dialect: Dialect, stream: &str) {
     let result = match dialect {
         C => chat(stream),
         M => messages(stream),
-        _ => unreachable!(),
+        other => panic!("no validator for {other}"),
     };
     if let Err(reason) = result {
         panic!("illegal {dialect} stream: {reason}\n{stream}");

@@ -1,0 +1,63 @@
+//! What a request holds that Anthropic Messages cannot say without changing its
+//! meaning. All of it is found before anything is written.
+
+use crate::dialect::Dialect;
+use crate::extras;
+use crate::neutral::{Block, Content, Document, Image, Request, Role, Source};
+use crate::problem::Unsupported;
+
+/// Supported image types, by the API reference.
+const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
+    if request.dialect == Dialect::Anthropic {
+        return Ok(());
+    }
+    if request.choices.is_some_and(|choices| choices > 1) {
+        let message = "This model gives one choice; 'n' must be 1.";
+        return Err(Unsupported::new("n", message));
+    }
+    extras::refuse_foreign_tools(request)?;
+    for (index, message) in request.messages.iter().enumerate() {
+        for block in &message.content {
+            block_of(message.role, block)
+                .map_err(|reason| Unsupported::new(request.field_of(index), reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn block_of(role: Role, block: &Block) -> Result<(), String> {
+    match &block.content {
+        // The history of another provider's own tools: dropped with a note.
+        Content::Foreign { .. } if role == Role::Assistant => Ok(()),
+        Content::Foreign { kind, .. } => Err(extras::no_such_content(kind)),
+        Content::ToolResult(result) => {
+            let mut inside = result.content.iter();
+            inside.try_for_each(|block| block_of(role, block))
+        }
+        Content::Image(Image { source }) => image(source),
+        Content::Document(Document { source, .. }) => document(source),
+        _ => Ok(()),
+    }
+}
+
+fn image(source: &Source) -> Result<(), String> {
+    match source {
+        Source::Base64 { media_type, .. } if !IMAGES.contains(&media_type.as_str()) => {
+            Err(format!("Images must be one of {}.", IMAGES.join(", ")))
+        }
+        Source::File { .. } => Err(extras::STORED_FILE.to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn document(source: &Source) -> Result<(), String> {
+    match source {
+        Source::Base64 { media_type, .. } if media_type != "application/pdf" => {
+            Err("Documents must be PDF or plain text.".to_owned())
+        }
+        Source::File { .. } => Err(extras::STORED_FILE.to_owned()),
+        _ => Ok(()),
+    }
+}

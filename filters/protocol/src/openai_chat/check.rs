@@ -1,0 +1,63 @@
+//! What a request holds that Chat Completions cannot say without changing its
+//! meaning. All of it is found before anything is written.
+
+use crate::dialect::Dialect;
+use crate::extras;
+use crate::neutral::{Block, Content, Document, Image, Request, Role, Source};
+use crate::problem::Unsupported;
+
+/// "Up to 4 sequences", by the API reference.
+const MAX_STOPS: usize = 4;
+
+pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
+    stop(request)?;
+    if request.dialect == Dialect::OpenaiChat {
+        return Ok(());
+    }
+    extras::refuse_foreign_tools(request)?;
+    for (index, message) in request.messages.iter().enumerate() {
+        for block in &message.content {
+            block_of(message.role, block)
+                .map_err(|reason| Unsupported::new(request.field_of(index), reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn stop(request: &Request) -> Result<(), Unsupported> {
+    if request.stop.len() <= MAX_STOPS {
+        return Ok(());
+    }
+    let field = match request.dialect {
+        Dialect::Anthropic => "stop_sequences",
+        _ => "stop",
+    };
+    let message = format!("This model takes at most {MAX_STOPS} stop sequences.");
+    Err(Unsupported::new(field, message))
+}
+
+fn block_of(role: Role, block: &Block) -> Result<(), String> {
+    let reason = match &block.content {
+        // Traces of tools that the provider ran: dropped, because what came of them
+        // is in the text.
+        Content::Foreign { .. } if role == Role::Assistant => return Ok(()),
+        Content::Foreign { kind, .. } => return Err(extras::no_such_content(kind)),
+        Content::ToolResult(result) => {
+            let mut inside = result.content.iter();
+            return inside.try_for_each(|block| block_of(role, block));
+        }
+        Content::Image(Image {
+            source: Source::File { .. },
+        })
+        | Content::Document(Document {
+            source: Source::File { .. },
+            ..
+        }) => extras::STORED_FILE,
+        Content::Document(Document {
+            source: Source::Url(_),
+            ..
+        }) => "This model takes documents as base64 or text, not by URL.",
+        _ => return Ok(()),
+    };
+    Err(reason.to_owned())
+}
