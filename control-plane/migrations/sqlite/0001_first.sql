@@ -18,6 +18,7 @@ CREATE TABLE channels (
     key_hint        TEXT   NOT NULL,                   -- last four characters
     models          TEXT   NOT NULL,
     model_mapping   TEXT   NOT NULL,
+    configs         TEXT   NOT NULL,
     sets            TEXT   NOT NULL,
     priority        BIGINT NOT NULL,
     status          BIGINT NOT NULL,                   -- 1 enabled, 2 disabled

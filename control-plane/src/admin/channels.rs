@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tollgate_catalog::builtin;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
@@ -64,6 +65,7 @@ struct View {
     key: String,
     models: Vec<String>,
     model_mapping: BTreeMap<String, String>,
+    configs: Map<String, Value>,
     sets: Vec<String>,
     priority: i32,
     status: i64,
@@ -143,7 +145,9 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
     for mut fields in bodies {
         let patch = form::read(&mut fields, &mut notes)?;
         fields.finish()?;
-        channels.extend(form::one_per_key(form::complete(patch)?)?);
+        let channel = form::complete(patch)?;
+        form::check_configs(channel.kind, channel.configs.as_ref())?;
+        channels.extend(form::one_per_key(channel)?);
     }
     let made = state.store.create_channels(channels).await?;
     data_with_note(
@@ -171,6 +175,11 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
             "key",
             "must be one line when a channel is changed",
         ));
+    }
+    if patch.configs.is_some() || patch.kind.is_some() {
+        let now = state.store.channel(id).await?;
+        let configs = patch.configs.as_ref().unwrap_or(&now.configs);
+        form::check_configs(patch.kind.or(Some(now.kind)), Some(configs))?;
     }
     let channel = state.store.update_channel(id, patch).await?;
     data_with_note(View::from(channel), &notes.join("; "))
@@ -231,6 +240,7 @@ impl From<Channel> for View {
             key: format!("{MASK}{}", channel.key_hint),
             models: channel.models,
             model_mapping: channel.model_mapping,
+            configs: channel.configs,
             sets: channel.sets,
             priority: channel.priority,
             status: channel.status.number(),

@@ -62,17 +62,24 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
-    /// Of a channel with this type and these configs. Configs that cannot be read are ignored:
-    /// this is a provider to play with.
-    #[must_use]
-    pub fn of_channel(kind: i64, configs: &Map<String, Value>) -> Self {
+    /// Reads a channel's configs.
+    ///
+    /// # Errors
+    /// Names the field that is unknown or of the wrong type.
+    pub fn read(configs: &Map<String, Value>) -> Result<Self, serde_json::Error> {
         let mut configs = configs.clone();
         // AI Proxy has the figures in an object of their own.
         if let Some(Value::Object(usage)) = configs.remove("usage") {
             configs.extend(usage);
         }
-        let mut behaviour: Self =
-            serde_json::from_value(Value::Object(configs)).unwrap_or_default();
+        serde_json::from_value(Value::Object(configs))
+    }
+
+    /// Of a channel with this type and these configs. Configs that cannot be read are ignored:
+    /// this is a provider to play with.
+    #[must_use]
+    pub fn of_channel(kind: i64, configs: &Map<String, Value>) -> Self {
+        let mut behaviour = Self::read(configs).unwrap_or_default();
         if kind == FAKE_ERROR && behaviour.status.is_none() {
             behaviour.status = Some(500);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use tollgate_policy::price::NanoUsd;
 
 use super::{BaseUrl, Status};
@@ -24,6 +25,8 @@ pub struct Channel {
     pub key_hint: String,
     pub models: Vec<String>,
     pub model_mapping: BTreeMap<String, String>,
+    /// Settings that only its type has, checked against the type when they were written.
+    pub configs: Map<String, Value>,
     pub sets: Vec<String>,
     pub priority: i32,
     pub status: Status,
@@ -45,6 +48,7 @@ pub struct ChannelPatch {
     pub base_url: Option<Option<BaseUrl>>,
     pub models: Option<Vec<String>>,
     pub model_mapping: Option<BTreeMap<String, String>>,
+    pub configs: Option<Map<String, Value>>,
     pub sets: Option<Vec<String>>,
     pub priority: Option<i32>,
     pub status: Option<Status>,
@@ -63,6 +67,8 @@ pub struct PublishedChannel {
     pub key: Secret,
     pub models: Vec<String>,
     pub model_mapping: BTreeMap<String, String>,
+    /// Settings that only its type has, checked against the type when they were written.
+    pub configs: Map<String, Value>,
     pub sets: Vec<String>,
     pub priority: i32,
     pub skip_tls_verify: bool,

@@ -61,7 +61,7 @@ impl Plan {
         if provider.demo {
             self.demo.insert(
                 channel.id,
-                Behaviour::of_channel(channel.kind, &serde_json::Map::new()),
+                Behaviour::of_channel(channel.kind, &channel.configs),
             );
         }
         self.gateway.channels.push(Channel {
@@ -163,6 +163,7 @@ mod tests {
             key: Secret::new(key),
             models: vec!["m".into()],
             model_mapping: BTreeMap::new(),
+            configs: serde_json::Map::new(),
             sets: vec!["default".into()],
             priority: 10,
             skip_tls_verify: false,

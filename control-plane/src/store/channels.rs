@@ -25,7 +25,7 @@ pub struct ChannelQuery {
 }
 
 const COLUMNS: &str = "SELECT id, created_at, name, type, base_url, key_hint, models, \
-    model_mapping, sets, priority, status, skip_tls_verify, used_amount, request_count, \
+    model_mapping, configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
     retry_count FROM channels";
 
 /// Where a channel's key is sealed for.
@@ -99,8 +99,8 @@ impl Store {
             let sets = new.sets.filter(|sets| !sets.is_empty());
             let row = sqlx::query(
                 "INSERT INTO channels (created_at, name, type, base_url, key_sealed, key_hint, \
-                 models, model_mapping, sets, priority, status, skip_tls_verify) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
+                 models, model_mapping, sets, priority, status, skip_tls_verify, configs) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
             )
             .bind(now_unix_ms())
             .bind(new.name.unwrap_or_default())
@@ -116,6 +116,7 @@ impl Store {
             .bind(i64::from(new.priority.unwrap_or(DEFAULT_PRIORITY)))
             .bind(new.status.unwrap_or_default().number())
             .bind(i64::from(new.skip_tls_verify.unwrap_or_default()))
+            .bind(to_json(&new.configs.unwrap_or_default()))
             .fetch_one(&mut *transaction)
             .await?;
             let id = row.int("id")?;
@@ -158,9 +159,10 @@ impl Store {
              key_hint = coalesce($6, key_hint), models = coalesce($7, models), \
              model_mapping = coalesce($8, model_mapping), sets = coalesce($9, sets), \
              priority = coalesce($10, priority), status = coalesce($11, status), \
-             skip_tls_verify = coalesce($12, skip_tls_verify) WHERE id = $1 \
+             skip_tls_verify = coalesce($12, skip_tls_verify), \
+             configs = coalesce($13, configs) WHERE id = $1 \
              RETURNING id, created_at, name, type, base_url, key_hint, models, model_mapping, \
-             sets, priority, status, skip_tls_verify, used_amount, request_count, retry_count",
+             configs, sets, priority, status, skip_tls_verify, used_amount, request_count, retry_count",
         )
         .bind(id)
         .bind(patch.name)
@@ -174,6 +176,7 @@ impl Store {
         .bind(patch.priority.map(i64::from))
         .bind(patch.status.map(Status::number))
         .bind(patch.skip_tls_verify.map(i64::from))
+        .bind(patch.configs.as_ref().map(to_json))
         .fetch_optional(self.writer())
         .await?;
         let channel = channel(&row.ok_or_else(|| Error::missing("channel", id))?)?;
@@ -218,6 +221,7 @@ fn channel(row: &AnyRow) -> Result<Channel> {
         key_hint: row.text("key_hint")?,
         models: row.json("models")?,
         model_mapping: row.json("model_mapping")?,
+        configs: row.json("configs")?,
         sets: row.json("sets")?,
         priority: row.narrow("priority")?,
         status: row.status()?,

@@ -21,8 +21,8 @@ impl Store {
     /// When the database is away.
     pub async fn published_channels(&self) -> Result<Vec<PublishedChannel>> {
         let rows = sqlx::query(
-            "SELECT id, name, type, base_url, key_sealed, models, model_mapping, sets, priority, \
-             skip_tls_verify FROM channels WHERE status = $1 ORDER BY id",
+            "SELECT id, name, type, base_url, key_sealed, models, model_mapping, configs, sets, \
+             priority, skip_tls_verify FROM channels WHERE status = $1 ORDER BY id",
         )
         .bind(Status::Enabled.number())
         .fetch_all(self.reader())
@@ -52,6 +52,7 @@ impl Store {
             key,
             models: row.json("models")?,
             model_mapping: row.json("model_mapping")?,
+            configs: row.json("configs")?,
             sets: row.json("sets")?,
             priority: row.narrow("priority")?,
             skip_tls_verify: row.flag("skip_tls_verify")?,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use tollgate_catalog::builtin;
 
 use super::MASK;
 use crate::admin::fields::Fields;
 use crate::admin::{ApiError, rules};
+use crate::demo::Behaviour;
 use crate::domain::{BaseUrl, ChannelPatch, DEFAULT_PRIORITY};
 use crate::secrets::Secret;
 
@@ -29,13 +31,13 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
         base_url: base_url(fields, notes)?,
         models: fields.names("models", rules::MAX_MODEL)?,
         model_mapping: model_mapping(fields)?,
+        configs: fields.object("configs")?,
         sets: rules::sets(fields, "sets")?,
         priority: priority(fields)?,
         status: rules::status(fields)?,
         skip_tls_verify: fields.flag("skip_tls_verify")?,
     };
     fields.not_yet(&[
-        "configs",
         "proxy_url",
         "enabled_auto_balance_check",
         "balance_threshold",
@@ -57,6 +59,26 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
         "channel_tests",
     ]);
     Ok(patch)
+}
+
+/// Configs that the channel's type does not have are refused. Only the demo provider has some yet.
+pub(super) fn check_configs(
+    kind: Option<i64>,
+    configs: Option<&Map<String, Value>>,
+) -> Result<(), ApiError> {
+    let Some(configs) = configs.filter(|configs| !configs.is_empty()) else {
+        return Ok(());
+    };
+    let provider = kind.and_then(|kind| builtin().provider(kind));
+    if !provider.is_some_and(|provider| provider.demo) {
+        return Err(ApiError::field(
+            "configs",
+            "must be empty: this type has none yet",
+        ));
+    }
+    Behaviour::read(configs)
+        .map(drop)
+        .map_err(|rule| ApiError::field("configs", rule.to_string()))
 }
 
 /// What a new channel must have.

@@ -53,7 +53,7 @@ async fn bodies_that_are_refused() {
             "proxy_url is not available yet",
         )
         .await;
-        check("configs", json!({"a": 1}), "configs is not available yet").await;
+        check("configs", json!({"a": 1}), "configs must be empty").await;
         check(
             "max_error_rate",
             json!(0.5),

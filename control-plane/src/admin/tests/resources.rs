@@ -242,3 +242,29 @@ async fn prices_are_exact_in_both_directions() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn configs_belong_to_the_channels_type() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let configs = json!({"static_text": "hi", "usage": {"output_tokens": 7}});
+        let fake = json!({"type": 53, "models": ["m"], "configs": configs});
+        let made = &api.ok("POST", "/channel/", fake).await[0];
+        assert_eq!(made["configs"], configs);
+        let published = store.published_channels().await.unwrap();
+        assert_eq!(json!(published[0].configs), configs);
+
+        let path = format!("/channel/{}", made["id"]);
+        for (body, words) in [
+            (json!({"configs": {"static_txt": "hi"}}), "unknown field"),
+            (json!({"type": 1}), "configs must be empty"),
+        ] {
+            api.refused("PUT", &path, body, 400, words).await;
+        }
+        let changed = api
+            .ok("PUT", &path, json!({"type": 1, "configs": {}}))
+            .await;
+        assert_eq!(changed["configs"], json!({}));
+    })
+    .await;
+}
