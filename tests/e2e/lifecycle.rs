@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tollgate_tests::gateway::{Builder, free_address, is_ready};
+use tollgate_tests::admin::Admin;
+use tollgate_tests::apart::Apart;
+use tollgate_tests::gateway::{ADMIN_KEY, Builder, free_address, is_ready};
 use tollgate_tests::http::{End, Request};
 use tollgate_tests::postgres::Postgres;
-use tollgate_tests::process::{children_of, signal_pid};
+use tollgate_tests::process::{Process, children_of, signal_pid};
 use tollgate_tests::{Answer, Dialect, Gateway, Provider, Scene, eventually};
 
 #[test]
@@ -107,6 +109,43 @@ fn a_database_that_is_away_is_one_clear_line_without_its_password() {
     let dsn = format!("postgres://tollgate:password-canary@{away}/tollgate");
     let output = ends_with_one_line(Gateway::builder().env("SQL_DSN", &dsn), "database");
     assert!(!output.contains("password-canary"), "{output}");
+}
+
+#[test]
+fn keys_travel_to_no_stranger_so_xds_beyond_loopback_needs_a_proof() {
+    let open = Gateway::builder().env("TOLLGATE_XDS_LISTEN", "0.0.0.0:0");
+    let mut process = Process::spawn("tollgate serve", &mut open.command(&["serve"]));
+    let status = process.wait(Duration::from_secs(30));
+    let output = process.output();
+    assert!(!status.success(), "{output}");
+    assert_eq!(output.trim().lines().count(), 1, "one line:\n{output}");
+    assert!(output.contains("TOLLGATE_NODE_TOKEN") && output.contains("certificate"), "{output}");
+}
+
+#[test]
+fn an_envoy_without_the_node_token_gets_nothing() {
+    let [xds, admin, demo] = [(); 3].map(|()| free_address());
+    let builder = Gateway::builder()
+        .env("TOLLGATE_XDS_LISTEN", &xds.to_string())
+        .env("TOLLGATE_ADMIN_LISTEN", &admin.to_string())
+        .env("TOLLGATE_DEMO_LISTEN", &demo.to_string())
+        .env("TOLLGATE_NODE_TOKEN", "node-token-canary-0123456789");
+    let _control = Process::spawn("tollgate serve", &mut builder.command(&["serve"]));
+    let control = Admin::new(admin, ADMIN_KEY);
+    eventually("the control plane answers", || control.send(Request::get("/api/gateways")));
+
+    let stranger = builder.clone().without("TOLLGATE_NODE_TOKEN");
+    let envoy = Apart::envoy_beside(&stranger, "stranger", admin, xds);
+    eventually("Envoy was turned away", || {
+        let output = envoy.output();
+        if output.contains("gRPC config stream") { Ok(()) } else { Err(output) }
+    });
+    let gateways = control.get("/api/gateways");
+    assert_eq!(gateways["total"], 0, "{gateways}");
+    drop(envoy);
+
+    let _friend = Apart::envoy_beside(&builder, "friend", admin, xds);
+    eventually("the one with the token serves", || is_ready(builder.address()));
 }
 
 #[track_caller]

@@ -27,8 +27,7 @@ impl Apart {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
-        let [address, admin, xds, demo, unavailable, envoy_admin] =
-            [(); 6].map(|()| free_address());
+        let [address, admin, xds, demo, unavailable] = [(); 5].map(|()| free_address());
         let builder = Gateway::builder()
             .at(address)
             .env("TOLLGATE_ADMIN_LISTEN", &admin.to_string())
@@ -36,17 +35,33 @@ impl Apart {
             .env("TOLLGATE_DEMO_LISTEN", &demo.to_string())
             .env("TOLLGATE_UNAVAILABLE_PORT", &unavailable.port().to_string());
         let control = serve(&builder);
+        let envoy = Self::envoy_beside(&builder, "apart", admin, xds);
+        eventually("Envoy serves", || is_ready(address));
+        Self { envoy, control, builder, address, admin }
+    }
+
+    /// An Envoy, started from the output of `tollgate bootstrap` with this environment.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn envoy_beside(
+        builder: &Builder,
+        node: &str,
+        admin: SocketAddr,
+        xds: SocketAddr,
+    ) -> Process {
         let bootstrap = builder
-            .command(&["bootstrap", "--node", "apart"])
-            .args(["--control-plane", &xds.to_string()])
-            .args(["--admin-api", &admin.to_string()])
-            .args(["--envoy-admin", &envoy_admin.to_string()])
+            .command(&["bootstrap", "--node", node])
+            .args(["--control-plane", &xds.to_string(), "--admin-api", &admin.to_string()])
+            .args(["--envoy-admin", &free_address().to_string()])
             .output()
             .expect("tollgate runs");
         assert!(bootstrap.status.success(), "{}", String::from_utf8_lossy(&bootstrap.stderr));
-        let file = builder.data().join("envoy.json");
+        let file = builder.data().join(format!("{node}.json"));
         fs::write(&file, bootstrap.stdout).expect("the data folder can be written to");
-        let envoy = Process::spawn(
+        Process::spawn(
             "envoy",
             Command::new(tools::envoy()).arg("-c").arg(&file).args([
                 "--concurrency",
@@ -55,9 +70,7 @@ impl Apart {
                 "--log-level",
                 "warn",
             ]),
-        );
-        eventually("Envoy serves", || is_ready(address));
-        Self { envoy, control, builder, address, admin }
+        )
     }
 
     /// Where callers call.

@@ -58,6 +58,11 @@ impl Builder {
     }
 
     #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[must_use]
     pub fn data(&self) -> &Path {
         self.data.path()
     }
