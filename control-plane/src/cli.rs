@@ -26,6 +26,17 @@ pub enum Command {
     Bootstrap(BootstrapArgs),
     /// Check settings, database, channels and Envoy without serving anything
     Check(RunArgs),
+    /// How `run` starts its Envoy
+    #[command(hide = true)]
+    ExecEnvoy(ExecEnvoyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ExecEnvoyArgs {
+    pub parent: i32,
+    pub envoy: PathBuf,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,10 @@ use tollgate::{check, run};
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
+    if let Command::ExecEnvoy(args) = &command {
+        // Before any thread is started.
+        return finish(run::exec_envoy(args));
+    }
     tollgate::log_to_stderr();
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
@@ -18,6 +22,10 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
+    finish(done)
+}
+
+fn finish(done: anyhow::Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -33,6 +41,7 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => run::serve_alone(&args).await,
         Command::Bootstrap(args) => check::bootstrap(&args).map(|json| println!("{json}")),
         Command::Check(args) => check::check(&args).await,
+        Command::ExecEnvoy(args) => run::exec_envoy(&args),
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 
+pub use child::exec as exec_envoy;
 pub use find::for_tests as envoy_for_tests;
 
 use crate::address::Listen;

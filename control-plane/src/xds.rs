@@ -9,4 +9,4 @@ pub mod resources;
 pub mod service;
 pub mod snapshot;
 
-pub use snapshot::{Kind, Snapshot};
+pub use snapshot::{Kind, Resource, Snapshot};

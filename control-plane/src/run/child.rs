@@ -1,5 +1,6 @@
 //! Envoy as a child process.
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
+
+use crate::cli::ExecEnvoyArgs;
 
 /// How to start it.
 #[derive(Debug, Clone)]
@@ -27,23 +30,50 @@ pub(super) struct Envoy {
     child: Child,
     /// Told to end: what it says of the streams that this cuts is no news.
     ending: Arc<AtomicBool>,
+    _starter: Starter,
 }
+
+/// The thread that started an Envoy. It lives as long as this value, because the kernel takes the
+/// end of that thread for the end of the parent.
+type Starter = std::sync::mpsc::Sender<()>;
 
 /// After SIGTERM; it has nothing to do any more.
 const TERM_PATIENCE: Duration = Duration::from_secs(5);
 
 impl EnvoyCommand {
-    pub(super) fn start(&self) -> Result<Envoy> {
-        let mut command = Command::new(&self.envoy);
+    pub(super) async fn start(&self) -> Result<Envoy> {
+        let mut command = self.command()?;
+        let runtime = tokio::runtime::Handle::current();
+        let (starter, lives_on) = std::sync::mpsc::channel();
+        let (report, started) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let _in_runtime = runtime.enter();
+            let _ = report.send(command.spawn());
+            let _ = lives_on.recv();
+        });
+        let mut child = started
+            .await?
+            .with_context(|| self.envoy.display().to_string())?;
+        let ending = Arc::new(AtomicBool::new(false));
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(pass_on(stderr, ending.clone()));
+        }
+        Ok(Envoy {
+            child,
+            ending,
+            _starter: starter,
+        })
+    }
+
+    /// This program, which becomes Envoy (see [`exec`]).
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
         command
-            .args([
-                "--disable-hot-restart",
-                "--log-level",
-                "warn",
-                "--log-format",
-                "%l %n: %v",
-            ])
-            .arg("--config-path")
+            .arg("exec-envoy")
+            .arg(std::process::id().to_string())
+            .arg(&self.envoy)
+            .args(["--disable-hot-restart", "--log-level", "warn"])
+            .args(["--log-format", "%l %n: %v", "--config-path"])
             .arg(&self.file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -54,15 +84,28 @@ impl EnvoyCommand {
         if let Some(threads) = self.concurrency {
             command.arg("--concurrency").arg(threads.to_string());
         }
-        let mut child = command
-            .spawn()
-            .with_context(|| self.envoy.display().to_string())?;
-        let ending = Arc::new(AtomicBool::new(false));
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(pass_on(stderr, ending.clone()));
-        }
-        Ok(Envoy { child, ending })
+        Ok(command)
     }
+}
+
+/// Becomes Envoy, after asking the kernel to end it with its parent: without one it would go on
+/// and keep the port, with nobody to tell it anything.
+///
+/// # Errors
+/// It only returns when that fails.
+pub fn exec(args: &ExecEnvoyArgs) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
+        // The parent may have ended before it was asked for.
+        if nix::unistd::getppid().as_raw() != args.parent {
+            return Ok(());
+        }
+    }
+    let error = std::process::Command::new(&args.envoy)
+        .args(&args.arguments)
+        .exec();
+    Err(error).with_context(|| args.envoy.display().to_string())
 }
 
 impl Envoy {

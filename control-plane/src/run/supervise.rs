@@ -63,7 +63,7 @@ async fn keep(
     let mut ever_ready = false;
     loop {
         let started = Instant::now();
-        let ended = match command.start() {
+        let ended = match command.start().await {
             Ok(mut envoy) => {
                 let ended = loop {
                     tokio::select! {

@@ -67,8 +67,9 @@ struct Subscription {
     names: BTreeSet<String>,
     /// Name → version that the gateway was sent or said it has.
     held: BTreeMap<String, String>,
-    /// Asked for by name and not answered yet: an answer is due even when nothing changed.
-    owed: BTreeSet<String>,
+    /// What an answer is due for: names that it lacks or has in another version, and names that it
+    /// just asked for, even if nothing changed.
+    due: BTreeSet<String>,
     pending: Option<Pending>,
     refused: bool,
 }
@@ -94,9 +95,10 @@ impl Stream {
 
     /// Replaces what the gateway should have.
     pub fn publish(&mut self, snapshot: Arc<Snapshot>) {
-        for (kind, subscription) in &mut self.kinds {
-            if snapshot.version(*kind) != self.snapshot.version(*kind) {
+        for (&kind, subscription) in &mut self.kinds {
+            if snapshot.version(kind) != self.snapshot.version(kind) {
                 subscription.refused = false;
+                subscription.compare(kind, &snapshot);
             }
         }
         self.snapshot = snapshot;
@@ -112,8 +114,12 @@ impl Stream {
             // A first request that names nothing asks for everything (the older form of "*").
             subscription.wildcard = request.subscribe.is_empty();
         }
+        let asks_for_all = subscription.wildcard;
         subscription.subscribe(request.subscribe, first);
         subscription.unsubscribe(&request.unsubscribe);
+        if first || subscription.wildcard != asks_for_all {
+            subscription.compare(kind, &self.snapshot);
+        }
         subscription.answer(&request.nonce, request.error)
     }
 
@@ -121,7 +127,7 @@ impl Stream {
     pub fn respond(&mut self) -> Option<Response> {
         let addition = Kind::ALL
             .into_iter()
-            .find(|&kind| self.is_idle(kind) && self.may_add(kind) && self.is_due(kind));
+            .find(|&kind| self.is_idle(kind) && self.is_due(kind) && self.may_add(kind));
         if let Some(kind) = addition {
             return self.respond_with_additions(kind);
         }
@@ -155,7 +161,7 @@ impl Stream {
     pub fn status(&self, kind: Kind) -> Option<Status> {
         let subscription = self.kinds.get(&kind)?;
         Some(Status {
-            published: self.snapshot.version(kind),
+            published: self.snapshot.version(kind).to_owned(),
             acked: self.is_settled(kind) && !subscription.refused,
         })
     }
@@ -207,22 +213,9 @@ impl Stream {
     }
 
     fn is_due(&self, kind: Kind) -> bool {
-        self.kinds.get(&kind).is_some_and(|subscription| {
-            !subscription.owed.is_empty() || self.additions(kind, subscription).next().is_some()
-        })
-    }
-
-    /// Wanted resources that the gateway lacks or has in another version.
-    fn additions<'a>(
-        &'a self,
-        kind: Kind,
-        subscription: &'a Subscription,
-    ) -> impl Iterator<Item = (&'a str, &'a Resource)> {
-        self.snapshot.resources(kind).filter(|(name, resource)| {
-            subscription.owed.contains(*name)
-                || subscription.wants(name)
-                    && subscription.held.get(*name) != Some(&resource.version)
-        })
+        self.kinds
+            .get(&kind)
+            .is_some_and(|subscription| !subscription.due.is_empty())
     }
 
     /// What the gateway holds and should not.
@@ -236,13 +229,15 @@ impl Stream {
     }
 
     fn respond_with_additions(&mut self, kind: Kind) -> Option<Response> {
-        let subscription = self.kinds.get(&kind)?;
-        let resources: Vec<_> = self
-            .additions(kind, subscription)
-            .map(|(name, resource)| (name.to_owned(), resource.clone()))
-            .collect();
-        let unknown = |name: &&String| self.snapshot.resource(kind, name).is_none();
-        let removed = subscription.owed.iter().filter(unknown).cloned().collect();
+        let due = &self.kinds.get(&kind)?.due;
+        let (mut resources, mut removed) = (Vec::new(), Vec::new());
+        for name in due {
+            match self.snapshot.resource(kind, name) {
+                Some(resource) => resources.push((name.clone(), resource.clone())),
+                // Asked for, and there is no such thing.
+                None => removed.push(name.clone()),
+            }
+        }
         self.send(kind, resources, removed)
     }
 
@@ -259,9 +254,9 @@ impl Stream {
     ) -> Option<Response> {
         self.nonces += 1;
         let nonce = self.nonces.to_string();
-        let version = self.snapshot.version(kind);
+        let version = self.snapshot.version(kind).to_owned();
         let subscription = self.kinds.get_mut(&kind)?;
-        subscription.owed.clear();
+        subscription.due.clear();
         for (name, resource) in &resources {
             subscription
                 .held
@@ -291,8 +286,18 @@ impl Subscription {
         self.wildcard || self.names.contains(name)
     }
 
-    /// After a reconnect (`first`) only what the gateway lacks is owed; later even a repeated
-    /// subscription must be answered.
+    /// Adds what is lacking to what is due.
+    fn compare(&mut self, kind: Kind, snapshot: &Snapshot) {
+        self.due.retain(|name| self.names.contains(name));
+        for (name, resource) in snapshot.resources(kind) {
+            if self.wants(name) && self.held.get(name) != Some(&resource.version) {
+                self.due.insert(name.to_owned());
+            }
+        }
+    }
+
+    /// After a reconnect (`first`) an answer is due only for what the gateway lacks; later even a
+    /// repeated subscription must be answered.
     fn subscribe(&mut self, names: Vec<String>, first: bool) {
         for name in names {
             if name == "*" {
@@ -300,7 +305,7 @@ impl Subscription {
                 continue;
             }
             if !(first && self.held.contains_key(&name)) {
-                self.owed.insert(name.clone());
+                self.due.insert(name.clone());
             }
             self.names.insert(name);
         }
@@ -312,7 +317,7 @@ impl Subscription {
                 self.wildcard = false;
             } else {
                 self.names.remove(name);
-                self.owed.remove(name);
+                self.due.remove(name);
                 if !self.wildcard {
                     self.held.remove(name);
                 }

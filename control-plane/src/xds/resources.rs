@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub use cluster::AUTHORITIES;
 use tollgate_config::GatewayConfig;
 
-use super::{Kind, Snapshot};
+use super::{Kind, Resource, Snapshot};
 use crate::secrets::Secret;
 
 /// All that gateways should know, in the words of this project.
@@ -75,27 +75,38 @@ pub struct Credential {
 impl Topology {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::default();
-        for upstream in &self.upstreams {
-            let cluster = cluster::cluster(upstream, &self.settings);
-            snapshot.insert(Kind::Cluster, upstream.cluster.clone(), &cluster);
-            if let Some(credential) = &upstream.credential {
-                let secret = secret::secret(credential);
-                snapshot.insert(Kind::Secret, credential.secret.clone(), &secret);
-            }
-        }
-        for listener in listener::listeners(&self.settings) {
-            snapshot.insert(Kind::Listener, listener.name.clone(), &listener);
-        }
-        let clusters = self
+        let settings = &self.settings;
+        let clusters = self.upstreams.iter().map(|upstream| {
+            let cluster = Resource::new(&cluster::cluster(upstream, settings));
+            (Kind::Cluster, upstream.cluster.clone(), cluster)
+        });
+        let credentials = self
+            .upstreams
+            .iter()
+            .filter_map(|it| it.credential.as_ref());
+        let secrets = credentials.map(|credential| {
+            let secret = Resource::new(&secret::secret(credential));
+            (Kind::Secret, credential.secret.clone(), secret)
+        });
+        let listeners = listener::listeners(settings).map(|listener| {
+            let resource = Resource::new(&listener);
+            (Kind::Listener, listener.name, resource)
+        });
+        let names = self
             .upstreams
             .iter()
             .map(|upstream| upstream.cluster.as_str());
-        let routes = route::routes(clusters, &self.settings);
-        snapshot.insert(Kind::Route, routes.name.clone(), &routes);
-        let filter = wasm::gateway(&self.settings.wasm, &self.gateway);
-        snapshot.insert(Kind::Extension, filter.name.clone(), &filter);
-        snapshot
+        let routes = route::routes(names, settings);
+        let filter = wasm::gateway(&settings.wasm, &self.gateway);
+        let single = [
+            (Kind::Route, routes.name.clone(), Resource::new(&routes)),
+            (Kind::Extension, filter.name.clone(), Resource::new(&filter)),
+        ];
+        clusters
+            .chain(secrets)
+            .chain(listeners)
+            .chain(single)
+            .collect()
     }
 }
 

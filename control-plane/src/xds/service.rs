@@ -19,8 +19,9 @@ use crate::gateways::{Registry, XdsSession};
 /// A reconnecting gateway tells the version of everything it has.
 const MAX_REQUEST_BYTES: usize = 64 << 20;
 
-/// How long one stuck resource may hold back what refers to it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one stuck resource may hold back what refers to it. A gateway that takes in a thousand
+/// clusters says nothing for some seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The aggregated discovery service. Only its incremental variant is offered.
 #[derive(Debug, Clone)]

@@ -20,8 +20,13 @@ pub enum Kind {
 
 /// An immutable set of resources.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Snapshot {
-    kinds: BTreeMap<Kind, BTreeMap<String, Resource>>,
+pub struct Snapshot(BTreeMap<Kind, Resources>);
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Resources {
+    /// Of all of them together.
+    version: String,
+    by_name: BTreeMap<String, Resource>,
 }
 
 /// An encoded resource. Its version is a hash of its bytes, so that the same content has the same
@@ -75,41 +80,59 @@ impl Kind {
 // === impl Snapshot ===
 
 impl Snapshot {
-    pub fn insert<M: Message + Name>(&mut self, kind: Kind, name: String, message: &M) {
-        let value = message.encode_to_vec();
-        let resource = Resource {
-            version: hash([value.as_slice()]),
-            body: Any {
-                type_url: M::type_url(),
-                value,
-            },
-        };
-        self.kinds.entry(kind).or_default().insert(name, resource);
-    }
-
     #[must_use]
     pub fn resource(&self, kind: Kind, name: &str) -> Option<&Resource> {
-        self.kinds.get(&kind)?.get(name)
+        self.0.get(&kind)?.by_name.get(name)
     }
 
     pub fn resources(&self, kind: Kind) -> impl Iterator<Item = (&str, &Resource)> {
-        self.kinds
-            .get(&kind)
+        let resources = self.0.get(&kind).map(|resources| &resources.by_name);
+        resources
             .into_iter()
             .flatten()
             .map(|(name, resource)| (name.as_str(), resource))
     }
 
-    /// Version of all resources of a kind together.
+    /// Version of all resources of a kind together; empty when there is none.
     #[must_use]
-    pub fn version(&self, kind: Kind) -> String {
-        hash(self.resources(kind).flat_map(|(name, resource)| {
-            [name.as_bytes(), b"\0", resource.version.as_bytes(), b"\0"]
-        }))
+    pub fn version(&self, kind: Kind) -> &str {
+        self.0.get(&kind).map_or("", |resources| &resources.version)
+    }
+}
+
+impl FromIterator<(Kind, String, Resource)> for Snapshot {
+    fn from_iter<I: IntoIterator<Item = (Kind, String, Resource)>>(resources: I) -> Self {
+        let mut kinds: BTreeMap<Kind, Resources> = BTreeMap::new();
+        for (kind, name, resource) in resources {
+            kinds
+                .entry(kind)
+                .or_default()
+                .by_name
+                .insert(name, resource);
+        }
+        for resources in kinds.values_mut() {
+            resources.version = hash(resources.by_name.iter().flat_map(|(name, resource)| {
+                [name.as_bytes(), b"\0", resource.version.as_bytes(), b"\0"]
+            }));
+        }
+        Self(kinds)
     }
 }
 
 // === impl Resource ===
+
+impl Resource {
+    pub fn new<M: Message + Name>(message: &M) -> Self {
+        let value = message.encode_to_vec();
+        Self {
+            version: hash([value.as_slice()]),
+            body: Any {
+                type_url: M::type_url(),
+                value,
+            },
+        }
+    }
+}
 
 /// Without the body, which may be a secret.
 impl std::fmt::Debug for Resource {

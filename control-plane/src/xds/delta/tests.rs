@@ -16,16 +16,15 @@ fn kind(label: &str) -> Kind {
 }
 
 fn snapshot(text: &str) -> Arc<Snapshot> {
-    let mut snapshot = Snapshot::default();
-    for item in text.split_whitespace() {
+    let resource = |item: &str| {
         let (label, rest) = item.split_once(':').expect(item);
         let (name, content) = rest.split_once('@').expect(item);
         let message = StringValue {
             value: content.into(),
         };
-        snapshot.insert(kind(label), name.into(), &message);
-    }
-    Arc::new(snapshot)
+        (kind(label), name.to_owned(), Resource::new(&message))
+    };
+    Arc::new(text.split_whitespace().map(resource).collect())
 }
 
 fn show(response: &Response) -> String {

@@ -27,7 +27,8 @@ pub(super) fn injector(credential: &Credential) -> CredentialInjector {
     let generic = Generic {
         credential: Some(tls::SdsSecretConfig {
             name: credential.secret.clone(),
-            sds_config: Some(pb::ads(5)),
+            // Long, because it runs while Envoy takes in all clusters, which may be thousands.
+            sds_config: Some(pb::ads(120)),
         }),
         header: credential.header.clone(),
         header_value_prefix: credential.prefix.clone(),
