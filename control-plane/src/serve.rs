@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::interceptor::InterceptedService;
+use tonic::transport::server::TcpIncoming;
 
 use crate::address::Listen;
 use crate::cli::ControlArgs;
@@ -146,7 +147,7 @@ impl ControlPlane {
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(InterceptedService::new(ads, self.trust.clone()))
             .add_service(InterceptedService::new(meter, self.trust.clone()))
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         // Gateways' streams never end by themselves, so there is nothing to wait for: they are
         // cut, and a gateway keeps what it has not seen acknowledged.
         self.tasks
@@ -174,6 +175,10 @@ impl ControlPlane {
         let ending = self.ending.clone();
         self.tasks
             .spawn(self.ending.clone().run_until_cancelled_owned(async move {
+                // Without it, the kernel holds back each piece of a stream for up to 40 ms.
+                let listener = listener.tap_io(|connection| {
+                    let _ = connection.set_nodelay(true);
+                });
                 let serving = axum::serve(listener, router);
                 if let Err(error) = serving
                     .with_graceful_shutdown(ending.cancelled_owned())
