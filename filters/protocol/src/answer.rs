@@ -74,10 +74,12 @@ fn aggregate(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
 
 /// The error that a JSON body with a successful status holds.
 pub(crate) fn error_in(dialect: Dialect, json: Json<'_>) -> Option<ErrorInfo> {
-    let has_error = json.get("error").and_then(Json::non_null).is_some();
-    let kind = json.get("type").and_then(Json::as_str);
-    let object = json.get("object").and_then(Json::as_str);
-    let says_error = kind.as_deref() == Some("error") || object.as_deref() == Some("error");
+    let [error, kind, object] = json.members(["error", "type", "object"]);
+    let has_error = error.and_then(Json::non_null).is_some();
+    let says_error = [kind, object]
+        .into_iter()
+        .flatten()
+        .any(|name| name.as_str().as_deref() == Some("error"));
     (has_error || says_error).then(|| error::read_error(dialect, 200, json.raw().as_bytes()))
 }
 

@@ -101,6 +101,18 @@ impl<'a> Json<'a> {
             .last()
     }
 
+    /// Several members at once, found in one walk over the object.
+    pub fn members<const N: usize>(self, keys: [&str; N]) -> [Option<Self>; N] {
+        let mut found = [None; N];
+        for (key, value) in self.entries() {
+            let slot = keys.iter().zip(&mut found).find(|(name, _)| **name == key);
+            if let Some((_, slot)) = slot {
+                *slot = Some(value);
+            }
+        }
+        found
+    }
+
     /// The members of an object in order; empty on other kinds.
     pub fn entries(self) -> Entries<'a> {
         Entries::new(self)

@@ -2,6 +2,7 @@
 //!
 //! <https://platform.openai.com/docs/api-reference/chat>
 
+mod calls;
 mod check;
 mod error;
 mod fields;

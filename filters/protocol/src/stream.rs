@@ -84,3 +84,7 @@ impl From<StreamFault> for ErrorInfo {
 pub(crate) fn interrupted() -> ErrorInfo {
     ErrorInfo::upstream("The upstream closed the stream before the answer was complete.")
 }
+
+pub(crate) fn empty_answer() -> ErrorInfo {
+    ErrorInfo::upstream("The upstream's answer was empty.")
+}

@@ -18,6 +18,9 @@ use crate::stream::StreamReader;
 
 type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 
+/// Blocks that are open at once; in a legal stream it is one.
+const MAX_FOREIGN: usize = 1_024;
+
 /// There is one choice in this dialect.
 const CHOICE: u32 = 0;
 
@@ -127,9 +130,10 @@ impl Reader {
                     });
                 }
             }
-            _ => {
+            _ if self.foreign.len() < MAX_FOREIGN => {
                 self.foreign.insert(call);
             }
+            _ => {}
         }
     }
 

@@ -103,9 +103,10 @@ fn is_host(word: &str) -> bool {
         return name.bytes().any(|byte| byte.is_ascii_alphabetic());
     }
     let top = name.rsplit('.').next().unwrap_or_default();
-    const PLACES: [&str; 16] = [
+    const PLACES: [&str; 30] = [
         "com", "net", "org", "io", "ai", "dev", "local", "internal", "cloud", "svc", "lan", "corp",
-        "app", "co", "cn", "us",
+        "app", "co", "cn", "us", "eu", "de", "uk", "jp", "fr", "edu", "gov", "info", "xyz", "tech",
+        "home", "arpa", "consul", "example",
     ];
     name.contains('.') && PLACES.contains(&top)
 }

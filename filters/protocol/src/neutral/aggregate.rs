@@ -2,12 +2,13 @@
 
 use crate::error::ErrorInfo;
 use crate::neutral::{Block, Choice, Content, Response, StopReason, StreamEvent, ToolCall, Usage};
-use crate::stream::interrupted;
+use crate::stream::{empty_answer, interrupted};
 use crate::text::Text;
 
 /// Collects a stream into the answer that it spells out.
 #[derive(Debug, Default)]
 pub struct Aggregate {
+    started: bool,
     model: String,
     choices: Vec<Collected>,
     usage: Option<Usage>,
@@ -48,7 +49,10 @@ impl Aggregate {
             return;
         }
         match event {
-            StreamEvent::Start { model } => self.model = model.into_owned(),
+            StreamEvent::Start { model } => {
+                self.started = true;
+                self.model = model.into_owned();
+            }
             StreamEvent::Usage(usage) => self.usage.get_or_insert_default().update(&usage),
             StreamEvent::End => self.ended = true,
             StreamEvent::Error(error) => self.error = Some(error),
@@ -106,9 +110,16 @@ impl Aggregate {
     }
 
     /// The whole answer, or the error that the stream held, or that it was cut.
-    pub fn finish(self) -> Result<Response, ErrorInfo> {
+    pub fn finish(mut self) -> Result<Response, ErrorInfo> {
         if let Some(error) = self.error {
             return Err(error);
+        }
+        if !self.started {
+            return Err(empty_answer());
+        }
+        if self.ended && self.choices.is_empty() {
+            // An answer without content is one all the same.
+            self.choices.push(Collected::default());
         }
         let all_finished = self.choices.iter().all(|choice| choice.finish.is_some());
         if !self.ended && (self.choices.is_empty() || !all_finished) {

@@ -4,14 +4,14 @@
 //! Fresh ──chunk──► Running ──finish_reason of a choice──► Running ──[DONE]──► End
 //! ```
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::answer;
 use crate::dialect::Dialect;
 use crate::error::{self, ErrorInfo};
-use crate::json::{Json, Kind, Limits};
+use crate::json::{Json, Limits};
 use crate::neutral::StreamEvent;
+use crate::openai_chat::calls::{Calls, non_empty};
 use crate::openai_chat::read_response::stop_reason;
 use crate::openai_chat::{thinking, usage};
 use crate::sse;
@@ -19,9 +19,8 @@ use crate::stream::StreamReader;
 
 type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 
-/// More choices or calls than this are ignored: what is known of each is kept.
+/// Choices beyond these are ignored: something is kept of each.
 const MAX_CHOICES: usize = 128;
-const MAX_CALLS: usize = 1_024;
 
 #[derive(Default)]
 pub(super) struct Reader {
@@ -31,16 +30,8 @@ pub(super) struct Reader {
 
 #[derive(Default)]
 struct ChoiceState {
-    calls: Vec<Call>,
+    calls: Calls,
     finished: bool,
-}
-
-/// One tool call as the upstream names it.
-struct Call {
-    index: Option<u64>,
-    id: String,
-    /// Arguments that came before the name did; nothing once the call is known.
-    unnamed: Option<String>,
 }
 
 // === impl Reader ===
@@ -76,14 +67,13 @@ impl StreamReader for Reader {
 
 impl Reader {
     fn chunk(&mut self, chunk: Json<'_>, emit: &mut Emit<'_>) {
-        let choices = chunk.get("choices").map(Json::items).into_iter().flatten();
+        let [choices, usage, groq] = chunk.members(["choices", "usage", "x_groq"]);
+        let choices = choices.map(Json::items).into_iter().flatten();
         // Azure sends a first chunk without choices, about the prompt's filter only.
         for (position, choice) in (0_u64..).zip(choices) {
             self.start(chunk, emit);
-            let index = choice
-                .get("index")
-                .and_then(Json::as_u64)
-                .unwrap_or(position);
+            let index = choice.get("index").and_then(Json::as_u64);
+            let index = index.unwrap_or(position);
             let Ok(index) = u32::try_from(index) else {
                 continue;
             };
@@ -94,7 +84,7 @@ impl Reader {
                     .read(index, choice, emit);
             }
         }
-        if let Some(usage) = usage::of_answer(chunk) {
+        if let Some(usage) = usage::of_members(usage, groq) {
             self.start(chunk, emit);
             emit(StreamEvent::Usage(usage));
         }
@@ -120,10 +110,11 @@ impl ChoiceState {
             // Some providers repeat the last chunk to carry the usage.
             return;
         }
-        if let Some(delta) = json.get("delta").or_else(|| json.get("message")) {
+        let [delta, message, reason] = json.members(["delta", "message", "finish_reason"]);
+        if let Some(delta) = delta.or(message) {
             self.delta(choice, delta, emit);
         }
-        let reason = json.get("finish_reason").and_then(Json::as_str);
+        let reason = reason.and_then(Json::as_str);
         if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
             self.finished = true;
             emit(StreamEvent::Finish {
@@ -135,96 +126,26 @@ impl ChoiceState {
     }
 
     fn delta(&mut self, choice: u32, delta: Json<'_>, emit: &mut Emit<'_>) {
+        let [content, refusal, calls] = delta.members(["content", "refusal", "tool_calls"]);
         self::thoughts(choice, delta, emit);
-        if let Some(content) = delta.get("content") {
+        if let Some(content) = content {
             self::content(choice, content, emit);
         }
-        if let Some(text) = non_empty(delta.get("refusal")) {
+        if let Some(text) = non_empty(refusal) {
             emit(StreamEvent::Refusal { choice, text });
         }
-        let calls = delta.get("tool_calls").map(Json::items);
-        for call in calls.into_iter().flatten() {
-            self.tool_call(choice, call, emit);
-        }
-    }
-
-    /// A call is new when its id is; without an id, when its index is. Ids and names
-    /// may be repeated in every chunk, be empty in later ones, and every call may
-    /// claim to be number 0.
-    fn tool_call(&mut self, choice: u32, json: Json<'_>, emit: &mut Emit<'_>) {
-        let index = json.get("index").and_then(Json::as_u64);
-        let id = json.get("id").and_then(Json::as_str).unwrap_or_default();
-        let function = json.get("function");
-        let name = non_empty(function.and_then(|function| function.get("name")));
-        let arguments = function.and_then(|function| function.get("arguments"));
-
-        let known = match (&*id, index) {
-            ("", Some(_)) => self.calls.iter().rposition(|call| call.index == index),
-            // Neither id nor index: a name begins a call, anything else continues one.
-            ("", None) if name.is_some() => None,
-            ("", None) => self.calls.len().checked_sub(1),
-            (id, _) => self
-                .calls
-                .iter()
-                .rposition(|call| call.id == id || call.id.is_empty() && call.index == index),
-        };
-        let position = known.unwrap_or_else(|| {
-            self.calls.push(Call {
-                index,
-                id: id.clone().into_owned(),
-                unnamed: Some(String::new()),
-            });
-            self.calls.len() - 1
-        });
-        let Ok(number) = u32::try_from(position) else {
-            return;
-        };
-        let Some(call) = self
-            .calls
-            .get_mut(position)
-            .filter(|_| position < MAX_CALLS)
-        else {
-            self.calls.truncate(MAX_CALLS);
-            return;
-        };
-        if let Some(name) = name
-            && let Some(early) = call.unnamed.take()
-        {
-            emit(StreamEvent::ToolCall {
-                choice,
-                call: number,
-                id: call.id.as_str().into(),
-                name,
-            });
-            if !early.is_empty() {
-                emit(StreamEvent::Arguments {
-                    choice,
-                    call: number,
-                    json: early.into(),
-                });
-            }
-        }
-        if let Some(json) = fragment(arguments) {
-            match &mut call.unnamed {
-                Some(early) => early.push_str(&json),
-                None => emit(StreamEvent::Arguments {
-                    choice,
-                    call: number,
-                    json,
-                }),
-            }
+        for call in calls.map(Json::items).into_iter().flatten() {
+            self.calls.read(choice, call, emit);
         }
     }
 }
 
 /// Blocks that can be replayed count, else whatever text there is.
 fn thoughts(choice: u32, delta: Json<'_>, emit: &mut Emit<'_>) {
-    let blocks = delta
-        .get("thinking_blocks")
-        .filter(|blocks| blocks.items().next().is_some());
+    let [blocks, content, reasoning] = delta.members(thinking::STREAMED);
+    let blocks = blocks.filter(|blocks| blocks.items().next().is_some());
     let Some(blocks) = blocks else {
-        if let Some(text) = thinking::text_of(delta).filter(|text| !text.is_empty()) {
-            let text = text.into();
+        if let Some(text) = non_empty(content).or_else(|| non_empty(reasoning)) {
             emit(StreamEvent::Thinking { choice, text });
         }
         return;
@@ -257,19 +178,6 @@ fn content(choice: u32, content: Json<'_>, emit: &mut Emit<'_>) {
             emit(StreamEvent::Thinking { choice, text });
         }
     }
-}
-
-/// Arguments: a fragment of JSON as a string, or, from some, a whole object.
-fn fragment(arguments: Option<Json<'_>>) -> Option<Cow<'_, str>> {
-    let arguments = arguments?;
-    match arguments.kind() {
-        Kind::Object => Some(arguments.raw().into()),
-        _ => non_empty(Some(arguments)),
-    }
-}
-
-fn non_empty(json: Option<Json<'_>>) -> Option<Cow<'_, str>> {
-    json?.as_str().filter(|text| !text.is_empty())
 }
 
 fn unreadable() -> ErrorInfo {

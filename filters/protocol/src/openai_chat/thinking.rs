@@ -21,6 +21,9 @@ pub(super) const FIELDS: [&str; 4] = [
     "reasoning_details",
 ];
 
+/// Those of them that are read from a stream, best first.
+pub(super) const STREAMED: [&str; 3] = ["thinking_blocks", "reasoning_content", "reasoning"];
+
 /// The thinking of a message; the blocks count if there are any, else the text.
 pub(super) fn read(
     read: Read<'_>,
@@ -59,8 +62,8 @@ fn block(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Option<Block>,
     })
 }
 
-/// The plain text of the thinking in a message or a delta.
-pub(super) fn text_of(message: Json<'_>) -> Option<String> {
+/// The plain text of the thinking in a message.
+fn text_of(message: Json<'_>) -> Option<String> {
     let text = |key| message.get(key).and_then(Json::as_str);
     let text = text("reasoning_content").or_else(|| text("reasoning"));
     text.map(std::borrow::Cow::into_owned)

@@ -6,9 +6,15 @@ use crate::neutral::Usage;
 
 /// The usage of an answer or of a stream's chunk.
 pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
-    let usage = answer.get("usage").and_then(Json::non_null);
-    // Groq's place for it in streams.
-    let usage = usage.or_else(|| answer.get("x_groq")?.get("usage")?.non_null());
+    let [usage, groq] = answer.members(["usage", "x_groq"]);
+    of_members(usage, groq)
+}
+
+/// As [`of_answer`], where the members are at hand. `x_groq` is Groq's place for
+/// usage in streams.
+pub(super) fn of_members(usage: Option<Json<'_>>, groq: Option<Json<'_>>) -> Option<Usage> {
+    let usage = usage.and_then(Json::non_null);
+    let usage = usage.or_else(|| groq?.get("usage")?.non_null());
     usage.map(read)
 }
 

@@ -12,8 +12,8 @@ use crate::peek;
 use crate::reply::Reply;
 use crate::sse;
 use crate::stream::intake::{Intake, Rest};
-use crate::stream::progress::{Progress, empty_answer, html_answer};
-use crate::stream::{Outcome, Status, StreamFault, StreamReader, interrupted};
+use crate::stream::progress::{Progress, html_answer};
+use crate::stream::{Outcome, Status, StreamFault, StreamReader, empty_answer, interrupted};
 
 /// Watches a stream that goes on as it is.
 ///

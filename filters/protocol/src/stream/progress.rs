@@ -3,7 +3,7 @@
 
 use crate::error::ErrorInfo;
 use crate::neutral::{StreamEvent, Usage};
-use crate::stream::{Outcome, Status};
+use crate::stream::{Outcome, Status, empty_answer};
 
 pub(super) struct Progress {
     pub(super) status: Status,
@@ -91,10 +91,6 @@ impl Progress {
 
 fn bit(choice: u32) -> u64 {
     1_u64.checked_shl(choice).unwrap_or(0)
-}
-
-pub(super) fn empty_answer() -> ErrorInfo {
-    ErrorInfo::upstream("The upstream's answer was empty.")
 }
 
 pub(super) fn html_answer() -> ErrorInfo {

@@ -7,8 +7,10 @@ use crate::neutral::{StreamEvent, Usage};
 use crate::reply::Reply;
 use crate::sse;
 use crate::stream::intake::{Intake, Rest};
-use crate::stream::progress::{Progress, empty_answer, html_answer};
-use crate::stream::{Outcome, Status, StreamFault, StreamReader, StreamWriter, interrupted};
+use crate::stream::progress::{Progress, html_answer};
+use crate::stream::{
+    Outcome, Status, StreamFault, StreamReader, StreamWriter, empty_answer, interrupted,
+};
 
 /// Rewrites an upstream's answer to a streaming request for the caller.
 ///
@@ -21,8 +23,8 @@ use crate::stream::{Outcome, Status, StreamFault, StreamReader, StreamWriter, in
 ///
 /// Where the upstream answers whole JSON instead, the caller still gets a legal
 /// stream at `finish`. Memory: one event or JSON answer (up to
-/// [`super::MAX_EVENT_BYTES`]), and for an Anthropic caller up to 1 MiB of tool
-/// arguments that arrive out of order.
+/// [`super::MAX_EVENT_BYTES`]), a few bytes for every choice and tool call, and for
+/// an Anthropic caller up to 1 MiB of tool arguments that arrive out of order.
 pub struct Translator {
     from: Dialect,
     intake: Intake,

@@ -250,6 +250,12 @@ fn k8_errors_in_disguise_and_garbage() {
         (C, "", None),
         (C, "  ", None),
         (C, "{\"choices\":", None),
+        (C, "data: [DONE]\n\n", Some(ErrorKind::Upstream)),
+        (
+            M,
+            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+            Some(ErrorKind::Upstream),
+        ),
         (C, "[]", None),
         (C, "{}", None),
         (M, "{\"choices\":[]}", None),
