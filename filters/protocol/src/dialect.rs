@@ -35,6 +35,8 @@ pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
 /// the function of the same name at the top of the crate, and documented there.
 pub(crate) trait Codec: Sync {
     fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest>;
+    /// What this dialect calls things that all dialects have.
+    fn names(&self) -> &'static Names;
     fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
     fn write_request(&self, request: &Request, target: &Target<'_>)
     -> Result<Written, Unsupported>;
@@ -64,6 +66,16 @@ pub(crate) trait Codec: Sync {
 
     fn write_model_list(&self, models: &[ModelEntry<'_>]) -> Vec<u8>;
     fn write_model(&self, model: &ModelEntry<'_>) -> Vec<u8>;
+}
+
+/// Fields of a request body by their meaning, so that what is said about a request
+/// is said in its caller's words.
+pub(crate) struct Names {
+    pub(crate) max_output_tokens: &'static str,
+    pub(crate) stop: &'static str,
+    pub(crate) reasoning: &'static str,
+    pub(crate) format: &'static str,
+    pub(crate) user: &'static str,
 }
 
 /// What becomes of a request whose field another dialect cannot express.

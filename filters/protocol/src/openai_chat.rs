@@ -19,7 +19,7 @@ mod write_response;
 mod write_stream;
 
 use crate::body::Body;
-use crate::dialect::{Codec, Without};
+use crate::dialect::{Codec, Names, Without};
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{Json, Kind};
 use crate::models::ModelEntry;
@@ -32,9 +32,21 @@ use crate::target::{Target, Written};
 
 pub(crate) struct OpenaiChat;
 
+const NAMES: Names = Names {
+    max_output_tokens: "max_completion_tokens",
+    stop: "stop",
+    reasoning: "reasoning_effort",
+    format: "response_format",
+    user: "user",
+};
+
 impl Codec for OpenaiChat {
     fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest> {
         peek::peek(body)
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
     }
 
     fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest> {

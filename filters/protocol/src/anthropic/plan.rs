@@ -44,12 +44,14 @@ pub(super) fn plan(
         effort: None,
         sampling: !target.drops_sampling,
     };
-    let Some(reasoning) = &request.reasoning else {
+    // In the caller's own dialect all of it goes on in the caller's own words.
+    let foreign = request.dialect != Dialect::Anthropic;
+    let Some(reasoning) = request.reasoning.as_ref().filter(|_| foreign) else {
         return plan;
     };
     if target.thinking == Thinking::Never {
         if *reasoning != Reasoning::Off {
-            losses.note(field(request), "the model cannot think");
+            losses.note(request.names().reasoning, "the model cannot think");
         }
         return plan;
     }
@@ -57,12 +59,12 @@ pub(super) fn plan(
     if plan.thinks() {
         let why_not = why_not(request, target, arranged);
         if let Some(why_not) = why_not {
-            losses.note(field(request), why_not);
+            losses.note(request.names().reasoning, why_not);
             plan.thinking = Some(Mode::Disabled);
         }
     }
     if plan.thinks() {
-        fit_budget(&mut plan, target, losses);
+        fit_budget(&mut plan, request, target, losses);
         plan.sampling = false;
     }
     plan
@@ -72,7 +74,10 @@ fn max_tokens(request: &Request, target: &Target<'_>, losses: &mut Losses) -> u6
     let most = target.max_output_tokens;
     match (request.max_output_tokens, most) {
         (Some(wanted), Some(most)) if wanted > most => {
-            losses.note("max_tokens", "lowered to the most that the model can write");
+            losses.note(
+                request.names().max_output_tokens,
+                "lowered to the most that the model can write",
+            );
             most
         }
         (Some(wanted), _) => wanted,
@@ -125,7 +130,7 @@ fn why_not(
 
 /// A budget leaves room for the answer; where there is no room at all, the limit
 /// grows instead.
-fn fit_budget(plan: &mut Plan, target: &Target<'_>, losses: &mut Losses) {
+fn fit_budget(plan: &mut Plan, request: &Request, target: &Target<'_>, losses: &mut Losses) {
     let Some(Mode::Enabled { budget_tokens }) = plan.thinking else {
         return;
     };
@@ -135,12 +140,12 @@ fn fit_budget(plan: &mut Plan, target: &Target<'_>, losses: &mut Losses) {
         if raised > most || most <= MIN_BUDGET {
             plan.thinking = Some(Mode::Disabled);
             return losses.note(
-                "thinking",
+                request.names().reasoning,
                 "the limit on the output leaves no room to think",
             );
         }
         losses.note(
-            "max_tokens",
+            request.names().max_output_tokens,
             "raised to leave room for the answer beside the thinking",
         );
         plan.max_tokens = raised;
@@ -150,14 +155,6 @@ fn fit_budget(plan: &mut Plan, target: &Target<'_>, losses: &mut Losses) {
     plan.thinking = Some(Mode::Enabled {
         budget_tokens: fitted,
     });
-}
-
-/// What the caller's dialect calls thinking.
-fn field(request: &Request) -> &'static str {
-    match request.dialect {
-        Dialect::Anthropic => "thinking",
-        _ => "reasoning_effort",
-    }
 }
 
 // === impl Plan ===

@@ -220,7 +220,7 @@ fn stop(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
     let (blank, kept): (Vec<_>, Vec<_>) = request.stop.iter().partition(|stop| stop.is_blank());
     if !blank.is_empty() {
         context.losses.note(
-            "stop",
+            request.names().stop,
             "Anthropic takes no stop sequence of white space only",
         );
     }
@@ -251,9 +251,10 @@ fn output_config(context: &mut Context, request: &Request, plan: &Plan, w: &mut 
     let schema = match &request.format {
         Some(Format::JsonSchema { schema, .. }) => Some(schema),
         Some(Format::JsonObject) => {
-            context
-                .losses
-                .note("response_format", "JSON mode is only asked for in words");
+            context.losses.note(
+                request.names().format,
+                "JSON mode is only asked for in words",
+            );
             None
         }
         Some(Format::Text) | None => None,

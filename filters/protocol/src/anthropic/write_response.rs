@@ -1,6 +1,7 @@
 //! The neutral form into an Anthropic answer. It has one choice: the first.
 
 use crate::anthropic::read_response::stop_name;
+use crate::anthropic::write_request::IDS;
 use crate::anthropic::{usage, write_messages};
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Choice, Content, Response, ToolCall};
@@ -38,11 +39,11 @@ pub(super) fn head(reply: &Reply, w: &mut JsonWriter<'_>) {
     w.field_str("model", &reply.model);
 }
 
-/// The id of a call whose upstream gave none.
+/// A legal id for a call: the upstream's if it gave one.
 pub(super) fn call_id(given: &str, reply: &Reply, call: u32) -> String {
     match given {
         "" => format!("toolu_{}_{call}", reply.id),
-        given => given.to_owned(),
+        given => IDS.fit(given).into_owned(),
     }
 }
 

@@ -28,12 +28,8 @@ fn stop(request: &Request) -> Result<(), Unsupported> {
     if request.stop.len() <= MAX_STOPS {
         return Ok(());
     }
-    let field = match request.dialect {
-        Dialect::Anthropic => "stop_sequences",
-        _ => "stop",
-    };
     let message = format!("This model takes at most {MAX_STOPS} stop sequences.");
-    Err(Unsupported::new(field, message))
+    Err(Unsupported::new(request.names().stop, message))
 }
 
 fn block_of(role: Role, block: &Block) -> Result<(), String> {

@@ -60,9 +60,10 @@ fn parameters(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     if let Some(limit) = request.max_output_tokens {
         let most = target.max_output_tokens.unwrap_or(u64::MAX);
         if limit > most {
-            context
-                .losses
-                .note("max_tokens", "lowered to the most that the model can write");
+            context.losses.note(
+                request.names().max_output_tokens,
+                "lowered to the most that the model can write",
+            );
         }
         let key = match target.legacy_max_tokens {
             true => "max_tokens",
@@ -220,7 +221,9 @@ fn reasoning(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         return;
     };
     if context.target.thinking == Thinking::Never {
-        return context.losses.note("thinking", "the model cannot think");
+        return context
+            .losses
+            .note(context.request.names().reasoning, "the model cannot think");
     }
     if context.same_dialect() {
         // Goes back in the caller's own words.
@@ -230,9 +233,10 @@ fn reasoning(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     let effort = match reasoning {
         // Only a model that is known to have a lowest level can be told to use it.
         Reasoning::Off if known.is_empty() => {
-            return context
-                .losses
-                .note("thinking", "the model decides by itself whether to think");
+            return context.losses.note(
+                context.request.names().reasoning,
+                "the model decides by itself whether to think",
+            );
         }
         Reasoning::Off => Effort::None,
         Reasoning::Effort(effort) | Reasoning::Adaptive(Some(effort)) => *effort,
@@ -275,7 +279,7 @@ fn user(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         Some(_) if context.same_dialect() => {}
         Some(user) if user.chars().count() > MAX_USER_CHARS => {
             context.losses.note(
-                "metadata.user_id",
+                context.request.names().user,
                 "longer than the 64 characters of 'user'",
             );
         }

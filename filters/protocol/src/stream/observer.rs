@@ -47,8 +47,6 @@ struct Watch {
 // === impl Observer ===
 
 impl Observer {
-    /// `reply` serves the one case in which the gateway has to write: an upstream
-    /// that answers whole JSON to a streaming request.
     pub fn new(dialect: Dialect, options: ObserverOptions) -> Self {
         Self {
             dialect,
@@ -80,7 +78,7 @@ impl Observer {
 
     /// The upstream has ended. A stream that is whole but lacks its last formality
     /// gets it; one that was cut gets a legal error end; whole JSON becomes a
-    /// stream, for which `reply` is needed.
+    /// stream, the one case in which the gateway writes, and for which it needs `reply`.
     pub fn finish(&mut self, reply: Reply, out: &mut Vec<u8>) -> Outcome {
         let (watch, options) = (&mut self.watch, &self.options);
         let own = codec(self.dialect);

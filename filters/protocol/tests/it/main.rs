@@ -27,3 +27,11 @@ mod streams;
 mod streams_passed_on;
 mod support;
 mod validator;
+
+#[test]
+fn dialects_have_names() {
+    for dialect in tollgate_protocol::ALL {
+        assert_eq!(dialect.as_str().parse(), Ok(*dialect));
+    }
+    assert!("esperanto".parse::<tollgate_protocol::Dialect>().is_err());
+}

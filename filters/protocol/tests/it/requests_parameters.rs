@@ -75,7 +75,7 @@ fn a1_max_tokens_comes_from_the_catalogue() {
     check_c_to_m(
         json!({"max_tokens": 70_000}),
         json!({"max_tokens": 64_000}),
-        &["max_tokens"],
+        &["max_completion_tokens"],
     );
 }
 

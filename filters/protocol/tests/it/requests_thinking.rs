@@ -130,7 +130,7 @@ fn a14_budget_and_limit_are_a_valid_pair() {
     };
     let (body, losses) = translate_for(C, M, &chat("high"), &tiny);
     assert_eq!(body["thinking"], json!({"type": "disabled"}));
-    assert_eq!(losses, ["thinking"]);
+    assert_eq!(losses, ["reasoning_effort"]);
 }
 
 #[test]
