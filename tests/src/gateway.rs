@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::admin::Admin;
 use crate::eventually;
 use crate::http::{Request, Response};
-use crate::process::Process;
+use crate::process::{Process, remove_afterwards};
 use crate::tools;
 
 /// Known to the tests, so that they can look for it where it must not be.
@@ -140,7 +140,12 @@ impl Gateway {
     #[track_caller]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Gateway> = OnceLock::new();
-        SHARED.get_or_init(|| Self::builder().env("TOLLGATE_CONCURRENCY", "2").start())
+        SHARED.get_or_init(|| {
+            let gateway = Self::builder().env("TOLLGATE_CONCURRENCY", "2").start();
+            // What is static is never dropped.
+            remove_afterwards(gateway.data(), gateway.process().pid());
+            gateway
+        })
     }
 
     /// Stops it as Ctrl-C does, and starts it again on the same data and port.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -22,7 +23,7 @@ pub struct Process {
     output: Arc<Mutex<String>>,
     /// Ends the child when this process ends without dropping it, as with a gateway that many
     /// tests share. It waits at the other end of a pipe.
-    _watchdog: Child,
+    watchdog: Child,
 }
 
 impl Process {
@@ -37,7 +38,7 @@ impl Process {
         keep(child.stdout.take().expect("piped"), &output);
         keep(child.stderr.take().expect("piped"), &output);
         let watchdog = watch(child.id());
-        Self { name, child, output, _watchdog: watchdog }
+        Self { name, child, output, watchdog }
     }
 
     #[must_use]
@@ -101,6 +102,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
+        // Its task is done, and the pid may soon be somebody else's.
+        let _ = self.watchdog.kill();
+        let _ = self.watchdog.wait();
         if thread::panicking() {
             eprintln!("--- what {} wrote ---\n{}---", self.name, tail(&self.output()));
         }
@@ -152,6 +156,25 @@ fn watch(pid: u32) -> Child {
         .process_group(0)
         .spawn()
         .expect("sh runs")
+}
+
+/// Removes a folder when this process has ended and the one with the pid as well.
+///
+/// # Panics
+/// When `sh` does not run.
+pub fn remove_afterwards(folder: &Path, pid: u32) {
+    let wait = "cat >/dev/null; while kill -0 $0 2>/dev/null; do sleep 0.2; done; rm -rf \"$1\"";
+    let watchdog = Command::new("sh")
+        .args(["-c", wait, &pid.to_string()])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("sh runs");
+    // Its end of the pipe must stay open as long as this process lives.
+    std::mem::forget(watchdog);
 }
 
 fn tail(output: &str) -> String {
