@@ -11,6 +11,7 @@
 //! such bodies instead.
 
 mod end;
+mod limits;
 mod string;
 mod validate;
 mod walk;
@@ -18,7 +19,7 @@ mod writer;
 
 use std::borrow::Cow;
 
-pub use self::validate::{InvalidJson, Limits, MAX_DEPTH};
+pub use self::limits::{InvalidJson, Limits, MAX_DEPTH};
 pub use self::walk::{Entries, Items};
 pub use self::writer::JsonWriter;
 

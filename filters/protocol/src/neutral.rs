@@ -7,6 +7,7 @@
 mod aggregate;
 mod event;
 mod message;
+mod replay;
 mod request;
 mod response;
 mod usage;

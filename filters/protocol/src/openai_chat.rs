@@ -4,6 +4,7 @@
 
 mod calls;
 mod check;
+mod context;
 mod error;
 mod fields;
 mod models;
@@ -17,6 +18,7 @@ mod write_messages;
 mod write_request;
 mod write_response;
 mod write_stream;
+mod write_tools;
 
 use crate::body::Body;
 use crate::dialect::{Codec, Names, Without};

@@ -1,4 +1,4 @@
-//! From the events of a stream to a whole answer, and back.
+//! From the events of a stream to a whole answer.
 
 use crate::error::ErrorInfo;
 use crate::neutral::{Block, Choice, Content, Response, StopReason, StreamEvent, ToolCall, Usage};
@@ -263,83 +263,5 @@ impl Collected {
             stop,
             stop_sequence: stop_sequence.map(Text::from),
         }
-    }
-}
-
-// === impl Response ===
-
-impl Response {
-    /// The stream that this answer might have been.
-    pub fn replay<'a>(&'a self, emit: &mut dyn FnMut(StreamEvent<'a>)) {
-        emit(StreamEvent::Start {
-            model: self.model.as_str().into(),
-        });
-        if let Some(usage) = self.usage {
-            emit(StreamEvent::Usage(usage));
-        }
-        for (choice, whole) in (0..).zip(&self.choices) {
-            for (call, block) in (0..).zip(&whole.content) {
-                replay_block(choice, call, &block.content, emit);
-                emit(StreamEvent::BlockEnd { choice });
-            }
-            emit(StreamEvent::Finish {
-                choice,
-                stop: whole.stop,
-                stop_sequence: whole.stop_sequence.as_deref().map(Into::into),
-            });
-        }
-        emit(StreamEvent::End);
-    }
-}
-
-fn replay_block<'a>(
-    choice: u32,
-    call: u32,
-    content: &'a Content,
-    emit: &mut dyn FnMut(StreamEvent<'a>),
-) {
-    match content {
-        Content::Text(text) => emit(StreamEvent::Text {
-            choice,
-            text: text.as_str().into(),
-        }),
-        Content::Refusal(text) => emit(StreamEvent::Refusal {
-            choice,
-            text: text.as_str().into(),
-        }),
-        Content::Thinking { text, signature } => {
-            emit(StreamEvent::Thinking {
-                choice,
-                text: text.as_str().into(),
-            });
-            if let Some(signature) = signature {
-                emit(StreamEvent::Signature {
-                    choice,
-                    signature: signature.as_str().into(),
-                });
-            }
-        }
-        Content::RedactedThinking { data } => emit(StreamEvent::RedactedThinking {
-            choice,
-            data: data.as_str().into(),
-        }),
-        Content::ToolCall(tool) => {
-            emit(StreamEvent::ToolCall {
-                choice,
-                call,
-                id: tool.id.as_str().into(),
-                name: tool.name.as_str().into(),
-            });
-            emit(StreamEvent::Arguments {
-                choice,
-                call,
-                json: tool.arguments.as_str().into(),
-            });
-        }
-        // Models do not answer with these, or only their own dialect knows them.
-        Content::Image(_)
-        | Content::Document(_)
-        | Content::ToolResult(_)
-        | Content::Foreign { .. } => {}
     }
 }

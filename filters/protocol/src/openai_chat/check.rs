@@ -10,10 +10,10 @@ use crate::problem::Unsupported;
 const MAX_STOPS: usize = 4;
 
 pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
-    stop(request)?;
     if request.dialect == Dialect::OpenaiChat {
         return Ok(());
     }
+    stop(request)?;
     extras::refuse_foreign_tools(request)?;
     for (index, message) in request.messages.iter().enumerate() {
         for block in &message.content {

@@ -7,7 +7,8 @@ use crate::json::JsonWriter;
 use crate::neutral::{
     Block, Content, Document, Image, Message, Role, Source, ToolCall, ToolResult,
 };
-use crate::openai_chat::write_request::{Context, IDS, NAMES};
+use crate::openai_chat::context::Context;
+use crate::openai_chat::write_tools::{IDS, NAMES};
 
 /// Where the losses of messages are.
 const PLACE: &str = "messages";

@@ -1,29 +1,14 @@
 //! The neutral form into a Chat Completions request.
 
-use crate::alias::{Aliases, Charset};
-use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
-use crate::neutral::{
-    Block, CacheMark, Content, Effort, Extra, Format, Reasoning, Request, Tool, ToolChoice,
-    ToolMode,
-};
-use crate::openai_chat::{check, write_messages};
+use crate::neutral::{Effort, Format, Reasoning, Request};
+use crate::openai_chat::context::Context;
+use crate::openai_chat::{check, write_messages, write_tools};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
 
-/// `tools[].function.name`, by the API reference.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
-/// `tool_call_id`: longer ones are answered with 400.
-pub(super) const IDS: Charset = Charset { max_chars: 40 };
 const MAX_USER_CHARS: usize = 64;
-
-/// What every part of the writing needs to see.
-pub(super) struct Context<'r> {
-    pub(super) request: &'r Request,
-    pub(super) target: &'r Target<'r>,
-    pub(super) losses: Losses,
-}
 
 pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
     let mut context = Context {
@@ -44,19 +29,13 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
-        aliases: Aliases::collect(names(request), NAMES),
+        aliases: write_tools::aliases(request),
     })
 }
 
 fn parameters(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     let (request, target) = (context.request, context.target);
-    let tools = tools(context, w);
-    if tools {
-        tool_choice(request, w);
-        if let Some(parallel) = request.parallel_tool_calls {
-            w.field_bool("parallel_tool_calls", parallel);
-        }
-    }
+    write_tools::write(context, w);
     if let Some(limit) = request.max_output_tokens {
         let most = target.max_output_tokens.unwrap_or(u64::MAX);
         if limit > most {
@@ -89,84 +68,6 @@ fn parameters(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         if !unwanted {
             w.field_raw(&extra.key, extra.value.as_str());
         }
-    }
-}
-
-/// Whether there were any to write.
-fn tools(context: &mut Context<'_>, w: &mut JsonWriter<'_>) -> bool {
-    let request = context.request;
-    if request.tools.is_empty() {
-        return false;
-    }
-    w.field_array("tools", |w| {
-        for tool in &request.tools {
-            match tool {
-                Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
-                Tool::Function { cache, extras, .. } => {
-                    w.object(|w| {
-                        w.field_str("type", "function");
-                        w.field_object("function", |w| function(tool, w));
-                        context.cache(*cache, w);
-                        context.extras(extras, "tools", w);
-                    });
-                }
-            }
-        }
-    });
-    true
-}
-
-fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
-    let Tool::Function {
-        name,
-        description,
-        parameters,
-        strict,
-        ..
-    } = tool
-    else {
-        return;
-    };
-    w.field_str("name", &NAMES.fit(name));
-    if let Some(description) = description {
-        w.field_str("description", description);
-    }
-    if let Some(parameters) = parameters {
-        w.field_raw("parameters", parameters.as_str());
-    }
-    if let Some(strict) = strict {
-        w.field_bool("strict", *strict);
-    }
-}
-
-fn tool_choice(request: &Request, w: &mut JsonWriter<'_>) {
-    let named = |name: &str, w: &mut JsonWriter<'_>| {
-        w.field_str("type", "function");
-        w.field_object("function", |w| w.field_str("name", &NAMES.fit(name)));
-    };
-    match &request.tool_choice {
-        None => {}
-        Some(ToolChoice::Mode(mode)) => w.field_str("tool_choice", mode_name(*mode)),
-        Some(ToolChoice::Named(name)) => w.field_object("tool_choice", |w| named(name, w)),
-        Some(ToolChoice::Allowed { mode, names }) => w.field_object("tool_choice", |w| {
-            w.field_str("type", "allowed_tools");
-            w.field_object("allowed_tools", |w| {
-                w.field_str("mode", mode_name(*mode));
-                w.field_array("tools", |w| {
-                    for name in names {
-                        w.object(|w| named(name, w));
-                    }
-                });
-            });
-        }),
-    }
-}
-
-fn mode_name(mode: ToolMode) -> &'static str {
-    match mode {
-        ToolMode::Auto => "auto",
-        ToolMode::None => "none",
-        ToolMode::Required => "required",
     }
 }
 
@@ -285,69 +186,5 @@ fn user(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         }
         Some(user) => w.field_str("user", user),
         None => {}
-    }
-}
-
-fn names(request: &Request) -> impl Iterator<Item = &str> {
-    request.tools.iter().filter_map(|tool| match tool {
-        Tool::Function { name, .. } => Some(name.as_str()),
-        Tool::Foreign { .. } => None,
-    })
-}
-
-// === impl Context ===
-
-impl Context<'_> {
-    pub(super) fn same_dialect(&self) -> bool {
-        self.request.dialect == Dialect::OpenaiChat
-    }
-
-    fn keeps_marks(&self) -> bool {
-        self.same_dialect() || self.target.keeps_cache_control
-    }
-
-    pub(super) fn cache(&mut self, mark: Option<CacheMark>, w: &mut JsonWriter<'_>) {
-        match mark {
-            Some(mark) if self.keeps_marks() => w.field_raw("cache_control", mark.as_json()),
-            Some(_) => self.note_mark(),
-            None => {}
-        }
-    }
-
-    pub(super) fn extras(&mut self, extras: &[Extra], place: &str, w: &mut JsonWriter<'_>) {
-        if self.same_dialect() {
-            extras::write(extras, w);
-        } else {
-            extras::note(extras, place, &mut self.losses);
-        }
-    }
-
-    /// What to put between texts, if the upstream wants one string of them.
-    pub(super) fn joint(&self, joint: &'static str) -> Option<&'static str> {
-        self.target.string_content.then_some(joint)
-    }
-
-    /// A tool message of another dialect's caller holds text only.
-    pub(super) fn fits_tool_message(&self, block: &Block) -> bool {
-        self.same_dialect() || matches!(block.content, Content::Text(_))
-    }
-
-    /// Whether what is attached to the block can be written with it.
-    pub(super) fn keeps_attachments(&self, block: &Block) -> bool {
-        block.cache.is_some() && self.keeps_marks()
-            || !block.extras.is_empty() && self.same_dialect()
-    }
-
-    /// Notes what a block loses that becomes a part of a plain string.
-    pub(super) fn note_attachments(&mut self, block: &Block, place: &str) {
-        if block.cache.is_some() {
-            self.note_mark();
-        }
-        extras::note(&block.extras, place, &mut self.losses);
-    }
-
-    fn note_mark(&mut self) {
-        let reason = "the upstream caches prompts by itself or not at all";
-        self.losses.note("cache_control", reason);
     }
 }

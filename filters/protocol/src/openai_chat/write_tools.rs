@@ -1,0 +1,101 @@
+//! Tools and the choice among them.
+
+use crate::alias::{Aliases, Charset};
+use crate::json::JsonWriter;
+use crate::neutral::{Request, Tool, ToolChoice, ToolMode};
+use crate::openai_chat::context::Context;
+
+/// `tools[].function.name`, by the API reference.
+pub(super) const NAMES: Charset = Charset { max_chars: 64 };
+/// `tool_call_id`: longer ones are answered with 400.
+pub(super) const IDS: Charset = Charset { max_chars: 40 };
+
+/// Writes `tools` and what only makes sense with them; nothing without tools.
+pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
+    let request = context.request;
+    if request.tools.is_empty() {
+        return;
+    }
+    w.field_array("tools", |w| {
+        for tool in &request.tools {
+            match tool {
+                Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
+                Tool::Function { cache, extras, .. } => {
+                    w.object(|w| {
+                        w.field_str("type", "function");
+                        w.field_object("function", |w| function(tool, w));
+                        context.cache(*cache, w);
+                        context.extras(extras, "tools", w);
+                    });
+                }
+            }
+        }
+    });
+    tool_choice(request, w);
+    if let Some(parallel) = request.parallel_tool_calls {
+        w.field_bool("parallel_tool_calls", parallel);
+    }
+}
+
+fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
+    let Tool::Function {
+        name,
+        description,
+        parameters,
+        strict,
+        ..
+    } = tool
+    else {
+        return;
+    };
+    w.field_str("name", &NAMES.fit(name));
+    if let Some(description) = description {
+        w.field_str("description", description);
+    }
+    if let Some(parameters) = parameters {
+        w.field_raw("parameters", parameters.as_str());
+    }
+    if let Some(strict) = strict {
+        w.field_bool("strict", *strict);
+    }
+}
+
+fn tool_choice(request: &Request, w: &mut JsonWriter<'_>) {
+    let named = |name: &str, w: &mut JsonWriter<'_>| {
+        w.field_str("type", "function");
+        w.field_object("function", |w| w.field_str("name", &NAMES.fit(name)));
+    };
+    match &request.tool_choice {
+        None => {}
+        Some(ToolChoice::Mode(mode)) => w.field_str("tool_choice", mode_name(*mode)),
+        Some(ToolChoice::Named(name)) => w.field_object("tool_choice", |w| named(name, w)),
+        Some(ToolChoice::Allowed { mode, names }) => w.field_object("tool_choice", |w| {
+            w.field_str("type", "allowed_tools");
+            w.field_object("allowed_tools", |w| {
+                w.field_str("mode", mode_name(*mode));
+                w.field_array("tools", |w| {
+                    for name in names {
+                        w.object(|w| named(name, w));
+                    }
+                });
+            });
+        }),
+    }
+}
+
+fn mode_name(mode: ToolMode) -> &'static str {
+    match mode {
+        ToolMode::Auto => "auto",
+        ToolMode::None => "none",
+        ToolMode::Required => "required",
+    }
+}
+
+/// The tools whose names had to be changed.
+pub(super) fn aliases(request: &Request) -> Aliases {
+    let names = request.tools.iter().filter_map(|tool| match tool {
+        Tool::Function { name, .. } => Some(name.as_str()),
+        Tool::Foreign { .. } => None,
+    });
+    Aliases::collect(names, NAMES)
+}
