@@ -31,7 +31,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
     let mut turns: Vec<Turn<'r>> = Vec::new();
     let mut last_system: Option<&Message> = None;
     for message in &request.messages {
-        let mut pieces = pieces(message, request, losses);
+        let mut pieces = pieces(message, losses);
         if request.dialect != Dialect::Anthropic {
             extras::note(&message.extras, "messages", losses);
         }
@@ -68,7 +68,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
         && let Some(message) = last_system
     {
         // Only instructions: the last of them becomes what the user says.
-        let pieces = pieces(message, request, losses);
+        let pieces = pieces(message, losses);
         system.truncate(system.len().saturating_sub(pieces.len()));
         turns.push(Turn {
             role: Role::User,
@@ -80,7 +80,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
 
 /// The blocks of a message that can be sent. A cache mark on one that cannot moves
 /// to the block before it.
-fn pieces<'r>(message: &'r Message, request: &Request, losses: &mut Losses) -> Vec<Piece<'r>> {
+fn pieces<'r>(message: &'r Message, losses: &mut Losses) -> Vec<Piece<'r>> {
     let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(message.content.len());
     for block in &message.content {
         let mut piece = Piece {
@@ -116,10 +116,6 @@ fn pieces<'r>(message: &'r Message, request: &Request, losses: &mut Losses) -> V
             _ => {}
         }
         pieces.push(piece);
-    }
-    if request.dialect != Dialect::Anthropic && message.role == Role::Assistant {
-        // It replies to nothing if it stands behind a call.
-        pieces.sort_by_key(|piece| matches!(piece.block.content, Content::ToolCall(_)));
     }
     pieces
 }

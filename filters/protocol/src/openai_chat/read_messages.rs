@@ -64,8 +64,8 @@ pub(super) fn assistant(
     json: Json<'_>,
     at: &Path<'_>,
 ) -> Result<Message, InvalidRequest> {
-    let mut blocks = thinking::read(read, json, at)?;
-    blocks.extend(content(read, json, at)?);
+    let thinking = thinking::read(read, json, at)?;
+    let mut blocks = content(read, json, at)?;
     if let Some(refusal) = read.optional_text(json, "refusal", at)? {
         blocks.push(Block::new(Content::Refusal(refusal)));
     }
@@ -75,6 +75,7 @@ pub(super) fn assistant(
             blocks.push(tool_call(read, call, &at.index(index))?);
         }
     }
+    let blocks = thinking::join(thinking, blocks);
     Ok(Message::new(Role::Assistant, blocks))
 }
 

@@ -4,7 +4,9 @@
 //! `reasoning` (OpenRouter, Groq) or as parts of the content (Mistral). What must
 //! come back unchanged, signatures and redacted thinking, travels beside the text in
 //! `thinking_blocks`, an array of Anthropic's own blocks. In a stream the entries
-//! are fragments with an `index`, which SDKs join as they join `tool_calls`.
+//! are fragments with an `index`, which SDKs join as they join `tool_calls`. A block
+//! that is not among the first of its message says its `position` there: text, then
+//! calls, with the thinking put in between.
 
 use crate::json::{Json, JsonWriter};
 use crate::neutral::{Block, Content};
@@ -29,19 +31,76 @@ pub(super) fn read(
     read: Read<'_>,
     message: Json<'_>,
     at: &Path<'_>,
-) -> Result<Vec<Block>, InvalidRequest> {
+) -> Result<Vec<Placed>, InvalidRequest> {
     if let Some(blocks) = message.get("thinking_blocks").and_then(Json::non_null) {
         let at = at.key("thinking_blocks");
         let blocks = read::array(blocks, &at)?.enumerate();
-        let blocks: Vec<Block> = blocks
-            .filter_map(|(index, json)| block(read, json, &at.index(index)).transpose())
-            .collect::<Result<_, _>>()?;
+        let mut placed: Vec<Placed> = Vec::new();
+        for (index, json) in blocks {
+            if let Some(block) = block(read, json, &at.index(index))? {
+                let position = json.get("position").and_then(Json::as_u64);
+                let position = position.and_then(|position| usize::try_from(position).ok());
+                placed.push(Placed { block, position });
+            }
+        }
+        let blocks = placed;
         if !blocks.is_empty() {
             return Ok(blocks);
         }
     }
     let text = text_of(message).filter(|text| !text.is_empty());
     Ok(text.map(unsigned).into_iter().collect())
+}
+
+/// A thinking block, and where it stands if it is not among the first.
+pub(super) struct Placed {
+    block: Block,
+    position: Option<usize>,
+}
+
+/// The blocks of a message, from its thinking and the rest.
+pub(super) fn join(thinking: Vec<Placed>, rest: Vec<Block>) -> Vec<Block> {
+    let (first, amid): (Vec<Placed>, Vec<Placed>) = thinking
+        .into_iter()
+        .partition(|placed| placed.position.is_none());
+    let mut blocks: Vec<Block> = first.into_iter().map(|placed| placed.block).collect();
+    blocks.extend(rest);
+    for Placed { block, position } in amid {
+        let position = position.unwrap_or(0).min(blocks.len());
+        blocks.insert(position, block);
+    }
+    blocks
+}
+
+/// Counts blocks as [`join`] will find them.
+#[derive(Default)]
+pub(super) struct Placement {
+    thinking: u64,
+    others: u64,
+    has_text: bool,
+}
+
+impl Placement {
+    /// All text of a message is one block.
+    pub(super) fn text(&mut self) {
+        if !std::mem::replace(&mut self.has_text, true) {
+            self.others += 1;
+        }
+    }
+
+    pub(super) fn call(&mut self) {
+        self.others += 1;
+    }
+
+    /// Index and position of the thinking block that begins, or goes on.
+    pub(super) fn current(&self) -> (u64, Option<u64>) {
+        let position = self.thinking + self.others;
+        (self.thinking, (self.others > 0).then_some(position))
+    }
+
+    pub(super) fn end_thinking(&mut self) {
+        self.thinking += 1;
+    }
 }
 
 fn block(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Option<Block>, InvalidRequest> {
@@ -69,11 +128,15 @@ fn text_of(message: Json<'_>) -> Option<String> {
     text.map(std::borrow::Cow::into_owned)
 }
 
-fn unsigned(text: String) -> Block {
-    Block::new(Content::Thinking {
+fn unsigned(text: String) -> Placed {
+    let block = Block::new(Content::Thinking {
         text: text.into(),
         signature: None,
-    })
+    });
+    Placed {
+        block,
+        position: None,
+    }
 }
 
 /// Mistral's `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}`.
@@ -108,21 +171,35 @@ pub(super) fn write(blocks: &[Block], w: &mut JsonWriter<'_>) {
     if !text.is_empty() {
         w.field_str("reasoning_content", &text);
     }
-    let replayable = |block: &&Block| match &block.content {
+    if !blocks.iter().any(|block| is_replayable(&block.content)) {
+        return;
+    }
+    w.field_array("thinking_blocks", |w| {
+        let mut place = Placement::default();
+        for Block { content, .. } in blocks {
+            match content {
+                Content::Text(_) | Content::Refusal(_) => place.text(),
+                Content::ToolCall(_) => place.call(),
+                content if is_replayable(content) => {
+                    let (_, position) = place.current();
+                    w.object(|w| members(content, position, w));
+                    place.end_thinking();
+                }
+                _ => {}
+            }
+        }
+    });
+}
+
+fn is_replayable(content: &Content) -> bool {
+    match content {
         Content::Thinking { signature, .. } => signature.is_some(),
         Content::RedactedThinking { .. } => true,
         _ => false,
-    };
-    if blocks.iter().any(|block| replayable(&block)) {
-        w.field_array("thinking_blocks", |w| {
-            for block in blocks.iter().filter(replayable) {
-                w.object(|w| members(&block.content, w));
-            }
-        });
     }
 }
 
-fn members(content: &Content, w: &mut JsonWriter<'_>) {
+fn members(content: &Content, position: Option<u64>, w: &mut JsonWriter<'_>) {
     match content {
         Content::Thinking { text, signature } => {
             w.field_str("type", "thinking");
@@ -134,5 +211,8 @@ fn members(content: &Content, w: &mut JsonWriter<'_>) {
             w.field_str("data", data);
         }
         _ => {}
+    }
+    if let Some(position) = position {
+        w.field_u64("position", position);
     }
 }

@@ -16,6 +16,7 @@ use crate::error::ErrorInfo;
 use crate::json::JsonWriter;
 use crate::neutral::{StopReason, StreamEvent, Usage};
 use crate::openai_chat::read_response::finish_reason;
+use crate::openai_chat::thinking::Placement;
 use crate::openai_chat::write_response::{call_id, id};
 use crate::openai_chat::{error, usage};
 use crate::reply::Reply;
@@ -36,10 +37,16 @@ struct ChoiceState {
     calls: Vec<u32>,
     /// The call that has no arguments yet. Arguments must be JSON in the end.
     bare: Option<u32>,
-    /// The index of the current thinking block, and whether it is complete.
-    thinking: u64,
+    place: Placement,
+    /// Whether more thinking would continue the last block.
     thinking_open: bool,
     finished: bool,
+}
+
+/// The head of a fragment of thinking.
+struct ThinkingBlock {
+    index: u64,
+    position: Option<u64>,
 }
 
 // === impl Writer ===
@@ -118,55 +125,49 @@ impl Writer {
     fn field(&mut self, choice: u32, key: &str, text: &str, out: &mut Vec<u8>) {
         self.settle(choice, out);
         self.end_thinking(choice);
+        self.state(choice).place.text();
         self.chunk(choice, None, out, |w| w.field_str(key, text));
     }
 
     /// The text for people, and the same again in a form that can be replayed.
     fn thinking(&mut self, choice: u32, text: &str, out: &mut Vec<u8>) {
         self.settle(choice, out);
-        let state = self.state(choice);
-        state.thinking_open = true;
-        let index = state.thinking;
+        let block = self.begin_thinking(choice);
         self.chunk(choice, None, out, |w| {
             w.field_str("reasoning_content", text);
             w.field_array("thinking_blocks", |w| {
-                w.object(|w| {
-                    w.field_u64("index", index);
-                    w.field_str("type", "thinking");
-                    w.field_str("thinking", text);
-                });
+                w.object(|w| block.members("thinking", "thinking", text, w));
             });
         });
     }
 
-    fn thinking_block(
-        &mut self,
-        choice: u32,
-        kind: &str,
-        key: &str,
-        text: &str,
-        out: &mut Vec<u8>,
-    ) {
+    /// What ends a thinking block, or is a whole one: a signature, redacted data.
+    fn thinking_end(&mut self, choice: u32, kind: &str, key: &str, text: &str, out: &mut Vec<u8>) {
         self.settle(choice, out);
-        let index = self.state(choice).thinking;
+        let block = self.begin_thinking(choice);
         self.chunk(choice, None, out, |w| {
             w.field_array("thinking_blocks", |w| {
-                w.object(|w| {
-                    w.field_u64("index", index);
-                    w.field_str("type", kind);
-                    w.field_str(key, text);
-                });
+                w.object(|w| block.members(kind, key, text, w));
             });
         });
+        self.end_thinking(choice);
+    }
+
+    fn begin_thinking(&mut self, choice: u32) -> ThinkingBlock {
         let state = self.state(choice);
-        state.thinking += 1;
-        state.thinking_open = false;
+        let goes_on = std::mem::replace(&mut state.thinking_open, true);
+        let (index, position) = state.place.current();
+        ThinkingBlock {
+            index,
+            // Told once: SDKs that join fragments would add numbers up.
+            position: position.filter(|_| !goes_on),
+        }
     }
 
     fn end_thinking(&mut self, choice: u32) {
         let state = self.state(choice);
         if std::mem::take(&mut state.thinking_open) {
-            state.thinking += 1;
+            state.place.end_thinking();
         }
     }
 
@@ -174,6 +175,7 @@ impl Writer {
         self.settle(choice, out);
         self.end_thinking(choice);
         let state = self.state(choice);
+        state.place.call();
         state.calls.push(call);
         state.bare = Some(call);
         let index = state.calls.len() as u64 - 1;
@@ -226,6 +228,17 @@ impl Writer {
     }
 }
 
+impl ThinkingBlock {
+    fn members(&self, kind: &str, key: &str, text: &str, w: &mut JsonWriter<'_>) {
+        w.field_u64("index", self.index);
+        w.field_str("type", kind);
+        w.field_str(key, text);
+        if let Some(position) = self.position {
+            w.field_u64("position", position);
+        }
+    }
+}
+
 impl StreamWriter for Writer {
     fn write(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         match event {
@@ -245,12 +258,12 @@ impl StreamWriter for Writer {
             }
             StreamEvent::Signature { choice, signature } => {
                 self.open(*choice, out);
-                self.thinking_block(*choice, "thinking", "signature", signature, out);
+                self.thinking_end(*choice, "thinking", "signature", signature, out);
             }
             StreamEvent::RedactedThinking { choice, data } => {
                 self.open(*choice, out);
                 self.end_thinking(*choice);
-                self.thinking_block(*choice, "redacted_thinking", "data", data, out);
+                self.thinking_end(*choice, "redacted_thinking", "data", data, out);
             }
             StreamEvent::ToolCall {
                 choice,

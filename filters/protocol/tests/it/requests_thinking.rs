@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tollgate_protocol::neutral::Effort;
-use tollgate_protocol::{Target, Thinking};
+use tollgate_protocol::{Target, Thinking, read_response, translate_response, write_response};
 
-use crate::support::{C, M, TARGET, translate, translate_for};
+use crate::support::{C, M, TARGET, reply, stream, translate, translate_for, value};
 
 fn chat(effort: &str) -> Value {
     json!({"model": "m", "reasoning_effort": effort, "messages": [{"role": "user", "content": "hi"}]})
@@ -273,6 +273,32 @@ fn g7_thinking_between_calls_keeps_its_order() {
         translate(M, M, &input).0["messages"][1],
         input["messages"][1]
     );
+}
+
+#[test]
+fn g7_thinking_between_calls_finds_its_place_again() {
+    let blocks = json!([
+        {"type": "thinking", "thinking": "1", "signature": "a"},
+        {"type": "text", "text": "said"},
+        {"type": "thinking", "thinking": "2", "signature": "b"},
+        {"type": "tool_use", "id": "x", "name": "f", "input": {}},
+        {"type": "redacted_thinking", "data": "d"},
+        {"type": "tool_use", "id": "y", "name": "f", "input": {}},
+    ]);
+    let answer = json!({"type": "message", "role": "assistant", "content": blocks, "stop_reason": "tool_use"});
+    let stream = stream(M, C, reply(), [answer.to_string().as_bytes()]).text;
+    let (whole, _) = translate_response(M, C, answer.to_string().into_bytes(), &reply()).unwrap();
+    let joined = read_response(C, stream.into_bytes()).unwrap();
+    let joined = write_response(C, &joined, &reply());
+    for answer in [whole, joined] {
+        let message = value(&answer)["choices"][0]["message"].clone();
+        let (body, _) = translate(
+            C,
+            M,
+            &json!({"model": "m", "messages": [{"role": "user", "content": "go"}, message]}),
+        );
+        assert_eq!(body["messages"][1]["content"], blocks);
+    }
 }
 
 #[test]
