@@ -119,13 +119,9 @@ fn says_no_credit(status: u16, told: &Told) -> bool {
         || told.kind == "insufficient_quota"
         || told.kind == "billing_error"
         || matches!(status, 400 | 402 | 403 | 429)
-            && [
-                "credit balance",
-                "insufficient balance",
-                "exceeded your current quota",
-            ]
-            .iter()
-            .any(|words| message.contains(words))
+            && ["credit balance", "insufficient balance"]
+                .iter()
+                .any(|words| message.contains(words))
 }
 
 fn message(kind: ErrorKind, told: &Told) -> Cow<'static, str> {

@@ -35,3 +35,10 @@ fn dialects_have_names() {
     }
     assert!("esperanto".parse::<tollgate_protocol::Dialect>().is_err());
 }
+
+#[test]
+fn requests_can_be_kept_and_sent_between_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<tollgate_protocol::neutral::Request>();
+    check::<tollgate_protocol::Body>();
+}
