@@ -13,6 +13,8 @@ pub(super) enum Intake {
     Events(sse::Parser),
     Json(Vec<u8>),
     Html,
+    /// After a fault: whatever comes is passed over.
+    Broken,
 }
 
 /// What had come when the upstream ended.
@@ -37,8 +39,19 @@ impl Intake {
         chunk: &[u8],
         on_event: &mut OnEvent<'_>,
     ) -> Result<(), StreamFault> {
+        let taken = self.take(chunk, on_event);
+        if taken.is_err() {
+            *self = Self::Broken;
+        }
+        taken
+    }
+
+    fn take(&mut self, chunk: &[u8], on_event: &mut OnEvent<'_>) -> Result<(), StreamFault> {
         match self {
             Self::Unknown(held) => {
+                if held.len() + chunk.len() > MAX_EVENT_BYTES {
+                    return Err(StreamFault::EventTooLarge);
+                }
                 held.extend_from_slice(chunk);
                 let held = std::mem::take(held);
                 *self = Self::recognise(&held);
@@ -47,7 +60,7 @@ impl Intake {
                         *empty = held;
                         Ok(())
                     }
-                    _ => self.push(&held, on_event),
+                    _ => self.take(&held, on_event),
                 }
             }
             Self::Events(parser) => parser.push(chunk, on_event),
@@ -58,7 +71,7 @@ impl Intake {
                 body.extend_from_slice(chunk);
                 Ok(())
             }
-            Self::Html => Ok(()),
+            Self::Html | Self::Broken => Ok(()),
         }
     }
 
@@ -71,6 +84,7 @@ impl Intake {
             }
             Self::Json(body) => Ok(Rest::Json(std::mem::take(body))),
             Self::Html => Ok(Rest::Html),
+            Self::Broken => Ok(Rest::Events),
         }
     }
 

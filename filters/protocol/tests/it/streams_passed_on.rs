@@ -1,7 +1,9 @@
 //! Streams that are passed on in their own dialect.
 
 use serde_json::{Value, json};
-use tollgate_protocol::stream::{MAX_EVENT_BYTES, Observer, ObserverOptions, Outcome, Status};
+use tollgate_protocol::stream::{
+    MAX_EVENT_BYTES, Observer, ObserverOptions, Outcome, Status, StreamFault,
+};
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind};
 
 use crate::support::{C, M, events, reply, sse};
@@ -189,11 +191,17 @@ fn the_gateway_can_end_it() {
 }
 
 #[test]
-fn an_event_without_end_is_a_fault() {
+fn an_event_without_end_is_a_fault_and_the_last_word() {
+    let start = sse(&[json!({"choices": [{"index": 0, "delta": {"content": "a"}}]})]);
     let mut observer = Observer::new(C, ObserverOptions::default());
     let mut out = Vec::new();
+    observer.push(start.as_bytes(), &mut out).unwrap();
     let chunk = vec![b'x'; 1 << 20];
-    observer.push(b"data: ", &mut out).unwrap();
-    let faults = (0..=MAX_EVENT_BYTES >> 20).filter(|_| observer.push(&chunk, &mut out).is_err());
-    assert!(faults.count() > 0);
+    let fault = (0..=MAX_EVENT_BYTES >> 20).find_map(|_| observer.push(&chunk, &mut out).err());
+    assert_eq!(fault, Some(StreamFault::EventTooLarge));
+    observer.push(b"\n\ndata: late\n\n", &mut out).unwrap();
+    assert_eq!(observer.finish(reply(), &mut out), Outcome::Interrupted);
+    let told = events(std::str::from_utf8(&out).unwrap());
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[1]["error"]["code"], "upstream_error");
 }
