@@ -19,8 +19,9 @@ pub const CLUSTER_STATE: &str = "wasm.tollgate_cluster";
 /// The same key as a Proxy-Wasm property (the host adds the `wasm.` prefix).
 pub const CLUSTER_PROPERTY: &str = "tollgate_cluster";
 
-/// Property by which an upstream attempt finds the stream that it serves.
-pub const STREAM_PROPERTY: &str = "tollgate_stream";
+/// Request header by which an upstream attempt finds the request that it serves. The gateway role
+/// sets it to the id that the caller is told, whatever the caller sent; Envoy makes none.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
 /// Cluster of the control plane's gRPC port (xDS and meter), in the bootstrap.
 pub const CONTROL_CLUSTER: &str = "tollgate-control";

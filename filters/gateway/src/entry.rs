@@ -5,6 +5,7 @@ use proxy_wasm::types::{Action, ContextType, LogLevel};
 use tollgate_config::{Role, RoleConfig, names};
 use tollgate_host::{Envoy, Flow, Host, Level, plugin_configuration};
 
+use crate::bundle;
 use crate::gateway::Gateway;
 use crate::meter::Meter;
 use crate::state;
@@ -31,7 +32,10 @@ impl Root {
             serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         self.role = Some(config.role());
         match config {
-            RoleConfig::Gateway { config } => state::activate(config).map_err(|e| e.to_string())?,
+            RoleConfig::Gateway { config } => {
+                state::activate(config).map_err(|e| e.to_string())?;
+                HOST.tick_every_ms(bundle::TICK_MS);
+            }
             RoleConfig::Upstream => {}
             RoleConfig::Meter { node, node_token } => {
                 let mut meter = Meter::new(node, node_token);
@@ -52,7 +56,7 @@ impl Context for Root {
 
     fn on_grpc_stream_close(&mut self, stream: u32, _: u32) {
         if let Some(meter) = &mut self.meter {
-            meter.closed(&HOST, stream);
+            meter.closed(stream);
         }
     }
 }
@@ -69,8 +73,9 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        if let Some(meter) = &mut self.meter {
-            meter.tick(&HOST);
+        match &mut self.meter {
+            Some(meter) => meter.tick(&HOST),
+            None => bundle::tick(&HOST),
         }
     }
 

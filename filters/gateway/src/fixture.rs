@@ -1,13 +1,14 @@
 //! What the tests of both roles start from: channels, a token, a request that was admitted.
 
 use prost::Message;
-use tollgate_config::meter::{TokenRecord, UsageEvent};
+use tollgate_config::meter::{TokenRecord, UsageBatch, UsageEvent};
 use tollgate_config::names::{READY_KEY, token_key};
 use tollgate_config::{Channel, GatewayConfig, Model};
 use tollgate_host::mock::MockHost;
 use tollgate_host::{Body, Flow, Map};
 use tollgate_policy::auth::token_hash;
 
+use crate::bundle;
 use crate::gateway::Gateway;
 use crate::state;
 
@@ -110,7 +111,10 @@ pub(crate) fn request(host: &MockHost, path: &str, body: &str) -> (Gateway, Flow
 pub(crate) fn event(host: &MockHost, mut gateway: Gateway, status: u16) -> UsageEvent {
     host.put_property(&["response", "code"], &u64::from(status).to_le_bytes());
     gateway.log(host);
+    bundle::tick(host);
     let queued = host.take_queue();
-    assert_eq!(queued.len(), 1, "one event per request");
-    UsageEvent::decode(queued[0].as_slice()).unwrap()
+    let bundle = UsageBatch::decode(queued[0].as_slice()).unwrap();
+    let count = (queued.len(), bundle.events.len());
+    assert_eq!(count, (1, 1), "one event per request");
+    UsageEvent::decode(bundle.events[0].as_slice()).unwrap()
 }

@@ -14,7 +14,7 @@ mod plan;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tollgate_config::names::{CLUSTER_PROPERTY, STREAM_PROPERTY};
+use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
 
@@ -30,7 +30,6 @@ const RETRIES_MAX: usize = 8;
 
 /// One request, as the gateway role sees it.
 pub(crate) struct Gateway {
-    key: u64,
     stream: Rc<RefCell<Stream>>,
     phase: Phase,
     /// What takes the place of an answer that no role has made, until it was sent.
@@ -47,13 +46,15 @@ enum Phase {
 
 impl Gateway {
     pub(crate) fn new(host: &dyn Host) -> Self {
-        let key = host.random();
         let now = host.now_unix_ms();
-        // Time first, so that ids sort by age; then bits that nobody can guess.
-        let id = format!("{now:012x}{key:016x}{:04x}", host.random() & 0xffff);
+        // Time first, so that ids sort by age.
+        let id = format!(
+            "{now:012x}{:016x}{:04x}",
+            host.random(),
+            host.random() & 0xffff
+        );
         let stream = Stream::new(id, now, state::active());
         Self {
-            key,
             stream: Rc::new(RefCell::new(stream)),
             phase: Phase::Gathering,
             replacement: None,
@@ -103,9 +104,9 @@ impl Gateway {
         self.phase = Phase::Decided;
         match decide(host, &mut stream, size) {
             Ok(()) => {
+                let id = stream.id.clone();
                 drop(stream);
-                state::insert(self.key, Rc::clone(&self.stream));
-                let _ = host.set_property(STREAM_PROPERTY, &self.key.to_le_bytes());
+                state::insert(id, Rc::clone(&self.stream));
                 Flow::Continue
             }
             Err(error) => {
@@ -152,8 +153,8 @@ impl Gateway {
 
     /// The request is over, however it ended.
     pub(crate) fn log(&mut self, host: &dyn Host) {
-        state::remove(self.key);
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            state::remove(&stream.id);
             settle::settle(host, &mut stream);
         }
     }
@@ -164,23 +165,26 @@ fn decide(host: &dyn Host, stream: &mut Stream, size: usize) -> Result<(), Error
     let body = host.body(Body::Request, 0, size).unwrap_or_default();
     let plan = plan::plan(host, stream, body)?;
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
-    let first = plan.channels.first().and_then(|id| active.channel(*id));
-    let cluster = first
-        .map(|channel| channel.cluster.clone())
-        .unwrap_or_default();
-    let retries = (plan.channels.len().saturating_sub(1))
-        .min(RETRIES_MAX)
-        .to_string();
-    stream.plan = Some(plan);
+    let first = plan
+        .channels
+        .first()
+        .and_then(|index| active.channel(*index));
+    let cluster = first.map(|channel| channel.cluster.as_str());
+    let retries = plan.channels.len().saturating_sub(1).min(RETRIES_MAX);
     let told = host
-        .set_property(CLUSTER_PROPERTY, cluster.as_bytes())
+        .set_property(CLUSTER_PROPERTY, cluster.unwrap_or_default().as_bytes())
         .and_then(|()| {
+            let retries = retries.to_string();
             host.set_header(
                 Map::Request,
                 "x-envoy-max-retries",
                 Some(retries.as_bytes()),
             )
+        })
+        .and_then(|()| {
+            host.set_header(Map::Request, REQUEST_ID_HEADER, Some(stream.id.as_bytes()))
         });
+    stream.plan = Some(plan);
     told.map_err(|error| {
         host.log(Level::Error, &format!("router not told: {error}"));
         ErrorInfo::new(

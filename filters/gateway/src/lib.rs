@@ -17,6 +17,7 @@
     )
 )]
 
+mod bundle;
 mod call;
 #[cfg(target_arch = "wasm32")]
 mod entry;

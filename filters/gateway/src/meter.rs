@@ -10,10 +10,12 @@ mod tokens;
 
 use prost::Message;
 use tollgate_config::meter::{
-    Flushed, FromControl, FromGateway, Hello, TokensApplied, from_control, from_gateway,
+    Flushed, FromControl, FromGateway, Hello, TokensApplied, UsageBatch, from_control, from_gateway,
 };
 use tollgate_config::names::{CONTROL_CLUSTER, METER_METHOD, METER_SERVICE, USAGE_QUEUE};
 use tollgate_host::{Level, MeterHost};
+
+use crate::bundle;
 
 use outbox::Outbox;
 use tokens::TokenTable;
@@ -21,12 +23,17 @@ use tokens::TokenTable;
 /// How often usage is sent and a lost stream is looked after.
 pub(crate) const TICK_MS: u32 = 50;
 
+// Waiting is counted in ticks, because a clock can be set back.
+
 /// Back-off between tries to reach the control plane: doubles from the first to the last.
-const BACK_OFF_FIRST_MS: i64 = 100;
-const BACK_OFF_LAST_MS: i64 = 5_000;
+const BACK_OFF_FIRST_TICKS: u32 = 2;
+const BACK_OFF_LAST_TICKS: u32 = 5_000 / TICK_MS;
 
 /// A stream on which nothing came for this long after it was opened leads nowhere.
-const FIRST_MESSAGE_MS: i64 = 5_000;
+const FIRST_MESSAGE_TICKS: u32 = 5_000 / TICK_MS;
+
+/// After a flush was asked for, the workers get this long to bring what they still hold.
+const FLUSH_TICKS: u32 = 1 + 2 * bundle::TICK_MS / TICK_MS;
 
 /// The singleton's state.
 #[derive(Debug)]
@@ -35,21 +42,30 @@ pub(crate) struct Meter {
     node_token: Option<String>,
     queue_id: Option<u32>,
     link: Link,
-    back_off_ms: i64,
+    back_off_ticks: u32,
+    flush: Option<PendingFlush>,
     tokens: TokenTable,
     outbox: Outbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
-    Away {
-        retry_at_unix_ms: i64,
-    },
-    Connected {
-        stream: u32,
-        since_unix_ms: i64,
-        heard: bool,
-    },
+    Away { ticks_left: u32 },
+    Connected { stream: u32, silence: Silence },
+}
+
+/// Whether the control plane has said anything on this stream yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    Since { ticks: u32 },
+    Broken,
+}
+
+/// The control plane wants to know when everything was sent and booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PendingFlush {
+    nonce: u64,
+    ticks_left: u32,
 }
 
 impl Meter {
@@ -58,10 +74,9 @@ impl Meter {
             node,
             node_token,
             queue_id: None,
-            link: Link::Away {
-                retry_at_unix_ms: 0,
-            },
-            back_off_ms: BACK_OFF_FIRST_MS,
+            link: Link::Away { ticks_left: 0 },
+            back_off_ticks: BACK_OFF_FIRST_TICKS,
+            flush: None,
             tokens: TokenTable::default(),
             outbox: Outbox::default(),
         }
@@ -77,31 +92,37 @@ impl Meter {
         self.tick(host);
     }
 
-    /// The queue has records, or time has passed.
+    /// Time has passed.
     pub(crate) fn tick(&mut self, host: &dyn MeterHost) {
         self.collect(host);
-        let now = host.now_unix_ms();
-        match self.link {
-            Link::Away { retry_at_unix_ms } if now >= retry_at_unix_ms => self.connect(host),
+        match &mut self.link {
+            Link::Away { ticks_left: 0 } => self.connect(host),
+            Link::Away { ticks_left } => *ticks_left -= 1,
             Link::Connected {
                 stream,
-                since_unix_ms,
-                heard: false,
-            } if now - since_unix_ms > FIRST_MESSAGE_MS => {
-                host.cancel(stream);
-                self.lost(host);
+                silence: Silence::Since { ticks },
+            } => {
+                *ticks += 1;
+                if *ticks > FIRST_MESSAGE_TICKS {
+                    host.cancel(*stream);
+                    self.lost();
+                }
             }
-            _ => {}
+            Link::Connected { .. } => {}
         }
         self.send_usage(host);
+        if let Some(flush) = &mut self.flush {
+            flush.ticks_left = flush.ticks_left.saturating_sub(1);
+        }
+        self.finish_flush(host);
     }
 
     /// A message of `size` bytes came on a stream.
     pub(crate) fn receive(&mut self, host: &dyn MeterHost, size: usize) {
-        if let Link::Connected { heard, .. } = &mut self.link {
-            *heard = true;
+        if let Link::Connected { silence, .. } = &mut self.link {
+            *silence = Silence::Broken;
         }
-        self.back_off_ms = BACK_OFF_FIRST_MS;
+        self.back_off_ticks = BACK_OFF_FIRST_TICKS;
         let message = host.received(size).unwrap_or_default();
         match FromControl::decode(message.as_slice()) {
             Ok(FromControl { kind: Some(kind) }) => self.handle(host, kind),
@@ -111,9 +132,9 @@ impl Meter {
     }
 
     /// A stream has ended.
-    pub(crate) fn closed(&mut self, host: &dyn MeterHost, closed: u32) {
+    pub(crate) fn closed(&mut self, closed: u32) {
         if matches!(self.link, Link::Connected { stream, .. } if stream == closed) {
-            self.lost(host);
+            self.lost();
         }
     }
 
@@ -125,15 +146,30 @@ impl Meter {
                     self.send(host, from_gateway::Kind::Applied(TokensApplied { version }));
                 }
             }
-            from_control::Kind::Ack(ack) => self.outbox.acknowledge(ack.sequence),
-            from_control::Kind::Flush(flush) => {
-                self.collect(host);
+            from_control::Kind::Ack(ack) => {
+                self.outbox.acknowledge(ack.sequence);
                 self.send_usage(host);
-                self.send(
-                    host,
-                    from_gateway::Kind::Flushed(Flushed { nonce: flush.nonce }),
-                );
+                self.finish_flush(host);
             }
+            from_control::Kind::Flush(flush) => {
+                self.flush = Some(PendingFlush {
+                    nonce: flush.nonce,
+                    ticks_left: FLUSH_TICKS,
+                });
+            }
+        }
+    }
+
+    /// Answers a flush once there is nothing left that was not booked.
+    fn finish_flush(&mut self, host: &dyn MeterHost) {
+        if let Some(PendingFlush {
+            nonce,
+            ticks_left: 0,
+        }) = self.flush
+            && self.outbox.is_empty()
+        {
+            self.flush = None;
+            self.send(host, from_gateway::Kind::Flushed(Flushed { nonce }));
         }
     }
 
@@ -148,11 +184,9 @@ impl Meter {
             .collect();
         match host.open_stream(CONTROL_CLUSTER, METER_SERVICE, METER_METHOD, &metadata) {
             Ok(stream) => {
-                let since_unix_ms = host.now_unix_ms();
                 self.link = Link::Connected {
                     stream,
-                    since_unix_ms,
-                    heard: false,
+                    silence: Silence::Since { ticks: 0 },
                 };
                 let hello = Hello {
                     node: self.node.clone(),
@@ -160,17 +194,18 @@ impl Meter {
                 };
                 self.send(host, from_gateway::Kind::Hello(hello));
             }
-            Err(_) => self.lost(host),
+            Err(_) => self.lost(),
         }
     }
 
-    fn lost(&mut self, host: &dyn MeterHost) {
+    fn lost(&mut self) {
         self.outbox.rewind();
         self.tokens.abandon_snapshot();
+        self.flush = None;
         self.link = Link::Away {
-            retry_at_unix_ms: host.now_unix_ms() + self.back_off_ms,
+            ticks_left: self.back_off_ticks,
         };
-        self.back_off_ms = (self.back_off_ms * 2).min(BACK_OFF_LAST_MS);
+        self.back_off_ticks = (self.back_off_ticks * 2).min(BACK_OFF_LAST_TICKS);
     }
 
     /// Takes what the workers left on the queue.
@@ -178,8 +213,14 @@ impl Meter {
         let Some(queue_id) = self.queue_id else {
             return;
         };
-        while let Some(event) = host.dequeue(queue_id) {
-            self.outbox.push(event);
+        while let Some(bundle) = host.dequeue(queue_id) {
+            match UsageBatch::decode(bundle.as_slice()) {
+                Ok(bundle) => bundle
+                    .events
+                    .into_iter()
+                    .for_each(|event| self.outbox.push(event)),
+                Err(error) => host.log(Level::Error, &format!("unreadable usage: {error}")),
+            }
         }
     }
 
@@ -198,7 +239,7 @@ impl Meter {
         };
         let message = FromGateway { kind: Some(kind) }.encode_to_vec();
         if host.send(stream, &message).is_err() {
-            self.lost(host);
+            self.lost();
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn refuse(host: &dyn Host, stream: &mut Stream, error: ErrorInfo) {
     if let Err(error) = host.reply(status, &headers, &body) {
         host.log(Level::Warn, &format!("refusal not sent: {error}"));
     }
-    stream.answered = true;
+    stream.answer_begins(status);
     stream.refused = stream.attempts.is_empty();
     stream.error = Some(error);
 }
@@ -127,6 +127,15 @@ pub(crate) fn wrong_content_encoding() -> ErrorInfo {
         "The request body must not be compressed: send it without a content-encoding.",
     )
     .with_code("invalid_content_encoding")
+}
+
+pub(crate) fn header_is_no_text(name: &str) -> ErrorInfo {
+    let shown: String = name.chars().take(100).collect();
+    ErrorInfo::new(
+        ErrorKind::InvalidRequest,
+        format!("The value of the header '{shown}' is not UTF-8."),
+    )
+    .with_code("invalid_header")
 }
 
 pub(crate) fn no_body() -> ErrorInfo {

@@ -2,31 +2,26 @@
 
 use prost::Message;
 use tollgate_config::meter::{Outcome, Usage, UsageEvent};
-use tollgate_config::names::USAGE_QUEUE;
-use tollgate_host::{Host, Level};
+use tollgate_host::Host;
+
 use tollgate_protocol::neutral;
 use tollgate_protocol::stream::Outcome as Ending;
 
+use crate::bundle;
 use crate::stream::{Stream, bounded};
 
 /// Longest path, user or model that is reported, in bytes.
-const TEXT_BYTES_MAX: usize = 256;
+const TEXT_BYTES_MAX: usize = 512;
 
 /// Leaves the usage event for the meter.
 pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     stream.close_attempt();
     let event = event(host, stream);
-    if let Err(error) = host.enqueue(USAGE_QUEUE, &event.encode_to_vec()) {
-        host.log(
-            Level::Error,
-            &format!("usage of {} not queued: {error}", stream.id),
-        );
-    }
+    bundle::push(host, event.encode_to_vec(), host.now_unix_ms());
 }
 
 fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
-    let status = property_number(host, &["response", "code"]);
-    let outcome = outcome(host, stream, status);
+    let (outcome, status) = ending(host, stream);
     let token = stream.token.clone().unwrap_or_default();
     let plan = stream.plan.as_ref();
     let error = match outcome {
@@ -65,24 +60,29 @@ fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
     }
 }
 
-/// How it ended, as far as anybody can tell.
-fn outcome(host: &dyn Host, stream: &Stream, status: u32) -> Outcome {
+/// How it ended, as far as anybody can tell, and the status that the caller got (0 for none).
+///
+/// Envoy is asked only where the answer is not known here: attributes are slow to read.
+fn ending(host: &dyn Host, stream: &Stream) -> (Outcome, u32) {
+    let sent = stream.status.map(u32::from);
+    match (stream.outcome, sent) {
+        (_, Some(status)) if stream.refused => return (Outcome::Refused, status),
+        (Some(Ending::Complete), Some(status)) => return (Outcome::Success, status),
+        _ => {}
+    }
+    let status = property_number(host, &["response", "code"]);
     let details = host
         .property(&["response", "code_details"])
         .unwrap_or_default();
-    let details = String::from_utf8_lossy(&details).into_owned();
-    let caller_left = details.contains("downstream") || status == 0;
-    if stream.refused {
-        return Outcome::Refused;
-    }
-    match stream.outcome {
-        Some(Ending::Complete) => Outcome::Success,
-        Some(Ending::Interrupted | Ending::Failed(_)) if stream.answered => Outcome::Interrupted,
+    let caller_left = status == 0 || String::from_utf8_lossy(&details).contains("downstream");
+    let outcome = match stream.outcome {
+        Some(Ending::Interrupted | Ending::Failed(_)) => Outcome::Interrupted,
         _ if caller_left => Outcome::ClientGone,
         Some(Ending::Running) => Outcome::Interrupted,
-        _ if stream.answered && (200..300).contains(&status) => Outcome::Success,
+        _ if sent.is_some_and(|status| status < 300) => Outcome::Success,
         _ => Outcome::Failed,
-    }
+    };
+    (outcome, status)
 }
 
 fn usage(usage: &neutral::Usage) -> Usage {

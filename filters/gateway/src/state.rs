@@ -15,7 +15,7 @@ use crate::stream::Stream;
 
 thread_local! {
     static ACTIVE: RefCell<Option<Rc<Active>>> = const { RefCell::new(None) };
-    static STREAMS: RefCell<HashMap<u64, Rc<RefCell<Stream>>>> = RefCell::new(HashMap::new());
+    static STREAMS: RefCell<HashMap<String, Rc<RefCell<Stream>>>> = RefCell::new(HashMap::new());
 }
 
 /// A configuration with what is derived from it. A request keeps the one with which it began.
@@ -39,16 +39,18 @@ pub(crate) fn active() -> Option<Rc<Active>> {
     ACTIVE.with_borrow(Clone::clone)
 }
 
-pub(crate) fn insert(key: u64, stream: Rc<RefCell<Stream>>) {
-    STREAMS.with_borrow_mut(|streams| streams.insert(key, stream));
+/// Makes a request known to the attempts that will serve it, by its id.
+pub(crate) fn insert(id: String, stream: Rc<RefCell<Stream>>) {
+    STREAMS.with_borrow_mut(|streams| streams.insert(id, stream));
 }
 
-pub(crate) fn find(key: u64) -> Option<Rc<RefCell<Stream>>> {
-    STREAMS.with_borrow(|streams| streams.get(&key).cloned())
+pub(crate) fn find(id: &[u8]) -> Option<Rc<RefCell<Stream>>> {
+    let id = std::str::from_utf8(id).ok()?;
+    STREAMS.with_borrow(|streams| streams.get(id).cloned())
 }
 
-pub(crate) fn remove(key: u64) {
-    STREAMS.with_borrow_mut(|streams| streams.remove(&key));
+pub(crate) fn remove(id: &str) {
+    STREAMS.with_borrow_mut(|streams| streams.remove(id));
 }
 
 impl Active {
@@ -72,8 +74,9 @@ impl Active {
             .and_then(|index| self.config.models.get(*index))
     }
 
-    pub(crate) fn channel(&self, id: i64) -> Option<&Channel> {
-        self.config.channels.iter().find(|channel| channel.id == id)
+    /// A channel by its place in the configuration.
+    pub(crate) fn channel(&self, index: usize) -> Option<&Channel> {
+        self.config.channels.get(index)
     }
 }
 

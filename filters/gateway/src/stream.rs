@@ -33,6 +33,8 @@ pub(crate) struct Stream {
     /// One of the roles has made the answer that the caller gets; without it, what comes from
     /// Envoy or an upstream is not fit for the caller.
     pub(crate) answered: bool,
+    /// The HTTP status of that answer.
+    pub(crate) status: Option<u16>,
     /// The gateway refused the request; no upstream was called.
     pub(crate) refused: bool,
     /// How the upstream's answer ended.
@@ -53,12 +55,12 @@ pub(crate) struct Plan {
     pub(crate) model: String,
     /// What an attempt is made from; gone as soon as no further attempt can come.
     pub(crate) source: Option<Source>,
-    /// Ids of the channels, in the order in which they are tried.
-    pub(crate) channels: Vec<i64>,
+    /// Places of the channels in the configuration, in the order in which they are tried.
+    pub(crate) channels: Vec<usize>,
     /// How many of them have been tried.
     pub(crate) tried: usize,
     /// The first channel's body, written while it was checked that it can be.
-    pub(crate) written: Option<(i64, Written)>,
+    pub(crate) written: Option<(usize, Written)>,
 }
 
 /// The caller's body, as it came and as it was understood.
@@ -81,6 +83,7 @@ impl Stream {
             plan: None,
             attempts: Vec::new(),
             answered: false,
+            status: None,
             refused: false,
             outcome: None,
             usage: Usage::default(),
@@ -91,24 +94,23 @@ impl Stream {
         }
     }
 
-    /// The channel of the next attempt, and the cluster of the one after it.
-    pub(crate) fn next_channel(&mut self) -> Option<(Rc<Active>, Channel, Option<String>)> {
-        let active = self.active.clone()?;
+    /// The place of the next attempt's channel, and of the one after it.
+    pub(crate) fn next_channel(&mut self) -> Option<(usize, Option<usize>)> {
         let plan = self.plan.as_mut()?;
-        let id = *plan.channels.get(plan.tried)?;
+        let next = *plan.channels.get(plan.tried)?;
         plan.tried += 1;
-        let following = plan.channels.get(plan.tried);
-        let following = following
-            .and_then(|id| active.channel(*id))
-            .map(|c| c.cluster.clone());
-        let channel = active.channel(id)?.clone();
-        Some((active, channel, following))
+        Some((next, plan.channels.get(plan.tried).copied()))
     }
 
     /// The caller gets this answer: there will be no further attempt, and a prompt must not take up
     /// memory for as long as its answer streams.
-    pub(crate) fn answer_begins(&mut self) {
+    pub(crate) fn answer_begins(&mut self, status: u16) {
         self.answered = true;
+        self.status = Some(status);
+        if status < 300 {
+            // What earlier attempts ran into is theirs.
+            self.error = None;
+        }
         if let Some(plan) = &mut self.plan {
             plan.source = None;
             plan.written = None;

@@ -20,11 +20,10 @@ mod whole;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tollgate_config::names::{CLUSTER_PROPERTY, STREAM_PROPERTY};
+use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply, read_error, write_error};
 
-use crate::call::header;
 use crate::refusal::answer_headers;
 use crate::state;
 use crate::stream::Stream;
@@ -38,6 +37,8 @@ pub(crate) struct Attempt {
     stream: Option<Rc<RefCell<Stream>>>,
     /// What replaces the body, until it has.
     body: Option<Vec<u8>>,
+    /// When to come back, as a failing upstream says it.
+    retry_after: Option<Vec<u8>>,
     phase: Phase,
 }
 
@@ -74,10 +75,8 @@ pub(crate) struct Terms {
 
 impl Attempt {
     pub(crate) fn request_headers(&mut self, host: &dyn Host, _end: bool) -> Flow {
-        let key = host.property(&[STREAM_PROPERTY]).unwrap_or_default();
-        let found = key
-            .first_chunk::<8>()
-            .and_then(|key| state::find(u64::from_le_bytes(*key)));
+        let id = host.header(Map::Request, REQUEST_ID_HEADER);
+        let found = id.and_then(|id| state::find(&id));
         let Some(shared) = found else {
             host.log(Level::Error, "an attempt without its request");
             return self.impossible(host);
@@ -130,17 +129,17 @@ impl Attempt {
         let Ok(mut stream) = shared.try_borrow_mut() else {
             return Flow::Continue;
         };
-        let headers = host.headers(Map::Response).unwrap_or_default();
-        let status = header(&headers, ":status")
-            .and_then(|value| std::str::from_utf8(value).ok())
-            .and_then(|value| value.parse().ok())
+        let status = host
+            .header(Map::Response, ":status")
+            .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
             .unwrap_or(0);
         stream.attempt_answered(status, host.now_unix_ms());
-        if let Some(id) = ["x-request-id", "request-id"]
-            .iter()
-            .find_map(|n| header(&headers, n))
-        {
-            stream.upstream_id = String::from_utf8_lossy(id).chars().take(128).collect();
+        let id_header = match self.dialect() {
+            Some(Dialect::Anthropic) => "request-id",
+            _ => "x-request-id",
+        };
+        if let Some(id) = host.header(Map::Response, id_header) {
+            stream.upstream_id = String::from_utf8_lossy(&id).chars().take(128).collect();
         }
         if (200..300).contains(&status) {
             if end {
@@ -153,6 +152,7 @@ impl Attempt {
             return Flow::Continue;
         };
         let by_status = read_error(dialect, status, b"");
+        self.retry_after = host.header(Map::Response, "retry-after");
         if worth_retrying(status) && stream.has_another_channel() {
             return self.fail(host, &mut stream, by_status, Ended::AtHeaders);
         }
@@ -206,18 +206,24 @@ impl Attempt {
             return Flow::Continue;
         }
         self.phase = Phase::Sent;
-        stream.answer_begins();
         let (to, id) = (stream.call.dialect(), stream.id.clone());
         let (status, body) = write_error(to, &error.with_request_id(id.clone()));
+        stream.answer_begins(status);
+        let retry_after = self.retry_after.take().filter(|value| value.is_ascii());
         match at {
             Ended::AtHeaders => {
                 let mut headers = answer_headers(to, &id);
                 headers.push(("content-type", "application/json"));
+                let retry_after = retry_after.and_then(|value| String::from_utf8(value).ok());
+                headers.extend(retry_after.as_deref().map(|value| ("retry-after", value)));
                 let _ = host.reply(status, &headers, &body);
                 Flow::Hold
             }
             Ended::InBody { size } => {
                 send_headers(host, to, &id, status, "application/json", Some(body.len()));
+                if let Some(value) = &retry_after {
+                    let _ = host.set_header(Map::Response, "retry-after", Some(value));
+                }
                 let _ = host.set_body(Body::Response, 0, size, &body);
                 Flow::Continue
             }

@@ -23,6 +23,13 @@ unsafe extern "C" {
     fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
     fn proxy_replace_header_map_value(
         map: u32,
@@ -125,6 +132,13 @@ pub(crate) fn header_pairs(map: u32) -> Result<Vec<u8>, HostError> {
         unsafe { proxy_get_header_map_pairs(map, data, size) }
     })
     .map(Option::unwrap_or_default)
+}
+
+pub(crate) fn header(map: u32, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+    taken("get_header_map_value", |data, size| {
+        // SAFETY: the host allocates in this module and writes pointer and size.
+        unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) }
+    })
 }
 
 pub(crate) fn set_header_pairs(map: u32, pairs: &[u8]) -> Result<(), HostError> {

@@ -16,6 +16,8 @@ const REPLY_DETAILS: &str = "";
 thread_local! {
     // One queue is all there is; its id never changes while the VM lives.
     static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
+    /// State of the random number generator.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// The real thing.
@@ -57,8 +59,19 @@ impl Host for Envoy {
     }
 
     fn random(&self) -> u64 {
-        // The host's random_get does not fail; should it, time still separates one id from the next.
-        getrandom::u64().unwrap_or_else(|_| abi::now_unix_ns())
+        // SplitMix64: a call to the host for every id and every draw would cost more than both.
+        let seed = SEED
+            .get()
+            .unwrap_or_else(|| getrandom::u64().unwrap_or_else(|_| abi::now_unix_ns()));
+        let next = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        SEED.set(Some(next));
+        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn header(&self, map: Map, name: &str) -> Option<Vec<u8>> {
+        abi::header(map_id(map), name).ok().flatten()
     }
 
     fn headers(&self, map: Map) -> Result<Headers, HostError> {
@@ -117,6 +130,10 @@ impl Host for Envoy {
             .filter(|value| !value.is_empty())
     }
 
+    fn tick_every_ms(&self, period_ms: u32) {
+        abi::set_tick_period_ms(period_ms);
+    }
+
     fn enqueue(&self, queue: &str, record: &[u8]) -> Result<(), HostError> {
         let id = match QUEUE.get() {
             Some(id) => id,
@@ -131,10 +148,6 @@ impl Host for Envoy {
 }
 
 impl MeterHost for Envoy {
-    fn tick_every_ms(&self, period_ms: u32) {
-        abi::set_tick_period_ms(period_ms);
-    }
-
     fn register_queue(&self, queue: &str) -> Result<u32, HostError> {
         abi::register_queue(queue)
     }

@@ -16,8 +16,12 @@ pub trait Host {
     /// Unix time in milliseconds.
     fn now_unix_ms(&self) -> i64;
 
-    /// 64 bits that nobody can guess.
+    /// 64 random bits: good for ids and for drawing lots, not for secrets.
     fn random(&self) -> u64;
+
+    /// The first value of one header; cheaper than [`Host::headers`]. `None` also when the map is
+    /// not there in this phase.
+    fn header(&self, map: Map, name: &str) -> Option<Vec<u8>>;
 
     /// # Errors
     /// When the map is not there in this phase.
@@ -73,6 +77,9 @@ pub trait Host {
     /// An entry of the data that all workers share. An entry that was removed is not there.
     fn shared(&self, key: &str) -> Option<Vec<u8>>;
 
+    /// Has the plugin's root context called at this interval.
+    fn tick_every_ms(&self, period_ms: u32);
+
     /// Puts a record on a queue that the meter registered.
     ///
     /// # Errors
@@ -82,9 +89,6 @@ pub trait Host {
 
 /// What the meter singleton may ask besides.
 pub trait MeterHost: Host {
-    /// Has the singleton called at this interval.
-    fn tick_every_ms(&self, period_ms: u32);
-
     /// Registers a queue and says its id; the singleton is told when it has records.
     ///
     /// # Errors

@@ -111,14 +111,9 @@ impl MockHost {
 
     /// A header's value as text; empty when it is not there.
     #[must_use]
-    pub fn header(&self, map: Map, name: &str) -> String {
-        let headers = self.headers.borrow();
-        let value = headers
-            .get(&map)
-            .and_then(|h| h.iter().find(|(n, _)| n == name));
-        value
-            .map(|(_, v)| String::from_utf8_lossy(v).into_owned())
-            .unwrap_or_default()
+    pub fn shown(&self, map: Map, name: &str) -> String {
+        let value = self.header(map, name).unwrap_or_default();
+        String::from_utf8_lossy(&value).into_owned()
     }
 
     /// A body buffer as text.
@@ -159,6 +154,12 @@ impl Host for MockHost {
         self.random
             .set(self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
         self.random.get()
+    }
+
+    fn header(&self, map: Map, name: &str) -> Option<Vec<u8>> {
+        let headers = self.headers.borrow();
+        let found = headers.get(&map)?.iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value.clone())
     }
 
     fn headers(&self, map: Map) -> Result<Headers, HostError> {
@@ -242,6 +243,8 @@ impl Host for MockHost {
         self.shared.borrow().get(key).cloned()
     }
 
+    fn tick_every_ms(&self, _: u32) {}
+
     fn enqueue(&self, _: &str, record: &[u8]) -> Result<(), HostError> {
         self.queue.borrow_mut().push_back(record.to_vec());
         Ok(())
@@ -249,8 +252,6 @@ impl Host for MockHost {
 }
 
 impl MeterHost for MockHost {
-    fn tick_every_ms(&self, _: u32) {}
-
     fn register_queue(&self, _: &str) -> Result<u32, HostError> {
         Ok(1)
     }

@@ -1,6 +1,6 @@
 //! Which channels may serve a request, and in which order they are tried.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tollgate_config::meter::TokenRecord;
 use tollgate_config::{Channel, GatewayConfig};
@@ -26,11 +26,12 @@ pub enum NoRoute {
     ModelNotAllowed,
 }
 
-/// A model as its channels name it, with the channels that may serve it.
+/// A model as its channels name it, with the channels that may serve it, as places in
+/// `GatewayConfig::channels`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidates<'a> {
     pub model: &'a str,
-    pub channels: Vec<&'a Channel>,
+    pub channels: Vec<usize>,
 }
 
 impl Routes {
@@ -65,11 +66,11 @@ impl Routes {
             .by_model
             .get(&model.to_ascii_lowercase())
             .ok_or(NoRoute::UnknownModel)?;
-        let channels: Vec<&Channel> = indices
-            .iter()
-            .filter_map(|index| config.channels.get(*index))
-            .filter(|channel| shares_a_set(channel, token))
-            .collect();
+        let serves = |index: &usize| {
+            let channel = config.channels.get(*index);
+            channel.is_some_and(|channel| shares_a_set(channel, token))
+        };
+        let channels: Vec<usize> = indices.iter().copied().filter(serves).collect();
         if channels.is_empty() {
             return Err(NoRoute::UnknownModel);
         }
@@ -105,28 +106,26 @@ impl Routes {
 /// Orders channels at random, weighted by priority: a channel of priority 20 comes before one of
 /// priority 10 in two of three requests. `random` gives fresh bits for each draw.
 #[must_use]
-pub fn order<'a>(channels: &[&'a Channel], mut random: impl FnMut() -> u64) -> Vec<&'a Channel> {
-    let mut seen = HashSet::new();
-    let mut left: Vec<&Channel> = channels
-        .iter()
-        .copied()
-        .filter(|channel| seen.insert(channel.id))
-        .collect();
+pub fn order(
+    config: &GatewayConfig,
+    channels: &[usize],
+    mut random: impl FnMut() -> u64,
+) -> Vec<usize> {
+    let mut left = channels.to_vec();
     let mut ordered = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        let total: u64 = left.iter().map(|channel| weight(channel)).sum();
+    while left.len() > 1 {
+        let weight = |index: &usize| config.channels.get(*index).map_or(0, weight);
+        let total: u64 = left.iter().map(weight).sum();
         let mut ticket = random() % total.max(1);
-        let drawn = left
-            .iter()
-            .position(|channel| {
-                let weight = weight(channel);
-                let hit = ticket < weight;
-                ticket = ticket.saturating_sub(weight);
-                hit
-            })
-            .unwrap_or(0);
-        ordered.push(left.swap_remove(drawn));
+        let drawn = left.iter().position(|index| {
+            let weight = weight(index);
+            let hit = ticket < weight;
+            ticket = ticket.saturating_sub(weight);
+            hit
+        });
+        ordered.push(left.swap_remove(drawn.unwrap_or(0)));
     }
+    ordered.extend(left);
     ordered
 }
 
@@ -187,14 +186,12 @@ mod tests {
         ]);
         let routes = Routes::new(&config);
         let ids = |token: &TokenRecord, model: &str| {
-            routes
-                .candidates(&config, token, model)
-                .map(|c| c.channels.iter().map(|c| c.id).collect::<Vec<_>>())
+            routes.candidates(&config, token, model).map(|c| c.channels)
         };
         let both = token(&["default", "vip"], &[]);
         let basic = token(&["default"], &[]);
-        assert_eq!(ids(&both, "gpt-5"), Ok(vec![1, 2]));
-        assert_eq!(ids(&basic, "Gpt-5"), Ok(vec![1]));
+        assert_eq!(ids(&both, "gpt-5"), Ok(vec![0, 1]));
+        assert_eq!(ids(&basic, "Gpt-5"), Ok(vec![0]));
         assert_eq!(ids(&basic, "claude"), Err(NoRoute::UnknownModel));
         assert_eq!(ids(&basic, "nothing"), Err(NoRoute::UnknownModel));
         assert_eq!(
@@ -207,14 +204,13 @@ mod tests {
 
     #[test]
     fn every_channel_comes_once_and_weight_decides_who_is_first() {
-        let (light, heavy) = (channel(1, 10, &[], &[]), channel(2, 30, &[], &[]));
+        let config = config(vec![channel(1, 10, &[], &[]), channel(2, 30, &[], &[])]);
         let mut firsts = 0;
         for ticket in 0..40 {
-            let order = order(&[&light, &heavy, &light], || ticket);
-            let mut ids: Vec<_> = order.iter().map(|c| c.id).collect();
-            firsts += u32::from(ids.first() == Some(&2));
-            ids.sort_unstable();
-            assert_eq!(ids, [1, 2]);
+            let mut order = order(&config, &[0, 1], || ticket);
+            firsts += u32::from(order.first() == Some(&1));
+            order.sort_unstable();
+            assert_eq!(order, [0, 1]);
         }
         assert_eq!(firsts, 30);
     }

@@ -33,6 +33,8 @@ fn callers(settings: &Settings) -> listener::Listener {
         // The caller is who is connected, not who a header says; and no caller is trusted to
         // steer Envoy by its `x-envoy-…` headers, those on this machine included.
         use_remote_address: pb::boolean(true),
+        // The gateway filter makes the id, and the caller is told it.
+        generate_request_id: pb::boolean(false),
         internal_address_config: Some(Default::default()),
         server_name: "tollgate".into(),
         normalize_path: pb::boolean(true),

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use tollgate_config::Channel;
 use tollgate_host::Host;
 use tollgate_policy::routing::order;
 use tollgate_protocol::neutral::Request;
@@ -34,8 +33,12 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Pl
         .map_err(|reason| refusal::no_route(reason, &peek.model))?;
     let model = candidates.model.to_owned();
 
-    let ordered = order(&candidates.channels, || host.random());
-    let foreign = ordered.iter().any(|channel| dialect(channel) != caller);
+    let ordered = order(&active.config, &candidates.channels, || host.random());
+    let mut speaks = ordered
+        .iter()
+        .filter_map(|index| active.channel(*index))
+        .map(dialect);
+    let foreign = speaks.any(|dialect| dialect != caller);
     let request = if foreign {
         Some(read_request(caller, &body)?)
     } else {
@@ -60,13 +63,7 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Pl
 }
 
 /// What a request is written for.
-pub(crate) fn target<'a>(
-    active: &Active,
-    model: &str,
-    channel: &'a Channel,
-    sent: &'a str,
-) -> Target<'a> {
-    let _ = channel;
+pub(crate) fn target<'a>(active: &Active, model: &str, sent: &'a str) -> Target<'a> {
     Target {
         model: sent,
         max_output_tokens: active
@@ -78,9 +75,10 @@ pub(crate) fn target<'a>(
 }
 
 struct Able {
-    channels: Vec<i64>,
+    /// Places in the configuration.
+    channels: Vec<usize>,
     /// What was written for the first of them, if it speaks another dialect.
-    written: Option<(i64, Written)>,
+    written: Option<(usize, Written)>,
 }
 
 /// The channels that can express the request, in their order. Whether one can depends on its
@@ -93,7 +91,7 @@ fn able(
     caller: Dialect,
     model: &str,
     request: Option<&Request>,
-    ordered: &[&Channel],
+    ordered: &[usize],
 ) -> Result<Able, Unsupported> {
     let mut able: HashMap<Dialect, bool> = HashMap::from([(caller, true)]);
     let mut found = Able {
@@ -101,18 +99,21 @@ fn able(
         written: None,
     };
     let mut refused = Unsupported::new("model", "No channel can serve this request.");
-    for channel in ordered {
+    for (index, channel) in ordered
+        .iter()
+        .filter_map(|i| Some((*i, active.channel(*i)?)))
+    {
         let dialect = dialect(channel);
         let known = able.get(&dialect).copied();
         let can = match (known, request) {
             (Some(can), _) => can,
             (None, None) => false,
             (None, Some(request)) => {
-                let target = target(active, model, channel, channel.upstream_model(model));
+                let target = target(active, model, channel.upstream_model(model));
                 match write_request(dialect, request, &target) {
                     Ok(written) => {
                         if found.channels.is_empty() {
-                            found.written = Some((channel.id, written));
+                            found.written = Some((index, written));
                         }
                         true
                     }
@@ -125,7 +126,7 @@ fn able(
         };
         able.insert(dialect, can);
         if can {
-            found.channels.push(channel.id);
+            found.channels.push(index);
         }
     }
     if found.channels.is_empty() {

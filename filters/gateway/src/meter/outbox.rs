@@ -83,6 +83,11 @@ impl Outbox {
         }
     }
 
+    /// Whether everything was booked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight.is_empty()
+    }
+
     /// Events dropped since the Envoy started.
     pub(super) fn dropped_events(&self) -> u64 {
         self.dropped_events

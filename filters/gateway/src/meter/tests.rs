@@ -13,6 +13,21 @@ fn started() -> (MockHost, Meter) {
     (host, meter)
 }
 
+/// An event as a worker leaves it on the queue.
+fn leave(host: &MockHost, event: &[u8]) {
+    let bundle = UsageBatch {
+        events: vec![event.to_vec()],
+        ..UsageBatch::default()
+    };
+    host.enqueue("", &bundle.encode_to_vec()).unwrap();
+}
+
+fn ticks(host: &MockHost, meter: &mut Meter, ticks: u32) {
+    for _ in 0..ticks {
+        meter.tick(host);
+    }
+}
+
 fn sent(host: &MockHost) -> Vec<from_gateway::Kind> {
     let decode = |m: Vec<u8>| FromGateway::decode(m.as_slice()).unwrap().kind.unwrap();
     host.take_sent().into_iter().map(decode).collect()
@@ -89,21 +104,19 @@ fn a_delta_adds_and_revokes() {
 #[test]
 fn usage_is_sent_again_after_a_lost_stream_until_it_is_acknowledged() {
     let (host, mut meter) = started();
-    host.enqueue("", b"event").unwrap();
+    leave(&host, b"event");
     meter.tick(&host);
     let first = usage(sent(&host));
     assert_eq!(first.len(), 1);
 
     host.set_control_plane_away(true);
-    meter.closed(&host, 1);
-    host.enqueue("", b"later").unwrap();
-    host.advance_ms(BACK_OFF_FIRST_MS);
-    meter.tick(&host);
+    meter.closed(1);
+    leave(&host, b"later");
+    ticks(&host, &mut meter, BACK_OFF_FIRST_TICKS + 1);
     assert_eq!(usage(sent(&host)), []);
 
     host.set_control_plane_away(false);
-    host.advance_ms(BACK_OFF_LAST_MS);
-    meter.tick(&host);
+    ticks(&host, &mut meter, BACK_OFF_LAST_TICKS);
     let again = usage(sent(&host));
     assert_eq!(again[0].events, [b"event".to_vec(), b"later".to_vec()]);
 
@@ -113,34 +126,40 @@ fn usage_is_sent_again_after_a_lost_stream_until_it_is_acknowledged() {
         &mut meter,
         from_control::Kind::Ack(UsageAck { sequence }),
     );
-    meter.closed(&host, 2);
-    host.advance_ms(BACK_OFF_LAST_MS);
-    meter.tick(&host);
+    meter.closed(2);
+    ticks(&host, &mut meter, BACK_OFF_LAST_TICKS);
     assert_eq!(usage(sent(&host)), []);
 }
 
 #[test]
-fn a_flush_sends_everything_first() {
+fn a_flush_is_answered_when_everything_is_booked() {
     let (host, mut meter) = started();
-    host.enqueue("", b"event").unwrap();
     receive(
         &host,
         &mut meter,
         from_control::Kind::Flush(Flush { nonce: 7 }),
     );
-    let sent = sent(&host);
-    assert!(
-        matches!(sent.as_slice(), [from_gateway::Kind::Usage(_), from_gateway::Kind::Flushed(f)] if f.nonce == 7)
+    leave(&host, b"late");
+    ticks(&host, &mut meter, FLUSH_TICKS + 1);
+    let batches = usage(sent(&host));
+    assert_eq!(batches[0].events, [b"late".to_vec()]);
+    let sequence = batches[0].sequence;
+    receive(
+        &host,
+        &mut meter,
+        from_control::Kind::Ack(UsageAck { sequence }),
+    );
+    assert_eq!(
+        sent(&host),
+        [from_gateway::Kind::Flushed(Flushed { nonce: 7 })]
     );
 }
 
 #[test]
 fn a_stream_on_which_nothing_comes_is_given_up() {
     let (host, mut meter) = started();
-    host.advance_ms(FIRST_MESSAGE_MS + 1);
-    meter.tick(&host);
-    host.advance_ms(BACK_OFF_LAST_MS);
-    meter.tick(&host);
+    ticks(&host, &mut meter, FIRST_MESSAGE_TICKS + 1);
+    ticks(&host, &mut meter, BACK_OFF_LAST_TICKS);
     assert!(matches!(
         sent(&host).as_slice(),
         [from_gateway::Kind::Hello(_)]

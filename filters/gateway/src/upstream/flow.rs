@@ -2,11 +2,11 @@
 //! event, never more of it held than the event that is incomplete.
 
 use tollgate_host::{Body, Flow, Host};
-use tollgate_protocol::ErrorInfo;
 use tollgate_protocol::neutral::Usage;
 use tollgate_protocol::stream::{
     Observer, ObserverOptions, Outcome, Status, StreamFault, Translator,
 };
+use tollgate_protocol::{ErrorInfo, ErrorKind};
 
 use super::{Terms, send_headers};
 use crate::stream::Stream;
@@ -88,16 +88,25 @@ impl StreamAnswer {
                         "text/event-stream",
                         None,
                     );
-                    stream.answer_begins();
+                    stream.answer_begins(200);
                     self.begun = true;
                     self.taken = 0;
                 }
             }
         }
-        stream.outcome = Some(self.passage.outcome());
+        let outcome = self.passage.outcome();
+        stream.outcome = Some(outcome);
+        if matches!(outcome, Outcome::Interrupted | Outcome::Failed(_)) && stream.error.is_none() {
+            stream.attempt_failed(broken_off());
+        }
         let _ = host.set_body(Body::Response, 0, size, &out);
         Ok(Flow::Continue)
     }
+}
+
+/// What the log says of an answer that had begun; the caller was told by the stream itself.
+fn broken_off() -> ErrorInfo {
+    ErrorInfo::new(ErrorKind::Upstream, "The upstream broke the answer off.")
 }
 
 // === impl Passage ===

@@ -1,6 +1,7 @@
 //! The request that one channel gets: path, headers and body, made anew from the caller's original.
 
 use tollgate_config::Channel;
+use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_host::{Host, Map};
 use tollgate_protocol::{Dialect, Reply, write_request};
 
@@ -22,8 +23,13 @@ pub(super) struct Prepared {
 /// Takes the next channel and writes the request's head for it. `None` when there is no channel
 /// left, which Envoy's retry limit prevents.
 pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> {
-    let (active, channel, following) = stream.next_channel()?;
-    let (from, to) = (dialect(&channel), stream.call.dialect());
+    let active = stream.active.clone()?;
+    let (index, following) = stream.next_channel()?;
+    let channel = active.channel(index)?;
+    let following = following
+        .and_then(|index| active.channel(index))
+        .map(|c| c.cluster.clone());
+    let (from, to) = (dialect(channel), stream.call.dialect());
     let plan = stream.plan.as_mut()?;
     let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
@@ -38,14 +44,16 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
 
     let body = if from == to {
-        // The caller's own spelling of the model stays where nothing is mapped.
-        let mapped = (sent_model != plan.model).then_some(sent_model.as_str());
-        plan.peek.rewrite(&source.body, mapped, asks_for_usage)
+        plan.peek
+            .rewrite(&source.body, Some(&sent_model), asks_for_usage)
     } else {
-        let written = match plan.written.take_if(|(id, _)| *id == channel.id) {
+        let written = match plan
+            .written
+            .take_if(|(written_for, _)| *written_for == index)
+        {
             Some((_, written)) => written,
             None => {
-                let target = target(&active, &plan.model, &channel, &sent_model);
+                let target = target(&active, &plan.model, &sent_model);
                 write_request(from, source.request.as_ref()?, &target).ok()?
             }
         };
@@ -68,8 +76,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         .iter()
         .map(|loss| format!("{}: {}", loss.field, loss.reason))
         .collect();
-    stream.begin_attempt(&channel, &sent_model, host.now_unix_ms());
-    write_head(host, stream, &channel, length);
+    stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
+    write_head(host, stream, channel, length);
     Some(Prepared {
         terms,
         body,
@@ -97,6 +105,8 @@ fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize
         (":scheme", channel.scheme.as_bytes()),
         (":authority", channel.authority.as_bytes()),
         (":path", path.as_bytes()),
+        // By it the next attempt finds this request; to the provider it is what the caller knows.
+        (REQUEST_ID_HEADER, stream.id.as_bytes()),
         ("content-type", b"application/json"),
         ("content-length", length.as_bytes()),
     ];

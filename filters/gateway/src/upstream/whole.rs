@@ -60,7 +60,7 @@ impl WholeAnswer {
         if let Some(replacement) = replacement {
             let _ = host.set_body(Body::Response, 0, size, &replacement);
         }
-        stream.answer_begins();
+        stream.answer_begins(200);
         stream.outcome = Some(Outcome::Complete);
         self.sent = true;
         Ok(Flow::Continue)

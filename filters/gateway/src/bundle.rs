@@ -1,0 +1,65 @@
+//! Usage events of one worker on their way to the meter's queue.
+//!
+//! Every record on the queue wakes Envoy's main thread, so under load events leave in bundles: at
+//! once when the last bundle left a while ago, else when enough have come or at the next tick. What
+//! waits here would be lost with the VM, so it never waits longer than [`TICK_MS`].
+
+use std::cell::RefCell;
+
+use prost::Message;
+use tollgate_config::meter::UsageBatch;
+use tollgate_config::names::USAGE_QUEUE;
+use tollgate_host::{Host, Level};
+
+/// How often a worker looks for events that wait.
+pub(crate) const TICK_MS: u32 = 20;
+
+const EVENTS_MAX: usize = 64;
+
+thread_local! {
+    static WAITING: RefCell<Waiting> = const { RefCell::new(Waiting { events: Vec::new(), left_unix_ms: 0 }) };
+}
+
+struct Waiting {
+    events: Vec<Vec<u8>>,
+    /// When the last bundle left.
+    left_unix_ms: i64,
+}
+
+/// Takes an encoded event.
+pub(crate) fn push(host: &dyn Host, event: Vec<u8>, now_unix_ms: i64) {
+    WAITING.with_borrow_mut(|waiting| {
+        waiting.events.push(event);
+        let rested = now_unix_ms.abs_diff(waiting.left_unix_ms) >= u64::from(TICK_MS);
+        if rested || waiting.events.len() >= EVENTS_MAX {
+            waiting.send(host, now_unix_ms);
+        }
+    });
+}
+
+/// Sends what waits.
+pub(crate) fn tick(host: &dyn Host) {
+    WAITING.with_borrow_mut(|waiting| {
+        if !waiting.events.is_empty() {
+            waiting.send(host, host.now_unix_ms());
+        }
+    });
+}
+
+impl Waiting {
+    fn send(&mut self, host: &dyn Host, now_unix_ms: i64) {
+        let events = std::mem::take(&mut self.events);
+        let bundle = UsageBatch {
+            events,
+            ..UsageBatch::default()
+        };
+        match host.enqueue(USAGE_QUEUE, &bundle.encode_to_vec()) {
+            Ok(()) => self.left_unix_ms = now_unix_ms,
+            // There is no queue before the meter runs. Then they wait here.
+            Err(error) => {
+                host.log(Level::Error, &format!("usage not queued yet: {error}"));
+                self.events = bundle.events;
+            }
+        }
+    }
+}
