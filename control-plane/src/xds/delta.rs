@@ -7,7 +7,8 @@
 //! kind is unanswered.
 //!
 //! A refused response (NACK) counts as answered: the gateway keeps its last good version, and one
-//! bad cluster does not hold back a hundred good ones.
+//! bad cluster does not hold back a hundred good ones. What was refused is remembered until it is
+//! accepted in another version, or gone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -57,7 +58,7 @@ pub struct Refusal {
 pub struct Status {
     /// Version that is published.
     pub published: String,
-    /// The gateway answered all of it, with an ACK.
+    /// The gateway has accepted all of it.
     pub acked: bool,
 }
 
@@ -70,14 +71,19 @@ struct Subscription {
     /// What an answer is due for: names that it lacks or has in another version, and names that it
     /// just asked for, even if nothing changed.
     due: BTreeSet<String>,
+    /// A gateway that starts waits for an answer to its wildcard, even if there is nothing.
+    owed: bool,
     pending: Option<Pending>,
-    refused: bool,
+    /// Names that the gateway refused and has not accepted since.
+    refused: BTreeSet<String>,
 }
 
 #[derive(Debug)]
 struct Pending {
     nonce: String,
     version: String,
+    /// What was sent, without removals.
+    names: Vec<String>,
 }
 
 // === impl Stream ===
@@ -97,7 +103,9 @@ impl Stream {
     pub fn publish(&mut self, snapshot: Arc<Snapshot>) {
         for (&kind, subscription) in &mut self.kinds {
             if snapshot.version(kind) != self.snapshot.version(kind) {
-                subscription.refused = false;
+                subscription
+                    .refused
+                    .retain(|name| snapshot.resource(kind, name).is_some());
                 subscription.compare(kind, &snapshot);
             }
         }
@@ -119,6 +127,7 @@ impl Stream {
         subscription.unsubscribe(&request.unsubscribe);
         if first || subscription.wildcard != asks_for_all {
             subscription.compare(kind, &self.snapshot);
+            subscription.owed = subscription.wildcard && subscription.held.is_empty();
         }
         subscription.answer(&request.nonce, request.error)
     }
@@ -162,7 +171,7 @@ impl Stream {
         let subscription = self.kinds.get(&kind)?;
         Some(Status {
             published: self.snapshot.version(kind).to_owned(),
-            acked: self.is_settled(kind) && !subscription.refused,
+            acked: self.is_settled(kind) && subscription.refused.is_empty(),
         })
     }
 
@@ -181,24 +190,25 @@ impl Stream {
     /// A cluster is ready only with its secret, which the gateway asks for after it has seen the
     /// cluster; a refused cluster never asks.
     fn has_clusters(&self) -> bool {
-        let refused = self
-            .kinds
-            .get(&Kind::Cluster)
-            .is_some_and(|clusters| clusters.refused);
-        let secrets = || {
-            self.snapshot
-                .resources(Kind::Secret)
-                .all(|(name, resource)| {
-                    self.kinds
-                        .get(&Kind::Secret)
-                        .is_some_and(|s| s.held.get(name) == Some(&resource.version))
-                })
-                && self
-                    .kinds
-                    .get(&Kind::Secret)
-                    .is_none_or(|s| s.pending.is_none())
+        let secrets = self.kinds.get(&Kind::Secret);
+        let has_secret = |name: &str| {
+            let wanted = self.snapshot.resource(Kind::Secret, name);
+            wanted.is_none_or(|wanted| {
+                secrets.is_some_and(|it| it.held.get(name) == Some(&wanted.version))
+            })
         };
-        self.is_settled(Kind::Cluster) && (refused || secrets())
+        let refused = |name: &str| {
+            let clusters = self.kinds.get(&Kind::Cluster);
+            clusters.is_some_and(|it| it.refused.contains(name))
+        };
+        self.is_settled(Kind::Cluster)
+            && secrets.is_none_or(|it| it.pending.is_none())
+            && self
+                .snapshot
+                .resources(Kind::Cluster)
+                .filter(|(name, _)| !refused(name))
+                .filter_map(|(_, cluster)| cluster.secret.as_deref())
+                .all(has_secret)
     }
 
     /// Asked for, everything sent and answered.
@@ -215,7 +225,7 @@ impl Stream {
     fn is_due(&self, kind: Kind) -> bool {
         self.kinds
             .get(&kind)
-            .is_some_and(|subscription| !subscription.due.is_empty())
+            .is_some_and(|subscription| subscription.owed || !subscription.due.is_empty())
     }
 
     /// What the gateway holds and should not.
@@ -257,6 +267,7 @@ impl Stream {
         let version = self.snapshot.version(kind).to_owned();
         let subscription = self.kinds.get_mut(&kind)?;
         subscription.due.clear();
+        subscription.owed = false;
         for (name, resource) in &resources {
             subscription
                 .held
@@ -268,6 +279,7 @@ impl Stream {
         subscription.pending = Some(Pending {
             nonce: nonce.clone(),
             version: version.clone(),
+            names: resources.iter().map(|(name, _)| name.clone()).collect(),
         });
         Some(Response {
             kind,
@@ -328,8 +340,20 @@ impl Subscription {
     /// Any nonce but the pending one belongs to a response that a newer one has replaced.
     fn answer(&mut self, nonce: &str, error: Option<String>) -> Option<Refusal> {
         let pending = self.pending.take_if(|pending| pending.nonce == nonce)?;
-        self.refused = error.is_some();
-        error.map(|message| Refusal {
+        let Some(message) = error else {
+            self.refused.retain(|name| !pending.names.contains(name));
+            return None;
+        };
+        // Envoy takes the good ones of a response, and usually names the others.
+        let named = |name: &&String| message.contains(name.as_str());
+        if pending.names.iter().any(|name| named(&name)) {
+            self.refused.retain(|name| !pending.names.contains(name));
+            self.refused
+                .extend(pending.names.iter().filter(named).cloned());
+        } else {
+            self.refused.extend(pending.names);
+        }
+        Some(Refusal {
             version: pending.version,
             message,
         })

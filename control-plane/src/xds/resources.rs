@@ -77,7 +77,8 @@ impl Topology {
     pub fn snapshot(&self) -> Snapshot {
         let settings = &self.settings;
         let clusters = self.upstreams.iter().map(|upstream| {
-            let cluster = Resource::new(&cluster::cluster(upstream, settings));
+            let secret = upstream.credential.as_ref().map(|it| it.secret.clone());
+            let cluster = Resource::new(&cluster::cluster(upstream, settings)).with_secret(secret);
             (Kind::Cluster, upstream.cluster.clone(), cluster)
         });
         let credentials = self

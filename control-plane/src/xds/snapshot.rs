@@ -35,7 +35,13 @@ struct Resources {
 pub struct Resource {
     pub version: String,
     pub body: Any,
+    /// Name of the secret that a cluster is of no use without.
+    pub secret: Option<String>,
 }
+
+/// The version of a kind of which there is nothing: a version all the same, which can be
+/// acknowledged.
+const NOTHING: &str = "nothing";
 
 // === impl Kind ===
 
@@ -93,10 +99,12 @@ impl Snapshot {
             .map(|(name, resource)| (name.as_str(), resource))
     }
 
-    /// Version of all resources of a kind together; empty when there is none.
+    /// Version of all resources of a kind together.
     #[must_use]
     pub fn version(&self, kind: Kind) -> &str {
-        self.0.get(&kind).map_or("", |resources| &resources.version)
+        self.0
+            .get(&kind)
+            .map_or(NOTHING, |resources| &resources.version)
     }
 }
 
@@ -130,6 +138,15 @@ impl Resource {
                 type_url: M::type_url(),
                 value,
             },
+            secret: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_secret(self, name: Option<String>) -> Self {
+        Self {
+            secret: name,
+            ..self
         }
     }
 }

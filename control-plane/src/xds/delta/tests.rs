@@ -1,7 +1,8 @@
 //! Conversations between a gateway and the server, one line per message.
 //!
 //! `> clusters *` subscribes, `> secrets a -b` also unsubscribes, `> ack clusters`,
-//! `> nack clusters`, `= clusters:a@1 routes:r@1` publishes, `> late` runs out of patience.
+//! `> nack clusters [name]`, `= clusters:a@1 routes:r@1` publishes, `> late` runs out of patience.
+//! The secret of cluster `a` is `a-key`, if there is one.
 //! `< clusters +a -b` is a response; every response must be in the script, in order.
 
 use envoy_types::pb::google::protobuf::StringValue;
@@ -22,7 +23,11 @@ fn snapshot(text: &str) -> Arc<Snapshot> {
         let message = StringValue {
             value: content.into(),
         };
-        (kind(label), name.to_owned(), Resource::new(&message))
+        let key = format!("{name}-key");
+        let secret =
+            (label == "clusters" && text.contains(&format!("secrets:{key}@"))).then_some(key);
+        let resource = Resource::new(&message).with_secret(secret);
+        (kind(label), name.to_owned(), resource)
     };
     Arc::new(text.split_whitespace().map(resource).collect())
 }
@@ -39,6 +44,10 @@ fn show(response: &Response) -> String {
 }
 
 fn check(script: &str) {
+    play(script);
+}
+
+fn play(script: &str) -> Stream {
     let mut stream = Stream::new(snapshot(""));
     let mut nonces: BTreeMap<Kind, String> = BTreeMap::new();
     let mut seen = Vec::new();
@@ -54,7 +63,7 @@ fn check(script: &str) {
             ">" if words[1] == "late" => stream.lose_patience(),
             ">" if words[1] == "ack" || words[1] == "nack" => {
                 let kind = kind(words[2]);
-                let error = (words[1] == "nack").then(|| "bad".to_owned());
+                let error = (words[1] == "nack").then(|| format!("no: {}", words[3..].join(" ")));
                 let nonce = nonces.get(&kind).cloned().unwrap_or_default();
                 let refusal = stream.request(
                     kind,
@@ -101,6 +110,7 @@ fn check(script: &str) {
         .filter(|l| !l.is_empty())
         .collect();
     assert_eq!(seen, expected);
+    stream
 }
 
 /// A gateway that has everything of `= clusters:a@1 secrets:a-key@1 routes:r@1 extensions:g@1`.
@@ -213,6 +223,84 @@ fn a_refusal_keeps_the_last_good_version_and_lets_the_rest_pass() {
          = clusters:a@3 secrets:a-key@1 listeners:l@1 routes:r@2 extensions:g@1
          < clusters +a
          > ack clusters",
+    );
+}
+
+#[test]
+fn a_gateway_starts_without_any_channel() {
+    check(
+        "= listeners:l@1 routes:r@1 extensions:g@1
+         > clusters *
+         < clusters
+         > ack clusters
+         > listeners *
+         < listeners +l
+         > routes r
+         < routes +r
+         > extensions g
+         > ack listeners
+         > ack routes
+         < extensions +g
+         > ack extensions
+         = clusters:a@1 listeners:l@1 routes:r@1 extensions:g@1
+         < clusters +a
+         > ack clusters",
+    );
+    let nothing = snapshot("");
+    assert!(!nothing.version(Kind::Cluster).is_empty());
+}
+
+#[test]
+fn what_was_refused_is_outstanding_until_it_is_accepted_or_gone() {
+    let check = |script: &str, acked: bool| {
+        let stream = play(&format!("{STARTED}\n{script}"));
+        let status = stream.status(Kind::Cluster).expect("asked for");
+        assert_eq!(status.acked, acked, "{script}");
+    };
+    let rest = "secrets:a-key@1 listeners:l@1 routes:r@1 extensions:g@1";
+    let refused = format!(
+        "= clusters:a@2 clusters:b@1 {rest}
+         < clusters +a +b
+         > nack clusters a"
+    );
+    check(&refused, false);
+    let another = format!(
+        "{refused}
+         = clusters:a@2 clusters:b@1 clusters:c@1 {rest}
+         < clusters +c
+         > ack clusters"
+    );
+    check(&another, false);
+    let mended = format!(
+        "{another}
+         = clusters:a@3 clusters:b@1 clusters:c@1 {rest}
+         < clusters +a
+         > ack clusters"
+    );
+    check(&mended, true);
+    let gone = format!(
+        "{another}
+         = clusters:b@1 clusters:c@1 {rest}
+         < clusters -a
+         > ack clusters"
+    );
+    check(&gone, true);
+}
+
+#[test]
+fn a_refused_cluster_does_not_hold_back_the_next() {
+    check_after_start(
+        "= clusters:a@1 clusters:b@1 secrets:a-key@1 secrets:b-key@1 listeners:l@1 routes:r@1 extensions:g@1
+         < clusters +b
+         > nack clusters b
+         = clusters:a@1 clusters:b@1 clusters:c@1 secrets:a-key@1 secrets:b-key@1 secrets:c-key@1 listeners:l@1 routes:r@2 extensions:g@1
+         < clusters +c
+         > ack clusters
+         > secrets c-key
+         < secrets +c-key
+         > ack secrets
+         < routes +r
+         > ack routes",
     );
 }
 

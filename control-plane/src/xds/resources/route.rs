@@ -115,13 +115,17 @@ fn millis(millis: i32) -> envoy_types::pb::google::protobuf::Duration {
     }
 }
 
+/// Stands in the list of clusters so that it is never empty, which Envoy would refuse. There is no
+/// such cluster: whoever named it would get Envoy's 503.
+const NO_CLUSTER: &str = "none";
+
 /// The cluster whose name the filter state holds.
 fn by_filter_state<'a>(clusters: impl Iterator<Item = &'a str>) -> route::ClusterSpecifierPlugin {
     let input = FilterStateInput {
         key: names::CLUSTER_STATE.into(),
         ..Default::default()
     };
-    let map = clusters.map(|cluster| {
+    let map = clusters.chain([NO_CLUSTER]).map(|cluster| {
         let action = ClusterAction {
             cluster: cluster.into(),
         };
