@@ -8,6 +8,13 @@ CREATE TABLE meta (
     value BLOB NOT NULL
 );
 
+-- One row: how often something that gateways are told was written. A control plane that sees it rise
+-- without having written rereads everything.
+CREATE TABLE revision (
+    number BIGINT NOT NULL
+);
+INSERT INTO revision (number) VALUES (0);
+
 CREATE TABLE channels (
     id              INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: logs name it
     created_at      BIGINT NOT NULL,
@@ -93,6 +100,7 @@ CREATE TABLE logs (
     cached_tokens         BIGINT NOT NULL,
     cache_creation_tokens BIGINT NOT NULL,
     reasoning_tokens      BIGINT NOT NULL,
+    usage_estimated       BIGINT NOT NULL,             -- 1: counted by the gateway, not told
     upstream_id           TEXT   NOT NULL,
     losses                TEXT   NOT NULL,
     price                 TEXT,                        -- as it was then; NULL: there was none

@@ -70,6 +70,8 @@ struct UsageView {
     cache_creation_tokens: i64,
     reasoning_tokens: i64,
     total_tokens: i64,
+    /// Counted by the gateway because the upstream did not tell.
+    estimated: bool,
 }
 
 #[derive(Serialize)]
@@ -160,6 +162,7 @@ impl From<Log> for View {
                 cache_creation_tokens: tokens.cache_creation,
                 reasoning_tokens: tokens.reasoning,
                 total_tokens: tokens.input.saturating_add(tokens.output),
+                estimated: tokens.estimated,
             },
             priced: log.price.is_some(),
             price: log.price.as_ref().map(PriceView::from),

@@ -63,6 +63,8 @@ pub struct TokenCounts {
     pub cached: i64,
     pub cache_creation: i64,
     pub reasoning: i64,
+    /// Counted by the gateway because the upstream did not tell.
+    pub estimated: bool,
 }
 
 /// How a request ended, as it is stored and shown.

@@ -373,3 +373,28 @@ async fn nothing_is_booked_while_the_database_is_away() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn books_that_are_full_stay_full() {
+    with_store(async |store| {
+        let (token, [channel, _]) = scene(&store).await;
+        for table in ["tokens", "groups", "channels"] {
+            let nearly = i64::MAX - COST - 1;
+            let sql = format!("UPDATE {table} SET used_amount = {nearly}");
+            store.execute_for_tests(sql).await;
+        }
+        let ledger = Ledger::new(store.clone());
+        for (id, expected) in [("e1", i64::MAX - 1), ("e2", i64::MAX), ("e3", i64::MAX)] {
+            let booked = ledger.book("n", vec![event(id, token, &[channel])]).await;
+            assert_eq!(booked.unwrap().new, 1, "{id}");
+            let used = [
+                store.token(token, None).await.unwrap().used_amount,
+                store.group("g").await.unwrap().used_amount,
+                store.channel(channel).await.unwrap().used_amount,
+            ];
+            assert_eq!(used, [NanoUsd(expected); 3], "{id}");
+        }
+        assert_eq!(store.channel(channel).await.unwrap().request_count, 3);
+    })
+    .await;
+}

@@ -48,7 +48,8 @@ pub enum CodeType {
 const COLUMNS: &str = "SELECT id, request_id, node, request_at, created_at, duration_ms, \
     ttfb_ms, token_id, token_name, group_id, model, method, path, dialect, stream, code, outcome, \
     content, ip, caller, channel_id, attempts, input_tokens, output_tokens, cached_tokens, \
-    cache_creation_tokens, reasoning_tokens, upstream_id, losses, price, amount FROM logs";
+    cache_creation_tokens, reasoning_tokens, usage_estimated, upstream_id, losses, price, amount \
+    FROM logs";
 
 impl Store {
     /// # Errors
@@ -124,9 +125,10 @@ async fn insert(transaction: &mut Transaction<'_, Any>, log: &NewLog) -> Result<
         "INSERT INTO logs (request_id, node, request_at, created_at, duration_ms, ttfb_ms, \
          token_id, token_name, group_id, model, method, path, dialect, stream, code, outcome, \
          content, ip, caller, channel_id, attempts, input_tokens, output_tokens, cached_tokens, \
-         cache_creation_tokens, reasoning_tokens, upstream_id, losses, price, amount) \
+         cache_creation_tokens, reasoning_tokens, usage_estimated, upstream_id, losses, price, \
+         amount) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-         $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30) \
+         $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31) \
          ON CONFLICT (request_id) DO NOTHING",
     )
     .bind(log.request_id.clone())
@@ -155,6 +157,7 @@ async fn insert(transaction: &mut Transaction<'_, Any>, log: &NewLog) -> Result<
     .bind(log.tokens.cached)
     .bind(log.tokens.cache_creation)
     .bind(log.tokens.reasoning)
+    .bind(i64::from(log.tokens.estimated))
     .bind(log.upstream_id.clone())
     .bind(to_json(&log.losses))
     .bind(log.price.as_ref().map(price_to_json))
@@ -162,6 +165,25 @@ async fn insert(transaction: &mut Transaction<'_, Any>, log: &NewLog) -> Result<
     .execute(&mut **transaction)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// `column = column + by` that stops at the largest number. Past it SQLite goes on in floating point
+/// and PostgreSQL fails, and with it the whole batch, again and again. `by` is not negative.
+macro_rules! saturating {
+    ($column:literal, $by:literal) => {
+        concat!(
+            $column,
+            " = CASE WHEN ",
+            $column,
+            " > 9223372036854775807 - ",
+            $by,
+            " THEN 9223372036854775807 ELSE ",
+            $column,
+            " + ",
+            $by,
+            " END"
+        )
+    };
 }
 
 /// What a batch adds, so that each row is updated once. Ordered, so that two batches that share
@@ -209,12 +231,14 @@ impl Growth {
     /// Rows that are gone meanwhile are not there to be updated, which is fine.
     async fn apply(&self, transaction: &mut Transaction<'_, Any>) -> Result<()> {
         for (id, counts) in &self.tokens {
-            sqlx::query(
-                "UPDATE tokens SET used_amount = used_amount + $2, \
-                 request_count = request_count + $3, \
-                 accessed_at = CASE WHEN accessed_at > $4 THEN accessed_at ELSE $4 END \
-                 WHERE id = $1",
-            )
+            sqlx::query(concat!(
+                "UPDATE tokens SET ",
+                saturating!("used_amount", "$2"),
+                ", ",
+                saturating!("request_count", "$3"),
+                ", accessed_at = CASE WHEN accessed_at > $4 THEN accessed_at ELSE $4 END \
+                     WHERE id = $1"
+            ))
             .bind(*id)
             .bind(counts.amount)
             .bind(counts.requests)
@@ -223,10 +247,13 @@ impl Growth {
             .await?;
         }
         for (id, counts) in &self.groups {
-            sqlx::query(
-                "UPDATE groups SET used_amount = used_amount + $2, \
-                 request_count = request_count + $3 WHERE id = $1",
-            )
+            sqlx::query(concat!(
+                "UPDATE groups SET ",
+                saturating!("used_amount", "$2"),
+                ", ",
+                saturating!("request_count", "$3"),
+                " WHERE id = $1"
+            ))
             .bind(id.clone())
             .bind(counts.amount)
             .bind(counts.requests)
@@ -234,11 +261,15 @@ impl Growth {
             .await?;
         }
         for (id, counts) in &self.channels {
-            sqlx::query(
-                "UPDATE channels SET used_amount = used_amount + $2, \
-                 request_count = request_count + $3, retry_count = retry_count + $4 \
-                 WHERE id = $1",
-            )
+            sqlx::query(concat!(
+                "UPDATE channels SET ",
+                saturating!("used_amount", "$2"),
+                ", ",
+                saturating!("request_count", "$3"),
+                ", ",
+                saturating!("retry_count", "$4"),
+                " WHERE id = $1"
+            ))
             .bind(*id)
             .bind(counts.amount)
             .bind(counts.requests)
@@ -252,7 +283,7 @@ impl Growth {
 
 impl Counts {
     fn spend(&mut self, amount: NanoUsd) {
-        self.amount = self.amount.saturating_add(amount.0);
+        self.amount = self.amount.saturating_add(amount.0.max(0));
     }
 }
 
@@ -290,6 +321,7 @@ fn log(row: &AnyRow) -> Result<Log> {
             cached: row.int("cached_tokens")?,
             cache_creation: row.int("cache_creation_tokens")?,
             reasoning: row.int("reasoning_tokens")?,
+            estimated: row.flag("usage_estimated")?,
         },
         upstream_id: row.text("upstream_id")?,
         losses: row.json("losses")?,

@@ -66,6 +66,14 @@ impl Database {
     }
 }
 
+impl Store {
+    /// Makes a state that no method makes.
+    pub(crate) async fn execute_for_tests(&self, sql: String) {
+        let sql = AssertSqlSafe(sql);
+        sqlx::query(sql).execute(self.writer()).await.unwrap();
+    }
+}
+
 /// A server in a temporary folder, reached through a socket there, so that no port is taken.
 struct Server {
     folder: String,
