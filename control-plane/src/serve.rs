@@ -19,7 +19,7 @@ use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
 use crate::publish::Publisher;
 use crate::secrets::{self, Secret};
-use crate::store::{FirstKeys, Store};
+use crate::store::{self, Claim, FirstKeys, Store};
 use crate::trust::Trust;
 use crate::xds::resources::Settings;
 use crate::{admin, home, xds};
@@ -61,6 +61,8 @@ pub struct ControlPlane {
     pub registry: Registry,
     pub meter: Meter,
     store: Store,
+    /// Given back after the store is closed.
+    _claim: Option<Claim>,
     ending: CancellationToken,
     tasks: TaskTracker,
 }
@@ -77,6 +79,8 @@ impl ControlPlane {
         defaults: Defaults,
         node_token: Option<Secret>,
     ) -> Result<Self> {
+        make_data_folder(&args.data)?;
+        let claim = store::claim(&dsn(args)?)?;
         let (store, admin_key) = open_store(args).await?;
         let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));
         let mut trust = Trust::new(&args.trust, xds_listen)?;
@@ -109,6 +113,7 @@ impl ControlPlane {
             registry,
             meter,
             store,
+            _claim: claim,
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -196,15 +201,7 @@ pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
     let given = args.secret_key.as_ref().map(Secret::expose);
     let keys = secrets::secret_key(given, &args.data)?;
     let admin_key = secrets::admin_key(args.admin_key.as_ref().map(Secret::expose), &args.data)?;
-    let file = args.data.join("tollgate.db");
-    let dsn = match args.sql_dsn.as_ref().filter(|dsn| !dsn.is_empty()) {
-        Some(dsn) => dsn.expose().to_owned(),
-        None => file
-            .to_str()
-            .context("the data folder's name is not UTF-8")?
-            .to_owned(),
-    };
-    let store = Store::connect(&dsn, keys).await?;
+    let store = Store::connect(&dsn(args)?, keys).await?;
     let from_env = |name| {
         std::env::var(name)
             .ok()
@@ -216,13 +213,29 @@ pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
         anthropic: from_env("ANTHROPIC_API_KEY"),
         gemini: from_env("GEMINI_API_KEY"),
     };
-    if let Some(seeded) = store.seed(first_keys).await? {
-        let path = demo_token_file(&args.data);
-        let text = format!("{}\n", seeded.demo_token.expose());
-        let _ = std::fs::remove_file(&path);
-        secrets::write_private(&path, &text).with_context(|| path.display().to_string())?;
-    }
+    let path = demo_token_file(&args.data);
+    let keep = move |token: &Secret| {
+        // Left by a first start that was cut short, or by another database.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        secrets::write_private(&path, token.expose())
+    };
+    store.seed(first_keys, keep).await?;
     Ok((store, admin_key))
+}
+
+/// Where the database is.
+fn dsn(args: &ControlArgs) -> Result<String> {
+    if let Some(dsn) = args.sql_dsn.as_ref().filter(|dsn| !dsn.is_empty()) {
+        return Ok(dsn.expose().to_owned());
+    }
+    let file = args.data.join("tollgate.db");
+    let file = file
+        .to_str()
+        .context("the data folder's name is not UTF-8")?;
+    Ok(file.to_owned())
 }
 
 /// Where the token of the first start is kept.

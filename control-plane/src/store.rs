@@ -2,7 +2,8 @@
 //!
 //! A statement is written once with `$1` placeholders, integers for flags and JSON text for
 //! lists, which both databases take alike. Every write commits first and then says what changed
-//! on [`Store::changes`]; whoever publishes rereads that part.
+//! on [`Store::changes`]; whoever publishes rereads that part. Another control plane's writes to
+//! the same database are announced there too.
 
 mod channels;
 mod connect;
@@ -15,6 +16,8 @@ mod query;
 mod row;
 mod seed;
 mod tokens;
+mod watch;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use sqlx::AnyPool;
 use tokio::sync::broadcast;
 
 pub use channels::ChannelQuery;
+pub use connect::{Claim, claim};
 pub use error::{Error, Result};
 pub use groups::GroupQuery;
 pub use logs::{CodeType, LogQuery, NewLog};
@@ -43,9 +47,10 @@ struct Inner {
     writer: AnyPool,
     keys: KeyRing,
     changes: broadcast::Sender<Change>,
+    revisions: watch::Revisions,
 }
 
-/// What a write changed, sent after its commit.
+/// What a write changed, sent after its commit; more than it changed when that is not known.
 ///
 /// A receiver that lags must reread everything.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::publish::base_url;
 use super::query::Conditions;
 use super::row::{Columns, to_json};
+use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
     Channel, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed, Page, Status, now_unix_ms,
@@ -86,7 +87,41 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn create_channels(&self, channels: Vec<ChannelPatch>) -> Result<Vec<Channel>> {
-        let mut transaction = self.writer().begin().await?;
+        self.write(|write| Box::pin(write.create_channels(channels)))
+            .await
+    }
+
+    /// Changes what the patch names.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn update_channel(&self, id: i64, patch: ChannelPatch) -> Result<Channel> {
+        self.write(move |write| Box::pin(write.update_channel(id, patch)))
+            .await
+    }
+
+    /// Removes channels, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_channels(&self, ids: &[i64]) -> Result<()> {
+        let ids = ids.to_owned();
+        self.write(|write| Box::pin(write.delete_channels(ids)))
+            .await
+    }
+
+    fn seal_key(&self, id: i64, key: &Secret) -> Result<Vec<u8>> {
+        self.keys()
+            .seal(key_place(id), key)
+            .map_err(Error::SecretKey)
+    }
+}
+
+impl Write {
+    pub(super) async fn create_channels(
+        &mut self,
+        channels: Vec<ChannelPatch>,
+    ) -> Result<Vec<Channel>> {
         let mut ids = Vec::with_capacity(channels.len());
         for new in channels {
             let base_url = new
@@ -117,38 +152,32 @@ impl Store {
             .bind(new.status.unwrap_or_default().number())
             .bind(i64::from(new.skip_tls_verify.unwrap_or_default()))
             .bind(to_json(&new.configs.unwrap_or_default()))
-            .fetch_one(&mut *transaction)
+            .fetch_one(&mut *self.transaction)
             .await?;
             let id = row.int("id")?;
             // The seal is bound to the row, whose id is known only now.
             sqlx::query("UPDATE channels SET key_sealed = $2 WHERE id = $1")
                 .bind(id)
-                .bind(self.seal_key(id, &key)?)
-                .execute(&mut *transaction)
+                .bind(self.store.seal_key(id, &key)?)
+                .execute(&mut *self.transaction)
                 .await?;
             ids.push(id);
         }
+        self.changed(Change::Topology);
         let mut conditions = Conditions::default();
         conditions.ids("id", &ids);
         let rows = conditions
             .statement(COLUMNS, " ORDER BY id")
-            .fetch_all(&mut *transaction)
+            .fetch_all(&mut *self.transaction)
             .await?;
-        let channels = rows.iter().map(channel).collect::<Result<_>>()?;
-        transaction.commit().await?;
-        self.announce(Change::Topology);
-        Ok(channels)
+        rows.iter().map(channel).collect()
     }
 
-    /// Changes what the patch names.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none.
-    pub async fn update_channel(&self, id: i64, patch: ChannelPatch) -> Result<Channel> {
+    async fn update_channel(&mut self, id: i64, patch: ChannelPatch) -> Result<Channel> {
         let sealed = patch
             .key
             .as_ref()
-            .map(|key| self.seal_key(id, key))
+            .map(|key| self.store.seal_key(id, key))
             .transpose()?;
         let base_url = patch
             .base_url
@@ -177,37 +206,24 @@ impl Store {
         .bind(patch.status.map(Status::number))
         .bind(patch.skip_tls_verify.map(i64::from))
         .bind(patch.configs.as_ref().map(to_json))
-        .fetch_optional(self.writer())
+        .fetch_optional(&mut *self.transaction)
         .await?;
-        let channel = channel(&row.ok_or_else(|| Error::missing("channel", id))?)?;
-        self.announce(Change::Topology);
-        Ok(channel)
+        self.changed(Change::Topology);
+        channel(&row.ok_or_else(|| Error::missing("channel", id))?)
     }
 
-    /// Removes channels, all or none.
-    ///
-    /// # Errors
-    /// `NotFound` names the first that is not there; nothing is removed then.
-    pub async fn delete_channels(&self, ids: &[i64]) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
+    async fn delete_channels(&mut self, ids: Vec<i64>) -> Result<()> {
         for id in ids {
             let done = sqlx::query("DELETE FROM channels WHERE id = $1")
-                .bind(*id)
-                .execute(&mut *transaction)
+                .bind(id)
+                .execute(&mut *self.transaction)
                 .await?;
             if done.rows_affected() == 0 {
                 return Err(Error::missing("channel", id));
             }
         }
-        transaction.commit().await?;
-        self.announce(Change::Topology);
+        self.changed(Change::Topology);
         Ok(())
-    }
-
-    fn seal_key(&self, id: i64, key: &Secret) -> Result<Vec<u8>> {
-        self.keys()
-            .seal(key_place(id), key)
-            .map_err(Error::SecretKey)
     }
 }
 

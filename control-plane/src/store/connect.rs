@@ -1,6 +1,6 @@
 //! Opening a database: which one, its tables, and whether our key fits it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AnyPool, Executor, Row};
 use tokio::sync::broadcast;
 
+use super::watch::Revisions;
 use super::{Error, Inner, Result, Store};
 use crate::secrets::{KeyRing, Place, Secret};
 
@@ -41,8 +42,9 @@ impl Store {
     /// Tollgate, or its secrets were sealed with another key.
     pub async fn connect(address: &str, keys: KeyRing) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let (reader, writer) = match address.split_once("://").map(|(scheme, _)| scheme) {
-            Some("postgres" | "postgresql") => {
+        let shared = is_postgres(address);
+        let (reader, writer) = match scheme(address) {
+            _ if shared => {
                 let pool = postgres(address).await?;
                 (pool.clone(), pool)
             }
@@ -61,8 +63,12 @@ impl Store {
             writer,
             keys,
             changes,
+            revisions: Revisions::default(),
         }));
         store.check_seal().await?;
+        if shared {
+            store.watch().await?;
+        }
         Ok(store)
     }
 
@@ -100,6 +106,50 @@ impl Store {
     }
 }
 
+/// That nobody else serves from an SQLite database, for as long as this value lives.
+#[derive(Debug)]
+pub struct Claim(#[expect(dead_code, reason = "what counts is that it stays open")] File);
+
+/// Claims the folder of an SQLite database: a second control plane on it would not hear of the
+/// first one's changes. `None` for PostgreSQL, which control planes share.
+///
+/// # Errors
+/// When another program has claimed it, or it cannot be opened.
+pub fn claim(address: &str) -> Result<Option<Claim>> {
+    if is_postgres(address) {
+        return Ok(None);
+    }
+    let path = sqlite_path(address);
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let refuse =
+        |why: &dyn std::fmt::Display| Error::Address(format!("{}: {why}", folder.display()));
+    let folder = File::open(folder).map_err(|error| refuse(&error))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(Claim(folder))),
+        Err(TryLockError::WouldBlock) => Err(refuse(
+            &"another tollgate serves from this folder; end it, choose another folder, or use \
+              PostgreSQL (SQL_DSN) for several",
+        )),
+        Err(TryLockError::Error(error)) => Err(refuse(&error)),
+    }
+}
+
+fn scheme(address: &str) -> Option<&str> {
+    address.split_once("://").map(|(scheme, _)| scheme)
+}
+
+fn is_postgres(address: &str) -> bool {
+    matches!(scheme(address), Some("postgres" | "postgresql"))
+}
+
+fn sqlite_path(address: &str) -> &Path {
+    let path = address.strip_prefix("sqlite:").unwrap_or(address);
+    Path::new(path.strip_prefix("//").unwrap_or(path))
+}
+
 async fn postgres(address: &str) -> Result<AnyPool> {
     let pool = AnyPoolOptions::new()
         .max_connections(16)
@@ -118,8 +168,7 @@ async fn postgres(address: &str) -> Result<AnyPool> {
 }
 
 async fn sqlite(address: &str) -> Result<(AnyPool, AnyPool)> {
-    let path = address.strip_prefix("sqlite:").unwrap_or(address);
-    let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+    let path = sqlite_path(address);
     let refuse = |why: &dyn std::fmt::Display| Error::Address(format!("{}: {why}", path.display()));
     if path.as_os_str().is_empty() {
         return Err(Error::Address("the path of the database is empty".into()));

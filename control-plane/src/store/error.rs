@@ -23,6 +23,8 @@ pub enum Error {
     /// The secret key is not the one that this database was written with.
     #[error("the secret key does not fit this database: {0}")]
     SecretKey(#[source] UnsealError),
+    #[error("the demo token cannot be kept: {0}")]
+    DemoToken(#[source] std::io::Error),
     /// A row that this program did not write.
     #[error("{column} holds something unexpected: {why}")]
     Row { column: String, why: String },

@@ -6,6 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::error::OnConflict;
 use super::query::Conditions;
 use super::row::{Columns, to_json};
+use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{DEFAULT_SET, Group, GroupPatch, Listed, Page, Status, now_unix_ms};
 use crate::secrets::TokenHash;
@@ -52,22 +53,9 @@ impl Store {
     /// # Errors
     /// `Conflict` when there is one with this id.
     pub async fn create_group(&self, id: &str, new: GroupPatch) -> Result<Group> {
-        let sets = new.available_sets.filter(|sets| !sets.is_empty());
-        let row = sqlx::query(
-            "INSERT INTO groups (id, created_at, status, available_sets) \
-             VALUES ($1, $2, $3, $4) \
-             RETURNING id, created_at, status, available_sets, used_amount, request_count",
-        )
-        .bind(id.to_owned())
-        .bind(now_unix_ms())
-        .bind(new.status.unwrap_or_default().number())
-        .bind(to_json(
-            &sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()]),
-        ))
-        .fetch_one(self.writer())
-        .await
-        .on_conflict(|| format!("group {id} exists already"))?;
-        group(&row)
+        let id = id.to_owned();
+        self.write(|write| Box::pin(write.create_group(id, new)))
+            .await
     }
 
     /// Changes what the patch names.
@@ -75,19 +63,9 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn update_group(&self, id: &str, patch: GroupPatch) -> Result<Group> {
-        let row = sqlx::query(
-            "UPDATE groups SET status = coalesce($2, status), \
-             available_sets = coalesce($3, available_sets) WHERE id = $1 \
-             RETURNING id, created_at, status, available_sets, used_amount, request_count",
-        )
-        .bind(id.to_owned())
-        .bind(patch.status.map(Status::number))
-        .bind(patch.available_sets.as_ref().map(to_json))
-        .fetch_optional(self.writer())
-        .await?;
-        let group = group(&row.ok_or_else(|| Error::missing("group", id))?)?;
-        self.announce(Change::GroupTokens(id.to_owned()));
-        Ok(group)
+        let id = id.to_owned();
+        self.write(|write| Box::pin(write.update_group(id, patch)))
+            .await
     }
 
     /// Switches groups on or off, all or none.
@@ -95,22 +73,9 @@ impl Store {
     /// # Errors
     /// `NotFound` names the first that is not there; nothing is changed then.
     pub async fn set_group_status(&self, ids: &[String], status: Status) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
-        for id in ids {
-            let done = sqlx::query("UPDATE groups SET status = $2 WHERE id = $1")
-                .bind(id.clone())
-                .bind(status.number())
-                .execute(&mut *transaction)
-                .await?;
-            if done.rows_affected() == 0 {
-                return Err(Error::missing("group", id));
-            }
-        }
-        transaction.commit().await?;
-        for id in ids {
-            self.announce(Change::GroupTokens(id.clone()));
-        }
-        Ok(())
+        let ids = ids.to_owned();
+        self.write(move |write| Box::pin(write.set_group_status(ids, status)))
+            .await
     }
 
     /// Removes groups with their tokens, all or none.
@@ -118,27 +83,83 @@ impl Store {
     /// # Errors
     /// `NotFound` names the first that is not there; nothing is removed then.
     pub async fn delete_groups(&self, ids: &[String]) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
+        let ids = ids.to_owned();
+        self.write(|write| Box::pin(write.delete_groups(ids))).await
+    }
+}
+
+impl Write {
+    /// Without tokens there is nothing to announce.
+    async fn create_group(&mut self, id: String, new: GroupPatch) -> Result<Group> {
+        let sets = new.available_sets.filter(|sets| !sets.is_empty());
+        let row = sqlx::query(
+            "INSERT INTO groups (id, created_at, status, available_sets) \
+             VALUES ($1, $2, $3, $4) \
+             RETURNING id, created_at, status, available_sets, used_amount, request_count",
+        )
+        .bind(id.clone())
+        .bind(now_unix_ms())
+        .bind(new.status.unwrap_or_default().number())
+        .bind(to_json(
+            &sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()]),
+        ))
+        .fetch_one(&mut *self.transaction)
+        .await
+        .on_conflict(|| format!("group {id} exists already"))?;
+        group(&row)
+    }
+
+    async fn update_group(&mut self, id: String, patch: GroupPatch) -> Result<Group> {
+        let row = sqlx::query(
+            "UPDATE groups SET status = coalesce($2, status), \
+             available_sets = coalesce($3, available_sets) WHERE id = $1 \
+             RETURNING id, created_at, status, available_sets, used_amount, request_count",
+        )
+        .bind(id.clone())
+        .bind(patch.status.map(Status::number))
+        .bind(patch.available_sets.as_ref().map(to_json))
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        let row = row.ok_or_else(|| Error::missing("group", &id))?;
+        self.changed(Change::GroupTokens(id));
+        group(&row)
+    }
+
+    async fn set_group_status(&mut self, ids: Vec<String>, status: Status) -> Result<()> {
+        for id in ids {
+            let done = sqlx::query("UPDATE groups SET status = $2 WHERE id = $1")
+                .bind(id.clone())
+                .bind(status.number())
+                .execute(&mut *self.transaction)
+                .await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::missing("group", id));
+            }
+            self.changed(Change::GroupTokens(id));
+        }
+        Ok(())
+    }
+
+    async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
         let mut revoked: Vec<TokenHash> = Vec::new();
         for id in ids {
             let tokens = sqlx::query("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
                 .bind(id.clone())
-                .fetch_all(&mut *transaction)
+                .fetch_all(&mut *self.transaction)
                 .await?;
             for token in &tokens {
                 revoked.push(super::tokens::hash(token)?);
             }
             let done = sqlx::query("DELETE FROM groups WHERE id = $1")
                 .bind(id.clone())
-                .execute(&mut *transaction)
+                .execute(&mut *self.transaction)
                 .await
                 .on_conflict(|| format!("group {id} got a new token meanwhile; try again"))?;
             if done.rows_affected() == 0 {
                 return Err(Error::missing("group", id));
             }
         }
-        transaction.commit().await?;
-        self.announce(Change::Revoked(revoked));
+        self.changed(Change::Revoked(revoked));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::query::Conditions;
 use super::row::{Columns, to_json, unexpected};
+use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
     Listed, ModelConfig, ModelConfigPatch, Page, now_unix_ms, price_from_json, price_to_json,
@@ -86,8 +87,27 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn save_model_configs(&self, configs: Vec<(String, ModelConfigPatch)>) -> Result<()> {
+        self.write(|write| Box::pin(write.save_model_configs(configs)))
+            .await
+    }
+
+    /// Removes model configs, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_model_configs(&self, models: &[String]) -> Result<()> {
+        let models = models.to_owned();
+        self.write(|write| Box::pin(write.delete_model_configs(models)))
+            .await
+    }
+}
+
+impl Write {
+    pub(super) async fn save_model_configs(
+        &mut self,
+        configs: Vec<(String, ModelConfigPatch)>,
+    ) -> Result<()> {
         let now = now_unix_ms();
-        let mut transaction = self.writer().begin().await?;
         for (model, patch) in configs {
             let keeps_retries = patch.retry_times.is_none();
             // The values to insert stand in $1..$8; those to keep an old value by are NULL there,
@@ -112,31 +132,24 @@ impl Store {
             .bind(patch.retry_times.flatten().map(i64::from))
             .bind(patch.config.as_ref().map(to_json))
             .bind(i64::from(keeps_retries))
-            .execute(&mut *transaction)
+            .execute(&mut *self.transaction)
             .await?;
         }
-        transaction.commit().await?;
-        self.announce(Change::Topology);
+        self.changed(Change::Topology);
         Ok(())
     }
 
-    /// Removes model configs, all or none.
-    ///
-    /// # Errors
-    /// `NotFound` names the first that is not there; nothing is removed then.
-    pub async fn delete_model_configs(&self, models: &[String]) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
+    async fn delete_model_configs(&mut self, models: Vec<String>) -> Result<()> {
         for model in models {
             let done = sqlx::query("DELETE FROM model_configs WHERE model = $1")
                 .bind(model.clone())
-                .execute(&mut *transaction)
+                .execute(&mut *self.transaction)
                 .await?;
             if done.rows_affected() == 0 {
                 return Err(Error::missing("the config of model", model));
             }
         }
-        transaction.commit().await?;
-        self.announce(Change::Topology);
+        self.changed(Change::Topology);
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! The first start: something to try at once, and a channel for each provider key that is at hand.
 
-use sqlx::Row;
+use std::io;
+
 use tollgate_catalog::Model;
 use tollgate_policy::price::{InvalidUsd, NanoUsd, Price, Rate};
 
+use super::write::Write;
 use super::{Created, Error, Result, Store};
 use crate::domain::{ChannelPatch, ModelConfigPatch, TokenPatch};
 use crate::secrets::Secret;
@@ -36,33 +38,47 @@ const GROUP: &str = "default";
 impl Store {
     /// Fills a new database; `None` when it is not new. What somebody deleted stays deleted.
     ///
+    /// `keep` gets the demo token's text before anything is committed: a start that is cut short
+    /// anywhere leaves a new database, which the next one fills.
+    ///
     /// # Errors
-    /// When the database is away.
-    pub async fn seed(&self, keys: FirstKeys) -> Result<Option<Seeded>> {
-        // Of two control planes that start on one database, one finds the row missing.
+    /// When the database is away, or the token cannot be kept.
+    pub async fn seed(
+        &self,
+        keys: FirstKeys,
+        keep: impl FnOnce(&Secret) -> io::Result<()> + Send + 'static,
+    ) -> Result<Option<Seeded>> {
+        self.write(|write| {
+            Box::pin(async move {
+                let seeded = write.seed(keys).await?;
+                if let Some(seeded) = &seeded {
+                    keep(&seeded.demo_token).map_err(Error::DemoToken)?;
+                }
+                Ok(seeded)
+            })
+        })
+        .await
+    }
+}
+
+impl Write {
+    async fn seed(&mut self, keys: FirstKeys) -> Result<Option<Seeded>> {
+        // Of two control planes that start on one database, the second waits here for the first,
+        // and finds the row.
         let first = sqlx::query(
             "INSERT INTO meta (name, value) VALUES ('seeded', $1) ON CONFLICT DO NOTHING \
              RETURNING name",
         )
         .bind(Vec::new())
-        .fetch_optional(self.writer())
+        .fetch_optional(&mut *self.transaction)
         .await?;
-        if first.is_none() {
-            return Ok(None);
-        }
-        match self.fill(keys).await {
-            Ok(seeded) => Ok(Some(seeded)),
-            Err(error) => {
-                // So that the next start tries again.
-                sqlx::query("DELETE FROM meta WHERE name = 'seeded'")
-                    .execute(self.writer())
-                    .await?;
-                Err(error)
-            }
+        match first {
+            Some(_) => self.fill(keys).await.map(Some),
+            None => Ok(None),
         }
     }
 
-    async fn fill(&self, keys: FirstKeys) -> Result<Seeded> {
+    async fn fill(&mut self, keys: FirstKeys) -> Result<Seeded> {
         let wanted = [
             (DEMO, NAME, Some(Secret::default())),
             (1, "openai", keys.openai),
@@ -85,23 +101,19 @@ impl Store {
         }
         self.save_model_configs(models.into_iter().map(config).collect::<Result<_>>()?)
             .await?;
-        // A start that was cut short may have made some of them.
-        let existing: i64 = sqlx::query("SELECT count(*) FROM channels")
-            .fetch_one(self.writer())
-            .await?
-            .try_get(0)?;
         let names = channels
             .iter()
             .filter_map(|channel| channel.name.clone())
             .collect();
-        if existing == 0 {
-            self.create_channels(channels).await?;
-        }
+        self.create_channels(channels).await?;
         let token = TokenPatch {
             name: Some(NAME.to_owned()),
             ..TokenPatch::default()
         };
-        match self.create_token(GROUP, token, true, false).await? {
+        match self
+            .create_token(GROUP.to_owned(), token, true, false)
+            .await?
+        {
             Created::New(_, demo_token) => Ok(Seeded {
                 demo_token,
                 channels: names,

@@ -417,7 +417,21 @@ async fn a_first_start_leaves_something_to_try_and_the_second_leaves_it_alone() 
             anthropic: Some(Secret::new("sk-ant-0123456789")),
             ..FirstKeys::default()
         };
-        let seeded = store.seed(keys.clone()).await.unwrap().unwrap();
+        // Cut short at the last moment: as if it had never begun.
+        let full = |_: &Secret| Err(std::io::Error::other("disk full"));
+        let error = store.seed(keys.clone(), full).await.unwrap_err();
+        assert!(matches!(error, Error::DemoToken(_)), "{error}");
+        assert!(store.all_channels().await.unwrap().is_empty());
+        assert!(store.all_token_updates().await.unwrap().is_empty());
+        assert!(store.model_configs().await.unwrap().is_empty());
+
+        let (sender, kept) = std::sync::mpsc::channel();
+        let keep = move |token: &Secret| {
+            sender.send(token.expose().to_owned()).unwrap();
+            Ok(())
+        };
+        let seeded = store.seed(keys.clone(), keep).await.unwrap().unwrap();
+        assert_eq!(kept.recv().unwrap(), seeded.demo_token.expose());
         assert_eq!(seeded.channels, ["demo", "anthropic"]);
         let tokens = store.all_token_updates().await.unwrap();
         assert_eq!(tokens[0].hash, hash_token(seeded.demo_token.expose()));
@@ -438,7 +452,8 @@ async fn a_first_start_leaves_something_to_try_and_the_second_leaves_it_alone() 
         store.close().await;
 
         let store = database.open().await;
-        assert!(store.seed(keys).await.unwrap().is_none());
+        let never = |_: &Secret| panic!("it is not new");
+        assert!(store.seed(keys, never).await.unwrap().is_none());
         assert_eq!(store.all_channels().await.unwrap().len(), 1);
     })
     .await;
@@ -547,4 +562,80 @@ async fn many_writers_wait_in_line() {
         assert_eq!(store.all_token_updates().await.unwrap().len(), 50);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_change_is_announced_although_its_caller_has_hung_up() {
+    with_store(async |store| {
+        let (token, secret) = new_token(&store, "g", "t").await;
+        let mut changes = store.changes();
+        let ids = [token.id];
+        let mut hang_up = Box::pin(store.delete_tokens(&ids, None));
+        let begun = std::future::poll_fn(|context| {
+            let polled = hang_up.as_mut().poll(context);
+            std::task::Poll::Ready(polled.is_pending())
+        });
+        assert!(begun.await, "it takes a moment");
+        drop(hang_up);
+        let revoked = Change::Revoked(vec![hash_token(secret.expose())]);
+        assert_eq!(changes.recv().await.unwrap(), revoked);
+        assert!(store.all_token_updates().await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_of_unknown_outcome_has_everything_reread() {
+    with_store(async |store| {
+        let mut changes = store.changes();
+        // Refused in words: nothing happened.
+        assert!(store.delete_channels(&[1]).await.is_err());
+        assert!(changes.is_empty());
+        // Broken off by the database.
+        sqlx::query("DROP TABLE revision")
+            .execute(store.writer())
+            .await
+            .unwrap();
+        let made = store.create_channels(vec![channel("a", "")]).await;
+        assert!(matches!(made, Err(Error::Statement(_))), "{made:?}");
+        assert_eq!(changes.recv().await.unwrap(), Change::AllTokens);
+        assert_eq!(changes.recv().await.unwrap(), Change::Topology);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_control_plane_s_changes_arrive() {
+    on_each_database(async |database: Database| {
+        if database.name != "postgres" {
+            return;
+        }
+        let (ours, theirs) = (database.open().await, database.open().await);
+        let (mut heard, mut own) = (ours.changes(), theirs.changes());
+        let started = std::time::Instant::now();
+        let (token, _) = new_token(&theirs, "g", "t").await;
+        assert_eq!(heard.recv().await.unwrap(), Change::AllTokens);
+        assert_eq!(heard.recv().await.unwrap(), Change::Topology);
+        assert!(started.elapsed() < std::time::Duration::from_secs(1));
+
+        let one = Change::Tokens(vec![token.id]);
+        assert_eq!(own.recv().await.unwrap(), one);
+        // Twice the time that the other one needed to hear of it.
+        tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+        assert!(own.is_empty(), "one's own changes come once");
+    })
+    .await;
+}
+
+#[test]
+fn a_folder_is_claimed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = folder.path().join("db").to_str().unwrap().to_owned();
+    let first = claim(&address).unwrap();
+    assert!(first.is_some());
+    let error = claim(&format!("sqlite:{address}")).unwrap_err().to_string();
+    assert!(error.contains("another tollgate"), "{error}");
+    drop(first);
+    assert!(claim(&address).unwrap().is_some());
+    assert!(claim("postgres://me@localhost/db").unwrap().is_none());
 }

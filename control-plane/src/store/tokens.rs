@@ -6,6 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::error::OnConflict;
 use super::query::Conditions;
 use super::row::{Columns, to_json, unexpected};
+use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{DEFAULT_SET, Listed, Page, Status, Token, TokenPatch, now_unix_ms};
 use crate::secrets::{NewToken, Secret, TokenHash};
@@ -81,64 +82,11 @@ impl Store {
         auto_create_group: bool,
         ignore_exist: bool,
     ) -> Result<Created> {
-        let name = new.name.unwrap_or_default();
-        let fresh = NewToken::random();
-        let mut transaction = self.writer().begin().await?;
-        if auto_create_group {
-            sqlx::query(
-                "INSERT INTO groups (id, created_at, status, available_sets) \
-                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            )
-            .bind(group.to_owned())
-            .bind(now_unix_ms())
-            .bind(Status::Enabled.number())
-            .bind(to_json(&[DEFAULT_SET]))
-            .execute(&mut *transaction)
-            .await?;
-        } else {
-            sqlx::query("SELECT id FROM groups WHERE id = $1")
-                .bind(group.to_owned())
-                .fetch_optional(&mut *transaction)
-                .await?
-                .ok_or_else(|| Error::missing("group", group))?;
-        }
-        let made = sqlx::query(
-            "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (group_id, name) DO NOTHING \
-             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
-             used_amount, request_count, accessed_at",
-        )
-        .bind(now_unix_ms())
-        .bind(group.to_owned())
-        .bind(name.clone())
-        .bind(fresh.hash.to_vec())
-        .bind(fresh.hint.clone())
-        .bind(new.status.unwrap_or_default().number())
-        .bind(to_json(&new.models.unwrap_or_default()))
-        .bind(to_json(&new.subnets.unwrap_or_default()))
-        .fetch_optional(&mut *transaction)
+        let group = group.to_owned();
+        self.write(move |write| {
+            Box::pin(write.create_token(group, new, auto_create_group, ignore_exist))
+        })
         .await
-        .on_conflict(|| format!("group {group} was removed meanwhile"))?;
-
-        if let Some(row) = made {
-            let token = token(&row)?;
-            transaction.commit().await?;
-            self.announce(Change::Tokens(vec![token.id]));
-            return Ok(Created::New(token, fresh.secret));
-        }
-        if !ignore_exist {
-            return Err(Error::Conflict(format!(
-                "group {group} has a token named {name} already"
-            )));
-        }
-        let mut conditions = Conditions::default();
-        conditions.text("group_id = ?", Some(group));
-        conditions.text("name = ?", Some(&name));
-        let row = conditions
-            .statement(COLUMNS, "")
-            .fetch_one(&mut *transaction)
-            .await?;
-        Ok(Created::Existing(token(&row)?))
     }
 
     /// Changes what the patch names.
@@ -151,25 +99,9 @@ impl Store {
         group: Option<&str>,
         patch: TokenPatch,
     ) -> Result<Token> {
-        let row = sqlx::query(
-            "UPDATE tokens SET name = coalesce($3, name), status = coalesce($4, status), \
-             models = coalesce($5, models), subnets = coalesce($6, subnets) \
-             WHERE id = $1 AND group_id = coalesce($2, group_id) \
-             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
-             used_amount, request_count, accessed_at",
-        )
-        .bind(id)
-        .bind(group.map(str::to_owned))
-        .bind(patch.name)
-        .bind(patch.status.map(Status::number))
-        .bind(patch.models.as_ref().map(to_json))
-        .bind(patch.subnets.as_ref().map(to_json))
-        .fetch_optional(self.writer())
-        .await
-        .on_conflict(|| "the group has a token of this name already".to_owned())?;
-        let token = token(&row.ok_or_else(|| Error::missing("token", id))?)?;
-        self.announce(Change::Tokens(vec![id]));
-        Ok(token)
+        let group = group.map(str::to_owned);
+        self.write(move |write| Box::pin(write.update_token(id, group, patch)))
+            .await
     }
 
     /// Removes tokens, all or none.
@@ -177,22 +109,9 @@ impl Store {
     /// # Errors
     /// `NotFound` names the first that is not there; nothing is removed then.
     pub async fn delete_tokens(&self, ids: &[i64], group: Option<&str>) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
-        let mut revoked = Vec::with_capacity(ids.len());
-        for id in ids {
-            let row = sqlx::query(
-                "DELETE FROM tokens WHERE id = $1 AND group_id = coalesce($2, group_id) \
-                 RETURNING hash",
-            )
-            .bind(*id)
-            .bind(group.map(str::to_owned))
-            .fetch_optional(&mut *transaction)
-            .await?;
-            revoked.push(hash(&row.ok_or_else(|| Error::missing("token", id))?)?);
-        }
-        transaction.commit().await?;
-        self.announce(Change::Revoked(revoked));
-        Ok(())
+        let (ids, group) = (ids.to_owned(), group.map(str::to_owned));
+        self.write(|write| Box::pin(write.delete_tokens(ids, group)))
+            .await
     }
 
     async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
@@ -201,6 +120,117 @@ impl Store {
             .fetch_optional(self.reader())
             .await?;
         row.map(|row| row.int("id")).transpose()
+    }
+}
+
+impl Write {
+    pub(super) async fn create_token(
+        &mut self,
+        group: String,
+        new: TokenPatch,
+        auto_create_group: bool,
+        ignore_exist: bool,
+    ) -> Result<Created> {
+        let name = new.name.unwrap_or_default();
+        let fresh = NewToken::random();
+        if auto_create_group {
+            sqlx::query(
+                "INSERT INTO groups (id, created_at, status, available_sets) \
+                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            )
+            .bind(group.clone())
+            .bind(now_unix_ms())
+            .bind(Status::Enabled.number())
+            .bind(to_json(&[DEFAULT_SET]))
+            .execute(&mut *self.transaction)
+            .await?;
+        } else {
+            sqlx::query("SELECT id FROM groups WHERE id = $1")
+                .bind(group.clone())
+                .fetch_optional(&mut *self.transaction)
+                .await?
+                .ok_or_else(|| Error::missing("group", &group))?;
+        }
+        let made = sqlx::query(
+            "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (group_id, name) DO NOTHING \
+             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
+             used_amount, request_count, accessed_at",
+        )
+        .bind(now_unix_ms())
+        .bind(group.clone())
+        .bind(name.clone())
+        .bind(fresh.hash.to_vec())
+        .bind(fresh.hint.clone())
+        .bind(new.status.unwrap_or_default().number())
+        .bind(to_json(&new.models.unwrap_or_default()))
+        .bind(to_json(&new.subnets.unwrap_or_default()))
+        .fetch_optional(&mut *self.transaction)
+        .await
+        .on_conflict(|| format!("group {group} was removed meanwhile"))?;
+
+        if let Some(row) = made {
+            let token = token(&row)?;
+            self.changed(Change::Tokens(vec![token.id]));
+            return Ok(Created::New(token, fresh.secret));
+        }
+        if !ignore_exist {
+            return Err(Error::Conflict(format!(
+                "group {group} has a token named {name} already"
+            )));
+        }
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", Some(&group));
+        conditions.text("name = ?", Some(&name));
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        Ok(Created::Existing(token(&row)?))
+    }
+
+    async fn update_token(
+        &mut self,
+        id: i64,
+        group: Option<String>,
+        patch: TokenPatch,
+    ) -> Result<Token> {
+        let row = sqlx::query(
+            "UPDATE tokens SET name = coalesce($3, name), status = coalesce($4, status), \
+             models = coalesce($5, models), subnets = coalesce($6, subnets) \
+             WHERE id = $1 AND group_id = coalesce($2, group_id) \
+             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
+             used_amount, request_count, accessed_at",
+        )
+        .bind(id)
+        .bind(group)
+        .bind(patch.name)
+        .bind(patch.status.map(Status::number))
+        .bind(patch.models.as_ref().map(to_json))
+        .bind(patch.subnets.as_ref().map(to_json))
+        .fetch_optional(&mut *self.transaction)
+        .await
+        .on_conflict(|| "the group has a token of this name already".to_owned())?;
+        let row = row.ok_or_else(|| Error::missing("token", id))?;
+        self.changed(Change::Tokens(vec![id]));
+        token(&row)
+    }
+
+    async fn delete_tokens(&mut self, ids: Vec<i64>, group: Option<String>) -> Result<()> {
+        let mut revoked = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = sqlx::query(
+                "DELETE FROM tokens WHERE id = $1 AND group_id = coalesce($2, group_id) \
+                 RETURNING hash",
+            )
+            .bind(id)
+            .bind(group.clone())
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+            revoked.push(hash(&row.ok_or_else(|| Error::missing("token", id))?)?);
+        }
+        self.changed(Change::Revoked(revoked));
+        Ok(())
     }
 }
 

@@ -1,0 +1,83 @@
+//! Writes of the admin API: one transaction each, and then the word of it.
+
+use std::pin::Pin;
+
+use sqlx::{Any, Transaction};
+
+use super::row::Columns;
+use super::{Change, Error, Result, Store};
+
+/// A transaction and what it has changed so far. What it does is in the modules of the tables.
+pub(super) struct Write {
+    pub(super) store: Store,
+    pub(super) transaction: Transaction<'static, Any>,
+    changes: Vec<Change>,
+}
+
+type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+impl Store {
+    /// Does `work` in one transaction, commits it, and announces what it changed.
+    ///
+    /// All of that is a task of its own: a caller who hangs up drops the future that waits here,
+    /// and a change that was committed and never announced would be in no gateway.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'a> FnOnce(&'a mut Write) -> Work<'a, T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        let task = tokio::spawn(async move { store.write_whole(work).await });
+        task.await
+            .unwrap_or(Err(Error::Unavailable(sqlx::Error::WorkerCrashed)))
+    }
+
+    async fn write_whole<T>(
+        &self,
+        work: impl for<'a> FnOnce(&'a mut Write) -> Work<'a, T>,
+    ) -> Result<T> {
+        let mut write = Write {
+            store: self.clone(),
+            transaction: self.writer().begin().await?,
+            changes: Vec::new(),
+        };
+        let done = match work(&mut write).await {
+            Ok(value) => write.commit().await.map(|()| value),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &done
+            && !matches!(error, Error::NotFound(_) | Error::Conflict(_))
+        {
+            // It may be committed all the same: a connection that breaks takes the answer with it.
+            self.announce(Change::AllTokens);
+            self.announce(Change::Topology);
+        }
+        done
+    }
+}
+
+impl Write {
+    /// To be announced after the commit.
+    pub(super) fn changed(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    async fn commit(mut self) -> Result<()> {
+        if self.changes.is_empty() {
+            return Ok(self.transaction.commit().await?);
+        }
+        // Last, because until the commit no other write gets past this row.
+        let revision = sqlx::query("UPDATE revision SET number = number + 1 RETURNING number")
+            .fetch_one(&mut *self.transaction)
+            .await?
+            .int("number")?;
+        self.store.0.revisions.is_ours(revision);
+        if let Err(error) = self.transaction.commit().await {
+            self.store.0.revisions.is_not_ours(revision);
+            return Err(error.into());
+        }
+        for change in self.changes {
+            self.store.announce(change);
+        }
+        Ok(())
+    }
+}
