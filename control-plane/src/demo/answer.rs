@@ -132,7 +132,7 @@ impl Ask {
         let thought = behaviour
             .reasoning_tokens
             .unwrap_or_else(|| tokens(reasoning.len()));
-        let counted = tokens(text.len() + spoken) + thought;
+        let counted = tokens(text.len().saturating_add(spoken)).saturating_add(thought);
         let (cached, cache_creation) = (
             behaviour.cached_tokens.unwrap_or(0),
             behaviour.cache_creation_tokens.unwrap_or(0),
@@ -141,7 +141,7 @@ impl Ask {
             input: behaviour
                 .input_tokens
                 .unwrap_or_else(|| tokens(self.bytes))
-                .max(cached + cache_creation),
+                .max(cached.saturating_add(cache_creation)),
             output: behaviour.output_tokens.unwrap_or(counted).max(thought),
             cached,
             cache_creation,

@@ -200,7 +200,7 @@ fn message(answer: &Answer) -> Value {
 fn usage(answer: &Answer, output: u64) -> Value {
     let usage = answer.usage;
     json!({
-        "input_tokens": usage.input.saturating_sub(usage.cached + usage.cache_creation),
+        "input_tokens": usage.input.saturating_sub(usage.cached.saturating_add(usage.cache_creation)),
         "cache_creation_input_tokens": usage.cache_creation,
         "cache_read_input_tokens": usage.cached,
         "cache_creation": { "ephemeral_5m_input_tokens": usage.cache_creation,
@@ -358,6 +358,20 @@ mod tests {
             events(request("[demo text=ab fail_after=0]")),
             ["message_start", "error"]
         );
+    }
+
+    #[test]
+    fn the_largest_figures_are_bounded() {
+        let most = u64::MAX;
+        let text = format!(
+            "[demo input_tokens={most} output_tokens={most} cached_tokens={most} \
+             cache_creation_tokens={most} reasoning_tokens={most}]"
+        );
+        let request = json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "user", "content": text }] });
+        let usage = whole(&answer(request))["usage"].clone();
+        assert_eq!(usage["output_tokens"], json!(10_000_000));
+        assert_eq!(usage["cache_read_input_tokens"], json!(10_000_000));
+        assert_eq!(usage["input_tokens"], json!(0));
     }
 
     #[test]

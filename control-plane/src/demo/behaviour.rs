@@ -10,6 +10,8 @@ const FAKE_ERROR: i64 = 55;
 const MAX_CHUNKS: u32 = 10_000;
 const MAX_WORDS: u32 = 100_000;
 const MAX_DELAY_MS: u64 = 600_000;
+/// Longer than any model's context, and far from where sums of it would end.
+const MAX_TOKENS: u64 = 10_000_000;
 
 /// How to answer. The fields are the keys of a channel's configs (as in AI Proxy) and of a
 /// directive; what a directive says goes before what the channel says.
@@ -123,6 +125,15 @@ impl Behaviour {
         self.chunks = self.chunks.map(|chunks| chunks.clamp(1, MAX_CHUNKS));
         self.words = self.words.map(|words| words.min(MAX_WORDS));
         self.delay_ms = self.delay_ms.map(|delay| delay.min(MAX_DELAY_MS));
+        for tokens in [
+            &mut self.input_tokens,
+            &mut self.output_tokens,
+            &mut self.cached_tokens,
+            &mut self.cache_creation_tokens,
+            &mut self.reasoning_tokens,
+        ] {
+            *tokens = tokens.map(|tokens| tokens.min(MAX_TOKENS));
+        }
         self
     }
 }

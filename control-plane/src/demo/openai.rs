@@ -228,7 +228,7 @@ fn usage(answer: &Answer) -> Value {
     json!({
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
-        "total_tokens": usage.input + usage.output,
+        "total_tokens": usage.input.saturating_add(usage.output),
         "prompt_tokens_details": { "cached_tokens": usage.cached, "audio_tokens": 0 },
         "completion_tokens_details": { "reasoning_tokens": usage.reasoning, "audio_tokens": 0,
             "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0 },
@@ -288,6 +288,14 @@ mod tests {
                 "usage 7",
                 "[DONE]"
             ],
+        );
+        let most = u64::MAX;
+        assert_eq!(
+            steps(
+                &format!("[demo text=a input_tokens={most} output_tokens={most}]"),
+                true
+            )[3],
+            "usage 20000000"
         );
         assert_eq!(
             steps("[demo text=a]", false),
