@@ -62,16 +62,21 @@ impl BaseUrl {
             return Err(InvalidBaseUrl::Malformed);
         }
 
-        let path = url.path().trim_end_matches('/');
-        let endpoint = ENDPOINTS
-            .into_iter()
-            .find(|endpoint| path.ends_with(endpoint));
-        let kept = path
-            .strip_suffix(endpoint.unwrap_or_default())
-            .unwrap_or(path);
-        let kept = kept.trim_end_matches('/').to_owned();
-        url.set_path(&kept);
-        Ok((Self(url), endpoint))
+        let mut path = url.path().trim_end_matches('/');
+        let mut cut = None;
+        // Until nothing is left to cut: what is stored is read again as it is.
+        while let Some((kept, endpoint)) = cut_endpoint(path) {
+            path = kept;
+            cut = cut.or(Some(endpoint));
+        }
+        let path = path.to_owned();
+        url.set_path(&path);
+        let url = Self(url);
+        // Escapes make it longer than what was typed.
+        if url.to_string().len() > MAX_LENGTH {
+            return Err(InvalidBaseUrl::TooLong);
+        }
+        Ok((url, cut))
     }
 
     #[must_use]
@@ -105,6 +110,13 @@ impl BaseUrl {
     pub fn path(&self) -> &str {
         self.0.path().trim_end_matches('/')
     }
+}
+
+fn cut_endpoint(path: &str) -> Option<(&str, &'static str)> {
+    ENDPOINTS.into_iter().find_map(|endpoint| {
+        let kept = path.strip_suffix(endpoint)?;
+        Some((kept.trim_end_matches('/'), endpoint))
+    })
 }
 
 impl fmt::Display for BaseUrl {
@@ -160,6 +172,16 @@ mod tests {
             Some("/messages"),
         );
         check("http://[::1]:9/x", "http://[::1]:9/x", None);
+        check(
+            "https://a.example/v1/messages//messages/chat/completions",
+            "https://a.example/v1",
+            Some("/chat/completions"),
+        );
+        check(
+            &format!("https://a.example/{}", "é".repeat(39)),
+            &format!("https://a.example/{}", "%C3%A9".repeat(39)),
+            None,
+        );
     }
 
     #[test]
@@ -180,6 +202,11 @@ mod tests {
         check("https://a.example/#x", InvalidBaseUrl::Query);
         check(
             &format!("https://a.example/{}", "x".repeat(300)),
+            InvalidBaseUrl::TooLong,
+        );
+        // Short as it is typed.
+        check(
+            &format!("https://a.example/{}", "é".repeat(40)),
             InvalidBaseUrl::TooLong,
         );
     }
