@@ -8,17 +8,17 @@ pub(super) const MAX_GROUP: usize = 64;
 pub(super) const MAX_TOKEN_NAME: usize = 32;
 pub(super) const MAX_CHANNEL_NAME: usize = 64;
 pub(super) const MAX_SET: usize = 64;
-pub(super) const MAX_MODEL: usize = 128;
+pub(super) const MAX_MODEL: usize = 256;
 pub(super) const MAX_OWNER: usize = 32;
 /// Entries of a list of models, sets or subnets.
 pub(super) const MAX_NAMES: usize = 2000;
 
-/// One line, perhaps empty, of at most `max` characters.
+/// One line, perhaps empty, of at most `max` bytes.
 pub(super) fn line(field: &str, text: &str, max: usize) -> Result<(), ApiError> {
-    if text.chars().count() > max {
+    if text.len() > max {
         return Err(ApiError::field(
             field,
-            format!("must not be longer than {max} characters"),
+            format!("must not be longer than {max} bytes"),
         ));
     }
     if text.chars().any(char::is_control) {

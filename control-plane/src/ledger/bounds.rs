@@ -3,8 +3,9 @@
 use tollgate_config::meter::Usage;
 use tollgate_policy::price::NanoUsd;
 
-/// Group, token and model names, ids, addresses.
-const NAME_BYTES: usize = 256;
+/// Group, token and model names, ids, addresses. Above what the admin API takes for a model's name,
+/// so that none is cut before its price is looked up.
+const NAME_BYTES: usize = 512;
 /// Error texts and losses.
 const TEXT_BYTES: usize = 2048;
 /// What one call can cost at most: a million US dollars, for the same reason.

@@ -314,7 +314,7 @@ async fn one_bad_event_does_not_hold_up_the_others() {
         );
         for log in &logs.items {
             assert!(
-                log.content.len() <= 2048 && log.model.len() <= 256,
+                log.content.len() <= 2048 && log.model.len() <= 512,
                 "{}",
                 log.request_id
             );

@@ -112,12 +112,7 @@ pub(super) fn complete(patch: ChannelPatch) -> Result<ChannelPatch, ApiError> {
 /// A key of several lines makes several channels that differ in their keys.
 pub(super) fn one_per_key(patch: ChannelPatch) -> Result<Vec<ChannelPatch>, ApiError> {
     let key = patch.key.clone().unwrap_or_default();
-    let keys: Vec<_> = key
-        .expose()
-        .lines()
-        .map(str::trim)
-        .filter(|key| !key.is_empty())
-        .collect();
+    let keys: Vec<_> = key.expose().lines().collect();
     if keys.len() > MAX_KEYS {
         return Err(ApiError::field(
             "key",
@@ -134,26 +129,28 @@ pub(super) fn one_per_key(patch: ChannelPatch) -> Result<Vec<ChannelPatch>, ApiE
     Ok(keys.iter().map(with_key).collect())
 }
 
+/// Lines without what surrounds them, and without empty ones.
 fn key(fields: &mut Fields) -> Result<Option<Secret>, ApiError> {
-    let Some(key) = fields.text("key")? else {
+    let Some(text) = fields.text("key")? else {
         return Ok(None);
     };
-    let key = Secret::new(key.trim());
-    if key.expose().lines().any(|line| line.len() > MAX_KEY) {
+    let keys: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
+        .collect();
+    if keys.iter().any(|key| key.len() > MAX_KEY) {
         return Err(ApiError::field(
             "key",
             format!("has a line longer than {MAX_KEY} bytes"),
         ));
     }
     // It travels in a header.
-    if !key
-        .expose()
-        .bytes()
-        .all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r'))
-    {
+    let printable = |key: &&str| key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !keys.iter().all(printable) {
         return Err(ApiError::field("key", "must be printable ASCII"));
     }
-    Ok(Some(key))
+    Ok(Some(Secret::new(keys.join("\n"))))
 }
 
 fn base_url(

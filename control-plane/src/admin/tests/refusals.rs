@@ -21,6 +21,8 @@ async fn bodies_that_are_refused() {
         check("key", Value::Null, "key is required").await;
         check("key", json!("****cdef"), "masked").await;
         check("key", json!("schlüssel"), "printable ASCII").await;
+        check("key", json!("sk-one\rX-Header: 1"), "printable ASCII").await;
+        check("key", json!("sk-one\tsk-two"), "printable ASCII").await;
         check(
             "name",
             json!("x".repeat(65)),
@@ -30,6 +32,12 @@ async fn bodies_that_are_refused() {
         check("name", json!("a\u{0}b"), "control characters").await;
         check("models", json!("m"), "models must be a list").await;
         check("models", json!([""]), "models must not be empty").await;
+        check(
+            "models",
+            json!(["é".repeat(129)]),
+            "models must not be longer than 256 bytes",
+        )
+        .await;
         check("models", json!(["../m"]), "path segment").await;
         check("model_mapping", json!({"a": 1}), "model_mapping must be").await;
         check("priority", json!(-1), "from 0 to 1000000").await;
