@@ -5,7 +5,7 @@ use tollgate_policy::price::NanoUsd;
 
 use super::publish::base_url;
 use super::query::Conditions;
-use super::row::{Columns, to_json};
+use super::row::{Columns, readable, to_json};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
@@ -55,7 +55,13 @@ impl Store {
         );
         let count = "SELECT count(*) FROM channels";
         conditions
-            .page(self.reader(), (COLUMNS, count), page, "id", channel)
+            .page(
+                self.reader(),
+                ("a channel", COLUMNS, count),
+                page,
+                "id",
+                channel,
+            )
             .await
     }
 
@@ -67,7 +73,7 @@ impl Store {
             .statement(COLUMNS, " ORDER BY id")
             .fetch_all(self.reader())
             .await?;
-        rows.iter().map(channel).collect()
+        Ok(readable(&rows, "a channel", "id", channel))
     }
 
     /// # Errors

@@ -34,7 +34,13 @@ impl Store {
         );
         let count = "SELECT count(*) FROM groups";
         conditions
-            .page(self.reader(), (COLUMNS, count), page, "id", group)
+            .page(
+                self.reader(),
+                ("a group", COLUMNS, count),
+                page,
+                "id",
+                group,
+            )
             .await
     }
 

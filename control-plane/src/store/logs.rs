@@ -81,7 +81,13 @@ impl Store {
         );
         let count = "SELECT count(*) FROM logs";
         conditions
-            .page(self.reader(), (COLUMNS, count), page, "id", log)
+            .page(
+                self.reader(),
+                ("a log row", COLUMNS, count),
+                page,
+                "id",
+                log,
+            )
             .await
     }
 

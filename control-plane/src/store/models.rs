@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::query::Conditions;
-use super::row::{Columns, to_json, unexpected};
+use super::row::{Columns, readable, to_json, unexpected};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
@@ -33,7 +33,7 @@ impl Store {
             .statement(COLUMNS, " ORDER BY model")
             .fetch_all(self.reader())
             .await?;
-        rows.iter().map(model_config).collect()
+        Ok(readable(&rows, "a model config", "model", model_config))
     }
 
     /// # Errors
@@ -52,7 +52,13 @@ impl Store {
         );
         let count = "SELECT count(*) FROM model_configs";
         conditions
-            .page(self.reader(), (COLUMNS, count), page, "model", model_config)
+            .page(
+                self.reader(),
+                ("a model config", COLUMNS, count),
+                page,
+                "model",
+                model_config,
+            )
             .await
     }
 
@@ -67,7 +73,7 @@ impl Store {
             .statement(COLUMNS, " ORDER BY model")
             .fetch_all(self.reader())
             .await?;
-        rows.iter().map(model_config).collect()
+        Ok(readable(&rows, "a model config", "model", model_config))
     }
 
     /// # Errors

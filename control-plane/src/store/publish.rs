@@ -1,13 +1,11 @@
 //! What Envoys are told: channels with their keys, and tokens by their hashes.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 use tollgate_config::meter::{TokenRecord, TokenUpdate};
-use tracing::error;
 
 use super::channels::key_place;
 use super::query::Conditions;
-use super::row::{Columns, unexpected};
+use super::row::{Columns, readable, unexpected};
 use super::{Result, Store};
 use crate::domain::{BaseUrl, PublishedChannel, Status};
 
@@ -27,15 +25,8 @@ impl Store {
         .bind(Status::Enabled.number())
         .fetch_all(self.reader())
         .await?;
-        let read = |row: &AnyRow| match self.published_channel(row) {
-            Ok(channel) => Some(channel),
-            Err(error) => {
-                let id: i64 = row.try_get("id").unwrap_or_default();
-                error!(channel = id, %error, "channel is not published");
-                None
-            }
-        };
-        Ok(rows.iter().filter_map(read).collect())
+        let read = |row: &AnyRow| self.published_channel(row);
+        Ok(readable(&rows, "a channel", "id", read))
     }
 
     fn published_channel(&self, row: &AnyRow) -> Result<PublishedChannel> {
@@ -97,7 +88,7 @@ impl Store {
             .statement(select, " ORDER BY tokens.id")
             .fetch_all(self.reader())
             .await?;
-        rows.iter().map(token_update).collect()
+        Ok(readable(&rows, "a token", "id", token_update))
     }
 }
 

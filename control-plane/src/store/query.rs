@@ -5,6 +5,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyPool, AssertSqlSafe, Row};
 
 use super::Result;
+use super::row::readable;
 use crate::domain::{Listed, Page};
 
 /// The `WHERE` of a list. Its text comes from this program alone; what a caller gave is bound.
@@ -111,11 +112,12 @@ impl Conditions {
 
     /// One page of what the conditions leave, and how many there are in all.
     ///
-    /// `key` breaks ties, so that a row is on one page only.
+    /// `key` breaks ties, so that a row is on one page only; `what` is for the report of a row that
+    /// cannot be read.
     pub(super) async fn page<T>(
         &self,
         pool: &AnyPool,
-        (select, count): (&'static str, &'static str),
+        (what, select, count): (&'static str, &'static str, &'static str),
         page: Page,
         key: &'static str,
         read: impl Fn(&AnyRow) -> Result<T>,
@@ -138,7 +140,7 @@ impl Conditions {
             .bind(page.offset())
             .fetch_all(pool)
             .await?;
-        let items = rows.iter().map(read).collect::<Result<_>>()?;
+        let items = readable(&rows, what, key, read);
         Ok(Listed { items, total })
     }
 }

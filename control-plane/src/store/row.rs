@@ -63,6 +63,28 @@ impl Columns for AnyRow {
     }
 }
 
+/// What can be read of a list. A row that cannot is reported and left out, so that it does not hide
+/// the others.
+pub(super) fn readable<T>(
+    rows: &[AnyRow],
+    what: &str,
+    key: &str,
+    read: impl Fn(&AnyRow) -> Result<T>,
+) -> Vec<T> {
+    let read = |row: &AnyRow| match read(row) {
+        Ok(item) => Some(item),
+        Err(error) => {
+            let id = match row.try_get::<i64, _>(key) {
+                Ok(number) => number.to_string(),
+                Err(_) => row.try_get(key).unwrap_or_default(),
+            };
+            tracing::error!(id, %error, "{what} cannot be read and is left out");
+            None
+        }
+    };
+    rows.iter().filter_map(read).collect()
+}
+
 pub(super) fn unexpected(column: &str, why: impl std::fmt::Display) -> Error {
     Error::Row {
         column: column.to_owned(),

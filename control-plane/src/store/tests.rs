@@ -639,3 +639,43 @@ fn a_folder_is_claimed_once() {
     assert!(claim(&address).unwrap().is_some());
     assert!(claim("postgres://me@localhost/db").unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_does_not_hide_the_others() {
+    with_store(async |store| {
+        let made = vec![channel("a", ""), channel("b", "")];
+        let made = store.create_channels(made).await.unwrap();
+        for name in ["t", "u"] {
+            new_token(&store, "g", name).await;
+        }
+        let configs = vec![
+            ("m".into(), ModelConfigPatch::default()),
+            ("n".into(), ModelConfigPatch::default()),
+        ];
+        store.save_model_configs(configs).await.unwrap();
+        for broken in [
+            "UPDATE channels SET base_url = 'nonsense' WHERE name = 'a'",
+            "UPDATE tokens SET models = 'nonsense' WHERE name = 't'",
+            "UPDATE model_configs SET price = 'nonsense' WHERE model = 'm'",
+        ] {
+            store.execute_for_tests(broken.into()).await;
+        }
+        let everything = ChannelQuery::default();
+        let listed = store.channels(&everything, page("id")).await.unwrap();
+        assert_eq!((listed.items.len(), listed.total), (1, 2));
+        let listed = store.tokens(&TokenQuery::default(), page("id")).await;
+        assert_eq!(listed.unwrap().items[0].name, "u");
+        assert_eq!(store.all_channels().await.unwrap()[0].id, made[1].id);
+        assert_eq!(store.published_channels().await.unwrap().len(), 1);
+        assert_eq!(store.all_token_updates().await.unwrap().len(), 1);
+        assert_eq!(store.model_configs().await.unwrap()[0].model, "n");
+        // One can still mend it, or remove it.
+        let mend = ChannelPatch {
+            base_url: Some(None),
+            ..ChannelPatch::default()
+        };
+        store.update_channel(made[0].id, mend).await.unwrap();
+        assert_eq!(store.all_channels().await.unwrap().len(), 2);
+    })
+    .await;
+}

@@ -53,7 +53,13 @@ impl Store {
         );
         let count = "SELECT count(*) FROM tokens";
         conditions
-            .page(self.reader(), (COLUMNS, count), page, "id", token)
+            .page(
+                self.reader(),
+                ("a token", COLUMNS, count),
+                page,
+                "id",
+                token,
+            )
             .await
     }
 
