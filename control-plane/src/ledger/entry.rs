@@ -73,7 +73,7 @@ fn token_counts(usage: &Usage) -> TokenCounts {
         cached: count(usage.cache_read_tokens),
         cache_creation: count(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens),
         reasoning: count(usage.reasoning_tokens),
-        estimated: false,
+        estimated: usage.estimated,
     }
 }
 

@@ -267,6 +267,9 @@ pub struct Usage {
     /// Part of `output_tokens`.
     #[prost(uint64, tag = "6")]
     pub reasoning_tokens: u64,
+    /// Counted by the gateway, because the upstream did not tell.
+    #[prost(bool, tag = "7")]
+    pub estimated: bool,
 }
 
 /// How a request ended.

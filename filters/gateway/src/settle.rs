@@ -93,6 +93,7 @@ fn usage(usage: &neutral::Usage) -> Usage {
         cache_write_5m_tokens: usage.cache_write_5m_tokens.unwrap_or(0),
         cache_write_1h_tokens: usage.cache_write_1h_tokens.unwrap_or(0),
         reasoning_tokens: usage.reasoning_tokens.unwrap_or(0),
+        estimated: false,
     }
 }
 
