@@ -1,5 +1,7 @@
 //! Envoy as a child process.
 
+use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -8,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::cli::ExecEnvoyArgs;
@@ -56,7 +59,13 @@ impl EnvoyCommand {
             .with_context(|| self.envoy.display().to_string())?;
         let ending = Arc::new(AtomicBool::new(false));
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(pass_on(stderr, ending.clone()));
+            let ending = ending.clone();
+            tokio::spawn(each_line(stderr, move |line| {
+                if !ending.load(Ordering::Relaxed) {
+                    // Nobody may read ours any more; Envoy's has to be read all the same.
+                    let _ = writeln!(std::io::stderr(), "envoy: {line}");
+                }
+            }));
         }
         Ok(Envoy {
             child,
@@ -69,11 +78,16 @@ impl EnvoyCommand {
     fn command(&self) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| is_passed_on(name)))
             .arg("exec-envoy")
             .arg(std::process::id().to_string())
             .arg(&self.envoy)
             .args(["--disable-hot-restart", "--log-level", "warn"])
-            .args(["--log-format", "%l %n: %v", "--config-path"])
+            .args(["--log-format", "%l %n: %v"])
+            // A listener is only removed at the end, after the calls had their time (`drain`).
+            .args(["--drain-time-s", "1", "--drain-strategy", "immediate"])
+            .arg("--config-path")
             .arg(&self.file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -86,6 +100,23 @@ impl EnvoyCommand {
         }
         Ok(command)
     }
+}
+
+/// What Envoy may need of our environment. The rest is not its business: there are keys in it.
+const ENVIRONMENT: [&str; 9] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+fn is_passed_on(name: &OsStr) -> bool {
+    ENVIRONMENT.iter().any(|known| name == *known)
 }
 
 /// Becomes Envoy, after asking the kernel to end it with its parent: without one it would go on
@@ -102,6 +133,8 @@ pub fn exec(args: &ExecEnvoyArgs) -> Result<()> {
             return Ok(());
         }
     }
+    // Its memory holds every provider's key.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     let error = std::process::Command::new(&args.envoy)
         .args(&args.arguments)
         .exec();
@@ -130,11 +163,55 @@ impl Envoy {
     }
 }
 
-async fn pass_on(output: impl AsyncRead + Unpin, ending: Arc<AtomicBool>) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if !line.is_empty() && !ending.load(Ordering::Relaxed) {
-            eprintln!("envoy: {line}");
+/// A longer line is passed on in pieces.
+const LINE_BYTES_MAX: u64 = 16 * 1024;
+
+/// Whatever bytes there are, until the end.
+async fn each_line(output: impl AsyncRead + Unpin, mut act: impl FnMut(&str)) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut piece = (&mut output).take(LINE_BYTES_MAX);
+        match piece.read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if !text.is_empty() {
+            act(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn any_bytes_are_lines() {
+        let mut output = b"one\n\xff\xfe two\r\n\n".to_vec();
+        output.extend(vec![b'x'; 40_000]);
+        output.extend(b"\nlast");
+        let mut seen = Vec::new();
+        each_line(output.as_slice(), |line| seen.push(line.to_owned())).await;
+        let lengths: Vec<_> = seen.iter().map(String::len).collect();
+        assert_eq!(lengths, [3, 10, 16_384, 16_384, 7232, 4]);
+        assert_eq!(seen[1], "\u{fffd}\u{fffd} two");
+    }
+
+    #[test]
+    fn no_secret_is_passed_on() {
+        for (name, passed_on) in [
+            ("PATH", true),
+            ("SSL_CERT_FILE", true),
+            ("ADMIN_KEY", false),
+            ("OPENAI_API_KEY", false),
+            ("SQL_DSN", false),
+            ("LD_PRELOAD", false),
+        ] {
+            assert_eq!(is_passed_on(OsStr::new(name)), passed_on, "{name}");
         }
     }
 }
