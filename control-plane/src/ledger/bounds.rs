@@ -32,7 +32,7 @@ pub(super) fn usage(usage: Usage) -> Usage {
         cache_write_5m_tokens: usage.cache_write_5m_tokens.min(MAX),
         cache_write_1h_tokens: usage.cache_write_1h_tokens.min(MAX),
         reasoning_tokens: usage.reasoning_tokens.min(MAX),
-        ..usage
+        estimated: usage.estimated,
     }
 }
 

@@ -70,6 +70,7 @@ fn event(id: &str, token_id: i64, channels: &[i64]) -> UsageEvent {
         usage: Some(Usage {
             input_tokens: 1000,
             output_tokens: 500,
+            estimated: true,
             ..Usage::default()
         }),
         attempts: channels.iter().map(attempt).collect(),
@@ -112,6 +113,7 @@ async fn a_call_is_booked_with_all_that_it_adds() {
             (NanoUsd(COST), served, 2)
         );
         assert_eq!((log.code, log.outcome.as_str()), (200, "success"));
+        assert!(log.tokens.estimated);
         assert!(log.price.is_some() && log.created_at_ms > log.request_at_ms);
 
         let token = store.token(token, None).await.unwrap();
@@ -271,6 +273,7 @@ async fn one_bad_event_does_not_hold_up_the_others() {
                 cache_write_5m_tokens: u64::MAX,
                 cache_write_1h_tokens: u64::MAX,
                 reasoning_tokens: u64::MAX,
+                estimated: false,
                 estimated: true,
             }),
             ..event("monstrous", token, &[])
