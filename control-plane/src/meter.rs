@@ -12,6 +12,7 @@ mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub use service::Server;
 
@@ -31,7 +32,11 @@ struct Shared {
     registry: Registry,
     flushes: flush::Flushes,
     version: AtomicU64,
+    unbooked: AtomicU64,
 }
+
+/// A gateway that lost its stream tries again soon.
+const FLUSH_AGAIN: Duration = Duration::from_millis(50);
 
 impl Meter {
     #[must_use]
@@ -45,13 +50,22 @@ impl Meter {
             registry,
             flushes,
             version,
+            unbooked: AtomicU64::new(0),
         }))
     }
 
     /// Asks every connected gateway for the usage it still holds, and waits until that is booked
-    /// or the gateway is gone.
+    /// or the gateway is gone. When all are gone, waits for one that comes back with what it holds.
     pub async fn flush(&self) {
-        self.0.flushes.flush().await;
+        while self.0.flushes.flush().await == 0 {
+            tokio::time::sleep(FLUSH_AGAIN).await;
+        }
+    }
+
+    /// Usage events that have arrived and are not booked.
+    #[must_use]
+    pub fn unbooked(&self) -> u64 {
+        self.0.unbooked.load(Ordering::Relaxed)
     }
 
     fn next_version(&self) -> u64 {

@@ -34,7 +34,7 @@ pub async fn run(args: &RunArgs) -> Result<()> {
     let stop = stop_signals()?;
     let envoy = find_envoy(&args.envoy).await?;
     ensure_free(args.control.listen)?;
-    // On loopback too: not everybody on a machine may have the providers' keys.
+    // Of this run alone: nobody but its own Envoy needs it.
     let node_token = Secret::new(hex::encode(secrets::random::<32>()));
     let control = ControlPlane::start(&args.control, Defaults::RUN, Some(node_token)).await?;
 
@@ -83,7 +83,7 @@ async fn serve(
     );
     let patience = Duration::from_secs(args.envoy.drain_seconds);
     tokio::select! {
-        () = drain::drain(admin, &control.meter, patience) => {}
+        () = drain::drain(admin, control, patience) => {}
         _ = stop.changed() => eprintln!("tollgate: ending at once"),
     }
     envoys.end().await
@@ -175,9 +175,11 @@ fn stop_signals() -> Result<watch::Receiver<u32>> {
 pub async fn serve_alone(args: &crate::cli::ServeArgs) -> Result<()> {
     let mut stop = stop_signals()?;
     let control = ControlPlane::start(&args.control, Defaults::SERVE, None).await?;
+    let data = args.control.data.display();
     eprintln!(
         "tollgate: serving gateways on {} (gRPC), {} (HTTP) and {} (demo provider)\n\
-         tollgate: an Envoy elsewhere starts with the output of `tollgate bootstrap --node NAME`",
+         tollgate: an Envoy elsewhere starts with the output of `tollgate bootstrap --node NAME \
+         --data {data}`",
         control.xds, control.admin, control.demo
     );
     let _ = stop.changed().await;

@@ -7,7 +7,9 @@ mod keyring;
 mod secret;
 mod token;
 
-pub use file::{KeyFileError, admin_key, secret_key, write_private};
+pub use file::{
+    KeyFileError, admin_key, node_token, node_token_file, read_private, secret_key, write_private,
+};
 pub use keyring::{InvalidKey, KeyRing, Place, UnsealError};
 pub use secret::{Secret, hint};
 pub use token::{NewToken, TokenHash, hash_token};

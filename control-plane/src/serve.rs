@@ -1,11 +1,14 @@
 //! The control plane put together: database, publisher, gRPC for gateways, HTTP for people.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::interceptor::InterceptedService;
@@ -61,6 +64,7 @@ pub struct ControlPlane {
     pub registry: Registry,
     pub meter: Meter,
     store: Store,
+    closed: watch::Sender<BTreeSet<String>>,
     /// Given back after the store is closed.
     _claim: Option<Claim>,
     ending: CancellationToken,
@@ -70,7 +74,8 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Opens everything. When this returns, every port accepts.
     ///
-    /// `node_token` is asked of gateways when the settings name nothing to ask for.
+    /// `node_token` is asked of gateways when the settings name nothing to ask for; without it, the
+    /// one that is kept in the data folder.
     ///
     /// # Errors
     /// One line that says what is in the way and where.
@@ -84,8 +89,12 @@ impl ControlPlane {
         let (store, admin_key) = open_store(args).await?;
         let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));
         let mut trust = Trust::new(&args.trust, xds_listen)?;
-        if let Some(token) = node_token {
-            trust = trust.or_token(token);
+        if !trust.asks_something() {
+            // On loopback too: not everybody on a machine may have the providers' keys.
+            trust = trust.or_token(match node_token {
+                Some(token) => token,
+                None => secrets::node_token(&args.data)?,
+            });
         }
         let xds = bind(xds_listen, "TOLLGATE_XDS_LISTEN").await?;
         let admin = args.admin_listen.unwrap_or(loopback(defaults.admin));
@@ -99,6 +108,7 @@ impl ControlPlane {
             wasm: wasm.clone(),
             max_body_bytes: args.max_body_bytes,
         };
+        let closed = xds::resources::closed(&settings);
         let registry = Registry::new();
         let behaviours = Behaviours::new(demo.local_addr()?);
         let (publisher, snapshots) =
@@ -113,11 +123,12 @@ impl ControlPlane {
             registry,
             meter,
             store,
+            closed: watch::Sender::default(),
             _claim: claim,
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        control.spawn_grpc(xds, snapshots)?;
+        control.spawn_grpc(xds, snapshots, closed)?;
         control.spawn_http(admin, control.http(admin_key));
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
@@ -127,6 +138,13 @@ impl ControlPlane {
                 .run_until_cancelled_owned(publisher.run()),
         );
         Ok(control)
+    }
+
+    /// Takes the listener for callers from a gateway, and with it their connections.
+    pub fn cut_off_callers(&self, node: &str) {
+        self.closed.send_modify(|closed| {
+            closed.insert(node.to_owned());
+        });
     }
 
     /// Closes the streams and the database, in this order.
@@ -140,13 +158,20 @@ impl ControlPlane {
     fn spawn_grpc(
         &self,
         listener: TcpListener,
-        snapshots: tokio::sync::watch::Receiver<std::sync::Arc<xds::Snapshot>>,
+        snapshots: watch::Receiver<Arc<xds::Snapshot>>,
+        instead: (String, xds::Resource),
     ) -> Result<()> {
         let mut server = tonic::transport::Server::builder();
         if let Some(tls) = self.trust.tls() {
             server = server.tls_config(tls.clone()).context("TLS for gateways")?;
         }
-        let ads = xds::service::Service::new(snapshots, self.registry.clone()).into_server();
+        let nodes = self.closed.subscribe();
+        let closed = xds::service::Closed {
+            nodes,
+            listener: instead,
+        };
+        let ads =
+            xds::service::Service::new(snapshots, self.registry.clone(), closed).into_server();
         let meter = meter::Server::new(self.meter.clone());
         let serving = server
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))

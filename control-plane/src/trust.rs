@@ -69,11 +69,17 @@ impl Trust {
         Ok(Self { node_token, tls })
     }
 
+    /// Whether there is anything that a gateway must show.
+    #[must_use]
+    pub fn asks_something(&self) -> bool {
+        self.tls.is_some() || self.node_token.is_some()
+    }
+
     /// Asks for a token even where nothing must be asked.
     #[must_use]
     pub fn or_token(mut self, token: Secret) -> Self {
-        if self.tls.is_none() {
-            self.node_token.get_or_insert(token);
+        if !self.asks_something() {
+            self.node_token = Some(token);
         }
         self
     }

@@ -9,8 +9,16 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(super) struct Flushes {
     round: Arc<watch::Sender<u64>>,
-    streams: Arc<Mutex<BTreeMap<u64, u64>>>,
+    streams: Arc<Mutex<BTreeMap<u64, Reached>>>,
     changes: Arc<watch::Sender<u64>>,
+}
+
+/// How far a stream is.
+#[derive(Debug, Clone, Copy)]
+enum Reached {
+    /// It came in this round, and was not asked.
+    Joined(u64),
+    Flushed(u64),
 }
 
 /// One stream's part in it; dropping it takes the stream out of every round.
@@ -40,7 +48,7 @@ impl Flushes {
             *changes += 1;
             id = *changes;
         });
-        self.set(id, Some(round));
+        self.set(id, Some(Reached::Joined(round)));
         Member {
             flushes: self.clone(),
             id,
@@ -48,8 +56,8 @@ impl Flushes {
         }
     }
 
-    /// Begins a round and waits until every stream has done it or is gone.
-    pub(super) async fn flush(&self) {
+    /// Begins a round and waits until every stream has done it or is gone. Tells how many did it.
+    pub(super) async fn flush(&self) -> usize {
         let mut changes = self.changes.subscribe();
         let mut round = 0;
         self.round.send_modify(|current| {
@@ -60,17 +68,24 @@ impl Flushes {
             // The sender lives as long as `self`.
             let _ = changes.changed().await;
         }
+        self.count(|reached| matches!(reached, Reached::Flushed(at) if at >= round))
     }
 
     fn all_reached(&self, round: u64) -> bool {
-        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.values().all(|reached| *reached >= round)
+        self.count(|reached| match reached {
+            Reached::Joined(at) | Reached::Flushed(at) => at < round,
+        }) == 0
     }
 
-    fn set(&self, id: u64, round: Option<u64>) {
+    fn count(&self, counts: impl Fn(Reached) -> bool) -> usize {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.values().filter(|reached| counts(**reached)).count()
+    }
+
+    fn set(&self, id: u64, reached: Option<Reached>) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        match round {
-            Some(round) => streams.insert(id, round),
+        match reached {
+            Some(reached) => streams.insert(id, reached),
             None => streams.remove(&id),
         };
         drop(streams);
@@ -81,7 +96,7 @@ impl Flushes {
 impl Member {
     /// The gateway has sent all it had when the round began, and all of it is booked.
     pub(super) fn reached(&self, round: u64) {
-        self.flushes.set(self.id, Some(round));
+        self.flushes.set(self.id, Some(Reached::Flushed(round)));
     }
 }
 
@@ -98,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_round_ends_when_everybody_did_it_or_left() {
         let flushes = Flushes::default();
-        flushes.flush().await; // nobody: at once
+        assert_eq!(flushes.flush().await, 0, "nobody: at once");
         let (a, b) = (flushes.join(), flushes.join());
         let round = tokio::spawn({
             let flushes = flushes.clone();
@@ -111,6 +126,8 @@ mod tests {
         a.reached(current);
         assert!(!flushes.all_reached(current));
         drop(b);
-        round.await.expect("the round ends");
+        // It comes back too late to be asked.
+        let _again = flushes.join();
+        assert_eq!(round.await.expect("the round ends"), 1);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Tokens and usage are two loops side by side, so that a slow ledger does not delay a revocation.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -97,7 +98,9 @@ impl Session {
     async fn book(&self, batch: UsageBatch) -> Result<(), Status> {
         self.gateway.dropped(batch.dropped_events);
         let ledger = &self.meter.0.ledger;
+        let arrived = Arrived::new(&self.meter.0.unbooked, batch.events.len());
         patiently("usage", || ledger.book_encoded(&self.node, &batch.events)).await;
+        drop(arrived);
         let ack = UsageAck {
             sequence: batch.sequence,
         };
@@ -163,6 +166,23 @@ impl Session {
             .send(Ok(message))
             .await
             .map_err(|_| Status::cancelled("the gateway is gone"))
+    }
+}
+
+/// Events in our hands; the gateway keeps them too until they are acknowledged.
+struct Arrived<'a>(&'a AtomicU64, u64);
+
+impl<'a> Arrived<'a> {
+    fn new(unbooked: &'a AtomicU64, events: usize) -> Self {
+        let events = events as u64;
+        unbooked.fetch_add(events, Ordering::Relaxed);
+        Self(unbooked, events)
+    }
+}
+
+impl Drop for Arrived<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 

@@ -54,6 +54,20 @@ pub fn admin_key(env: Option<&str>, data: &Path) -> Result<Secret, KeyFileError>
     }
 }
 
+/// What gateways show when the settings name nothing: `<data>/node.token`, which is made if it is
+/// not there.
+///
+/// # Errors
+/// When the file cannot be read or written, or is readable by others.
+pub fn node_token(data: &Path) -> Result<Secret, KeyFileError> {
+    read_or_make(&node_token_file(data), || hex::encode(random::<32>()))
+}
+
+#[must_use]
+pub fn node_token_file(data: &Path) -> PathBuf {
+    data.join("node.token")
+}
+
 /// Writes a new file that only its owner can read, whole or not at all.
 ///
 /// # Errors
@@ -85,6 +99,18 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<Secret, Ke
             _ => {}
         }
     }
+    read_private(path)
+}
+
+/// What somebody keeps in a file of their own, without the line's end.
+///
+/// # Errors
+/// When the file cannot be read, is empty, or is readable by others.
+pub fn read_private(path: &Path) -> Result<Secret, KeyFileError> {
+    let io = |source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mode = fs::metadata(path).map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyFileError::Exposed {
@@ -117,13 +143,23 @@ mod tests {
                 .matches("mine")
         );
 
+        let token = node_token(data.path()).unwrap();
+        assert_eq!(token.expose().len(), 64);
+        assert!(
+            token.matches(
+                read_private(&node_token_file(data.path()))
+                    .unwrap()
+                    .expose()
+            )
+        );
+
         let ring = format!("{:?}", secret_key(None, data.path()).unwrap());
         assert_eq!(
             ring,
             format!("{:?}", secret_key(None, data.path()).unwrap())
         );
 
-        for name in ["admin.key", "secret.key"] {
+        for name in ["admin.key", "secret.key", "node.token"] {
             let mode = fs::metadata(data.path().join(name))
                 .unwrap()
                 .permissions()
@@ -132,7 +168,7 @@ mod tests {
         }
         assert_eq!(
             fs::read_dir(data.path()).unwrap().count(),
-            2,
+            3,
             "no drafts stay"
         );
     }

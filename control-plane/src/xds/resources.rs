@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use cluster::AUTHORITIES;
+pub use listener::CALLERS;
 use tollgate_config::GatewayConfig;
 
 use super::{Kind, Resource, Snapshot};
@@ -109,6 +110,14 @@ impl Topology {
             .chain(single)
             .collect()
     }
+}
+
+/// In the place of the listener for callers, for a gateway that is to have none.
+#[must_use]
+pub fn closed(settings: &Settings) -> (String, Resource) {
+    let listener = listener::closed(settings);
+    let resource = Resource::new(&listener);
+    (listener.name, resource)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The gRPC shell around [`delta::Stream`](super::delta::Stream): one task per gateway.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::delta::{self, Stream};
-use super::{Kind, Snapshot};
+use super::resources::CALLERS;
+use super::{Kind, Resource, Snapshot};
 use crate::gateways::{Registry, XdsSession};
 
 /// A reconnecting gateway tells the version of everything it has.
@@ -28,6 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Service {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     registry: Registry,
+    closed: Closed,
+}
+
+/// The gateways whose callers are to be cut off.
+#[derive(Debug, Clone)]
+pub struct Closed {
+    pub nodes: watch::Receiver<BTreeSet<String>>,
+    /// What they get instead of the listener for callers.
+    pub listener: (String, Resource),
 }
 
 type Responses = mpsc::Sender<Result<discovery::DeltaDiscoveryResponse, Status>>;
@@ -35,10 +46,15 @@ type Responses = mpsc::Sender<Result<discovery::DeltaDiscoveryResponse, Status>>
 impl Service {
     /// `snapshots` always holds what gateways should have now.
     #[must_use]
-    pub fn new(snapshots: watch::Receiver<Arc<Snapshot>>, registry: Registry) -> Self {
+    pub fn new(
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        registry: Registry,
+        closed: Closed,
+    ) -> Self {
         Self {
             snapshots,
             registry,
+            closed,
         }
     }
 
@@ -98,7 +114,7 @@ impl Service {
             return Err(Status::invalid_argument("node.id is missing"));
         }
         let session = self.registry.xds_connected(&node);
-        let mut stream = Stream::new(self.snapshots.borrow_and_update().clone());
+        let mut stream = Stream::new(self.snapshot_for(&node));
         take(&mut stream, &session, first);
         let mut patience_ends = Instant::now() + PATIENCE;
         loop {
@@ -119,16 +135,27 @@ impl Service {
                 },
                 changed = self.snapshots.changed() => match changed {
                     Ok(()) => {
-                        stream.publish(self.snapshots.borrow_and_update().clone());
+                        stream.publish(self.snapshot_for(&node));
                         patience_ends = Instant::now() + PATIENCE;
                     }
                     Err(_) => return Err(Status::unavailable("the control plane is ending")),
                 },
+                Ok(()) = self.closed.nodes.changed() => stream.publish(self.snapshot_for(&node)),
                 () = tokio::time::sleep_until(patience_ends), if stream.is_waiting() => {
                     stream.lose_patience();
                     patience_ends = Instant::now() + PATIENCE;
                 }
             }
+        }
+    }
+
+    fn snapshot_for(&mut self, node: &str) -> Arc<Snapshot> {
+        let snapshot = self.snapshots.borrow_and_update().clone();
+        if self.closed.nodes.borrow_and_update().contains(node) {
+            let closed = self.closed.listener.clone();
+            Arc::new(snapshot.with_instead(Kind::Listener, CALLERS, closed))
+        } else {
+            snapshot
         }
     }
 }

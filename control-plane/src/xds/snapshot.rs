@@ -99,6 +99,18 @@ impl Snapshot {
             .map(|(name, resource)| (name.as_str(), resource))
     }
 
+    /// The same with another resource in the place of one.
+    #[must_use]
+    pub fn with_instead(&self, kind: Kind, name: &str, other: (String, Resource)) -> Self {
+        let kept = self.0.iter().flat_map(|(kind, resources)| {
+            let named = resources.by_name.iter();
+            named.map(|(name, resource)| (*kind, name.clone(), resource.clone()))
+        });
+        kept.filter(|(of, named, _)| (*of, named.as_str()) != (kind, name))
+            .chain([(kind, other.0, other.1)])
+            .collect()
+    }
+
     /// Version of all resources of a kind together.
     #[must_use]
     pub fn version(&self, kind: Kind) -> &str {

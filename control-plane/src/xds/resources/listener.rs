@@ -17,6 +17,9 @@ use super::{Settings, pb, route as routes};
 /// Idle time of a stream in either direction; above the route's, which is the one that decides.
 const STREAM_IDLE_S: i64 = 960;
 
+/// Name of the listener for callers, also in Envoy's statistics.
+pub const CALLERS: &str = "tollgate";
+
 pub(super) fn listeners(settings: &Settings) -> [listener::Listener; 2] {
     [callers(settings), unavailable(settings)]
 }
@@ -47,12 +50,24 @@ fn callers(settings: &Settings) -> listener::Listener {
         request_timeout: pb::seconds(300),
         stream_idle_timeout: pb::seconds(STREAM_IDLE_S),
         local_reply_config: Some(local_replies()),
-        ..connection_manager("tollgate")
+        ..connection_manager(CALLERS)
     };
     on(
         pb::address(&settings.listen.ip().to_string(), settings.listen.port()),
         manager,
     )
+}
+
+/// The same for nobody: it listens nowhere. While the other one is taken down, it keeps the gateway
+/// filter alive, which has usage to tell of the calls that this cuts.
+pub(super) fn closed(settings: &Settings) -> listener::Listener {
+    listener::Listener {
+        name: "tollgate-closed".into(),
+        // It must differ from every other one's.
+        address: Some(pb::address("127.0.0.1", 1)),
+        bind_to_port: pb::boolean(false),
+        ..callers(settings)
+    }
 }
 
 /// Its configuration comes by ECDS, without a default: until it is there the listener is not, so
