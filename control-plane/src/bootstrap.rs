@@ -5,11 +5,13 @@
 //! file private.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde_json::{Value, json};
 use tollgate_config::{RoleConfig, names};
 
-use crate::address::HostPort;
+use crate::address::{HostPort, InvalidAddress};
+use crate::gateways::NODE_HEADER;
 use crate::secrets::Secret;
 use crate::xds::resources::{AUTHORITIES, wasm};
 
@@ -42,7 +44,8 @@ pub struct ClientTls {
     pub key: PathBuf,
 }
 
-/// Where Envoy's own admin interface is. It can end the process, so it is for its keeper only.
+/// Where Envoy's own admin interface is. It can end the process and shows the bootstrap with the
+/// node token, so it is for its keeper only.
 #[derive(Debug, Clone)]
 pub enum EnvoyAdmin {
     Socket(PathBuf),
@@ -129,8 +132,34 @@ impl Bootstrap {
         cluster(names::CONTROL_CLUSTER, &self.control, more)
     }
 
+    /// What is forwarded to it says through which gateway it came.
     fn admin_cluster(&self) -> Value {
-        cluster(names::ADMIN_CLUSTER, &self.admin_api, [])
+        let filter = |name: &str, config: Value| json!({ "name": name, "typed_config": config });
+        let node = json!({ "append": {
+            // A percent sign would begin a format.
+            "header": { "key": NODE_HEADER, "value": self.node.replace('%', "%%") },
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }});
+        let name_itself = filter(
+            "envoy.filters.http.header_mutation",
+            json!({
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+                "mutations": { "request_mutations": [node] },
+            }),
+        );
+        let codec = filter(
+            "envoy.filters.http.upstream_codec",
+            json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec" }),
+        );
+        let http1 = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http_protocol_options": {} },
+                "http_filters": [name_itself, codec],
+            },
+        });
+        let more = [("typed_extension_protocol_options", Some(http1))];
+        cluster(names::ADMIN_CLUSTER, &self.admin_api, more)
     }
 
     fn meter(&self) -> Value {
@@ -198,11 +227,34 @@ impl Bootstrap {
 }
 
 impl EnvoyAdmin {
+    /// A socket that only Envoy's user can open, on whatever machine that is.
+    pub(crate) fn default_of(node: &str) -> Self {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let node: String = node
+            .chars()
+            .map(|c| if plain(c) { c } else { '-' })
+            // A socket's path must be short.
+            .take(64)
+            .collect();
+        Self::Socket(format!("/tmp/tollgate-{node}.sock").into())
+    }
+
     fn json(&self) -> Value {
         match self {
             Self::Socket(path) => json!({ "pipe": { "path": path, "mode": 0o600 } }),
             Self::Tcp(address) => socket_address(address),
         }
+    }
+}
+
+impl FromStr for EnvoyAdmin {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        if text.starts_with('/') {
+            return Ok(Self::Socket(text.into()));
+        }
+        text.parse().map(Self::Tcp)
     }
 }
 

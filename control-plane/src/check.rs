@@ -6,6 +6,7 @@ use crate::bootstrap::{Bootstrap, ClientTls, EnvoyAdmin};
 use crate::cli::{BootstrapArgs, RunArgs};
 use crate::publish;
 use crate::run;
+use crate::secrets::{self, Secret};
 use crate::serve::{open_store, wasm_file};
 
 /// Prints a line for each thing that is in order.
@@ -41,7 +42,7 @@ pub async fn check(args: &RunArgs) -> Result<()> {
 /// The bootstrap of an Envoy elsewhere.
 ///
 /// # Errors
-/// When this system's certificate authorities are not found.
+/// When this system's certificate authorities are not found, or the node token cannot be read.
 pub fn bootstrap(args: &BootstrapArgs) -> Result<String> {
     let tls = match (&args.control_authority, &args.certificate, &args.key) {
         (Some(authority), Some(certificate), Some(key)) => Some(ClientTls {
@@ -51,16 +52,98 @@ pub fn bootstrap(args: &BootstrapArgs) -> Result<String> {
         }),
         _ => None,
     };
+    let node_token = node_token(args)?;
     let bootstrap = Bootstrap {
         node: args.node.clone(),
         control: args.control_plane.clone(),
         admin_api: args.admin_api.clone(),
         tls,
-        node_token: args.node_token.clone().filter(|token| !token.is_empty()),
+        node_token,
         wasm: args.wasm.clone(),
-        envoy_admin: EnvoyAdmin::Tcp(args.envoy_admin.clone()),
+        envoy_admin: args
+            .envoy_admin
+            .clone()
+            .unwrap_or_else(|| EnvoyAdmin::default_of(&args.node)),
         authorities: run::authorities(args.authorities.clone())?,
         max_heap_bytes: args.max_heap_bytes,
     };
     serde_json::to_string_pretty(&bootstrap.json()).context("JSON")
+}
+
+/// As it was given, else the one of a control plane on this machine.
+fn node_token(args: &BootstrapArgs) -> Result<Option<Secret>> {
+    let given = args.node_token.clone().filter(|token| !token.is_empty());
+    if given.is_some() {
+        return Ok(given);
+    }
+    if let Some(file) = &args.node_token_file {
+        return Ok(Some(secrets::read_private(file)?));
+    }
+    let kept = secrets::node_token_file(&args.data);
+    if args.control_authority.is_some() || !kept.try_exists().unwrap_or(false) {
+        return Ok(None);
+    }
+    Ok(Some(secrets::read_private(&kept)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn json(arguments: &[&str]) -> Value {
+        let fixed = [
+            "tollgate",
+            "bootstrap",
+            "--node",
+            "a/b",
+            "--wasm",
+            "/x.wasm",
+        ];
+        let fixed = fixed.iter().chain(&["--authorities", "/ca.pem"]);
+        let cli = Cli::parse_from(fixed.chain(arguments));
+        let Command::Bootstrap(args) = cli.command else {
+            panic!("bootstrap");
+        };
+        serde_json::from_str(&bootstrap(&args).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_token_of_a_control_plane_on_this_machine_is_found() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().to_str().unwrap();
+        let sent = |arguments: &[&str]| {
+            let json = json(arguments);
+            let sent = json
+                .pointer("/dynamic_resources/ads_config/grpc_services/0/initial_metadata/0/value");
+            sent.map(|value| value.as_str().unwrap().to_owned())
+        };
+        assert_eq!(sent(&["--data", folder]), None);
+        let token = secrets::node_token(data.path()).unwrap();
+        let bearer = Some(format!("Bearer {}", token.expose()));
+        assert_eq!(sent(&["--data", folder]), bearer);
+        let file = data.path().join("node.token");
+        let named = [
+            "--data",
+            "/nowhere",
+            "--node-token-file",
+            file.to_str().unwrap(),
+        ];
+        assert_eq!(sent(&named), bearer);
+        let given = ["--data", folder, "--node-token", "0123456789abcdef"];
+        assert_eq!(sent(&given).as_deref(), Some("Bearer 0123456789abcdef"));
+    }
+
+    #[test]
+    fn envoys_admin_interface_is_private_unless_told_otherwise() {
+        let address = |arguments: &[&str]| json(arguments)["admin"]["address"].clone();
+        let pipe = |path: &str| serde_json::json!({ "pipe": { "path": path, "mode": 0o600 } });
+        assert_eq!(address(&[]), pipe("/tmp/tollgate-a-b.sock"));
+        assert_eq!(address(&["--envoy-admin", "/x/y"]), pipe("/x/y"));
+        let tcp = address(&["--envoy-admin", "127.0.0.1:9901"]);
+        assert_eq!(tcp["socket_address"]["port_value"], 9901);
+    }
 }

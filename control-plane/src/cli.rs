@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::{HostPort, Listen};
-use crate::bootstrap::DEFAULT_MAX_HEAP_BYTES;
+use crate::bootstrap::{DEFAULT_MAX_HEAP_BYTES, EnvoyAdmin};
 use crate::secrets::Secret;
 
 /// An AI gateway inside stock Envoy, with its control plane.
@@ -144,7 +144,8 @@ pub struct TrustArgs {
     )]
     pub xds_client_authority: Option<PathBuf>,
 
-    /// Secret that gateways send, at least 16 characters
+    /// Secret that gateways send, at least 16 characters [default on loopback: run: a new one at
+    /// each start, serve: made and kept in the data folder]
     #[arg(
         long, env = "TOLLGATE_NODE_TOKEN", hide_env_values = true, value_name = "TOKEN",
         value_parser = secret
@@ -164,7 +165,7 @@ pub struct EnvoyArgs {
     pub concurrency: Option<u32>,
 
     /// Envoy's own admin interface on this address, for debugging; whoever reaches it can end
-    /// Envoy [default: a socket that only this user can open]
+    /// Envoy and read the node token [default: a socket that only this user can open]
     #[arg(long, env = "TOLLGATE_ENVOY_ADMIN", value_name = "ADDRESS")]
     pub envoy_admin: Option<HostPort>,
 
@@ -201,9 +202,11 @@ pub struct BootstrapArgs {
     #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]
     pub wasm: PathBuf,
 
-    /// Envoy's own admin interface; whoever reaches it can end Envoy
-    #[arg(long, default_value = "127.0.0.1:9901", value_name = "HOST:PORT")]
-    pub envoy_admin: HostPort,
+    /// Envoy's own admin interface, HOST:PORT or the path of a socket; whoever reaches it can end
+    /// Envoy and read the node token [default: /tmp/tollgate-<NODE>.sock, which only Envoy's user
+    /// can open]
+    #[arg(long, value_name = "ADDRESS")]
+    pub envoy_admin: Option<EnvoyAdmin>,
 
     /// Certificate authorities that providers are checked with, PEM [default: this system's]
     #[arg(long, value_name = "FILE")]
@@ -219,6 +222,20 @@ pub struct BootstrapArgs {
         value_parser = secret
     )]
     pub node_token: Option<Secret>,
+
+    /// File with that secret [default: node.token in the control plane's data folder, if it is on
+    /// this machine and `--control-authority` is not given]
+    #[arg(long, value_name = "FILE", conflicts_with = "node_token")]
+    pub node_token_file: Option<PathBuf>,
+
+    /// The control plane's data folder
+    #[arg(
+        long,
+        env = "TOLLGATE_DATA",
+        default_value = "./data",
+        value_name = "FOLDER"
+    )]
+    pub data: PathBuf,
 
     /// mTLS: the authority that signed the control plane's certificate, PEM
     #[arg(long, value_name = "FILE", requires_all = ["certificate", "key"])]

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use tokio::sync::watch;
 
-pub use api::{admin_routes, no_such_path, public_routes};
+pub use api::{NODE_HEADER, admin_routes, no_such_path, public_routes};
 pub use ready::Readiness;
 
 use crate::xds::Kind;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -54,17 +54,26 @@ fn describe((node, gateway): (&String, &Gateway)) -> Value {
     })
 }
 
-/// 200 only while a gateway serves model calls.
-async fn status(State(registry): State<Registry>) -> Response {
+/// Through which gateway a request came; each says so in its bootstrap. Nothing secret hangs on
+/// it: whoever reaches the control plane directly can write what they like.
+pub const NODE_HEADER: &str = "x-tollgate-node";
+
+/// 200 only while model calls are served: by the gateway that forwarded the request, or by any if
+/// it came directly.
+async fn status(State(registry): State<Registry>, headers: HeaderMap) -> Response {
     let readiness = registry.readiness();
-    let ready = readiness.ready > 0;
+    let through = headers.get(NODE_HEADER);
+    let (ready, not_yet) = match through.and_then(|node| node.to_str().ok()) {
+        Some(node) => (
+            registry.is_ready(node),
+            "this gateway does not serve model calls yet",
+        ),
+        None => (readiness.ready > 0, "no gateway serves model calls yet"),
+    };
     let (code, message) = if ready {
         (StatusCode::OK, "")
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no gateway serves model calls yet",
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, not_yet)
     };
     let data = BTreeMap::from([
         ("gateways_connected", readiness.connected),
@@ -75,4 +84,42 @@ async fn status(State(registry): State<Registry>) -> Response {
         Json(json!({ "success": ready, "message": message, "data": data })),
     )
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::xds::Kind;
+    use crate::xds::delta::Status;
+
+    #[tokio::test]
+    async fn status_is_that_of_the_gateway_it_is_asked_through() {
+        let registry = Registry::new();
+        let (xds, meter) = (registry.xds_connected("a"), registry.meter_connected("a"));
+        let _other = registry.xds_connected("b");
+        let check = async |node: Option<&str>, expected: StatusCode| {
+            let mut request = Request::get("/api/status");
+            if let Some(node) = node {
+                request = request.header(NODE_HEADER, node);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let answer = public_routes(registry.clone()).oneshot(request).await;
+            assert_eq!(answer.unwrap().status(), expected, "{node:?}");
+        };
+        check(None, StatusCode::SERVICE_UNAVAILABLE).await;
+        for kind in Kind::ALL {
+            let (published, acked) = ("1".into(), true);
+            xds.progress(kind, Some(Status { published, acked }));
+        }
+        meter.sent(1);
+        meter.applied(1);
+        check(None, StatusCode::OK).await;
+        check(Some("a"), StatusCode::OK).await;
+        check(Some("b"), StatusCode::SERVICE_UNAVAILABLE).await;
+        check(Some("c"), StatusCode::SERVICE_UNAVAILABLE).await;
+    }
 }

@@ -30,6 +30,11 @@ impl Registry {
         }
     }
 
+    /// Whether this gateway serves.
+    pub(super) fn is_ready(&self, node: &str) -> bool {
+        self.lock().get(node).is_some_and(Gateway::is_ready)
+    }
+
     /// Waits until a gateway serves.
     pub async fn wait_until_ready(&self) {
         let mut changes = self.changes();
