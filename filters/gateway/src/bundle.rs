@@ -16,6 +16,9 @@ pub(crate) const TICK_MS: u32 = 20;
 
 const EVENTS_MAX: usize = 64;
 
+/// While there is no queue yet, no more than this wait here.
+const WAITING_MAX: usize = 10_000;
+
 thread_local! {
     static WAITING: RefCell<Waiting> = const { RefCell::new(Waiting { events: Vec::new(), left_unix_ms: 0 }) };
 }
@@ -29,7 +32,9 @@ struct Waiting {
 /// Takes an encoded event.
 pub(crate) fn push(host: &dyn Host, event: Vec<u8>, now_unix_ms: i64) {
     WAITING.with_borrow_mut(|waiting| {
-        waiting.events.push(event);
+        if waiting.events.len() < WAITING_MAX {
+            waiting.events.push(event);
+        }
         let rested = now_unix_ms.abs_diff(waiting.left_unix_ms) >= u64::from(TICK_MS);
         if rested || waiting.events.len() >= EVENTS_MAX {
             waiting.send(host, now_unix_ms);

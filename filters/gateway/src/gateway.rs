@@ -32,6 +32,8 @@ const RETRIES_MAX: usize = 8;
 pub(crate) struct Gateway {
     stream: Rc<RefCell<Stream>>,
     phase: Phase,
+    /// Bytes of the body that are there so far.
+    buffered: usize,
     /// What takes the place of an answer that no role has made, until it was sent.
     replacement: Option<Vec<u8>>,
 }
@@ -57,6 +59,7 @@ impl Gateway {
         Self {
             stream: Rc::new(RefCell::new(stream)),
             phase: Phase::Gathering,
+            buffered: 0,
             replacement: None,
         }
     }
@@ -86,6 +89,7 @@ impl Gateway {
             let refused = self.stream.try_borrow().is_ok_and(|stream| stream.answered);
             return if refused { Flow::Hold } else { Flow::Continue };
         }
+        self.buffered = size;
         let Ok(mut stream) = self.stream.try_borrow_mut() else {
             return Flow::Hold;
         };
@@ -116,15 +120,13 @@ impl Gateway {
         }
     }
 
-    /// Trailers end a body that did not end by itself.
+    /// Trailers end a body that did not end by itself. They are the caller's own and go nowhere.
     pub(crate) fn request_trailers(&mut self, host: &dyn Host) -> Flow {
+        let _ = host.set_headers(Map::RequestTrailers, &[]);
         if self.phase == Phase::Decided {
             return Flow::Continue;
         }
-        let buffered = host
-            .body(Body::Request, 0, usize::MAX)
-            .map_or(0, |body| body.len());
-        self.request_body(host, buffered, true)
+        self.request_body(host, self.buffered, true)
     }
 
     pub(crate) fn response_headers(&mut self, host: &dyn Host, end: bool) -> Flow {
@@ -162,8 +164,7 @@ impl Gateway {
 
 /// Reads the body, makes the plan and tells the router.
 fn decide(host: &dyn Host, stream: &mut Stream, size: usize) -> Result<(), ErrorInfo> {
-    let body = host.body(Body::Request, 0, size).unwrap_or_default();
-    let plan = plan::plan(host, stream, body)?;
+    let plan = plan::plan(host, stream, size)?;
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let first = plan
         .channels

@@ -113,6 +113,22 @@ pub(crate) fn too_large(max_bytes: u64) -> ErrorInfo {
     .with_code("request_too_large")
 }
 
+pub(crate) fn no_room() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::Overloaded,
+        "Too many large requests are under way; try again in a moment.",
+    )
+}
+
+pub(crate) fn too_slow() -> ErrorInfo {
+    let mut error = ErrorInfo::new(
+        ErrorKind::InvalidRequest,
+        "The request did not arrive in time.",
+    );
+    error.status = 408;
+    error
+}
+
 pub(crate) fn wrong_content_type() -> ErrorInfo {
     ErrorInfo::new(
         ErrorKind::InvalidRequest,

@@ -4,11 +4,13 @@ use prost::Message;
 use tollgate_config::meter::{Outcome, Usage, UsageEvent};
 use tollgate_host::Host;
 
-use tollgate_protocol::neutral;
 use tollgate_protocol::stream::Outcome as Ending;
 
 use crate::bundle;
 use crate::stream::{Stream, bounded};
+
+/// What a token is taken for where nobody counted: English and code have about four bytes to one.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// Longest path, user or model that is reported, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -53,7 +55,7 @@ fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
             .and_then(|plan| plan.peek.user.as_deref())
             .map(short)
             .unwrap_or_default(),
-        usage: (!stream.usage.is_empty()).then(|| usage(&stream.usage)),
+        usage: usage(stream, outcome),
         attempts: stream.attempts.clone(),
         upstream_id: stream.upstream_id.clone(),
         losses: stream.losses.clone(),
@@ -77,24 +79,40 @@ fn ending(host: &dyn Host, stream: &Stream) -> (Outcome, u32) {
     let caller_left = status == 0 || String::from_utf8_lossy(&details).contains("downstream");
     let outcome = match stream.outcome {
         Some(Ending::Interrupted | Ending::Failed(_)) => Outcome::Interrupted,
-        _ if caller_left => Outcome::ClientGone,
+        _ if caller_left && sent.is_none_or(|status| status < 300) => Outcome::ClientGone,
         Some(Ending::Running) => Outcome::Interrupted,
         _ if sent.is_some_and(|status| status < 300) => Outcome::Success,
+        // Envoy itself refused what it could not read.
+        _ if stream.attempts.is_empty() => Outcome::Refused,
         _ => Outcome::Failed,
     };
     (outcome, status)
 }
 
-fn usage(usage: &neutral::Usage) -> Usage {
-    Usage {
-        input_tokens: usage.input_tokens.unwrap_or(0),
-        output_tokens: usage.output_tokens.unwrap_or(0),
-        cache_read_tokens: usage.cache_read_tokens.unwrap_or(0),
-        cache_write_5m_tokens: usage.cache_write_5m_tokens.unwrap_or(0),
-        cache_write_1h_tokens: usage.cache_write_1h_tokens.unwrap_or(0),
-        reasoning_tokens: usage.reasoning_tokens.unwrap_or(0),
+/// What the call used. An answer that was cut before its upstream told (OpenAI's tells last) is
+/// counted from its text, because it was used all the same.
+fn usage(stream: &Stream, outcome: Outcome) -> Option<Usage> {
+    let told = &stream.usage;
+    let mut usage = Usage {
+        input_tokens: told.input_tokens.unwrap_or(0),
+        output_tokens: told.output_tokens.unwrap_or(0),
+        cache_read_tokens: told.cache_read_tokens.unwrap_or(0),
+        cache_write_5m_tokens: told.cache_write_5m_tokens.unwrap_or(0),
+        cache_write_1h_tokens: told.cache_write_1h_tokens.unwrap_or(0),
+        reasoning_tokens: told.reasoning_tokens.unwrap_or(0),
         estimated: false,
+    };
+    let cut = matches!(outcome, Outcome::ClientGone | Outcome::Interrupted);
+    let counted = stream.output_bytes.div_ceil(BYTES_PER_TOKEN);
+    if cut && counted > usage.output_tokens {
+        usage.output_tokens = counted;
+        usage.estimated = true;
+        if told.input_tokens.is_none() {
+            let body = stream.plan.as_ref().map_or(0, |plan| plan.body_bytes);
+            usage.input_tokens = u64::try_from(body).unwrap_or(0).div_ceil(BYTES_PER_TOKEN);
+        }
     }
+    (usage != Usage::default()).then_some(usage)
 }
 
 /// Envoy hands numbers over as 64 bits, little endian.

@@ -9,6 +9,7 @@ use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, ErrorInfo, Peek, Written};
 
 use crate::call::Call;
+use crate::memory::Hold;
 use crate::state::Active;
 
 /// Longest error text that is kept for the log, in bytes.
@@ -16,6 +17,9 @@ const ERROR_BYTES_MAX: usize = 1_024;
 
 /// Why an attempt has no status.
 const NO_ANSWER: &str = "no answer: not connected, reset or timed out";
+
+/// Why an attempt has a status, and another one came after it.
+const BROKEN_OFF: &str = "the answer broke off";
 
 /// One request.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(crate) struct Stream {
     /// How the upstream's answer ended.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) usage: Usage,
+    /// Text that the upstream has sent so far, in bytes; for when it never tells the usage.
+    pub(crate) output_bytes: u64,
     pub(crate) first_byte_unix_ms: Option<i64>,
     /// The last error on the way; the caller's, if no attempt serves.
     pub(crate) error: Option<ErrorInfo>,
@@ -53,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) peek: Peek,
     /// Name of the model as configured.
     pub(crate) model: String,
+    /// Length of the caller's body.
+    pub(crate) body_bytes: usize,
     /// What an attempt is made from; gone as soon as no further attempt can come.
     pub(crate) source: Option<Source>,
     /// Places of the channels in the configuration, in the order in which they are tried.
@@ -69,6 +77,8 @@ pub(crate) struct Source {
     pub(crate) body: Body,
     /// Only where at least one channel speaks another dialect.
     pub(crate) request: Option<Request>,
+    /// The memory that all of it takes.
+    pub(crate) hold: Hold,
 }
 
 impl Stream {
@@ -87,6 +97,7 @@ impl Stream {
             refused: false,
             outcome: None,
             usage: Usage::default(),
+            output_bytes: 0,
             first_byte_unix_ms: None,
             error: None,
             upstream_id: String::new(),
@@ -151,13 +162,18 @@ impl Stream {
         self.error = Some(error);
     }
 
-    /// An attempt that ended without an answer says so.
+    /// The current attempt is over. One that ended without an answer says so.
     pub(crate) fn close_attempt(&mut self) {
         if let Some(attempt) = self.attempts.last_mut()
-            && attempt.status == 0
             && attempt.error.is_empty()
+            && !self.answered
         {
-            NO_ANSWER.clone_into(&mut attempt.error);
+            let why = if attempt.status == 0 {
+                NO_ANSWER
+            } else {
+                BROKEN_OFF
+            };
+            why.clone_into(&mut attempt.error);
         }
     }
 }

@@ -22,6 +22,7 @@ use std::rc::Rc;
 
 use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
+use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply, read_error, write_error};
 
 use crate::refusal::answer_headers;
@@ -39,6 +40,8 @@ pub(crate) struct Attempt {
     body: Option<Vec<u8>>,
     /// When to come back, as a failing upstream says it.
     retry_after: Option<Vec<u8>>,
+    /// Bytes of the answer that are held back.
+    buffered: usize,
     phase: Phase,
 }
 
@@ -55,8 +58,9 @@ enum Phase {
     },
     /// Envoy goes on to the next channel; nothing of this answer is of interest.
     GivenUp,
-    /// The answer is on its way and nothing needs to be done any more.
-    Sent,
+    /// The caller has its error. What else the upstream sends must not follow it: behind a body of
+    /// a declared length it would read as the next answer on that connection.
+    Emptied,
 }
 
 /// What an answer is translated with.
@@ -90,11 +94,16 @@ impl Attempt {
             body,
             stream_wanted,
             following,
+            head_written,
         }) = made
         else {
             host.log(Level::Error, "an attempt without a channel");
             return self.impossible(host);
         };
+        if !head_written {
+            host.log(Level::Error, "an attempt whose head cannot be written");
+            return self.impossible(host);
+        }
         if let Some(cluster) = following {
             // Already now: when this attempt fails, Envoy asks again where to go.
             let _ = host.set_property(CLUSTER_PROPERTY, cluster.as_bytes());
@@ -171,8 +180,13 @@ impl Attempt {
         let Ok(mut stream) = shared.try_borrow_mut() else {
             return Flow::Continue;
         };
+        self.buffered = size;
         let verdict = match &mut self.phase {
-            Phase::Waiting | Phase::GivenUp | Phase::Sent => return Flow::Continue,
+            Phase::Waiting | Phase::GivenUp => return Flow::Continue,
+            Phase::Emptied => {
+                let _ = host.set_body(Body::Response, 0, size, &[]);
+                return Flow::Continue;
+            }
             Phase::Error { .. } if !end && size < ERROR_BODY_BYTES_MAX => return Flow::Hold,
             Phase::Error { status, dialect } => {
                 let body = host.body(Body::Response, 0, size.min(ERROR_BODY_BYTES_MAX));
@@ -187,12 +201,21 @@ impl Attempt {
         }
     }
 
-    /// Trailers end a body that did not end by itself.
+    /// Trailers end a body that did not end by itself. They are the provider's and go nowhere.
     pub(crate) fn response_trailers(&mut self, host: &dyn Host) -> Flow {
-        let buffered = host
-            .body(Body::Response, 0, usize::MAX)
-            .map_or(0, |body| body.len());
-        self.response_body(host, buffered, true)
+        let _ = host.set_headers(Map::ResponseTrailers, &[]);
+        let begun = matches!(&self.phase, Phase::Stream(answer) if answer.has_begun());
+        if !begun {
+            return self.response_body(host, self.buffered, true);
+        }
+        // Nothing can be added to a body here. An answer that is not whole must not look whole.
+        if let Some(shared) = &self.stream
+            && let Ok(stream) = shared.try_borrow()
+            && stream.outcome != Some(Outcome::Complete)
+        {
+            host.abort();
+        }
+        Flow::Continue
     }
 
     /// This attempt gave no answer: on to the next channel, or an error for the caller.
@@ -205,7 +228,7 @@ impl Attempt {
             let _ = host.set_headers(Map::Response, &[(":status", b"503")]);
             return Flow::Continue;
         }
-        self.phase = Phase::Sent;
+        self.phase = Phase::Emptied;
         let (to, id) = (stream.call.dialect(), stream.id.clone());
         let (status, body) = write_error(to, &error.with_request_id(id.clone()));
         stream.answer_begins(status);

@@ -63,6 +63,7 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_close_stream(stream: u32) -> u32;
     fn proxy_get_property(
         path: *const u8,
         path_size: usize,
@@ -112,7 +113,12 @@ pub(crate) const BUFFER_PLUGIN_CONFIGURATION: u32 = 7;
 
 /// Header-map ids of the ABI.
 pub(crate) const MAP_REQUEST: u32 = 0;
+pub(crate) const MAP_REQUEST_TRAILERS: u32 = 1;
 pub(crate) const MAP_RESPONSE: u32 = 2;
+pub(crate) const MAP_RESPONSE_TRAILERS: u32 = 3;
+
+/// Stream type of the ABI: the response.
+const STREAM_RESPONSE: u32 = 1;
 
 pub(crate) fn log(level: u32, message: &str) {
     // SAFETY: the host reads `len` bytes from the pointer during the call.
@@ -200,6 +206,11 @@ pub(crate) fn send_local_response(
         )
     };
     done("send_local_response", answer)
+}
+
+pub(crate) fn close_response() {
+    // SAFETY: no memory crosses.
+    let _ = unsafe { proxy_close_stream(STREAM_RESPONSE) };
 }
 
 pub(crate) fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {

@@ -114,6 +114,10 @@ impl Host for Envoy {
         abi::send_local_response(status, REPLY_DETAILS, &encode_pairs(&headers), body)
     }
 
+    fn abort(&self) {
+        abi::close_response();
+    }
+
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         abi::property(path.join("\0").as_bytes()).ok().flatten()
     }
@@ -193,6 +197,8 @@ impl MeterHost for Envoy {
 fn map_id(map: Map) -> u32 {
     match map {
         Map::Request => abi::MAP_REQUEST,
+        Map::RequestTrailers => abi::MAP_REQUEST_TRAILERS,
+        Map::ResponseTrailers => abi::MAP_RESPONSE_TRAILERS,
         Map::Response => abi::MAP_RESPONSE,
     }
 }

@@ -64,6 +64,9 @@ pub trait Host {
     /// When an answer has already begun.
     fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError>;
 
+    /// Cuts the answer off: the caller sees that it is not whole.
+    fn abort(&self);
+
     /// A request attribute (Envoy's `request.*`, `response.*`, `source.*`, …) or a filter-state
     /// entry that this plugin wrote.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
@@ -131,7 +134,9 @@ pub trait MeterHost: Host {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Map {
     Request,
+    RequestTrailers,
     Response,
+    ResponseTrailers,
 }
 
 /// A body buffer.

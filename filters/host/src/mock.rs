@@ -18,6 +18,7 @@ pub struct MockHost {
     received: RefCell<Vec<u8>>,
     streams: Cell<u32>,
     control_plane_away: Cell<bool>,
+    aborted: Cell<bool>,
     now_unix_ms: Cell<i64>,
     random: Cell<u64>,
     log: RefCell<Vec<String>>,
@@ -107,6 +108,12 @@ impl MockHost {
     #[must_use]
     pub fn replied(&self) -> Option<Reply> {
         self.reply.borrow().clone()
+    }
+
+    /// Whether the filter cut the answer off.
+    #[must_use]
+    pub fn aborted(&self) -> bool {
+        self.aborted.get()
     }
 
     /// A header's value as text; empty when it is not there.
@@ -226,6 +233,10 @@ impl Host for MockHost {
             body,
         });
         Ok(())
+    }
+
+    fn abort(&self) {
+        self.aborted.set(true);
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {

@@ -23,9 +23,9 @@ const MAX_RETRIES: u32 = 8;
 /// Longest silence of an upstream, before or within an answer: reasoning models think for minutes.
 const SILENCE_S: i64 = 900;
 
-/// Room above the body limit, so that the gateway filter is the one who refuses, in the caller's
-/// own dialect.
-const HEADROOM_BYTES: u64 = 256 * 1024;
+/// Room above the limits on what is held of a request and of its answer, so that the filter is the
+/// one who refuses, in the caller's own dialect. Envoy reads in pieces of up to 1 MiB.
+const HEADROOM_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) fn routes<'a>(
     clusters: impl Iterator<Item = &'a str>,

@@ -5,7 +5,7 @@
 use tollgate_host::{Host, Map};
 use tollgate_protocol::{ErrorInfo, ErrorKind, write_error};
 
-use crate::refusal::{answer_headers, too_large};
+use crate::refusal::{answer_headers, too_large, too_slow};
 use crate::stream::Stream;
 
 /// Replaces the head and says what is to replace the body. An answer without a body stays without.
@@ -22,7 +22,8 @@ pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) -
     let own = answer_headers(stream.call.dialect(), &stream.id);
     headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
     let _ = host.set_headers(Map::Response, &headers);
-    stream.attempt_failed(error);
+    stream.close_attempt();
+    stream.error = Some(error);
     body
 }
 
@@ -36,26 +37,35 @@ fn error(host: &dyn Host, stream: &Stream) -> ErrorInfo {
         .property(&["response", "code_details"])
         .unwrap_or_default();
     let details = String::from_utf8_lossy(&details).into_owned();
+    let upstream = |message: &'static str| ErrorInfo::new(ErrorKind::Upstream, message);
+    let Some(last) = stream.attempts.last() else {
+        // No channel was tried: this is about the request.
+        return match status {
+            408 => too_slow(),
+            413 => too_large(
+                stream
+                    .active
+                    .as_ref()
+                    .map_or(0, |a| a.config.max_body_bytes),
+            ),
+            _ if details.contains("timeout") => too_slow(),
+            _ => ErrorInfo::new(
+                ErrorKind::Internal,
+                "The gateway could not handle the request.",
+            ),
+        };
+    };
+    if details.contains("response_payload_too_large") {
+        return upstream("The upstream's answer was too large.");
+    }
     if details.contains("timeout") || status == 504 {
         return ErrorInfo::new(ErrorKind::Timeout, "The upstream did not answer in time.");
     }
-    if details.contains("payload_too_large") || status == 413 {
-        let max = stream
-            .active
-            .as_ref()
-            .map_or(0, |active| active.config.max_body_bytes);
-        return too_large(max);
+    match &stream.error {
+        // What the last attempt ran into, and Envoy did not try again.
+        Some(error) if last.status != 0 => error.clone(),
+        _ => upstream("No upstream could be reached."),
     }
-    if let Some(error) = &stream.error {
-        return error.clone();
-    }
-    if stream.attempts.is_empty() {
-        return ErrorInfo::new(
-            ErrorKind::Internal,
-            "The gateway could not handle the request.",
-        );
-    }
-    ErrorInfo::new(ErrorKind::Upstream, "No upstream could be reached.")
 }
 
 fn number(bytes: &[u8]) -> Option<u16> {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use tollgate_host::Host;
+use tollgate_host::{Body as HostBody, Host};
 use tollgate_policy::routing::order;
 use tollgate_protocol::neutral::Request;
 use tollgate_protocol::{
@@ -13,16 +13,20 @@ use tollgate_protocol::{
     write_request,
 };
 
+use crate::memory::{Hold, READ_FACTOR};
 use crate::refusal;
 use crate::state::{Active, dialect};
 use crate::stream::{Plan, Source, Stream};
 
 /// Reads the body and orders the channels that can serve it.
-pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Plan, ErrorInfo> {
+pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan, ErrorInfo> {
     let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
     let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
     let caller = stream.call.dialect();
 
+    // The body, and what is written from it.
+    let mut hold = Hold::take(size.saturating_mul(2)).ok_or_else(refusal::no_room)?;
+    let body = host.body(HostBody::Request, 0, size).unwrap_or_default();
     let limits =
         Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
     let body = Body::parse(body, &limits)?;
@@ -40,6 +44,9 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Pl
         .map(dialect);
     let foreign = speaks.any(|dialect| dialect != caller);
     let request = if foreign {
+        if !hold.grow(size.saturating_mul(READ_FACTOR)) {
+            return Err(refusal::no_room());
+        }
         Some(read_request(caller, &body)?)
     } else {
         None
@@ -52,10 +59,18 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, body: Vec<u8>) -> Result<Pl
     if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
         channels.truncate(retries.saturating_add(1));
     }
+    // As many as Envoy will try: a channel that never gets its turn is none.
+    channels.truncate(super::RETRIES_MAX + 1);
+    hold.shrink_to(size.saturating_mul(4));
     Ok(Plan {
         peek,
         model,
-        source: Some(Source { body, request }),
+        body_bytes: size,
+        source: Some(Source {
+            body,
+            request,
+            hold,
+        }),
         channels,
         tried: 0,
         written,

@@ -254,7 +254,7 @@ fn envoys_own_answers_are_replaced() {
         let event = event(&host, gateway, 503);
         assert_eq!(event.outcome(), Outcome::Failed);
         assert!(
-            event.attempts[0].error.contains("upstream"),
+            event.attempts[0].error.contains("no answer"),
             "{:?}",
             event.attempts
         );

@@ -11,6 +11,9 @@ use tollgate_protocol::{ErrorInfo, ErrorKind};
 use super::{Terms, send_headers};
 use crate::stream::Stream;
 
+/// What an upstream may send before it is known whether it is an answer; one event may be large.
+const UNDECIDED_BYTES_MAX: usize = 16 << 20;
+
 pub(super) struct StreamAnswer {
     terms: Terms,
     passage: Passage,
@@ -51,6 +54,11 @@ impl StreamAnswer {
         &self.terms
     }
 
+    /// Whether the caller has got something of it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// # Errors
     /// When it is no answer and nothing was sent yet: the attempt has failed.
     pub(super) fn take(
@@ -74,6 +82,7 @@ impl StreamAnswer {
         if !self.begun {
             match self.passage.status() {
                 Status::Error(error) => return Err(error.clone()),
+                Status::Undecided if size > UNDECIDED_BYTES_MAX => return Err(no_answer()),
                 Status::Undecided => {
                     self.taken = size;
                     self.held = out;
@@ -102,6 +111,10 @@ impl StreamAnswer {
         let _ = host.set_body(Body::Response, 0, size, &out);
         Ok(Flow::Continue)
     }
+}
+
+fn no_answer() -> ErrorInfo {
+    ErrorInfo::new(ErrorKind::Upstream, "The upstream's answer did not begin.")
 }
 
 /// What the log says of an answer that had begun; the caller was told by the stream itself.

@@ -18,6 +18,8 @@ pub(super) struct Prepared {
     pub(super) stream_wanted: bool,
     /// The cluster of the attempt after this one.
     pub(super) following: Option<String>,
+    /// False: the head is still the caller's own and must not go to a provider.
+    pub(super) head_written: bool,
 }
 
 /// Takes the next channel and writes the request's head for it. `None` when there is no channel
@@ -77,18 +79,25 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         .map(|loss| format!("{}: {}", loss.field, loss.reason))
         .collect();
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
-    write_head(host, stream, channel, length);
+    let head_written = write_head(host, stream, channel, length);
+    if following.is_none()
+        && let Some(plan) = &mut stream.plan
+    {
+        // No further attempt can come: the prompt need not wait for its answer to begin.
+        plan.source = None;
+    }
     Some(Prepared {
         terms,
         body,
         stream_wanted,
         following,
+        head_written,
     })
 }
 
 /// Sets the whole head: what an earlier attempt wrote, what the caller must not tell a provider,
 /// and what Envoy adds for itself are all gone with it. The key is added after this filter.
-fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize) {
+fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize) -> bool {
     let call = &stream.call;
     let same_dialect = dialect(channel) == call.dialect();
     let mut path = format!("{}{}", channel.base_path, endpoint(dialect(channel)));
@@ -124,7 +133,7 @@ fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize
     if header(&call.forwarded, "accept").is_none() || !same_dialect {
         headers.push(("accept", b"application/json, text/event-stream"));
     }
-    let _ = host.set_headers(Map::Request, &headers);
+    host.set_headers(Map::Request, &headers).is_ok()
 }
 
 /// Path of a model call below a provider's base URL.

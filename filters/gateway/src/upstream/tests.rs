@@ -232,3 +232,53 @@ fn an_error_in_the_first_event_goes_to_the_next_channel() {
     assert!(host.shown(Map::Response, "content-type").contains("json"));
     assert_eq!(event(&host, gateway, 502).outcome(), Outcome::Failed);
 }
+
+#[test]
+fn what_follows_an_error_does_not_follow_it_to_the_caller() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    for (status, first) in [
+        ("200", "<html>"),
+        ("400", &"x".repeat(ERROR_BODY_BYTES_MAX)[..]),
+    ] {
+        let (host, _gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+        host.put_headers(Map::Response, &[(":status", status)]);
+        attempt.response_headers(&host, false);
+        host.put_body(Body::Response, first.as_bytes());
+        attempt.response_body(&host, first.len(), false);
+        assert!(host.text(Body::Response).starts_with('{'), "{status}");
+        let smuggled = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nEVIL!";
+        host.put_body(Body::Response, smuggled.as_bytes());
+        attempt.response_body(&host, smuggled.len(), false);
+        assert_eq!(host.text(Body::Response), "", "{status}");
+    }
+}
+
+#[test]
+fn trailers_stay_here_and_a_stream_cut_before_them_is_cut_off() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    attempt.response_headers(&host, false);
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    host.put_body(Body::Response, event.as_bytes());
+    attempt.response_body(&host, event.len(), false);
+    host.put_headers(Map::ResponseTrailers, &[("x-secret", "1")]);
+    attempt.response_trailers(&host);
+    assert_eq!(host.shown(Map::ResponseTrailers, "x-secret"), "");
+    assert!(host.aborted());
+    let event = crate::fixture::event(&host, gateway, 200);
+    assert_eq!(event.outcome(), Outcome::Interrupted);
+}
+
+#[test]
+fn an_attempt_that_broke_off_says_so() {
+    let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+    let (host, gateway, mut first) = begin(channels, CHAT, OPENAI_REQUEST);
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    first.response_headers(&host, false);
+    let mut second = attempt(&host);
+    answer(&host, &mut second, "200", OPENAI_ANSWER);
+    let event = event(&host, gateway, 200);
+    let errors: Vec<&str> = event.attempts.iter().map(|a| a.error.as_str()).collect();
+    assert_eq!(errors, ["the answer broke off", ""]);
+}
