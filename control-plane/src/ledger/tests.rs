@@ -273,7 +273,6 @@ async fn one_bad_event_does_not_hold_up_the_others() {
                 cache_write_5m_tokens: u64::MAX,
                 cache_write_1h_tokens: u64::MAX,
                 reasoning_tokens: u64::MAX,
-                estimated: false,
                 estimated: true,
             }),
             ..event("monstrous", token, &[])
