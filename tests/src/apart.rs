@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::admin::Admin;
 use crate::eventually;
 use crate::gateway::{ADMIN_KEY, Builder, Gateway, free_address, is_ready};
+use crate::http::Request;
 use crate::process::Process;
 use crate::tools;
 
@@ -35,6 +36,8 @@ impl Apart {
             .env("TOLLGATE_DEMO_LISTEN", &demo.to_string())
             .env("TOLLGATE_UNAVAILABLE_PORT", &unavailable.port().to_string());
         let control = serve(&builder);
+        // Before that there is no node token for the bootstrap to find.
+        eventually("the control plane answers", || Request::get("/api/status").send(admin));
         let envoy = Self::envoy_beside(&builder, "apart", admin, xds);
         eventually("Envoy serves", || is_ready(address));
         Self { envoy, control, builder, address, admin }
