@@ -158,6 +158,14 @@ impl Registry {
         self.lock().clone()
     }
 
+    /// Whether this gateway's meter is connected.
+    #[must_use]
+    pub fn has_meter(&self, node: &str) -> bool {
+        self.lock()
+            .get(node)
+            .is_some_and(|gateway| gateway.meter.is_some())
+    }
+
     /// Wakes whenever something changed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {

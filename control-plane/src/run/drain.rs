@@ -24,8 +24,13 @@ const BOOKING_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn drain(envoy: &Client, control: &ControlPlane, patience: Duration) {
     match tokio::time::timeout(patience, calls_end(envoy)).await {
         Ok(Ok(())) => tracing::debug!("all calls have ended"),
-        // Without Envoy there are no calls.
-        Ok(Err(error)) => tracing::warn!(%error, "Envoy cannot be drained"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "Envoy cannot be drained");
+            // Without Envoy there are no calls, nor is there any usage.
+            if !control.registry.has_meter(NODE) {
+                return;
+            }
+        }
         Err(_) => {
             eprintln!("tollgate: some calls have not ended in time and are cut");
             // While Envoy lives, so that the filter sees the end of each and tells its usage.
@@ -42,8 +47,11 @@ pub(super) async fn drain(envoy: &Client, control: &ControlPlane, patience: Dura
         .await
         .is_err()
     {
-        let held = control.meter.unbooked();
-        eprintln!("tollgate: some usage could not be booked in time (at least {held} calls)");
+        let arrived = control.meter.unbooked();
+        eprintln!(
+            "tollgate: some usage could not be booked in time ({arrived} calls of which we know, \
+             and what gateways still hold)"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use envoy_types::pb::envoy::config::bootstrap::v3 as bootstrap;
 use envoy_types::pb::envoy::config::core::v3 as core;
+use envoy_types::pb::envoy::config::listener::v3 as listener_pb;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as tls;
 use prost::Message;
 
@@ -118,6 +119,12 @@ fn envoy_accepts_the_resources() {
         .for_each(|upstream| upstream.credential = None);
     std::fs::write(&topology.settings.wasm, EMPTY_FILTER).expect("written");
     let snapshot = topology.snapshot();
+    let mut listeners: Vec<listener_pb::Listener> = decoded(&snapshot, Kind::Listener);
+    let instead = snapshot.with_instead(Kind::Listener, CALLERS, closed(&topology.settings));
+    assert_eq!(instead.resource(Kind::Listener, CALLERS), None);
+    let closed = decoded::<listener_pb::Listener>(&instead, Kind::Listener);
+    listeners.extend(closed.into_iter().filter(|it| it.bind_to_port.is_some()));
+    assert_eq!(listeners.len(), 3);
     let authorities = tls::Secret {
         name: cluster::AUTHORITIES.into(),
         r#type: Some(tls::secret::Type::ValidationContext(
@@ -135,7 +142,7 @@ fn envoy_accepts_the_resources() {
         }),
         static_resources: Some(bootstrap::bootstrap::StaticResources {
             clusters: decoded(&snapshot, Kind::Cluster),
-            listeners: decoded(&snapshot, Kind::Listener),
+            listeners,
             secrets: vec![authorities],
         }),
         // Routes and extensions come from somewhere.
