@@ -33,7 +33,11 @@ impl BareEnvoy {
             ]),
         );
         eventually("bare Envoy answers", || Request::get("/").send(address));
-        Self { process, address, _folder: folder }
+        Self {
+            process,
+            address,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -34,11 +34,20 @@ impl Case {
             connections,
             stream: false,
         };
-        [case("300 B", 300, 32), case("64 KB", 64 << 10, 16), case("1 MB", 1 << 20, 4)]
+        [
+            case("300 B", 300, 32),
+            case("64 KB", 64 << 10, 16),
+            case("1 MB", 1 << 20, 4),
+        ]
     }
 
     pub(crate) fn streaming() -> Self {
-        Self { name: "stream", prompt_bytes: 300, connections: 0, stream: true }
+        Self {
+            name: "stream",
+            prompt_bytes: 300,
+            connections: 0,
+            stream: true,
+        }
     }
 
     /// A conversation of the size, in turns of a page of code each, as coding agents send it.
@@ -48,7 +57,11 @@ impl Case {
         let mut messages = Vec::new();
         let mut left = self.prompt_bytes;
         while left > 0 {
-            let role = if messages.len() % 2 == 0 { "user" } else { "assistant" };
+            let role = if messages.len() % 2 == 0 {
+                "user"
+            } else {
+                "assistant"
+            };
             let text: String = page.chars().take(left).collect();
             left = left.saturating_sub(page.len());
             messages.push(json!({"role": role, "content": text}));
@@ -62,11 +75,19 @@ impl Case {
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Bare, Self::Same, Self::FromAnthropic, Self::FromOpenAi];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Bare,
+        Self::Same,
+        Self::FromAnthropic,
+        Self::FromOpenAi,
+    ];
 
     pub(crate) fn caller(self) -> Dialect {
-        if self == Self::FromAnthropic { Dialect::Anthropic } else { Dialect::OpenAi }
+        if self == Self::FromAnthropic {
+            Dialect::Anthropic
+        } else {
+            Dialect::OpenAi
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {

@@ -37,7 +37,10 @@ pub(crate) async fn run(
     for worker in workers {
         latencies.extend(worker.await.context("a caller broke")??);
     }
-    Ok(Measured { seconds: started.elapsed().as_secs_f64(), latencies })
+    Ok(Measured {
+        seconds: started.elapsed().as_secs_f64(),
+        latencies,
+    })
 }
 
 async fn caller(
@@ -51,7 +54,10 @@ async fn caller(
     let mut latencies = Vec::new();
     while Instant::now() < until {
         let began = Instant::now();
-        stream.write_all(&request).await.context("a connection broke")?;
+        stream
+            .write_all(&request)
+            .await
+            .context("a connection broke")?;
         answer(&mut stream, &mut buffer).await?;
         latencies.push(began.elapsed());
     }
@@ -63,14 +69,25 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<
     buffer.clear();
     let mut head = None;
     loop {
-        if stream.read_buf(buffer).await.context("an answer broke off")? == 0 {
-            bail!("the connection was closed: {}", String::from_utf8_lossy(buffer));
+        if stream
+            .read_buf(buffer)
+            .await
+            .context("an answer broke off")?
+            == 0
+        {
+            bail!(
+                "the connection was closed: {}",
+                String::from_utf8_lossy(buffer)
+            );
         }
         if head.is_none() {
             head = Head::of(buffer)?;
         }
         match &head {
-            Some(Head { body, length: Some(length) }) if buffer.len() >= body + length => {
+            Some(Head {
+                body,
+                length: Some(length),
+            }) if buffer.len() >= body + length => {
                 return Ok(());
             }
             Some(Head { length: None, .. }) if buffer.ends_with(b"0\r\n\r\n") => return Ok(()),
@@ -90,13 +107,23 @@ impl Head {
     /// # Errors
     /// On any status but 2xx.
     pub(crate) fn of(buffer: &[u8]) -> anyhow::Result<Option<Self>> {
-        let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else { return Ok(None) };
+        let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else {
+            return Ok(None);
+        };
         let head = std::str::from_utf8(&buffer[..end])?.to_ascii_lowercase();
         if !head.starts_with("http/1.1 2") {
-            bail!("an answer that is not 2xx: {}", String::from_utf8_lossy(buffer));
+            bail!(
+                "an answer that is not 2xx: {}",
+                String::from_utf8_lossy(buffer)
+            );
         }
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
         let length = length.and_then(|value| value.trim().parse().ok());
-        Ok(Some(Self { body: end + 4, length }))
+        Ok(Some(Self {
+            body: end + 4,
+            length,
+        }))
     }
 }

@@ -98,10 +98,15 @@ async fn measure(effort: &Effort) -> anyhow::Result<()> {
 
 impl Effort {
     fn from_arguments() -> anyhow::Result<Self> {
-        let mut effort = Self { rounds: 5, seconds: 1.5 };
+        let mut effort = Self {
+            rounds: 5,
+            seconds: 1.5,
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
-            let value = arguments.next().with_context(|| format!("{name} needs a value"))?;
+            let value = arguments
+                .next()
+                .with_context(|| format!("{name} needs a value"))?;
             match name.as_str() {
                 "--rounds" => effort.rounds = value.parse()?,
                 "--seconds" => effort.seconds = value.parse()?,
@@ -116,11 +121,21 @@ impl Field {
     fn set(upstream: std::net::SocketAddr) -> Self {
         let bare = BareEnvoy::start(upstream);
         let gateway = Gateway::builder().env("TOLLGATE_CONCURRENCY", "1").start();
-        let gateway_envoy = *children_of(gateway.process().pid()).first().expect("Envoy runs");
+        let gateway_envoy = *children_of(gateway.process().pid())
+            .first()
+            .expect("Envoy runs");
         let base_url = format!("http://{upstream}/v1");
-        let scenes = Dialect::ALL
-            .map(|dialect| Scene::on(&gateway).channel_to(dialect, &base_url, json!({})).ready());
-        Self { bare, gateway, gateway_envoy, scenes }
+        let scenes = Dialect::ALL.map(|dialect| {
+            Scene::on(&gateway)
+                .channel_to(dialect, &base_url, json!({}))
+                .ready()
+        });
+        Self {
+            bare,
+            gateway,
+            gateway_envoy,
+            scenes,
+        }
     }
 
     fn target(&self, way: Way, case: Case) -> load::Target {
@@ -130,11 +145,18 @@ impl Field {
             Way::FromOpenAi => (self.gateway.address(), &self.scenes[1]),
         };
         let request = scene.with_token(case.request(way.caller(), &scene.model));
-        load::Target { address, request: request.bytes(address) }
+        load::Target {
+            address,
+            request: request.bytes(address),
+        }
     }
 
     fn envoy(&self, way: Way) -> u32 {
-        if way == Way::Bare { self.bare.pid() } else { self.gateway_envoy }
+        if way == Way::Bare {
+            self.bare.pid()
+        } else {
+            self.gateway_envoy
+        }
     }
 
     fn memory(&self) -> [f64; 2] {
@@ -147,7 +169,10 @@ impl Field {
         let channels = self.scenes.each_ref().map(|scene| scene.channels[0]);
         let count = tokio::task::spawn_blocking(move || {
             let count = || -> u64 {
-                channels.iter().map(|id| admin.count_logs(&format!("channel={id}"))).sum()
+                channels
+                    .iter()
+                    .map(|id| admin.count_logs(&format!("channel={id}")))
+                    .sum()
             };
             let mut last = count();
             for _ in 0..120 {

@@ -8,7 +8,9 @@ use std::time::Duration;
 pub(crate) fn resident_mib(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: f64 = line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0.0);
+    let kib: f64 = line
+        .and_then(|l| l.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0.0);
     kib / 1024.0
 }
 
@@ -26,8 +28,11 @@ impl Cpu {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // Fields 14 and 15, proc_pid_stat(5); the second field may hold spaces, and ends with ')'.
         let fields = stat.rsplit(')').next().unwrap_or_default();
-        let ticks =
-            fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok());
+        let ticks = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|f| f.parse::<u64>().ok());
         Self { ticks: ticks.sum() }
     }
 
@@ -40,6 +45,8 @@ impl Sub for Cpu {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self { ticks: self.ticks.saturating_sub(earlier.ticks) }
+        Self {
+            ticks: self.ticks.saturating_sub(earlier.ticks),
+        }
     }
 }

@@ -76,8 +76,12 @@ impl Report {
             for way in Way::ALL {
                 let rounds = &self.rounds[&(case.name, way)];
                 // Each round against its neighbour in time: what slows the machine slows both.
-                let ratios: Vec<f64> =
-                    rounds.rates.iter().zip(&bare.rates).map(|(t, b)| t / b).collect();
+                let ratios: Vec<f64> = rounds
+                    .rates
+                    .iter()
+                    .zip(&bare.rates)
+                    .map(|(t, b)| t / b)
+                    .collect();
                 println!(
                     "| {} | {} | {:.0} | {:.2} | {} | {} | {:.0} |",
                     case.name,

@@ -72,7 +72,9 @@ async fn one(
         while let Some((stamp, end)) = next_stamp(&buffer[scanned..]) {
             scanned += end;
             seen += 1;
-            measured.pieces.push(Duration::from_micros(arrived.saturating_sub(stamp)));
+            measured
+                .pieces
+                .push(Duration::from_micros(arrived.saturating_sub(stamp)));
             if seen == 1 {
                 measured.first.push(began.elapsed());
             }
@@ -83,7 +85,10 @@ async fn one(
     }
     measured.calls += 1;
     if seen != PIECES {
-        bail!("{seen} of {PIECES} pieces: {}", String::from_utf8_lossy(&buffer));
+        bail!(
+            "{seen} of {PIECES} pieces: {}",
+            String::from_utf8_lossy(&buffer)
+        );
     }
     Ok(())
 }

@@ -39,7 +39,9 @@ async fn serve(mut stream: TcpStream) -> anyhow::Result<()> {
     let mut buffer = Vec::with_capacity(64 << 10);
     loop {
         buffer.clear();
-        let Some(call) = Call::read(&mut stream, &mut buffer).await? else { return Ok(()) };
+        let Some(call) = Call::read(&mut stream, &mut buffer).await? else {
+            return Ok(());
+        };
         if call.stream {
             stream_answer(&mut stream, call.anthropic).await?;
         } else {
@@ -92,8 +94,12 @@ enum Extent {
 impl Extent {
     fn of(buffer: &[u8]) -> Option<Self> {
         let end = buffer.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
-        let head = std::str::from_utf8(&buffer[..end]).ok()?.to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let head = std::str::from_utf8(&buffer[..end])
+            .ok()?
+            .to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
         let length: Option<usize> = length.and_then(|value| value.trim().parse().ok());
         if length.is_none() && head.contains("chunked") {
             return Some(Self::Chunked);
@@ -106,7 +112,11 @@ async fn stream_answer(stream: &mut TcpStream, anthropic: bool) -> anyhow::Resul
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
-    let (begin, end): (&[&str], &[&str]) = if anthropic { ANTHROPIC_STREAM } else { OPENAI_STREAM };
+    let (begin, end): (&[&str], &[&str]) = if anthropic {
+        ANTHROPIC_STREAM
+    } else {
+        OPENAI_STREAM
+    };
     for event in begin {
         chunk(stream, event).await?;
     }
@@ -132,7 +142,9 @@ async fn stream_answer(stream: &mut TcpStream, anthropic: bool) -> anyhow::Resul
 }
 
 async fn chunk(stream: &mut TcpStream, event: &str) -> std::io::Result<()> {
-    stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await
+    stream
+        .write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+        .await
 }
 
 type Frame = (&'static [&'static str], &'static [&'static str]);

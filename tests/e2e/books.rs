@@ -14,7 +14,13 @@ const CALLS: usize = 30;
 
 #[test]
 fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
-    let usage = Told { input: 100, cache_read: 20, cache_write: 3, output: 17, ..Told::default() };
+    let usage = Told {
+        input: 100,
+        cache_read: 20,
+        cache_write: 3,
+        output: 17,
+        ..Told::default()
+    };
     let answer = Script::from(Answer::text("a few words of answer").usage(usage));
     let flaky =
         |n, fault: Fault| Script::EveryNth(n, Box::new(fault.into()), Box::new(answer.clone()));
@@ -26,18 +32,32 @@ fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
     let second = Provider::anthropic().plays(flaky(7, Fault::Status(529)));
     let (first, second) = (first.start(), second.start());
     let price = json!({"price": {"input_price": 0.001, "output_price": 0.002}});
-    let scene = Scene::on(Gateway::shared()).channel(&first).channel(&second).config(price).ready();
+    let scene = Scene::on(Gateway::shared())
+        .channel(&first)
+        .channel(&second)
+        .config(price)
+        .ready();
 
     let served = run(&scene);
     let rows = scene.settled_logs(CALLERS * CALLS);
     assert_eq!(rows.len(), CALLERS * CALLS, "one row for each call");
-    let ids: HashSet<_> = rows.iter().map(|row| row.0["request_id"].to_string()).collect();
+    let ids: HashSet<_> = rows
+        .iter()
+        .map(|row| row.0["request_id"].to_string())
+        .collect();
     assert_eq!(ids.len(), rows.len(), "and each its own");
     let succeeded = rows.iter().filter(|row| row.outcome() == "success").count();
-    assert_eq!(succeeded, served, "the log and the callers agree on what was served");
+    assert_eq!(
+        succeeded, served,
+        "the log and the callers agree on what was served"
+    );
 
     let attempts: usize = rows.iter().map(|row| row.attempts().len()).sum();
-    assert_eq!(attempts, first.calls().len() + second.calls().len(), "each call is an attempt");
+    assert_eq!(
+        attempts,
+        first.calls().len() + second.calls().len(),
+        "each call is an attempt"
+    );
     let mut told = first.told();
     told += second.told();
     let booked = rows.iter().fold((0, 0), |sum, row| {
@@ -47,7 +67,10 @@ fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
     assert_eq!(booked, (told.gross_input(), told.output));
     let cost: i64 = rows.iter().map(LogRow::cost_nano_usd).sum();
     let token = scene.admin.get(&format!("/api/tokens/{}", scene.token.id));
-    assert_eq!(token["used_amount_nano_usd"], cost, "the token's sum is the sum of its rows");
+    assert_eq!(
+        token["used_amount_nano_usd"], cost,
+        "the token's sum is the sum of its rows"
+    );
     assert!(cost > 0);
 }
 
@@ -65,10 +88,17 @@ fn interrupted_answers_are_booked_with_what_was_told() {
         scene.ask_stream(Dialect::ALL[n % 2], "hello");
     }
     let rows = scene.settled_logs(10);
-    let interrupted = rows.iter().filter(|row| row.outcome() == "interrupted").count();
+    let interrupted = rows
+        .iter()
+        .filter(|row| row.outcome() == "interrupted")
+        .count();
     assert_eq!(interrupted, 5, "{rows:?}");
     let input: u64 = rows.iter().map(|row| row.tokens().0).sum();
-    assert_eq!(input, provider.told().gross_input(), "the input of cut streams had been told");
+    assert_eq!(
+        input,
+        provider.told().gross_input(),
+        "the input of cut streams had been told"
+    );
     assert_eq!(provider.calls().len(), 10, "none was tried twice");
 }
 
@@ -96,6 +126,9 @@ fn run(scene: &Scene) -> usize {
                 })
             })
             .collect();
-        callers.into_iter().map(|caller| caller.join().expect("every answer is one")).sum()
+        callers
+            .into_iter()
+            .map(|caller| caller.join().expect("every answer is one"))
+            .sum()
     })
 }

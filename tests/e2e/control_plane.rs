@@ -17,8 +17,14 @@ fn no_call_fails_without_a_control_plane_and_each_is_booked_once_after_its_retur
         Box::new(Fault::Status(503).into()),
         Box::new(Answer::text("hi").into()),
     );
-    let (first, second) = (Provider::openai().plays(flaky).start(), Provider::anthropic().start());
-    let scene = Scene::at(apart.address(), apart.admin()).channel(&first).channel(&second).ready();
+    let (first, second) = (
+        Provider::openai().plays(flaky).start(),
+        Provider::anthropic().start(),
+    );
+    let scene = Scene::at(apart.address(), apart.admin())
+        .channel(&first)
+        .channel(&second)
+        .ready();
 
     let (done, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -48,20 +54,30 @@ fn no_call_fails_without_a_control_plane_and_each_is_booked_once_after_its_retur
     let calls = calls.load(Ordering::Relaxed);
     let rows = scene.settled_logs(calls);
     assert_eq!(rows.len(), calls, "none more than once");
-    let ids: HashSet<_> = rows.iter().map(|row| row.0["request_id"].to_string()).collect();
+    let ids: HashSet<_> = rows
+        .iter()
+        .map(|row| row.0["request_id"].to_string())
+        .collect();
     assert_eq!(ids.len(), calls);
     let attempts: usize = rows.iter().map(|row| row.attempts().len()).sum();
     assert_eq!(attempts, first.calls().len() + second.calls().len());
     let token = scene.admin.get(&format!("/api/tokens/{}", scene.token.id));
-    let logged = scene.admin.count_logs(&format!("token_name={}", scene.name));
-    assert_eq!(token["request_count"], logged, "the token's sum is the sum of its rows: {token}");
+    let logged = scene
+        .admin
+        .count_logs(&format!("token_name={}", scene.name));
+    assert_eq!(
+        token["request_count"], logged,
+        "the token's sum is the sum of its rows: {token}"
+    );
 }
 
 #[test]
 fn a_change_that_was_made_while_envoy_was_alone_reaches_it_after_the_return() {
     let mut apart = Apart::start();
     let provider = Provider::openai().start();
-    let scene = Scene::at(apart.address(), apart.admin()).channel(&provider).ready();
+    let scene = Scene::at(apart.address(), apart.admin())
+        .channel(&provider)
+        .ready();
     apart.kill_control();
     let answer = scene.ask(Dialect::Anthropic, "hello");
     answer.assert_served("hi");
@@ -70,7 +86,11 @@ fn a_change_that_was_made_while_envoy_was_alone_reaches_it_after_the_return() {
     scene.admin.set_token_status(scene.token.id, 2);
     eventually("the token is refused", || {
         let status = scene.ask(Dialect::OpenAi, "hello").status();
-        if status == 401 { Ok(()) } else { Err(status.to_string()) }
+        if status == 401 {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
     });
 }
 
@@ -82,13 +102,21 @@ fn every_gateway_tells_what_it_has() {
     assert_eq!(gateways["total"], json!(1), "{gateways}");
     assert_eq!(gateway["ready"], true, "{gateways}");
     assert!(gateway["xds"]["resources"].is_object(), "{gateways}");
-    assert_eq!(gateway["refusals"], json!({}), "nothing was refused: {gateways}");
+    assert_eq!(
+        gateway["refusals"],
+        json!({}),
+        "nothing was refused: {gateways}"
+    );
 }
 
 #[track_caller]
 fn at_least(calls: &AtomicUsize, wanted: usize) {
     eventually("calls go on", || {
         let made = calls.load(Ordering::Relaxed);
-        if made >= wanted { Ok(()) } else { Err(format!("{made} of {wanted}")) }
+        if made >= wanted {
+            Ok(())
+        } else {
+            Err(format!("{made} of {wanted}"))
+        }
     });
 }

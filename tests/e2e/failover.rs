@@ -24,10 +24,20 @@ fn a_channel_that_breaks_is_followed_by_the_next() {
 
 #[test]
 fn a_200_that_is_no_answer_is_followed_by_the_next() {
-    for fault in [Fault::Html, Fault::Empty, Fault::HalfJson, Fault::ErrorInJson] {
+    for fault in [
+        Fault::Html,
+        Fault::Empty,
+        Fault::HalfJson,
+        Fault::ErrorInJson,
+    ] {
         the_next_one_serves_after(fault, false);
     }
-    for fault in [Fault::ErrorInStream, Fault::ErrorInJson, Fault::Html, Fault::Empty] {
+    for fault in [
+        Fault::ErrorInStream,
+        Fault::ErrorInJson,
+        Fault::Html,
+        Fault::Empty,
+    ] {
         the_next_one_serves_after(fault, true);
     }
 }
@@ -44,7 +54,11 @@ fn a_channel_that_is_not_there_is_followed_by_the_next() {
             for caller in Dialect::ALL {
                 let answer = scene.ask(caller, "hello");
                 answer.assert_served("hi");
-                assert_eq!(scene.log_of(&answer).channels(), scene.channels, "{base_url}");
+                assert_eq!(
+                    scene.log_of(&answer).channels(),
+                    scene.channels,
+                    "{base_url}"
+                );
             }
         }
     }
@@ -69,14 +83,22 @@ fn when_the_last_channel_fails_the_caller_reads_an_error_of_its_dialect() {
                 let answer = scene.ask(caller, "hello");
                 let what = format!("{fault:?} of {upstream:?} for {caller:?}");
                 if status == 0 {
-                    assert!((500..600).contains(&answer.status()), "{what}: {}", answer.status());
+                    assert!(
+                        (500..600).contains(&answer.status()),
+                        "{what}: {}",
+                        answer.status()
+                    );
                 } else {
                     assert_eq!(answer.status(), status, "{what}");
                 }
                 answer.assert_error(answer.status());
                 let row = scene.log_of(&answer);
                 assert_eq!(row.outcome(), "failed", "{what}: {row:?}");
-                assert_eq!(row.tokens(), (0, 0), "{what}: nothing was told, nothing is booked");
+                assert_eq!(
+                    row.tokens(),
+                    (0, 0),
+                    "{what}: nothing was told, nothing is booked"
+                );
             }
         }
     }
@@ -94,13 +116,20 @@ fn a_provider_that_refuses_our_key_is_our_fault_and_keeps_its_words_to_itself() 
             for (caller, stream) in callers() {
                 let answer = ask(&scene, caller, stream);
                 let message = answer.assert_error(502);
-                let all =
-                    format!("{message} {:?} {}", answer.response.headers, answer.response.text());
+                let all = format!(
+                    "{message} {:?} {}",
+                    answer.response.headers,
+                    answer.response.text()
+                );
                 for secret in ["canary", "Incorrect", "example.com"] {
                     assert!(!all.contains(secret), "{all}");
                 }
                 let row = scene.log_of(&answer);
-                assert_eq!(row.attempts()[0]["status"], status, "the log knows why: {row:?}");
+                assert_eq!(
+                    row.attempts()[0]["status"],
+                    status,
+                    "the log knows why: {row:?}"
+                );
                 assert!(!row.0.to_string().contains("sk-live-canary"), "{row:?}");
             }
         }
@@ -113,10 +142,17 @@ fn a_request_that_is_wrong_is_wrong_everywhere_and_tried_once() {
         let fault = Fault::Says(400, "max_tokens must be positive".into(), vec![]);
         let strict = Provider::speaking(upstream).plays(fault).start();
         let other = Provider::openai().start();
-        let scene = Scene::on(Gateway::shared()).channel(&strict).channel(&other).ready();
+        let scene = Scene::on(Gateway::shared())
+            .channel(&strict)
+            .channel(&other)
+            .ready();
         for caller in Dialect::ALL {
             let answer = scene.ask(caller, "hello");
-            assert!(answer.assert_error(400).contains("max_tokens must be positive"));
+            assert!(
+                answer
+                    .assert_error(400)
+                    .contains("max_tokens must be positive")
+            );
             assert_eq!(scene.log_of(&answer).channels(), [scene.channels[0]]);
         }
         assert!(other.calls().is_empty());
@@ -133,25 +169,46 @@ fn the_next_one_serves_after(fault: Fault, stream: bool) -> serde_json::Value {
         let scene = two_channels(&broken, &healthy).ready();
         for caller in Dialect::ALL {
             let answer = ask(&scene, caller, stream);
-            assert_eq!(answer.status(), 200, "{fault:?}: {}", answer.response.text());
+            assert_eq!(
+                answer.status(),
+                200,
+                "{fault:?}: {}",
+                answer.response.text()
+            );
             answer.assert_served("hi");
             assert_eq!(answer.response.end, End::Whole);
 
             let row = scene.log_of(&answer);
             assert_eq!(row.channels(), scene.channels, "{fault:?}: {row:?}");
-            assert_eq!((row.code(), row.outcome()), (200, "success"), "{fault:?}: {row:?}");
+            assert_eq!(
+                (row.code(), row.outcome()),
+                (200, "success"),
+                "{fault:?}: {row:?}"
+            );
             assert_eq!(row.attempts()[1]["status"], 200, "{fault:?}: {row:?}");
             failed = row.attempts()[0].clone();
             assert_ne!(failed["error"], "", "{fault:?}: why it failed: {row:?}");
 
             let call = healthy.last_call();
-            assert_eq!(call.path, healthy.dialect().path(), "{fault:?}: the path was rebuilt");
+            assert_eq!(
+                call.path,
+                healthy.dialect().path(),
+                "{fault:?}: the path was rebuilt"
+            );
             let foreign = provider_key(&format!("{}-c0", scene.name));
-            assert!(!call.everything().contains(&foreign), "{fault:?}: {}", call.everything());
+            assert!(
+                !call.everything().contains(&foreign),
+                "{fault:?}: {}",
+                call.everything()
+            );
             let own = provider_key(&format!("{}-c1", scene.name));
             assert_eq!(call.everything().matches(&own).count(), 1, "{fault:?}");
         }
-        assert_eq!((broken.calls().len(), healthy.calls().len()), (2, 2), "{fault:?}");
+        assert_eq!(
+            (broken.calls().len(), healthy.calls().len()),
+            (2, 2),
+            "{fault:?}"
+        );
     }
     failed
 }
@@ -161,10 +218,16 @@ fn two_channels(first: &Provider, second: &Provider) -> Builder {
 }
 
 fn callers() -> impl Iterator<Item = (Dialect, bool)> {
-    Dialect::ALL.into_iter().flat_map(|dialect| [(dialect, false), (dialect, true)])
+    Dialect::ALL
+        .into_iter()
+        .flat_map(|dialect| [(dialect, false), (dialect, true)])
 }
 
 #[track_caller]
 fn ask(scene: &Scene, caller: Dialect, stream: bool) -> Answered {
-    if stream { scene.ask_stream(caller, "hello") } else { scene.ask(caller, "hello") }
+    if stream {
+        scene.ask_stream(caller, "hello")
+    } else {
+        scene.ask(caller, "hello")
+    }
 }

@@ -15,17 +15,33 @@ fn the_first_screen_has_calls_that_work_when_pasted() {
     let gateway = Gateway::start();
     let screen = eventually("the first screen", || {
         let screen = gateway.process().output();
-        if pasted(&screen).len() >= 2 { Ok(screen) } else { Err(screen) }
+        if pasted(&screen).len() >= 2 {
+            Ok(screen)
+        } else {
+            Err(screen)
+        }
     });
     assert!(screen.lines().count() <= 40, "it is one screen:\n{screen}");
-    assert!(screen.contains(&format!(":{}", gateway.address().port())), "the URL:\n{screen}");
-    assert!(screen.contains("admin key"), "where the admin key is:\n{screen}");
+    assert!(
+        screen.contains(&format!(":{}", gateway.address().port())),
+        "the URL:\n{screen}"
+    );
+    assert!(
+        screen.contains("admin key"),
+        "where the admin key is:\n{screen}"
+    );
     assert!(screen.contains("sk-"), "a ready token:\n{screen}");
-    assert!(!screen.contains(tollgate_tests::gateway::ADMIN_KEY), "but not the key:\n{screen}");
+    assert!(
+        !screen.contains(tollgate_tests::gateway::ADMIN_KEY),
+        "but not the key:\n{screen}"
+    );
 
     let mut streamed = 0;
     for call in pasted(&screen) {
-        let output = Command::new("sh").args(["-c", &call]).output().expect("sh runs");
+        let output = Command::new("sh")
+            .args(["-c", &call])
+            .output()
+            .expect("sh runs");
         let answer = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{call}\n{answer}");
         assert!(
@@ -42,15 +58,25 @@ fn the_demo_model_answers_in_every_dialect_and_its_token_is_kept_privately() {
     let gateway = Gateway::start();
     let screen = eventually("the first screen", || {
         let screen = gateway.process().output();
-        if screen.contains("sk-") { Ok(screen) } else { Err(screen) }
+        if screen.contains("sk-") {
+            Ok(screen)
+        } else {
+            Err(screen)
+        }
     });
     let token = screen.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
-    let token = token.filter(|word| word.starts_with("sk-")).max_by_key(|word| word.len()).unwrap();
+    let token = token
+        .filter(|word| word.starts_with("sk-"))
+        .max_by_key(|word| word.len())
+        .unwrap();
     for dialect in Dialect::ALL {
         for stream in [false, true] {
             let request = Request::post(dialect.path(), &dialect.ask("demo", "hello", stream));
             let request = request.header("authorization", format!("Bearer {token}"));
-            let answer = Answered { dialect, response: gateway.send(&request) };
+            let answer = Answered {
+                dialect,
+                response: gateway.send(&request),
+            };
             assert_eq!(answer.status(), 200, "{}", answer.response.text());
             answer.assert_served(&answer.text());
             assert!(!answer.text().is_empty());
@@ -59,7 +85,11 @@ fn the_demo_model_answers_in_every_dialect_and_its_token_is_kept_privately() {
     let again = gateway.restarted();
     let screen = eventually("the screen of the second start", || {
         let screen = again.process().output();
-        if screen.contains("sk-") { Ok(screen) } else { Err(screen) }
+        if screen.contains("sk-") {
+            Ok(screen)
+        } else {
+            Err(screen)
+        }
     });
     assert!(screen.contains(token), "the same token:\n{screen}");
 }
@@ -69,7 +99,10 @@ fn the_admin_key_is_made_once_and_only_its_owner_can_read_it() {
     let builder = Gateway::builder().without("ADMIN_KEY");
     let gateway = builder.start();
     let key_in = |gateway: &Gateway| {
-        let files = fs::read_dir(gateway.data()).unwrap().flatten().map(|entry| entry.path());
+        let files = fs::read_dir(gateway.data())
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.path());
         files
             .filter(|file| file.is_file())
             .find_map(|file| {
@@ -82,9 +115,15 @@ fn the_admin_key_is_made_once_and_only_its_owner_can_read_it() {
             .expect("a file with the admin key")
     };
     let (file, key) = key_in(&gateway);
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     assert!(key.len() >= 32, "a key that nobody guesses");
-    assert!(!gateway.process().output().contains(&key), "where it is, not what it is");
+    assert!(
+        !gateway.process().output().contains(&key),
+        "where it is, not what it is"
+    );
     let gateway = gateway.restarted();
     assert_eq!(key_in(&gateway), (file, key));
 }
@@ -92,7 +131,13 @@ fn the_admin_key_is_made_once_and_only_its_owner_can_read_it() {
 #[test]
 fn nobody_administers_without_the_key() {
     let gateway = Gateway::shared();
-    for path in ["/api/channels/", "/api/tokens/", "/api/logs/", "/api/gateways", "/api/nothing"] {
+    for path in [
+        "/api/channels/",
+        "/api/tokens/",
+        "/api/logs/",
+        "/api/gateways",
+        "/api/nothing",
+    ] {
         for key in ["", "wrong", "Bearer wrong"] {
             let answer = gateway.send(&Request::get(path).header("authorization", key));
             assert_eq!(answer.status, 401, "{path} {key}: {}", answer.text());
@@ -112,14 +157,20 @@ fn provider_keys_in_the_environment_become_channels() {
     let listed = gateway.admin().get("/api/channels/?per_page=100");
     let channels = array(&listed["channels"]);
     for dialect in Dialect::ALL {
-        let found = channels.iter().find(|channel| channel["type"] == dialect.channel_type());
+        let found = channels
+            .iter()
+            .find(|channel| channel["type"] == dialect.channel_type());
         let channel = found.unwrap_or_else(|| panic!("no channel for {dialect:?}: {listed}"));
         assert!(!array(&channel["models"]).is_empty(), "{channel}");
     }
     assert!(!listed.to_string().contains("sk-canary"), "{listed}");
     let again = gateway.restarted();
     let listed = again.admin().get("/api/channels/?per_page=100");
-    assert_eq!(array(&listed["channels"]).len(), channels.len(), "once, at the first start");
+    assert_eq!(
+        array(&listed["channels"]).len(),
+        channels.len(),
+        "once, at the first start"
+    );
 }
 
 #[test]
@@ -127,8 +178,15 @@ fn the_front_page_says_what_this_is_without_secrets() {
     let gateway = Gateway::shared();
     let page = gateway.send(&Request::get("/"));
     assert_eq!(page.status, 200);
-    assert!(page.header("content-type").is_some_and(|t| t.starts_with("text/html")));
-    assert!(page.text().contains("/v1/chat/completions"), "{}", page.text());
+    assert!(
+        page.header("content-type")
+            .is_some_and(|t| t.starts_with("text/html"))
+    );
+    assert!(
+        page.text().contains("/v1/chat/completions"),
+        "{}",
+        page.text()
+    );
     assert!(!page.text().contains(tollgate_tests::gateway::ADMIN_KEY));
 }
 

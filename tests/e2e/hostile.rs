@@ -11,11 +11,14 @@ use tollgate_tests::{Answer, Dialect, Gateway, Provider, Scene};
 fn hostile_input_gets_a_4xx_and_cuts_nobody_s_stream() {
     let provider = Provider::openai().start();
     let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-    let slow = Answer::text(&"x".repeat(600)).chunks(600).delay(Duration::from_millis(10));
+    let slow = Answer::text(&"x".repeat(600))
+        .chunks(600)
+        .delay(Duration::from_millis(10));
     let slow = Provider::anthropic().plays(slow).start();
     let witness = Scene::on(Gateway::shared()).channel(&slow).ready();
-    let mut streams: Vec<_> =
-        (0..4).map(|_| witness.open_stream(Dialect::OpenAi, "keep talking")).collect();
+    let mut streams: Vec<_> = (0..4)
+        .map(|_| witness.open_stream(Dialect::OpenAi, "keep talking"))
+        .collect();
 
     let mut wrong = Vec::new();
     for dialect in Dialect::ALL {
@@ -33,7 +36,11 @@ fn hostile_input_gets_a_4xx_and_cuts_nobody_s_stream() {
 
     assert!(wrong.is_empty(), "{wrong:#?}");
     for stream in &mut streams {
-        assert_eq!(stream.end(), End::Whole, "a stream was cut: the filter's VM has died");
+        assert_eq!(
+            stream.end(),
+            End::Whole,
+            "a stream was cut: the filter's VM has died"
+        );
     }
 }
 
@@ -48,15 +55,23 @@ fn a_body_that_ends_early_is_no_request() {
         if let Ok(answer) = speak_and_hang_up(scene.address, &bytes[..bytes.len() - 20]) {
             assert!((400..500).contains(&answer.status), "{}", answer.status);
         }
-        assert!(provider.calls().is_empty(), "half a request must reach nobody");
+        assert!(
+            provider.calls().is_empty(),
+            "half a request must reach nobody"
+        );
     }
-    scene.ask(Dialect::OpenAi, "still alive?").assert_served("hi");
+    scene
+        .ask(Dialect::OpenAi, "still alive?")
+        .assert_served("hi");
 }
 
 #[test]
 fn a_model_named_twice_is_not_checked_as_one_and_served_as_the_other() {
     let provider = Provider::openai().start();
-    let scene = Scene::on(Gateway::shared()).models(&["cheap", "dear"]).channel(&provider).ready();
+    let scene = Scene::on(Gateway::shared())
+        .models(&["cheap", "dear"])
+        .channel(&provider)
+        .ready();
     let [cheap, dear] = [&scene.models[0], &scene.models[1]];
     let token = scene.another_token(&json!({"name": "cheap-only", "models": [cheap]}));
     for (first, second) in [(cheap, dear), (dear, cheap)] {
@@ -66,7 +81,10 @@ fn a_model_named_twice_is_not_checked_as_one_and_served_as_the_other() {
             .header("authorization", format!("Bearer {}", token.key))
             .body(body);
         let answer = scene.send(Dialect::OpenAi, &request);
-        let reached = provider.calls().iter().any(|call| call.everything().contains(dear.as_str()));
+        let reached = provider
+            .calls()
+            .iter()
+            .any(|call| call.everything().contains(dear.as_str()));
         assert!(!reached, "{first} then {second}: {}", answer.status());
     }
 }
@@ -76,20 +94,34 @@ fn hostile_headers(scene: &Scene, dialect: Dialect) -> Vec<(&'static str, Reques
     let many = (0..200).fold(ask(), |r, i| r.header(&format!("x-filler-{i}"), "x"));
     let anonymous = Request::post(dialect.path(), &dialect.ask(&scene.model, "hello", false));
     vec![
-        ("a header that is not UTF-8", ask().header("x-odd", b"\xff\xfe\xfd")),
+        (
+            "a header that is not UTF-8",
+            ask().header("x-odd", b"\xff\xfe\xfd"),
+        ),
         (
             "a token that is not UTF-8",
-            anonymous.clone().header("authorization", b"Bearer \xff\xfe"),
+            anonymous
+                .clone()
+                .header("authorization", b"Bearer \xff\xfe"),
         ),
-        ("a key that is not UTF-8", anonymous.clone().header("x-api-key", b"\xc3\x28")),
-        ("a token of 60 kB", anonymous.header("x-api-key", "k".repeat(60_000))),
+        (
+            "a key that is not UTF-8",
+            anonymous.clone().header("x-api-key", b"\xc3\x28"),
+        ),
+        (
+            "a token of 60 kB",
+            anonymous.header("x-api-key", "k".repeat(60_000)),
+        ),
         ("a content type that is not UTF-8", {
             let mut request = ask();
             request.headers[0].1 = b"application/\xff".to_vec();
             request
         }),
         ("200 headers", many),
-        ("a header of 1 MB", ask().header("x-large", vec![b'x'; 1 << 20])),
+        (
+            "a header of 1 MB",
+            ask().header("x-large", vec![b'x'; 1 << 20]),
+        ),
     ]
 }
 
@@ -103,21 +135,39 @@ fn hostile_bodies(model: &str) -> Vec<(&'static str, Vec<u8>)> {
         with(&format!(r#""deep":{open}1{close}"#))
     };
     let mut not_utf8 = with(r#""user":"MARK""#);
-    let mark = not_utf8.windows(4).position(|w| w == b"MARK").expect("the mark");
+    let mark = not_utf8
+        .windows(4)
+        .position(|w| w == b"MARK")
+        .expect("the mark");
     not_utf8[mark..mark + 2].copy_from_slice(b"\xc3\x28");
     vec![
         ("arrays 10,000 deep", nested("[", "]")),
         ("objects 10,000 deep", nested(r#"{"a":"#, "}")),
         ("arrays 10,000 deep and never closed", vec![b'['; 10_000]),
-        ("a number of 100,000 digits", with(&format!(r#""temperature":{}"#, "1".repeat(100_000)))),
-        ("an exponent of 100,000 digits", with(&format!(r#""top_p":1e{}"#, "9".repeat(100_000)))),
+        (
+            "a number of 100,000 digits",
+            with(&format!(r#""temperature":{}"#, "1".repeat(100_000))),
+        ),
+        (
+            "an exponent of 100,000 digits",
+            with(&format!(r#""top_p":1e{}"#, "9".repeat(100_000))),
+        ),
         ("a lone surrogate", with(r#""user":"\ud800""#)),
         ("a lone low surrogate as a key", with(r#""\udc00":1"#)),
-        ("a lone surrogate as the model", br#"{"model":"\ud800","messages":[]}"#.to_vec()),
+        (
+            "a lone surrogate as the model",
+            br#"{"model":"\ud800","messages":[]}"#.to_vec(),
+        ),
         ("bytes that are not UTF-8", not_utf8),
         ("a NUL", with("\"user\":\"\0\"")),
-        ("a NUL behind the end", [with(r#""user":"u""#), b"\0".to_vec()].concat()),
-        ("a byte order mark", [b"\xef\xbb\xbf".to_vec(), with(r#""user":"u""#)].concat()),
+        (
+            "a NUL behind the end",
+            [with(r#""user":"u""#), b"\0".to_vec()].concat(),
+        ),
+        (
+            "a byte order mark",
+            [b"\xef\xbb\xbf".to_vec(), with(r#""user":"u""#)].concat(),
+        ),
     ]
 }
 
@@ -134,6 +184,12 @@ fn refusal_of(scene: &Scene, what: &str, bytes: &[u8]) -> Result<(), String> {
     if (400..500).contains(&answer.status) {
         return Ok(());
     }
-    let body = answer.finish().map(|answer| answer.text()).unwrap_or_default();
-    Err(format!("{what}: {}", body.chars().take(200).collect::<String>()))
+    let body = answer
+        .finish()
+        .map(|answer| answer.text())
+        .unwrap_or_default();
+    Err(format!(
+        "{what}: {}",
+        body.chars().take(200).collect::<String>()
+    ))
 }

@@ -23,7 +23,11 @@ fn a_stream_that_the_provider_cuts_never_looks_complete() {
                 let answer = scene.ask_stream(caller, "hello");
                 assert_eq!(answer.status(), 200, "{what}");
                 let events = answer.events();
-                assert!(!caller.is_ended(&events), "{what}: {}", answer.response.text());
+                assert!(
+                    !caller.is_ended(&events),
+                    "{what}: {}",
+                    answer.response.text()
+                );
                 let error = caller.error_in_stream(&events);
                 // Where the provider's framing ended well, Envoy lets us say what happened;
                 // otherwise it cuts the connection, which every client notices.
@@ -36,9 +40,17 @@ fn a_stream_that_the_provider_cuts_never_looks_complete() {
                 }
                 let row = scene.log_of(&answer);
                 assert_eq!(row.outcome(), "interrupted", "{what}: {row:?}");
-                assert_eq!(row.channels(), scene.channels, "{what}: never a second attempt");
+                assert_eq!(
+                    row.channels(),
+                    scene.channels,
+                    "{what}: never a second attempt"
+                );
                 if upstream == Dialect::Anthropic {
-                    assert_eq!(row.tokens().0, 11, "{what}: the input had been told: {row:?}");
+                    assert_eq!(
+                        row.tokens().0,
+                        11,
+                        "{what}: the input had been told: {row:?}"
+                    );
                 }
             }
         }
@@ -48,11 +60,16 @@ fn a_stream_that_the_provider_cuts_never_looks_complete() {
 #[test]
 fn what_had_arrived_before_the_cut_reaches_the_caller() {
     for upstream in Dialect::ALL {
-        let provider = Provider::speaking(upstream).plays(Fault::Cut(6, Cut::Closed)).start();
+        let provider = Provider::speaking(upstream)
+            .plays(Fault::Cut(6, Cut::Closed))
+            .start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
         for caller in Dialect::ALL {
             let text = scene.ask_stream(caller, "hello").text();
-            assert!("This answer does not come to its end.".starts_with(&text), "{text}");
+            assert!(
+                "This answer does not come to its end.".starts_with(&text),
+                "{text}"
+            );
             assert!(text.len() >= 10, "{upstream:?} for {caller:?}: {text:?}");
         }
     }
@@ -61,7 +78,9 @@ fn what_had_arrived_before_the_cut_reaches_the_caller() {
 #[test]
 fn a_caller_that_leaves_a_stream_ends_the_provider_s_work_and_is_booked() {
     for upstream in Dialect::ALL {
-        let slow = Answer::text(&"word ".repeat(200)).chunks(200).delay(Duration::from_millis(20));
+        let slow = Answer::text(&"word ".repeat(200))
+            .chunks(200)
+            .delay(Duration::from_millis(20));
         let provider = Provider::speaking(upstream).plays(slow).start();
         for caller in Dialect::ALL {
             let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
@@ -106,7 +125,9 @@ fn a_caller_that_leaves_before_the_answer_ends_the_provider_s_work_too() {
 fn a_stream_is_passed_on_as_it_comes() {
     for upstream in Dialect::ALL {
         // Half a minute in all: only a gateway that holds nothing back shows the text sooner.
-        let slow = Answer::text(&"word ".repeat(300)).chunks(300).delay(Duration::from_millis(100));
+        let slow = Answer::text(&"word ".repeat(300))
+            .chunks(300)
+            .delay(Duration::from_millis(100));
         let provider = Provider::speaking(upstream).plays(slow).start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
         for caller in Dialect::ALL {
@@ -116,7 +137,10 @@ fn a_stream_is_passed_on_as_it_comes() {
             while caller.text_of_stream(&heard).matches("word").count() < 3 {
                 heard.extend(stream.next_event());
             }
-            assert!(started.elapsed() < Duration::from_secs(5), "{upstream:?} for {caller:?}");
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "{upstream:?} for {caller:?}"
+            );
         }
     }
 }

@@ -28,28 +28,42 @@ fn everything_is_still_there_in_postgresql_too() {
 #[track_caller]
 fn survives_a_restart(gateway: Gateway) {
     let provider = Provider::anthropic().text("hi").start();
-    let scene = Scene::on(&gateway).channel(&provider).config(json!({"owner": "somebody"})).ready();
+    let scene = Scene::on(&gateway)
+        .channel(&provider)
+        .config(json!({"owner": "somebody"}))
+        .ready();
     let first = scene.ask(Dialect::OpenAi, "hello");
     first.assert_served("hi");
     let row = scene.log_of(&first);
 
     let gateway = gateway.restarted();
-    scene.ask(Dialect::OpenAi, "hello again").assert_served("hi");
+    scene
+        .ask(Dialect::OpenAi, "hello again")
+        .assert_served("hi");
     assert_eq!(scene.log_of(&first).0, row.0, "the log is the same");
     let admin = gateway.admin();
     let channel = admin.get(&format!("/api/channel/{}", scene.channels[0]));
     assert_eq!(channel["base_url"], provider.base_url());
-    assert_eq!(admin.get(&format!("/api/model_config/{}", scene.model))["owner"], "somebody");
+    assert_eq!(
+        admin.get(&format!("/api/model_config/{}", scene.model))["owner"],
+        "somebody"
+    );
     eventually("both calls are counted", || {
         let token = admin.get(&format!("/api/tokens/{}", scene.token.id));
-        if token["request_count"].as_i64() >= Some(2) { Ok(()) } else { Err(token.to_string()) }
+        if token["request_count"].as_i64() >= Some(2) {
+            Ok(())
+        } else {
+            Err(token.to_string())
+        }
     });
 }
 
 #[test]
 fn ctrl_c_lets_a_running_stream_end() {
     let mut gateway = Gateway::start();
-    let slow = Answer::text(&"x".repeat(30)).chunks(30).delay(Duration::from_millis(50));
+    let slow = Answer::text(&"x".repeat(30))
+        .chunks(30)
+        .delay(Duration::from_millis(50));
     let provider = Provider::openai().plays(slow).start();
     let scene = Scene::on(&gateway).channel(&provider).ready();
     let mut stream = scene.open_stream(Dialect::Anthropic, "hello");
@@ -64,7 +78,10 @@ fn ctrl_c_lets_a_running_stream_end() {
     let envoys = children_of(gateway.process().pid());
     let status = gateway.process_mut().wait(Duration::from_secs(20));
     assert!(status.success(), "{status}");
-    assert!(TcpListener::bind(scene.address).is_ok(), "Envoy is gone, too: {envoys:?}");
+    assert!(
+        TcpListener::bind(scene.address).is_ok(),
+        "Envoy is gone, too: {envoys:?}"
+    );
 }
 
 #[test]
@@ -73,7 +90,9 @@ fn an_envoy_that_dies_is_started_again_and_reported() {
     let provider = Provider::openai().start();
     let scene = Scene::on(&gateway).channel(&provider).ready();
     let envoys = children_of(gateway.process().pid());
-    let [envoy] = envoys[..] else { panic!("one child, Envoy: {envoys:?}") };
+    let [envoy] = envoys[..] else {
+        panic!("one child, Envoy: {envoys:?}")
+    };
     signal_pid(envoy, Signal::SIGKILL);
     eventually("another Envoy serves", || {
         let now = children_of(gateway.process().pid());
@@ -85,7 +104,10 @@ fn an_envoy_that_dies_is_started_again_and_reported() {
     });
     scene.ask(Dialect::OpenAi, "hello").assert_served("hi");
     let output = gateway.process().output();
-    assert!(output.contains("Envoy ended") && output.contains("again"), "{output}");
+    assert!(
+        output.contains("Envoy ended") && output.contains("again"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -100,7 +122,10 @@ fn a_data_folder_that_is_none_is_one_clear_line() {
     let builder = Gateway::builder();
     let file = builder.data().join("a-file");
     std::fs::write(&file, "").unwrap();
-    ends_with_one_line(builder.env("TOLLGATE_DATA", file.to_str().unwrap()), "a-file");
+    ends_with_one_line(
+        builder.env("TOLLGATE_DATA", file.to_str().unwrap()),
+        "a-file",
+    );
 }
 
 #[test]
@@ -119,7 +144,10 @@ fn keys_travel_to_no_stranger_so_xds_beyond_loopback_needs_a_proof() {
     let output = process.output();
     assert!(!status.success(), "{output}");
     assert_eq!(output.trim().lines().count(), 1, "one line:\n{output}");
-    assert!(output.contains("TOLLGATE_NODE_TOKEN") && output.contains("certificate"), "{output}");
+    assert!(
+        output.contains("TOLLGATE_NODE_TOKEN") && output.contains("certificate"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -132,20 +160,28 @@ fn an_envoy_without_the_node_token_gets_nothing() {
         .env("TOLLGATE_NODE_TOKEN", "node-token-canary-0123456789");
     let _control = Process::spawn("tollgate serve", &mut builder.command(&["serve"]));
     let control = Admin::new(admin, ADMIN_KEY);
-    eventually("the control plane answers", || control.send(Request::get("/api/gateways")));
+    eventually("the control plane answers", || {
+        control.send(Request::get("/api/gateways"))
+    });
 
     let stranger = builder.clone().without("TOLLGATE_NODE_TOKEN");
     let envoy = Apart::envoy_beside(&stranger, "stranger", admin, xds);
     eventually("Envoy was turned away", || {
         let output = envoy.output();
-        if output.contains("gRPC config stream") { Ok(()) } else { Err(output) }
+        if output.contains("gRPC config stream") {
+            Ok(())
+        } else {
+            Err(output)
+        }
     });
     let gateways = control.get("/api/gateways");
     assert_eq!(gateways["total"], 0, "{gateways}");
     drop(envoy);
 
     let _friend = Apart::envoy_beside(&builder, "friend", admin, xds);
-    eventually("the one with the token serves", || is_ready(builder.address()));
+    eventually("the one with the token serves", || {
+        is_ready(builder.address())
+    });
 }
 
 #[track_caller]
@@ -154,9 +190,17 @@ fn ends_with_one_line(builder: Builder, naming: &str) -> String {
     let status = process.wait(Duration::from_secs(30));
     let output = process.output();
     assert!(!status.success(), "{output}");
-    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
-    let [line] = lines[..] else { panic!("one line:\n{output}") };
-    assert!(line.to_lowercase().contains(&naming.to_lowercase()), "{line}");
+    let lines: Vec<&str> = output
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let [line] = lines[..] else {
+        panic!("one line:\n{output}")
+    };
+    assert!(
+        line.to_lowercase().contains(&naming.to_lowercase()),
+        "{line}"
+    );
     assert!(!line.contains("panicked"), "{line}");
     output
 }
@@ -169,7 +213,10 @@ fn readiness_is_said_only_when_model_calls_are_served() {
     let scene = Scene::on(&gateway).channel(&provider).ready();
     let gateway = gateway.restarted();
     // `restarted` returns at the first 200 of /api/status: now, at once, a call must work.
-    let answer = scene.request(Dialect::OpenAi, "hello").send(gateway.address()).unwrap();
+    let answer = scene
+        .request(Dialect::OpenAi, "hello")
+        .send(gateway.address())
+        .unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(gateway.send(&Request::get("/api/status")).status, 200);
 }

@@ -17,8 +17,16 @@ fn odd_body(model: &str, stream: bool) -> String {
 #[test]
 fn request_and_answer_pass_byte_for_byte() {
     for dialect in Dialect::ALL {
-        let usage = Told { input: 3, cache_read: 2, cache_write: 1, output: 4, ..Told::default() };
-        let answer = Answer::text("naïve \u{1F642} \\ \"quoted\"").usage(usage).chunks(9);
+        let usage = Told {
+            input: 3,
+            cache_read: 2,
+            cache_write: 1,
+            output: 4,
+            ..Told::default()
+        };
+        let answer = Answer::text("naïve \u{1F642} \\ \"quoted\"")
+            .usage(usage)
+            .chunks(9);
         let provider = Provider::speaking(dialect).plays(answer).start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
         for stream in [false, true] {
@@ -36,7 +44,11 @@ fn request_and_answer_pass_byte_for_byte() {
             let media =
                 |header: Option<&str>| header.and_then(|h| h.split(';').next().map(str::to_owned));
             let direct = media(direct.header("content-type"));
-            assert_eq!(media(through.response.header("content-type")), direct, "{dialect:?}");
+            assert_eq!(
+                media(through.response.header("content-type")),
+                direct,
+                "{dialect:?}"
+            );
             let row = scene.log_of(&through);
             assert_eq!(row.tokens(), (6, 4), "it was read all the same: {row:?}");
         }
@@ -59,12 +71,25 @@ fn a_mapped_model_is_the_only_edit() {
                 .header("content-type", "application/json")
                 .body(body.clone());
             let answer = scene.send(dialect, &scene.with_token(request));
-            assert_eq!(answer.text(), "hi", "{dialect:?}: {}", answer.response.text());
+            assert_eq!(
+                answer.text(),
+                "hi",
+                "{dialect:?}: {}",
+                answer.response.text()
+            );
             let sent = String::from_utf8(provider.last_call().body).unwrap();
-            assert_eq!(sent, odd_body("the-provider-s-own-name", stream), "{dialect:?}");
+            assert_eq!(
+                sent,
+                odd_body("the-provider-s-own-name", stream),
+                "{dialect:?}"
+            );
             let row = scene.log_of(&answer);
             assert_eq!(row.0["model"], alias, "{row:?}");
-            assert_eq!(row.attempts()[0]["model"], "the-provider-s-own-name", "{row:?}");
+            assert_eq!(
+                row.attempts()[0]["model"],
+                "the-provider-s-own-name",
+                "{row:?}"
+            );
         }
     }
 }
@@ -80,6 +105,10 @@ fn a_translated_call_is_mapped_as_well() {
         let answer = scene.ask(upstream.other(), "hello");
         answer.assert_served("hi");
         assert_eq!(provider.last_call().json()["model"], "own-name");
-        assert_eq!(answer.json()["model"], alias, "the caller reads the name that it asked for");
+        assert_eq!(
+            answer.json()["model"],
+            alias,
+            "the caller reads the name that it asked for"
+        );
     }
 }

@@ -42,7 +42,10 @@ fn a_token_is_taken_from_every_header_that_clients_use() {
         ] {
             let request = Request::post(dialect.path(), &body).header(header, &value);
             stage.scene.send(dialect, &request).assert_served("hi");
-            assert!(!stage.provider.last_call().everything().contains(bare), "{header}");
+            assert!(
+                !stage.provider.last_call().everything().contains(bare),
+                "{header}"
+            );
         }
     }
 }
@@ -60,7 +63,10 @@ fn a_disabled_token_gets_401_and_a_model_that_is_not_allowed_403() {
             Request::post(dialect.path(), &body).header("authorization", format!("Bearer {key}"))
         };
         let forbidden = stage.refuses_soon(dialect, 403, with(&narrow.key));
-        assert!(forbidden.contains(&stage.scene.model), "it says which model: {forbidden}");
+        assert!(
+            forbidden.contains(&stage.scene.model),
+            "it says which model: {forbidden}"
+        );
         stage.refuses_soon(dialect, 401, with(&disabled.key));
     }
 }
@@ -70,13 +76,29 @@ fn unknown_models_paths_and_methods_get_404_and_405() {
     let stage = Stage::set();
     for dialect in Dialect::ALL {
         let body = dialect.ask("no-such-model", "hello", false);
-        stage.refuses(dialect, 404, stage.with_token(Request::post(dialect.path(), &body)));
+        stage.refuses(
+            dialect,
+            404,
+            stage.with_token(Request::post(dialect.path(), &body)),
+        );
         stage.refuses(dialect, 405, stage.with_token(Request::get(dialect.path())));
-        stage.refuses(dialect, 405, stage.with_token(Request::new("DELETE", dialect.path())));
+        stage.refuses(
+            dialect,
+            405,
+            stage.with_token(Request::new("DELETE", dialect.path())),
+        );
     }
     let openai = Dialect::OpenAi;
-    stage.refuses(openai, 404, stage.with_token(Request::post("/v1/nothing", &json!({}))));
-    stage.refuses(openai, 404, stage.with_token(Request::get("/v1/models/no-such-model")));
+    stage.refuses(
+        openai,
+        404,
+        stage.with_token(Request::post("/v1/nothing", &json!({}))),
+    );
+    stage.refuses(
+        openai,
+        404,
+        stage.with_token(Request::get("/v1/models/no-such-model")),
+    );
 }
 
 #[test]
@@ -113,7 +135,11 @@ fn a_body_over_the_limit_gets_413() {
     let stage = Stage::set();
     for dialect in Dialect::ALL {
         let huge = dialect.ask(&stage.scene.model, &"x".repeat(33 << 20), false);
-        stage.refuses(dialect, 413, stage.with_token(Request::post(dialect.path(), &huge)));
+        stage.refuses(
+            dialect,
+            413,
+            stage.with_token(Request::post(dialect.path(), &huge)),
+        );
         let large = dialect.ask(&stage.scene.model, &"x".repeat(4 << 20), false);
         let request = stage.with_token(Request::post(dialect.path(), &large));
         stage.scene.send(dialect, &request).assert_served("hi");
@@ -129,7 +155,10 @@ struct Stage {
 impl Stage {
     fn set() -> Self {
         let provider = Provider::openai().text("hi").start();
-        let scene = Scene::on(Gateway::shared()).models(&["one", "two"]).channel(&provider).ready();
+        let scene = Scene::on(Gateway::shared())
+            .models(&["one", "two"])
+            .channel(&provider)
+            .ready();
         Self { provider, scene }
     }
 
@@ -144,7 +173,11 @@ impl Stage {
         let answer = self.scene.send(dialect, &request);
         let message = answer.assert_error(status);
         let row = self.scene.log_of(&answer);
-        assert_eq!((row.code(), row.outcome()), (status.into(), "refused"), "{row:?}");
+        assert_eq!(
+            (row.code(), row.outcome()),
+            (status.into(), "refused"),
+            "{row:?}"
+        );
         assert!(row.attempts().is_empty(), "{row:?}");
         assert_eq!(self.provider.calls().len(), calls, "nobody was called");
         self.scene.ask(dialect, "still alive?").assert_served("hi");
@@ -156,7 +189,11 @@ impl Stage {
     fn refuses_soon(&self, dialect: Dialect, status: u16, request: Request) -> String {
         tollgate_tests::eventually("the change is effective", || {
             let got = self.scene.send(dialect, &request).status();
-            if got == status { Ok(()) } else { Err(got.to_string()) }
+            if got == status {
+                Ok(())
+            } else {
+                Err(got.to_string())
+            }
         });
         self.refuses(dialect, status, request)
     }

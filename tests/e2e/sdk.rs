@@ -32,8 +32,14 @@ const MODELS: [&str; 16] = [
 /// What an upstream says when it refuses the gateway's key; nobody else may ever read it.
 const KEY_CANARY: &str = "sk-upstream-key-canary";
 
-const USAGE: Told =
-    Told { answers: 1, input: 11, cache_read: 5, cache_write: 0, output: 7, reasoning: 0 };
+const USAGE: Told = Told {
+    answers: 1,
+    input: 11,
+    cache_read: 5,
+    cache_write: 0,
+    output: 7,
+    reasoning: 0,
+};
 
 /// What one SDK saw of a gateway in front of an upstream of one dialect.
 struct Run {
@@ -56,7 +62,11 @@ fn text_comes_through_whole() {
         };
         assert_eq!(stop, run.natural_end(), "{run}");
         // OpenAI's count of the input is gross, Anthropic's net.
-        let expected = if run.sdk.dialect == Dialect::OpenAi { 16 } else { 11 };
+        let expected = if run.sdk.dialect == Dialect::OpenAi {
+            16
+        } else {
+            11
+        };
         assert_eq!(answer["usage"][usage], expected, "{run}");
     }
 }
@@ -104,7 +114,11 @@ fn a_stream_comes_in_pieces_with_one_beginning_and_one_end() {
             Dialect::Anthropic => {
                 assert_eq!(seen["starts"], 1, "{run}");
                 assert_eq!(seen["output_tokens"], 7, "{run}");
-                assert_eq!(array(&seen["types"]).last(), Some(&json!("message_stop")), "{run}");
+                assert_eq!(
+                    array(&seen["types"]).last(),
+                    Some(&json!("message_stop")),
+                    "{run}"
+                );
             }
         }
     }
@@ -126,9 +140,10 @@ fn the_sdks_own_accumulator_agrees_with_every_event() {
         let answer = &run.result("stream_accumulated")["final"];
         assert_eq!(run.sdk.dialect.text_of(answer), "It is sunny.", "{run}");
         let (output, cached) = match run.sdk.dialect {
-            Dialect::OpenAi => {
-                ("completion_tokens", &answer["usage"]["prompt_tokens_details"]["cached_tokens"])
-            }
+            Dialect::OpenAi => (
+                "completion_tokens",
+                &answer["usage"]["prompt_tokens_details"]["cached_tokens"],
+            ),
             Dialect::Anthropic => ("output_tokens", &answer["usage"]["cache_read_input_tokens"]),
         };
         assert_eq!(answer["usage"][output], 7, "{run}");
@@ -147,20 +162,36 @@ fn parallel_tools_are_called_and_answered() {
             let calls = array(&seen["calls"]);
             let said: Vec<&Value> = calls.iter().map(|call| &call[2]["city"]).collect();
             assert_eq!(said, ["Paris", "Rome"], "{run} {scenario}");
-            assert_ne!(calls[0][0], calls[1][0], "{run} {scenario}: each has its own id");
-            assert_eq!(seen["finish_reasons"], json!([run.tool_end(), run.natural_end()]), "{run}");
+            assert_ne!(
+                calls[0][0], calls[1][0],
+                "{run} {scenario}: each has its own id"
+            );
+            assert_eq!(
+                seen["finish_reasons"],
+                json!([run.tool_end(), run.natural_end()]),
+                "{run}"
+            );
             assert_eq!(seen["answer"], "Sunny in both.", "{run} {scenario}");
         }
-        let (asked, answered) = (run.nth_call("tools", 0).json(), run.nth_call("tools", 1).json());
+        let (asked, answered) = (
+            run.nth_call("tools", 0).json(),
+            run.nth_call("tools", 1).json(),
+        );
         let (schema, results) = match run.upstream {
             Dialect::OpenAi => (&asked["tools"][0]["function"]["parameters"], "tool_call_id"),
             Dialect::Anthropic => (&asked["tools"][0]["input_schema"], "tool_use_id"),
         };
         assert_eq!(schema["required"], json!(["city"]), "{run}");
-        assert_eq!(schema["additionalProperties"], false, "{run}: the schema is sent whole");
+        assert_eq!(
+            schema["additionalProperties"], false,
+            "{run}: the schema is sent whole"
+        );
         let answered = answered.to_string();
         assert_eq!(answered.matches(results).count(), 2, "{run}: {answered}");
-        assert!(answered.contains("sunny in Paris") && answered.contains("sunny in Rome"), "{run}");
+        assert!(
+            answered.contains("sunny in Paris") && answered.contains("sunny in Rome"),
+            "{run}"
+        );
     }
 }
 
@@ -171,7 +202,10 @@ fn images_arrive_as_data_and_as_urls() {
         let sent = run.call("images").json();
         let content = &sent["messages"][0]["content"];
         let (data, url) = match run.upstream {
-            Dialect::OpenAi => (&content[1]["image_url"]["url"], &content[2]["image_url"]["url"]),
+            Dialect::OpenAi => (
+                &content[1]["image_url"]["url"],
+                &content[2]["image_url"]["url"],
+            ),
             Dialect::Anthropic => (&content[1]["source"]["data"], &content[2]["source"]["url"]),
         };
         let data = data.as_str().unwrap_or_else(|| panic!("{run}: {content}"));
@@ -193,7 +227,11 @@ fn thinking_is_kept_apart_from_the_answer() {
             assert_eq!(seen["text"], "It is sunny.", "{run} {scenario}");
             assert_eq!(seen["reasoning"], "Let me think.", "{run} {scenario}");
             if run.sdk.dialect == Dialect::Anthropic {
-                assert_eq!(seen["order"], json!(["thinking", "text"]), "{run} {scenario}");
+                assert_eq!(
+                    seen["order"],
+                    json!(["thinking", "text"]),
+                    "{run} {scenario}"
+                );
                 if run.upstream == Dialect::Anthropic {
                     assert_eq!(seen["signature"], "signature-scripted", "{run} {scenario}");
                 }
@@ -238,7 +276,10 @@ fn errors_are_the_exceptions_that_the_sdk_has_for_them() {
             assert!(error["request_id"].is_string(), "{run} {scenario}: {error}");
         }
         let words = errors["bad_request"].to_string();
-        assert!(words.contains("the first message is too short"), "{run}: {words}");
+        assert!(
+            words.contains("the first message is too short"),
+            "{run}: {words}"
+        );
         assert!(!errors.to_string().contains(KEY_CANARY), "{run}: {errors}");
     }
 }
@@ -255,9 +296,19 @@ fn a_stream_that_breaks_raises_instead_of_looking_complete() {
 fn models_are_listed_in_the_callers_dialect_and_scope() {
     for run in runs() {
         let seen = run.result("models");
-        let ids: Vec<&str> = array(&seen["ids"]).iter().filter_map(Value::as_str).collect();
-        assert!(ids.iter().all(|id| id.ends_with(&run.suffix)), "{run}: no others: {ids:?}");
-        assert_eq!(ids.len(), MODELS.len(), "{run}: this token's models: {ids:?}");
+        let ids: Vec<&str> = array(&seen["ids"])
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        assert!(
+            ids.iter().all(|id| id.ends_with(&run.suffix)),
+            "{run}: no others: {ids:?}"
+        );
+        assert_eq!(
+            ids.len(),
+            MODELS.len(),
+            "{run}: this token's models: {ids:?}"
+        );
         let one = &seen["one"];
         assert_eq!(one["id"], format!("models-{}", run.suffix), "{run}");
         match run.sdk.dialect {
@@ -276,16 +327,20 @@ fn the_caller_s_token_and_the_gateway_s_headers_stay_here() {
                 assert!(!everything.contains(internal), "{run}: {everything}");
             }
             let key = match run.upstream {
-                Dialect::OpenAi => {
-                    call.header("authorization").and_then(|v| v.strip_prefix("Bearer "))
-                }
+                Dialect::OpenAi => call
+                    .header("authorization")
+                    .and_then(|v| v.strip_prefix("Bearer ")),
                 Dialect::Anthropic => call.header("x-api-key"),
             };
             assert!(
                 key.is_some_and(|k| k.starts_with("provider-key-canary")),
                 "{run}: {everything}"
             );
-            assert_eq!(everything.matches("provider-key-canary").count(), 1, "{run}");
+            assert_eq!(
+                everything.matches("provider-key-canary").count(),
+                1,
+                "{run}"
+            );
         }
     }
 }
@@ -308,7 +363,10 @@ pub(crate) fn scripted(dialect: Dialect) -> Provider {
         .model("thinking", thinking.clone())
         .model("stream_thinking", thinking)
         .model("length", cut_short)
-        .model("bad_request", Fault::Says(400, "the first message is too short".into(), vec![]))
+        .model(
+            "bad_request",
+            Fault::Says(400, "the first message is too short".into(), vec![]),
+        )
         .model("rate_limit", Fault::Status(429))
         .model("refused_key", Fault::Says(401, refused_key, vec![]))
         .model("broken_stream", Fault::ErrorAfter(3))
@@ -320,10 +378,15 @@ fn runs() -> impl Iterator<Item = &'static Run> {
     static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
     RUNS.get_or_init(|| {
         std::thread::scope(|scope| {
-            let pairs =
-                Sdk::ALL.into_iter().flat_map(|s| Dialect::ALL.map(|upstream| (s, upstream)));
-            let runs: Vec<_> = pairs.map(|(s, u)| scope.spawn(move || Run::play(s, u))).collect();
-            runs.into_iter().map(|run| run.join().expect("the SDK's script runs")).collect()
+            let pairs = Sdk::ALL
+                .into_iter()
+                .flat_map(|s| Dialect::ALL.map(|upstream| (s, upstream)));
+            let runs: Vec<_> = pairs
+                .map(|(s, u)| scope.spawn(move || Run::play(s, u)))
+                .collect();
+            runs.into_iter()
+                .map(|run| run.join().expect("the SDK's script runs"))
+                .collect()
         })
     })
     .iter()
@@ -332,16 +395,28 @@ fn runs() -> impl Iterator<Item = &'static Run> {
 impl Run {
     fn play(sdk: Sdk, upstream: Dialect) -> Self {
         let provider = scripted(upstream);
-        let scene = Scene::on(Gateway::shared()).models(&MODELS).channel(&provider).ready();
+        let scene = Scene::on(Gateway::shared())
+            .models(&MODELS)
+            .channel(&provider)
+            .ready();
         let played = sdk.play(scene.address, &scene.token.key, &scene.name);
-        Self { sdk, upstream, suffix: scene.name, played, provider }
+        Self {
+            sdk,
+            upstream,
+            suffix: scene.name,
+            played,
+            provider,
+        }
     }
 
     /// What the scenario returned.
     #[track_caller]
     fn result(&self, scenario: &str) -> &Value {
         let result = &self.played[scenario];
-        assert!(result.get("raised").is_none(), "{self} {scenario}: {result}");
+        assert!(
+            result.get("raised").is_none(),
+            "{self} {scenario}: {result}"
+        );
         result
     }
 
@@ -352,8 +427,14 @@ impl Run {
     #[track_caller]
     fn nth_call(&self, scenario: &str, n: usize) -> Call {
         let model = format!("{scenario}-{}", self.suffix);
-        let mut calls = self.provider.calls().into_iter().filter(|c| c.json()["model"] == *model);
-        calls.nth(n).unwrap_or_else(|| panic!("{self}: no call number {n} for {model}"))
+        let mut calls = self
+            .provider
+            .calls()
+            .into_iter()
+            .filter(|c| c.json()["model"] == *model);
+        calls
+            .nth(n)
+            .unwrap_or_else(|| panic!("{self}: no call number {n} for {model}"))
     }
 
     fn natural_end(&self) -> &'static str {

@@ -12,7 +12,10 @@ use tollgate_tests::{Dialect, Fault, Gateway, Provider, Scene};
 
 /// What a provider says when it refuses a key: with the key in it, as real ones do.
 fn refusal(key: &str) -> Fault {
-    let headers = vec![("www-authenticate".to_owned(), format!("Bearer error=\"{key}\""))];
+    let headers = vec![(
+        "www-authenticate".to_owned(),
+        format!("Bearer error=\"{key}\""),
+    )];
     Fault::Says(401, format!("Incorrect API key provided: {key}"), headers)
 }
 
@@ -20,10 +23,16 @@ fn refusal(key: &str) -> Fault {
 fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
     let (gateway, envoy) = EnvoyAdmin::with(Gateway::builder().env("RUST_LOG", "debug"));
     let echo = "provider-key-canary-echoed";
-    let (refusing, healthy) = (Provider::openai().plays(refusal(echo)), Provider::anthropic());
+    let (refusing, healthy) = (
+        Provider::openai().plays(refusal(echo)),
+        Provider::anthropic(),
+    );
     let (refusing, healthy) = (refusing.start(), healthy.start());
     let last = Provider::openai().plays(refusal(echo)).start();
-    let scene = Scene::on(&gateway).channel(&refusing).channel(&healthy).ready();
+    let scene = Scene::on(&gateway)
+        .channel(&refusing)
+        .channel(&healthy)
+        .ready();
     let alone = Scene::on(&gateway).channel(&last).ready();
     let token = secret_of(&scene.token.key);
     let keys = [0, 1].map(|n| provider_key(&format!("{}-c{n}", scene.name)));
@@ -39,18 +48,35 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
             .header("authorization", "Bearer sk-token-canary-of-nobody");
         let refused = scene.send(dialect, &stranger);
         refused.assert_error(401);
-        seen.push(("an error", failed.response.text() + &format!("{:?}", failed.response.headers)));
+        seen.push((
+            "an error",
+            failed.response.text() + &format!("{:?}", failed.response.headers),
+        ));
         seen.push(("a refusal", refused.response.text()));
     }
     let stolen = Request::get("/api/logs/").header("authorization", &scene.token.key);
     assert_eq!(gateway.send(&stolen).status, 401, "a token is no admin key");
 
-    for path in
-        ["channels/all", "channels/", "tokens/", "groups/", "logs/?per_page=100", "gateways"]
-    {
-        seen.push(("the admin API", gateway.admin().get(&format!("/api/{path}")).to_string()));
+    for path in [
+        "channels/all",
+        "channels/",
+        "tokens/",
+        "groups/",
+        "logs/?per_page=100",
+        "gateways",
+    ] {
+        seen.push((
+            "the admin API",
+            gateway.admin().get(&format!("/api/{path}")).to_string(),
+        ));
     }
-    for page in ["/config_dump?include_eds", "/clusters", "/stats", "/listeners", "/certs"] {
+    for page in [
+        "/config_dump?include_eds",
+        "/clusters",
+        "/stats",
+        "/listeners",
+        "/certs",
+    ] {
         seen.push(("Envoy's admin interface", envoy.get(page)));
     }
     seen.push(("the output", gateway.process().output()));
@@ -84,7 +110,13 @@ fn what_a_caller_invents_reaches_no_provider_as_ours() {
                 .header("proxy-authorization", "Basic foreign-canary");
             scene.send(caller, &request).assert_served("hi");
             let sent = provider.last_call().everything().to_lowercase();
-            for foreign in ["foreign-canary", "x-tollgate", "x-envoy", "10.1.2.3", "127.0.0.1, "] {
+            for foreign in [
+                "foreign-canary",
+                "x-tollgate",
+                "x-envoy",
+                "10.1.2.3",
+                "127.0.0.1, ",
+            ] {
                 assert!(!sent.contains(foreign), "{foreign} from {caller:?}: {sent}");
             }
         }
@@ -93,7 +125,10 @@ fn what_a_caller_invents_reaches_no_provider_as_ours() {
 
 /// A token without the part that all tokens have.
 fn secret_of(token: &str) -> String {
-    token.strip_prefix("sk-").expect("tokens begin with sk-").to_owned()
+    token
+        .strip_prefix("sk-")
+        .expect("tokens begin with sk-")
+        .to_owned()
 }
 
 #[track_caller]
@@ -101,7 +136,10 @@ fn nowhere_in(seen: &[(&str, String)], secret: &str) {
     for (place, text) in seen {
         if let Some(at) = text.find(secret) {
             let begin = text.floor_char_boundary(at.saturating_sub(300));
-            panic!("{secret} stands in {place}: …{}", &text[begin..at + secret.len()]);
+            panic!(
+                "{secret} stands in {place}: …{}",
+                &text[begin..at + secret.len()]
+            );
         }
     }
 }
@@ -114,7 +152,9 @@ fn nowhere_below(folder: &Path, secret: &str) {
         if path.is_dir() {
             nowhere_below(&path, secret);
         } else if let Ok(bytes) = fs::read(&path) {
-            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
             assert!(!found, "{secret} stands in {}", path.display());
         }
     }
@@ -125,9 +165,16 @@ fn belongs(provider: &Provider, own: &str, foreign: &[&String]) {
     assert!(!provider.calls().is_empty());
     for call in provider.calls() {
         let everything = call.everything();
-        assert_eq!(everything.matches(own).count(), 1, "its own key, once: {everything}");
+        assert_eq!(
+            everything.matches(own).count(),
+            1,
+            "its own key, once: {everything}"
+        );
         for secret in foreign {
-            assert!(!everything.contains(secret.as_str()), "{secret}: {everything}");
+            assert!(
+                !everything.contains(secret.as_str()),
+                "{secret}: {everything}"
+            );
         }
     }
 }

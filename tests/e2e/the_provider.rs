@@ -20,22 +20,39 @@ fn the_vendors_sdks_take_it_for_the_vendor() {
         assert_eq!(played["stream_tools"]["answer"], "Sunny in both.", "{sdk}");
         assert_eq!(played["thinking"]["reasoning"], "Let me think.", "{sdk}");
         for scenario in ["text", "stream_accumulated", "tools", "images", "length"] {
-            assert!(played[scenario].get("raised").is_none(), "{sdk}: {}", played[scenario]);
+            assert!(
+                played[scenario].get("raised").is_none(),
+                "{sdk}: {}",
+                played[scenario]
+            );
         }
     }
 }
 
 #[test]
 fn it_keeps_books_of_calls_and_tokens() {
-    let usage = Told { input: 10, cache_read: 3, output: 5, ..Told::default() };
+    let usage = Told {
+        input: 10,
+        cache_read: 3,
+        output: 5,
+        ..Told::default()
+    };
     for dialect in Dialect::ALL {
-        let provider = Provider::speaking(dialect).plays(Answer::text("hi").usage(usage)).start();
+        let provider = Provider::speaking(dialect)
+            .plays(Answer::text("hi").usage(usage))
+            .start();
         for stream in [false, true] {
             let request = Request::post(dialect.path(), &dialect.ask("m", "hello", stream));
             let answer = request.send(provider.address()).unwrap();
             assert_eq!((answer.status, answer.end), (200, End::Whole));
         }
-        let expected = Told { answers: 2, input: 20, cache_read: 6, output: 10, ..Told::default() };
+        let expected = Told {
+            answers: 2,
+            input: 20,
+            cache_read: 6,
+            output: 10,
+            ..Told::default()
+        };
         assert_eq!(provider.told(), expected, "{dialect:?}");
         assert_eq!(provider.calls().len(), 2);
         assert_eq!(provider.last_call().json()["model"], "m");
@@ -54,10 +71,17 @@ fn it_breaks_as_told() {
     assert!(ask(Fault::Close, false).is_err());
     assert!(ask(Fault::Garbage, false).is_err());
     assert_eq!(ask(Fault::Empty, false).unwrap().body, b"");
-    assert_eq!(ask(Fault::ErrorInJson, false).unwrap().json()["error"]["type"], "server_error");
+    assert_eq!(
+        ask(Fault::ErrorInJson, false).unwrap().json()["error"]["type"],
+        "server_error"
+    );
     assert_eq!(ask(Fault::ErrorInStream, true).unwrap().events().len(), 1);
     assert_eq!(ask(Fault::ErrorAfter(2), true).unwrap().events().len(), 3);
-    for (cut, end) in [(Cut::Clean, End::Whole), (Cut::Closed, End::Cut), (Cut::Reset, End::Cut)] {
+    for (cut, end) in [
+        (Cut::Clean, End::Whole),
+        (Cut::Closed, End::Cut),
+        (Cut::Reset, End::Cut),
+    ] {
         let answer = ask(Fault::Cut(3, cut), true).unwrap();
         assert_eq!((answer.events().len(), answer.end), (3, end), "{cut:?}");
     }
@@ -65,7 +89,9 @@ fn it_breaks_as_told() {
 
 #[test]
 fn it_notices_a_caller_that_goes_away() {
-    let slow = Answer::text("a b c d e f").chunks(6).delay(Duration::from_millis(50));
+    let slow = Answer::text("a b c d e f")
+        .chunks(6)
+        .delay(Duration::from_millis(50));
     let provider = Provider::anthropic().plays(slow).start();
     let ask = Request::post("/v1/messages", &json!({"model": "m", "stream": true}));
     let mut answer = ask.open(provider.address()).unwrap();

@@ -28,13 +28,18 @@ pub struct LogRow(pub Value);
 impl Admin {
     #[must_use]
     pub fn new(address: SocketAddr, key: &str) -> Self {
-        Self { address, key: key.into() }
+        Self {
+            address,
+            key: key.into(),
+        }
     }
 
     /// # Errors
     /// When nobody answers.
     pub fn send(&self, request: Request) -> std::io::Result<Response> {
-        request.header("authorization", &self.key).send(self.address)
+        request
+            .header("authorization", &self.key)
+            .send(self.address)
     }
 
     /// Calls and opens the envelope.
@@ -45,10 +50,19 @@ impl Admin {
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let mut request = Request::new(method, path);
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
         }
-        let answer = self.send(request).unwrap_or_else(|e| panic!("{method} {path}: {e}"));
-        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text());
+        let answer = self
+            .send(request)
+            .unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        assert!(
+            answer.status < 300,
+            "{method} {path}: {} {}",
+            answer.status,
+            answer.text()
+        );
         if answer.body.is_empty() {
             return Value::Null;
         }
@@ -76,7 +90,10 @@ impl Admin {
     #[track_caller]
     pub fn create_channels(&self, channels: &[Value]) -> Vec<i64> {
         let made = self.post("/api/channels/", &json!(channels));
-        let ids: Vec<i64> = array(&made).iter().filter_map(|c| c["id"].as_i64()).collect();
+        let ids: Vec<i64> = array(&made)
+            .iter()
+            .filter_map(|c| c["id"].as_i64())
+            .collect();
         assert_eq!(ids.len(), channels.len(), "one id for each channel: {made}");
         ids
     }
@@ -84,21 +101,34 @@ impl Admin {
     /// Creates a group that sees these sets of channels only.
     #[track_caller]
     pub fn create_group(&self, group: &str, sets: &[&str]) {
-        self.post(&format!("/api/group/{group}"), &json!({"available_sets": sets}));
+        self.post(
+            &format!("/api/group/{group}"),
+            &json!({"available_sets": sets}),
+        );
     }
 
     #[track_caller]
     pub fn create_token(&self, group: &str, token: &Value) -> Token {
         let made = self.post(&format!("/api/token/{group}"), token);
-        let key = made["key"].as_str().unwrap_or_else(|| panic!("a token without a key: {made}"));
-        let id = made["id"].as_i64().unwrap_or_else(|| panic!("a token without an id: {made}"));
-        Token { id, key: key.into() }
+        let key = made["key"]
+            .as_str()
+            .unwrap_or_else(|| panic!("a token without a key: {made}"));
+        let id = made["id"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("a token without an id: {made}"));
+        Token {
+            id,
+            key: key.into(),
+        }
     }
 
     /// Enables (1) or disables (2) a token.
     #[track_caller]
     pub fn set_token_status(&self, token: i64, status: i64) {
-        self.post(&format!("/api/tokens/{token}/status"), &json!({"status": status}));
+        self.post(
+            &format!("/api/tokens/{token}/status"),
+            &json!({"status": status}),
+        );
     }
 
     #[track_caller]
@@ -116,7 +146,9 @@ impl Admin {
     /// How many rows match, however many a page holds.
     #[track_caller]
     pub fn count_logs(&self, query: &str) -> u64 {
-        self.get(&format!("/api/logs/?per_page=1&{query}"))["total"].as_u64().unwrap_or(0)
+        self.get(&format!("/api/logs/?per_page=1&{query}"))["total"]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     /// All rows that match, page by page.
@@ -124,8 +156,9 @@ impl Admin {
     pub fn all_logs(&self, query: &str) -> Vec<LogRow> {
         let mut rows = Vec::new();
         for page in 1.. {
-            let data =
-                self.get(&format!("/api/logs/?per_page=100&order=id-asc&page={page}&{query}"));
+            let data = self.get(&format!(
+                "/api/logs/?per_page=100&order=id-asc&page={page}&{query}"
+            ));
             let more = array(&data["logs"]);
             rows.extend(more.iter().cloned().map(LogRow));
             if more.len() < 100 {
@@ -177,7 +210,10 @@ impl LogRow {
     /// The channels that were tried, in order.
     #[must_use]
     pub fn channels(&self) -> Vec<i64> {
-        self.attempts().iter().filter_map(|a| a["channel_id"].as_i64()).collect()
+        self.attempts()
+            .iter()
+            .filter_map(|a| a["channel_id"].as_i64())
+            .collect()
     }
 
     /// Gross input and output tokens.
@@ -193,6 +229,8 @@ impl LogRow {
     }
 
     fn integer(&self, name: &str) -> i64 {
-        self.0[name].as_i64().unwrap_or_else(|| panic!("no {name} in {}", self.0))
+        self.0[name]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.0))
     }
 }

@@ -37,10 +37,18 @@ impl Apart {
             .env("TOLLGATE_UNAVAILABLE_PORT", &unavailable.port().to_string());
         let control = serve(&builder);
         // Before that there is no node token for the bootstrap to find.
-        eventually("the control plane answers", || Request::get("/api/status").send(admin));
+        eventually("the control plane answers", || {
+            Request::get("/api/status").send(admin)
+        });
         let envoy = Self::envoy_beside(&builder, "apart", admin, xds);
         eventually("Envoy serves", || is_ready(address));
-        Self { envoy, control, builder, address, admin }
+        Self {
+            envoy,
+            control,
+            builder,
+            address,
+            admin,
+        }
     }
 
     /// An Envoy, started from the output of `tollgate bootstrap` with this environment.
@@ -57,11 +65,20 @@ impl Apart {
     ) -> Process {
         let bootstrap = builder
             .command(&["bootstrap", "--node", node])
-            .args(["--control-plane", &xds.to_string(), "--admin-api", &admin.to_string()])
+            .args([
+                "--control-plane",
+                &xds.to_string(),
+                "--admin-api",
+                &admin.to_string(),
+            ])
             .args(["--envoy-admin", &free_address().to_string()])
             .output()
             .expect("tollgate runs");
-        assert!(bootstrap.status.success(), "{}", String::from_utf8_lossy(&bootstrap.stderr));
+        assert!(
+            bootstrap.status.success(),
+            "{}",
+            String::from_utf8_lossy(&bootstrap.stderr)
+        );
         let file = builder.data().join(format!("{node}.json"));
         fs::write(&file, bootstrap.stdout).expect("the data folder can be written to");
         Process::spawn(

@@ -81,9 +81,13 @@ impl Dialect {
     /// The text of a stream.
     #[must_use]
     pub fn text_of_stream(self, events: &[Event]) -> String {
-        let data = events.iter().filter_map(|e| serde_json::from_str::<Value>(&e.data).ok());
+        let data = events
+            .iter()
+            .filter_map(|e| serde_json::from_str::<Value>(&e.data).ok());
         match self {
-            Self::OpenAi => data.map(|d| string(&d["choices"][0]["delta"]["content"])).collect(),
+            Self::OpenAi => data
+                .map(|d| string(&d["choices"][0]["delta"]["content"]))
+                .collect(),
             Self::Anthropic => data.map(|d| string(&d["delta"]["text"])).collect(),
         }
     }
@@ -121,11 +125,17 @@ impl Dialect {
     #[track_caller]
     pub fn error_of(self, body: &Value) -> (String, String) {
         let error = &body["error"];
-        assert!(error["message"].is_string() && error["type"].is_string(), "no error: {body}");
+        assert!(
+            error["message"].is_string() && error["type"].is_string(),
+            "no error: {body}"
+        );
         if self == Self::Anthropic {
             assert_eq!(body["type"], "error", "not Anthropic's envelope: {body}");
         } else {
-            assert!(error.get("code").is_some(), "OpenAI's errors have a code: {body}");
+            assert!(
+                error.get("code").is_some(),
+                "OpenAI's errors have a code: {body}"
+            );
         }
         (string(&error["type"]), string(&error["message"]))
     }

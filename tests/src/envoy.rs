@@ -18,7 +18,9 @@ impl EnvoyAdmin {
     #[track_caller]
     pub fn with(gateway: Builder) -> (Gateway, Self) {
         let address = free_address();
-        let gateway = gateway.env("TOLLGATE_ENVOY_ADMIN", &address.to_string()).start();
+        let gateway = gateway
+            .env("TOLLGATE_ENVOY_ADMIN", &address.to_string())
+            .start();
         (gateway, Self { address })
     }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 /// `TOLLGATE_TEST_PATIENCE_S` (default 20); no test is slower for it when all is well.
 #[must_use]
 pub fn patience() -> Duration {
-    let seconds = env::var("TOLLGATE_TEST_PATIENCE_S").ok().and_then(|s| s.parse().ok());
+    let seconds = env::var("TOLLGATE_TEST_PATIENCE_S")
+        .ok()
+        .and_then(|s| s.parse().ok());
     Duration::from_secs(seconds.unwrap_or(20))
 }
 

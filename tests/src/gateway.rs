@@ -114,7 +114,12 @@ impl Builder {
             }
             is_ready(address)
         });
-        Gateway { process, address, data: self.data, env: self.env }
+        Gateway {
+            process,
+            address,
+            data: self.data,
+            env: self.env,
+        }
     }
 }
 
@@ -126,7 +131,11 @@ impl Gateway {
     #[must_use]
     pub fn builder() -> Builder {
         let data = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        Builder { address: free_address(), data, env: Vec::new() }
+        Builder {
+            address: free_address(),
+            data,
+            env: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -152,7 +161,12 @@ impl Gateway {
     #[must_use]
     #[track_caller]
     pub fn restarted(self) -> Self {
-        let Self { mut process, address, data, env } = self;
+        let Self {
+            mut process,
+            address,
+            data,
+            env,
+        } = self;
         process.stop();
         drop(process);
         Builder { address, data, env }.start()

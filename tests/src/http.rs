@@ -60,7 +60,12 @@ pub struct Exchange {
 impl Request {
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.into(), path: path.into(), headers: Vec::new(), body: Vec::new() }
+        Self {
+            method: method.into(),
+            path: path.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -70,7 +75,9 @@ impl Request {
 
     #[must_use]
     pub fn post(path: &str, body: &Value) -> Self {
-        Self::new("POST", path).header("content-type", "application/json").body(body.to_string())
+        Self::new("POST", path)
+            .header("content-type", "application/json")
+            .body(body.to_string())
     }
 
     #[must_use]
@@ -112,7 +119,11 @@ impl Request {
     /// [`Request::bytes`] without the body.
     #[must_use]
     pub fn head(&self, to: SocketAddr) -> Vec<u8> {
-        let has = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        let has = |name: &str| {
+            self.headers
+                .iter()
+                .any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
         let mut out = format!("{} {} HTTP/1.1\r\n", self.method, self.path).into_bytes();
         if !has("host") {
             out.extend(format!("host: {to}\r\n").bytes());
@@ -198,7 +209,13 @@ impl Exchange {
             }
             let framing = Framing::of(status, &headers);
             let body = Body { reader, framing };
-            return Ok(Self { status, headers, body, pending: Vec::new(), end: None });
+            return Ok(Self {
+                status,
+                headers,
+                body,
+                pending: Vec::new(),
+                end: None,
+            });
         }
     }
 
@@ -234,7 +251,12 @@ impl Exchange {
     /// Never today: a body that is cut is an answer, too ([`End::Cut`]).
     pub fn finish(mut self) -> io::Result<Response> {
         let end = self.end();
-        Ok(Response { status: self.status, headers: self.headers, body: self.pending, end })
+        Ok(Response {
+            status: self.status,
+            headers: self.headers,
+            body: self.pending,
+            end,
+        })
     }
 
     fn read_more(&mut self) {
@@ -337,18 +359,26 @@ fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
     if reader.read_until(b'\n', &mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    Ok(String::from_utf8_lossy(&line)
+        .trim_end_matches(['\r', '\n'])
+        .to_owned())
 }
 
 fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    headers
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, v)| v.as_str())
 }
 
 /// Takes the first complete event out of the buffer. Comments are no events.
 fn take_event(buffer: &mut Vec<u8>) -> Option<Event> {
     loop {
         let end = buffer.windows(2).position(|w| w == b"\n\n").map(|i| (i, 2));
-        let crlf = buffer.windows(4).position(|w| w == b"\r\n\r\n").map(|i| (i, 4));
+        let crlf = buffer
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .map(|i| (i, 4));
         let (end, separator) = match (end, crlf) {
             (Some(lf), Some(crlf)) => {
                 if lf.0 < crlf.0 {
@@ -360,7 +390,10 @@ fn take_event(buffer: &mut Vec<u8>) -> Option<Event> {
             (lf, crlf) => lf.or(crlf)?,
         };
         let block: Vec<u8> = buffer.drain(..end + separator).collect();
-        let mut event = Event { name: String::new(), data: String::new() };
+        let mut event = Event {
+            name: String::new(),
+            data: String::new(),
+        };
         for line in String::from_utf8_lossy(&block).lines() {
             if let Some(name) = line.strip_prefix("event:") {
                 event.name = name.trim().to_owned();
@@ -371,7 +404,12 @@ fn take_event(buffer: &mut Vec<u8>) -> Option<Event> {
                 event.data.push_str(data.strip_prefix(' ').unwrap_or(data));
             }
         }
-        if event != (Event { name: String::new(), data: String::new() }) {
+        if event
+            != (Event {
+                name: String::new(),
+                data: String::new(),
+            })
+        {
             return Some(event);
         }
     }

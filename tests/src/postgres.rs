@@ -34,12 +34,22 @@ impl Postgres {
         let data = folder.path().join("data");
         let initdb = account
             .command(&bin.join("initdb"))
-            .args(["--auth=trust", "--username=tollgate", "--encoding=UTF8", "--no-sync", "-D"])
+            .args([
+                "--auth=trust",
+                "--username=tollgate",
+                "--encoding=UTF8",
+                "--no-sync",
+                "-D",
+            ])
             .arg(&data)
             .current_dir(folder.path())
             .output()
             .expect("initdb runs");
-        assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
+        assert!(
+            initdb.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&initdb.stderr)
+        );
 
         let address = free_address();
         let process = Process::spawn(
@@ -56,7 +66,11 @@ impl Postgres {
             let ready = process.output().contains("ready to accept connections");
             ready.then_some(()).ok_or_else(|| process.output())
         });
-        Self { process, address, _folder: folder }
+        Self {
+            process,
+            address,
+            _folder: folder,
+        }
     }
 
     #[must_use]
@@ -88,11 +102,15 @@ impl Account {
         let someone = ["postgres", "nobody"]
             .into_iter()
             .find_map(|name| Some((id("-u", &[name])?, id("-g", &[name])?)));
-        Self { ids: Some(someone.expect("an account other than root")) }
+        Self {
+            ids: Some(someone.expect("an account other than root")),
+        }
     }
 
     fn give(&self, folder: &Path) {
-        let Some((user, group)) = self.ids else { return };
+        let Some((user, group)) = self.ids else {
+            return;
+        };
         chown(folder, Some(user), Some(group)).expect("root may give a folder away");
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder, mode).expect("and set its mode");

@@ -32,13 +32,23 @@ impl Process {
     #[must_use]
     #[track_caller]
     pub fn spawn(name: &'static str, command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{name} does not start: {e}"));
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name} does not start: {e}"));
         let output = Arc::new(Mutex::new(String::new()));
         keep(child.stdout.take().expect("piped"), &output);
         keep(child.stderr.take().expect("piped"), &output);
         let watchdog = watch(child.id());
-        Self { name, child, output, watchdog }
+        Self {
+            name,
+            child,
+            output,
+            watchdog,
+        }
     }
 
     #[must_use]
@@ -68,7 +78,8 @@ impl Process {
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let name = self.name;
         let status = within(limit, &format!("{name} ends"), || {
-            self.exited().ok_or_else(|| "it is still running".to_owned())
+            self.exited()
+                .ok_or_else(|| "it is still running".to_owned())
         });
         // The pipes may hold a last line.
         thread::sleep(Duration::from_millis(20));
@@ -106,7 +117,11 @@ impl Drop for Process {
         let _ = self.watchdog.kill();
         let _ = self.watchdog.wait();
         if thread::panicking() {
-            eprintln!("--- what {} wrote ---\n{}---", self.name, tail(&self.output()));
+            eprintln!(
+                "--- what {} wrote ---\n{}---",
+                self.name,
+                tail(&self.output())
+            );
         }
     }
 }
@@ -123,7 +138,10 @@ pub fn signal_pid(pid: u32, signal: Signal) {
 /// When `ps` does not run.
 #[must_use]
 pub fn children_of(pid: u32) -> Vec<u32> {
-    let ps = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps runs");
+    let ps = Command::new("ps")
+        .args(["-A", "-o", "pid=,ppid="])
+        .output()
+        .expect("ps runs");
     String::from_utf8_lossy(&ps.stdout)
         .lines()
         .filter_map(|line| {
@@ -140,7 +158,10 @@ fn keep(from: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
         let mut reader = BufReader::new(from);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            output.lock().expect("not poisoned").push_str(&String::from_utf8_lossy(&line));
+            output
+                .lock()
+                .expect("not poisoned")
+                .push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
     });
@@ -148,7 +169,11 @@ fn keep(from: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
 
 fn watch(pid: u32) -> Child {
     Command::new("sh")
-        .args(["-c", "cat >/dev/null; kill -TERM $0 2>/dev/null", &pid.to_string()])
+        .args([
+            "-c",
+            "cat >/dev/null; kill -TERM $0 2>/dev/null",
+            &pid.to_string(),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -179,5 +204,8 @@ pub fn remove_afterwards(folder: &Path, pid: u32) {
 
 fn tail(output: &str) -> String {
     let lines: Vec<&str> = output.lines().collect();
-    lines[lines.len().saturating_sub(60)..].iter().flat_map(|l| [l, "\n"]).collect()
+    lines[lines.len().saturating_sub(60)..]
+        .iter()
+        .flat_map(|l| [l, "\n"])
+        .collect()
 }

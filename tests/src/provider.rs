@@ -115,7 +115,11 @@ impl Builder {
         });
         let (dialect, shared) = (self.dialect, Arc::clone(&state));
         thread::spawn(move || server::accept(&listener, dialect, &shared));
-        Provider { dialect, address, state }
+        Provider {
+            dialect,
+            address,
+            state,
+        }
     }
 }
 
@@ -124,7 +128,11 @@ impl Builder {
 impl Provider {
     #[must_use]
     pub fn speaking(dialect: Dialect) -> Builder {
-        Builder { dialect, default: Answer::text("hi").into(), models: HashMap::new() }
+        Builder {
+            dialect,
+            default: Answer::text("hi").into(),
+            models: HashMap::new(),
+        }
     }
 
     #[must_use]
@@ -163,7 +171,11 @@ impl Provider {
     #[must_use]
     #[track_caller]
     pub fn last_call(&self) -> Call {
-        self.books().calls.last().cloned().expect("nothing has called this provider")
+        self.books()
+            .calls
+            .last()
+            .cloned()
+            .expect("nothing has called this provider")
     }
 
     /// The tokens in all the usage figures that left this provider.
@@ -183,7 +195,11 @@ impl Provider {
             .changed
             .wait_timeout_while(self.books(), patience(), |books| books.abandoned < by)
             .expect("not poisoned");
-        assert!(!timeout.timed_out(), "{} of {by} calls were abandoned", books.abandoned);
+        assert!(
+            !timeout.timed_out(),
+            "{} of {by} calls were abandoned",
+            books.abandoned
+        );
     }
 
     /// Waits for that many calls to have come in.
@@ -197,7 +213,11 @@ impl Provider {
             .changed
             .wait_timeout_while(self.books(), patience(), |books| books.calls.len() < count)
             .expect("not poisoned");
-        assert!(!timeout.timed_out(), "{} of {count} calls came", books.calls.len());
+        assert!(
+            !timeout.timed_out(),
+            "{} of {count} calls came",
+            books.calls.len()
+        );
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -218,7 +238,10 @@ impl Drop for Provider {
 impl State {
     /// Enters the call in the books and says what to play for it.
     fn enter(&self, call: Call) -> Script {
-        let model = call.json_or_null()["model"].as_str().unwrap_or_default().to_owned();
+        let model = call.json_or_null()["model"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let mut books = self.books.lock().expect("not poisoned");
         books.calls.push(call);
         let nth = books.calls_by_model.entry(model.clone()).or_default();
@@ -230,7 +253,10 @@ impl State {
 
     fn script_for(&self, model: &str) -> &Script {
         let family = model.split('-').next().unwrap_or_default();
-        self.models.get(model).or_else(|| self.models.get(family)).unwrap_or(&self.default)
+        self.models
+            .get(model)
+            .or_else(|| self.models.get(family))
+            .unwrap_or(&self.default)
     }
 
     fn tell(&self, told: Told) {
@@ -289,13 +315,20 @@ impl Call {
 
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
     }
 
     /// Everything that came in, for looking for what must not be there.
     #[must_use]
     pub fn everything(&self) -> String {
-        let headers: String = self.headers.iter().map(|(n, v)| format!("{n}: {v}\n")).collect();
+        let headers: String = self
+            .headers
+            .iter()
+            .map(|(n, v)| format!("{n}: {v}\n"))
+            .collect();
         let body = String::from_utf8_lossy(&self.body);
         format!("{} {}\n{headers}\n{body}", self.method, self.path)
     }

@@ -71,20 +71,38 @@ impl Scene {
     #[must_use]
     pub fn at(address: SocketAddr, admin: Admin) -> Builder {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("s{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "s{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let models = vec![format!("model-{name}")];
         let (config, token) = (json!({}), json!({"name": name}));
-        Builder { address, admin, name, models, channels: Vec::new(), config, token }
+        Builder {
+            address,
+            admin,
+            name,
+            models,
+            channels: Vec::new(),
+            config,
+            token,
+        }
     }
 
     #[must_use]
     pub fn request(&self, dialect: Dialect, text: &str) -> Request {
-        self.with_token(Request::post(dialect.path(), &dialect.ask(&self.model, text, false)))
+        self.with_token(Request::post(
+            dialect.path(),
+            &dialect.ask(&self.model, text, false),
+        ))
     }
 
     #[must_use]
     pub fn stream_request(&self, dialect: Dialect, text: &str) -> Request {
-        self.with_token(Request::post(dialect.path(), &dialect.ask(&self.model, text, true)))
+        self.with_token(Request::post(
+            dialect.path(),
+            &dialect.ask(&self.model, text, true),
+        ))
     }
 
     #[must_use]
@@ -110,21 +128,26 @@ impl Scene {
     /// When there is no answer.
     #[track_caller]
     pub fn open_stream(&self, dialect: Dialect, text: &str) -> Exchange {
-        self.stream_request(dialect, text).open(self.address).expect("an answer begins")
+        self.stream_request(dialect, text)
+            .open(self.address)
+            .expect("an answer begins")
     }
 
     /// # Panics
     /// When there is no answer at all.
     #[track_caller]
     pub fn send(&self, dialect: Dialect, request: &Request) -> Answered {
-        let response = request.send(self.address).unwrap_or_else(|e| panic!("no answer: {e}"));
+        let response = request
+            .send(self.address)
+            .unwrap_or_else(|e| panic!("no answer: {e}"));
         Answered { dialect, response }
     }
 
     /// Another token of the same group.
     #[track_caller]
     pub fn another_token(&self, fields: &Value) -> Token {
-        self.admin.create_token(&format!("group-{}", self.name), fields)
+        self.admin
+            .create_token(&format!("group-{}", self.name), fields)
     }
 
     /// Log rows of this scene's model calls, newest first.
@@ -141,7 +164,11 @@ impl Scene {
     pub fn settled_logs(&self, count: usize) -> Vec<LogRow> {
         eventually("all calls are in the ledger", || {
             let rows = self.logs();
-            if rows.len() >= count { Ok(rows) } else { Err(format!("{} of {count}", rows.len())) }
+            if rows.len() >= count {
+                Ok(rows)
+            } else {
+                Err(format!("{} of {count}", rows.len()))
+            }
         })
     }
 
@@ -159,7 +186,8 @@ impl Scene {
     /// The log row of an answer.
     #[track_caller]
     pub fn log_of(&self, answer: &Answered) -> LogRow {
-        self.admin.the_log(&format!("request_id={}", answer.request_id()))
+        self.admin
+            .the_log(&format!("request_id={}", answer.request_id()))
     }
 }
 
@@ -195,7 +223,10 @@ impl Builder {
     /// These models instead of one with a name of its own.
     #[must_use]
     pub fn models(mut self, models: &[&str]) -> Self {
-        self.models = models.iter().map(|m| format!("{m}-{}", self.name)).collect();
+        self.models = models
+            .iter()
+            .map(|m| format!("{m}-{}", self.name))
+            .collect();
         self
     }
 
@@ -229,8 +260,16 @@ impl Builder {
         eventually("the new model is served", || {
             let request = scene.with_token(Request::get(&format!("/v1/models/{}", scene.model)));
             let answer = request.send(scene.address).map_err(|e| e.to_string())?;
-            in_a_row = if answer.status == 200 { in_a_row + 1 } else { 0 };
-            if in_a_row >= 5 { Ok(()) } else { Err(format!("{} {}", answer.status, answer.text())) }
+            in_a_row = if answer.status == 200 {
+                in_a_row + 1
+            } else {
+                0
+            };
+            if in_a_row >= 5 {
+                Ok(())
+            } else {
+                Err(format!("{} {}", answer.status, answer.text()))
+            }
         });
         scene
     }
@@ -239,7 +278,15 @@ impl Builder {
     #[must_use]
     #[track_caller]
     pub fn made(self) -> Scene {
-        let Self { address, admin, name, models, mut channels, config, token } = self;
+        let Self {
+            address,
+            admin,
+            name,
+            models,
+            mut channels,
+            config,
+            token,
+        } = self;
         for model in &models {
             admin.set_model(model, &config);
         }
@@ -251,7 +298,15 @@ impl Builder {
         let group = format!("group-{name}");
         admin.create_group(&group, &[&name]);
         let token = admin.create_token(&group, &token);
-        Scene { address, admin, model: models[0].clone(), models, token, name, channels }
+        Scene {
+            address,
+            admin,
+            model: models[0].clone(),
+            models,
+            token,
+            name,
+            channels,
+        }
     }
 }
 
@@ -265,7 +320,9 @@ impl Answered {
 
     #[must_use]
     pub fn is_stream(&self) -> bool {
-        self.response.header("content-type").is_some_and(|t| t.starts_with("text/event-stream"))
+        self.response
+            .header("content-type")
+            .is_some_and(|t| t.starts_with("text/event-stream"))
     }
 
     #[must_use]
@@ -298,7 +355,11 @@ impl Answered {
         assert_eq!(self.text(), text, "{}", self.response.text());
         assert_eq!(self.response.end, End::Whole);
         if self.is_stream() {
-            assert!(self.dialect.is_ended(&self.events()), "{}", self.response.text());
+            assert!(
+                self.dialect.is_ended(&self.events()),
+                "{}",
+                self.response.text()
+            );
         }
     }
 
@@ -326,7 +387,8 @@ impl Answered {
             Dialect::Anthropic => "request-id",
         };
         let id = self.response.header(header);
-        id.unwrap_or_else(|| panic!("no {header}: {:?}", self.response.headers)).to_owned()
+        id.unwrap_or_else(|| panic!("no {header}: {:?}", self.response.headers))
+            .to_owned()
     }
 }
 

@@ -29,13 +29,28 @@ pub struct Sdk {
 }
 
 impl Sdk {
-    pub const OPENAI: Self = Self { dialect: Dialect::OpenAi, generation: Generation::Current };
-    pub const ANTHROPIC: Self =
-        Self { dialect: Dialect::Anthropic, generation: Generation::Current };
-    pub const ANTHROPIC_1: Self =
-        Self { dialect: Dialect::Anthropic, generation: Generation::Previous };
-    pub const OPENAI_2: Self = Self { dialect: Dialect::OpenAi, generation: Generation::Previous };
-    pub const ALL: [Self; 4] = [Self::OPENAI, Self::OPENAI_2, Self::ANTHROPIC, Self::ANTHROPIC_1];
+    pub const OPENAI: Self = Self {
+        dialect: Dialect::OpenAi,
+        generation: Generation::Current,
+    };
+    pub const ANTHROPIC: Self = Self {
+        dialect: Dialect::Anthropic,
+        generation: Generation::Current,
+    };
+    pub const ANTHROPIC_1: Self = Self {
+        dialect: Dialect::Anthropic,
+        generation: Generation::Previous,
+    };
+    pub const OPENAI_2: Self = Self {
+        dialect: Dialect::OpenAi,
+        generation: Generation::Previous,
+    };
+    pub const ALL: [Self; 4] = [
+        Self::OPENAI,
+        Self::OPENAI_2,
+        Self::ANTHROPIC,
+        Self::ANTHROPIC_1,
+    ];
 
     /// Plays all scenarios of the script; each calls a model named `{scenario}-{model_suffix}`.
     ///
@@ -53,7 +68,9 @@ impl Sdk {
             Dialect::OpenAi => "openai_chat.py",
             Dialect::Anthropic => "anthropic_messages.py",
         };
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk").join(script);
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("sdk")
+            .join(script);
         let output = Command::new(tools::python(self.generation))
             .arg(script)
             .args([&format!("http://{gateway}"), key, model_suffix])

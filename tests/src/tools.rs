@@ -8,13 +8,21 @@ use std::path::PathBuf;
 #[must_use]
 #[track_caller]
 pub fn tollgate() -> PathBuf {
-    find("TOLLGATE_BIN", &["debug/tollgate", "server/tollgate", "release/tollgate"], "make build")
+    find(
+        "TOLLGATE_BIN",
+        &["debug/tollgate", "server/tollgate", "release/tollgate"],
+        "make build",
+    )
 }
 
 #[must_use]
 #[track_caller]
 pub fn wasm() -> PathBuf {
-    find("TOLLGATE_WASM", &["wasm32-wasip1/release/tollgate_gateway.wasm"], "make build")
+    find(
+        "TOLLGATE_WASM",
+        &["wasm32-wasip1/release/tollgate_gateway.wasm"],
+        "make build",
+    )
 }
 
 #[must_use]
@@ -27,12 +35,16 @@ pub fn envoy() -> PathBuf {
 #[track_caller]
 pub fn python(generation: crate::sdk::Generation) -> PathBuf {
     match generation {
-        crate::sdk::Generation::Current => {
-            find("TOLLGATE_SDK_CURRENT", &["sdk-current/bin/python"], "make test")
-        }
-        crate::sdk::Generation::Previous => {
-            find("TOLLGATE_SDK_PREVIOUS", &["sdk-previous/bin/python"], "make test")
-        }
+        crate::sdk::Generation::Current => find(
+            "TOLLGATE_SDK_CURRENT",
+            &["sdk-current/bin/python"],
+            "make test",
+        ),
+        crate::sdk::Generation::Previous => find(
+            "TOLLGATE_SDK_PREVIOUS",
+            &["sdk-previous/bin/python"],
+            "make test",
+        ),
     }
 }
 
@@ -51,21 +63,40 @@ pub fn postgres() -> PathBuf {
 #[track_caller]
 fn find(variable: &str, places: &[&str], command: &str) -> PathBuf {
     if let Some(path) = given(variable) {
-        assert!(path.exists(), "{variable}={} does not exist. Run: {command}", path.display());
+        assert!(
+            path.exists(),
+            "{variable}={} does not exist. Run: {command}",
+            path.display()
+        );
         return path;
     }
-    let candidates = targets().into_iter().flat_map(|t| places.iter().map(move |p| t.join(p)));
-    candidates.into_iter().find(|path| path.exists()).unwrap_or_else(|| {
-        panic!("{variable} is not set and target/{} not there. Run: {command}", places[0])
-    })
+    let candidates = targets()
+        .into_iter()
+        .flat_map(|t| places.iter().map(move |p| t.join(p)));
+    candidates
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| {
+            panic!(
+                "{variable} is not set and target/{} not there. Run: {command}",
+                places[0]
+            )
+        })
 }
 
 fn given(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from)
+    env::var_os(variable)
+        .filter(|v| !v.is_empty())
+        .map(PathBuf::from)
 }
 
 /// Cargo's output folder, as told or as usual.
 fn targets() -> Vec<PathBuf> {
-    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(|w| w.join("target"));
-    given("CARGO_TARGET_DIR").into_iter().chain(workspace).collect()
+    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(|w| w.join("target"));
+    given("CARGO_TARGET_DIR")
+        .into_iter()
+        .chain(workspace)
+        .collect()
 }

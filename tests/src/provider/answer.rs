@@ -53,7 +53,11 @@ impl Answer {
             text: text.into(),
             thinking: None,
             tools: Vec::new(),
-            usage: Told { input: 11, output: 7, ..Told::default() },
+            usage: Told {
+                input: 11,
+                output: 7,
+                ..Told::default()
+            },
             chunks: 3,
             first_byte_delay: Duration::ZERO,
             delay: Duration::ZERO,
@@ -70,7 +74,11 @@ impl Answer {
 
     #[must_use]
     pub fn tool(mut self, id: &str, name: &str, arguments: Value) -> Self {
-        self.tools.push(Tool { id: id.into(), name: name.into(), arguments });
+        self.tools.push(Tool {
+            id: id.into(),
+            name: name.into(),
+            arguments,
+        });
         self
     }
 
@@ -135,5 +143,8 @@ impl AddAssign for Told {
 pub(super) fn pieces(text: &str, n: usize) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let size = characters.len().div_ceil(n.max(1)).max(1);
-    characters.chunks(size).map(|piece| piece.iter().collect()).collect()
+    characters
+        .chunks(size)
+        .map(|piece| piece.iter().collect())
+        .collect()
 }

@@ -28,9 +28,17 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
     let tools = wanted(answer, request);
     let message = start(answer, request, json!([]));
     // The input is told first, the output last: a stream that is cut has told its input.
-    let input = Told { output: 0, reasoning: 0, ..answer.usage };
+    let input = Told {
+        output: 0,
+        reasoning: 0,
+        ..answer.usage
+    };
     let mut out = vec![
-        event("message_start", &json!({"type": "message_start", "message": message})).tells(input),
+        event(
+            "message_start",
+            &json!({"type": "message_start", "message": message}),
+        )
+        .tells(input),
     ];
     let mut index = 0;
     let mut block = |begin: Value, deltas: Vec<Value>| {
@@ -53,7 +61,10 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
             .map(|piece| json!({"type": "thinking_delta", "thinking": piece}))
             .collect();
         deltas.push(json!({"type": "signature_delta", "signature": signature}));
-        block(json!({"type": "thinking", "thinking": "", "signature": ""}), deltas);
+        block(
+            json!({"type": "thinking", "thinking": "", "signature": ""}),
+            deltas,
+        );
     }
     if tools.is_empty() {
         let deltas = pieces(&answer.text, answer.chunks)
@@ -67,15 +78,21 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
             .chain(pieces(&tool.arguments.to_string(), answer.chunks))
             .map(|piece| json!({"type": "input_json_delta", "partial_json": piece}))
             .collect();
-        block(json!({"type": "tool_use", "id": tool.id, "name": tool.name, "input": {}}), deltas);
+        block(
+            json!({"type": "tool_use", "id": tool.id, "name": tool.name, "input": {}}),
+            deltas,
+        );
     }
     let end = json!({
         "type": "message_delta",
         "delta": {"stop_reason": stop(answer, tools), "stop_sequence": null},
         "usage": {"output_tokens": answer.usage.output},
     });
-    let output =
-        Told { output: answer.usage.output, reasoning: answer.usage.reasoning, ..Told::default() };
+    let output = Told {
+        output: answer.usage.output,
+        reasoning: answer.usage.reasoning,
+        ..Told::default()
+    };
     out.push(event("message_delta", &end).tells(output));
     out.push(event("message_stop", &json!({"type": "message_stop"})));
     out
@@ -132,5 +149,9 @@ fn wanted<'a>(answer: &'a Answer, request: &Value) -> &'a [Tool] {
 }
 
 fn stop(answer: &Answer, tools: &[Tool]) -> &'static str {
-    answer.stop_reason.unwrap_or(if tools.is_empty() { "end_turn" } else { "tool_use" })
+    answer.stop_reason.unwrap_or(if tools.is_empty() {
+        "end_turn"
+    } else {
+        "tool_use"
+    })
 }

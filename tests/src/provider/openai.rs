@@ -50,8 +50,10 @@ pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
         chunk(json!([choice]), Value::Null)
     };
 
-    let mut out =
-        vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
+    let mut out = vec![delta(
+        json!({"role": "assistant", "content": "", "refusal": null}),
+        Value::Null,
+    )];
     if let Some((thinking, _)) = &answer.thinking {
         for piece in pieces(thinking, answer.chunks) {
             out.push(delta(json!({"reasoning_content": piece}), Value::Null));
@@ -91,16 +93,28 @@ pub(super) fn error(status: u16, message: &str) -> Value {
 }
 
 pub(super) fn error_event() -> String {
-    format!("data: {}\n\n", error(500, "The server had an error while processing your request."))
+    format!(
+        "data: {}\n\n",
+        error(
+            500,
+            "The server had an error while processing your request."
+        )
+    )
 }
 
 fn wanted<'a>(answer: &'a Answer, request: &Value) -> &'a [Tool] {
-    let has_results = array(&request["messages"]).iter().any(|m| m["role"] == "tool");
+    let has_results = array(&request["messages"])
+        .iter()
+        .any(|m| m["role"] == "tool");
     if has_results { &[] } else { &answer.tools }
 }
 
 fn stop(answer: &Answer, tools: &[Tool]) -> &'static str {
-    answer.stop_reason.unwrap_or(if tools.is_empty() { "stop" } else { "tool_calls" })
+    answer.stop_reason.unwrap_or(if tools.is_empty() {
+        "stop"
+    } else {
+        "tool_calls"
+    })
 }
 
 /// `prompt_tokens` is gross: cached tokens are part of it.

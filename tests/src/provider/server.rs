@@ -33,7 +33,10 @@ type Reusable = bool;
 
 impl Piece {
     pub(super) fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), told: Told::default() }
+        Self {
+            bytes: bytes.into(),
+            told: Told::default(),
+        }
     }
 
     /// The piece holds these usage figures.
@@ -51,7 +54,12 @@ pub(super) fn accept(listener: &TcpListener, dialect: Dialect, state: &Arc<State
         let state = Arc::clone(state);
         thread::spawn(move || {
             // A connection that breaks is what many scripts are about.
-            let _ = Connection { dialect, state, out: stream }.serve();
+            let _ = Connection {
+                dialect,
+                state,
+                out: stream,
+            }
+            .serve();
         });
     }
 }
@@ -84,7 +92,12 @@ impl Connection {
         self.pause(answer.first_byte_delay)?;
         if request["stream"] == true {
             let pieces = self.pieces(answer, request);
-            self.head(200, "text/event-stream; charset=utf-8", Framing::Chunked, &answer.headers)?;
+            self.head(
+                200,
+                "text/event-stream; charset=utf-8",
+                Framing::Chunked,
+                &answer.headers,
+            )?;
             for piece in pieces {
                 self.piece(&piece, Framing::Chunked)?;
                 self.pause(answer.delay)?;
@@ -96,8 +109,16 @@ impl Connection {
             Dialect::OpenAi => openai::whole(answer, request),
             Dialect::Anthropic => anthropic::whole(answer, request),
         };
-        self.state.tell(Told { answers: 1, ..answer.usage });
-        self.respond(200, "application/json", body.to_string().as_bytes(), &answer.headers)
+        self.state.tell(Told {
+            answers: 1,
+            ..answer.usage
+        });
+        self.respond(
+            200,
+            "application/json",
+            body.to_string().as_bytes(),
+            &answer.headers,
+        )
     }
 
     fn fail(&mut self, fault: &Fault, request: &Value) -> io::Result<Reusable> {
@@ -124,7 +145,12 @@ impl Connection {
                     Dialect::Anthropic => anthropic::whole(&sample, request),
                 };
                 let body = body.to_string();
-                self.respond(200, "application/json", &body.as_bytes()[..body.len() / 2], &[])
+                self.respond(
+                    200,
+                    "application/json",
+                    &body.as_bytes()[..body.len() / 2],
+                    &[],
+                )
             }
             Fault::ErrorInJson => {
                 let body = self.error(500, "Something went wrong inside a 200.");
@@ -138,7 +164,8 @@ impl Connection {
                 self.broken_stream(request, 3, Some(garbage.to_vec()))
             }
             Fault::Garbage => {
-                self.out.write_all(b"SMTP ready, this is no HTTP\r\n\r\n\x00\xff\xfe")?;
+                self.out
+                    .write_all(b"SMTP ready, this is no HTTP\r\n\r\n\x00\xff\xfe")?;
                 Ok(false)
             }
             Fault::Cut(n, cut) => self.cut_stream(request, *n, *cut),
@@ -162,13 +189,21 @@ impl Connection {
     }
 
     fn cut_stream(&mut self, request: &Value, n: usize, cut: Cut) -> io::Result<Reusable> {
-        let framing = if cut == Cut::Clean { Framing::Close } else { Framing::Chunked };
+        let framing = if cut == Cut::Clean {
+            Framing::Close
+        } else {
+            Framing::Chunked
+        };
         self.head(200, "text/event-stream", framing, &[])?;
         self.first_pieces(request, n, framing)?;
         // A reset overtakes bytes that the other side has not read yet; give them a moment, so
         // that the cut comes after the pieces and not instead of them.
         self.pause(Duration::from_millis(100))?;
-        if cut == Cut::Reset { self.reset() } else { Ok(false) }
+        if cut == Cut::Reset {
+            self.reset()
+        } else {
+            Ok(false)
+        }
     }
 
     fn first_pieces(&mut self, request: &Value, n: usize, framing: Framing) -> io::Result<()> {
@@ -238,7 +273,10 @@ impl Connection {
             Framing::Chunked => "transfer-encoding: chunked",
             Framing::Close => "connection: close",
         };
-        let headers: String = headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
+        let headers: String = headers
+            .iter()
+            .map(|(n, v)| format!("{n}: {v}\r\n"))
+            .collect();
         let head = format!(
             "HTTP/1.1 {status} Scripted\r\ncontent-type: {content_type}\r\n{delimiter}\r\n{headers}\r\n"
         );
@@ -250,7 +288,8 @@ impl Connection {
             Framing::Close => self.out.write_all(&piece.bytes),
             Framing::Chunked => {
                 let size = format!("{:x}\r\n", piece.bytes.len());
-                self.out.write_all(&[size.as_bytes(), &piece.bytes, b"\r\n"].concat())
+                self.out
+                    .write_all(&[size.as_bytes(), &piece.bytes, b"\r\n"].concat())
             }
         };
         if let Err(error) = written {
@@ -265,7 +304,8 @@ impl Connection {
     fn pause(&mut self, delay: Duration) -> io::Result<()> {
         let due = Instant::now() + delay;
         while !until(due).is_zero() {
-            self.out.set_read_timeout(Some(until(due).max(Duration::from_millis(1))))?;
+            self.out
+                .set_read_timeout(Some(until(due).max(Duration::from_millis(1))))?;
             let seen = self.out.peek(&mut [0]);
             self.out.set_read_timeout(None)?;
             match seen {
@@ -277,7 +317,10 @@ impl Connection {
                     thread::sleep(until(due));
                 }
                 Err(e)
-                    if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) => {}
                 Err(e) => {
                     self.state.abandon();
                     return Err(e);
@@ -300,18 +343,30 @@ fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
         return Ok(None);
     }
     let mut words = line.split(' ').map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut call = Call { method, path, headers: Vec::new(), body: Vec::new() };
+    let (method, path) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let mut call = Call {
+        method,
+        path,
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
     loop {
         let line = read_line(reader)?;
         if line.is_empty() {
             break;
         }
         if let Some((name, value)) = line.split_once(':') {
-            call.headers.push((name.to_owned(), value.trim().to_owned()));
+            call.headers
+                .push((name.to_owned(), value.trim().to_owned()));
         }
     }
-    if call.header("transfer-encoding").is_some_and(|v| v.contains("chunked")) {
+    if call
+        .header("transfer-encoding")
+        .is_some_and(|v| v.contains("chunked"))
+    {
         loop {
             let size = usize::from_str_radix(read_line(reader)?.trim(), 16);
             let size = size.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
@@ -334,5 +389,7 @@ fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
 fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;
-    Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    Ok(String::from_utf8_lossy(&line)
+        .trim_end_matches(['\r', '\n'])
+        .to_owned())
 }
