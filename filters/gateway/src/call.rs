@@ -73,8 +73,8 @@ impl Call {
             .split('&')
             .filter(|pair| {
                 let name = pair.split('=').next().unwrap_or_default();
-                let secret = |known: &&str| known.eq_ignore_ascii_case(name);
-                !pair.is_empty() && !SECRET_PARAMETERS.iter().any(|known| secret(&known))
+                let secret = |known: &str| known.eq_ignore_ascii_case(name);
+                !pair.is_empty() && !SECRET_PARAMETERS.iter().any(|known| secret(known))
             })
             .collect();
         kept.join("&")

@@ -67,7 +67,7 @@ pub(crate) fn host(channels: Vec<Channel>) -> MockHost {
 }
 
 pub(crate) fn key_of(secret: &str) -> String {
-    token_key(&token_hash(&vec![("x-api-key".into(), secret.as_bytes().to_vec())]).unwrap())
+    token_key(&token_hash(&[("x-api-key".into(), secret.as_bytes().to_vec())]).unwrap())
 }
 
 /// Sends a head; the extra headers come after the usual ones.

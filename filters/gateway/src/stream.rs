@@ -77,7 +77,8 @@ pub(crate) struct Source {
     pub(crate) body: Body,
     /// Only where at least one channel speaks another dialect.
     pub(crate) request: Option<Request>,
-    /// The memory that all of it takes.
+    /// The memory that all of it takes, given back with it.
+    #[expect(dead_code, reason = "held for its drop")]
     pub(crate) hold: Hold,
 }
 

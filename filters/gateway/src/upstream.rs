@@ -49,7 +49,7 @@ pub(crate) struct Attempt {
 enum Phase {
     #[default]
     Waiting,
-    Stream(flow::StreamAnswer),
+    Stream(Box<flow::StreamAnswer>),
     Whole(whole::WholeAnswer),
     /// The last channel answered with this status.
     Error {
@@ -109,7 +109,7 @@ impl Attempt {
             let _ = host.set_property(CLUSTER_PROPERTY, cluster.as_bytes());
         }
         self.phase = if stream_wanted {
-            Phase::Stream(flow::StreamAnswer::new(terms))
+            Phase::Stream(Box::new(flow::StreamAnswer::new(terms)))
         } else {
             Phase::Whole(whole::WholeAnswer::new(terms))
         };

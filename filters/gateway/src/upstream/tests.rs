@@ -238,7 +238,7 @@ fn what_follows_an_error_does_not_follow_it_to_the_caller() {
     let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
     for (status, first) in [
         ("200", "<html>"),
-        ("400", &"x".repeat(ERROR_BODY_BYTES_MAX)[..]),
+        ("400", "x".repeat(ERROR_BODY_BYTES_MAX).as_str()),
     ] {
         let (host, _gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
         host.put_headers(Map::Response, &[(":status", status)]);
