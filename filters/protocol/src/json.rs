@@ -10,6 +10,7 @@
 //! and Python; what decides about money or access ([`crate::Peek`]) refuses
 //! such bodies instead.
 
+mod block;
 mod end;
 mod limits;
 mod string;

@@ -3,8 +3,7 @@
 //! Not recursive: the kinds of the open containers are bits of one `u128`, so
 //! the depth limit is also the whole memory that a hostile nesting can take.
 
-use memchr::memchr2;
-
+use super::block::{Block, Inside};
 use super::{InvalidJson, Limits, MAX_DEPTH};
 
 pub(super) fn validate(text: &str, limits: &Limits) -> Result<(), InvalidJson> {
@@ -182,21 +181,27 @@ impl Validator<'_> {
     fn string(&mut self) -> Result<(), InvalidJson> {
         self.at += 1;
         loop {
-            // Two fast passes over the plain run beat one that looks at each byte
-            // in turn; base64 images make these runs megabytes long.
-            let Some(length) = memchr2(b'"', b'\\', self.rest()) else {
-                self.at = self.bytes.len();
-                return Err(self.fault("ends inside a string"));
-            };
-            let plain = self.rest().get(..length).unwrap_or_default();
-            if plain.iter().any(|byte| *byte < 0x20) {
-                return Err(self.fault("holds a bare control character inside a string"));
+            match Block::at_front_of(self.rest()).inside() {
+                Inside::GoesOn(length) => self.at += length,
+                Inside::Ends(length) => {
+                    self.at += length + 1;
+                    return Ok(());
+                }
+                Inside::Control(length) => {
+                    self.at = self.bytes.len().min(self.at + length);
+                    return Err(self.fault(match self.peek() {
+                        None => "ends inside a string",
+                        Some(_) => "holds a bare control character inside a string",
+                    }));
+                }
+                Inside::Escape(length) => {
+                    self.at += length;
+                    // They come in crowds: text in another script, all `\uXXXX`.
+                    while self.peek() == Some(b'\\') {
+                        self.escape()?;
+                    }
+                }
             }
-            self.at += length;
-            if self.close(b'"') {
-                return Ok(());
-            }
-            self.escape()?;
         }
     }
 

@@ -1,11 +1,10 @@
-//! Walking validated JSON by skipping: strings with `memchr`, containers by
+//! Walking validated JSON by skipping: strings by blocks, containers by
 //! counting brackets. Nothing is validated again, and nothing can fail: on text
 //! that were not valid the walk would merely end early.
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
+use super::block::Block;
 use super::{Json, Kind};
 
 /// Iterates over the members of an object as (decoded key, value).
@@ -82,12 +81,11 @@ fn take_value(text: &str) -> Option<(Json<'_>, &str)> {
 /// The length of the string at the front, quotes included.
 fn string_length(bytes: &[u8]) -> usize {
     let mut at = 1;
-    while let Some(run) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += run;
-        if bytes.get(at) == Some(&b'"') {
-            return at + 1;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        match Block::at_front_of(rest).end() {
+            Ok(length) => return at + length + 1,
+            Err(length) => at += length,
         }
-        at += 2;
     }
     bytes.len()
 }

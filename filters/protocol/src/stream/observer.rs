@@ -65,9 +65,7 @@ impl Observer {
         let (watch, options) = (&mut self.watch, &self.options);
         let codec = codec(self.dialect);
         self.intake.push(chunk, &mut |event| {
-            if watch.read(event) {
-                forward(codec, options, event, out);
-            }
+            watch.pass(codec, options, event, out);
             Ok(())
         })?;
         if self.intake.is_html() && watch.progress.is_running() {
@@ -83,9 +81,7 @@ impl Observer {
         let (watch, options) = (&mut self.watch, &self.options);
         let own = codec(self.dialect);
         let rest = self.intake.finish(&mut |event| {
-            if watch.read(event) {
-                forward(own, options, event, out);
-            }
+            watch.pass(own, options, event, out);
             Ok(())
         });
         let progress = &mut self.watch.progress;
@@ -162,21 +158,44 @@ impl Observer {
 // === impl Watch ===
 
 impl Watch {
-    /// Whether the event may go to the caller.
-    fn read(&mut self, event: &sse::Event<'_>) -> bool {
+    /// Takes note of an event and appends what of it goes to the caller.
+    fn pass(
+        &mut self,
+        codec: &dyn Codec,
+        options: &ObserverOptions,
+        event: &sse::Event<'_>,
+        out: &mut Vec<u8>,
+    ) {
         if self.closed {
-            return false;
+            return;
         }
+        let running = self.progress.is_running();
+        let mut fault = None;
         let progress = &mut self.progress;
         self.reader.read(event, &mut |event| {
+            if let StreamEvent::Error(error) = &event {
+                fault = Some(error.clone());
+            }
             if progress.is_running() {
                 progress.note(&event);
             }
         });
         // What an upstream sends after its own error is its own way to end.
         self.closed = progress.outcome == Outcome::Complete;
-        true
+        match fault {
+            // An error that is no event of this dialect: the caller could not read it either.
+            Some(error) if running && !is_readable(event) => {
+                self.closed = true;
+                codec.stream_writer(Reply::default()).fail(&error, out);
+            }
+            _ => forward(codec, options, event, out),
+        }
     }
+}
+
+fn is_readable(event: &sse::Event<'_>) -> bool {
+    let data = event.data.as_deref().unwrap_or_default();
+    Json::parse_text(data.trim(), &Limits::response()).is_ok()
 }
 
 /// Appends the event's bytes, edited where the options ask for it.

@@ -204,3 +204,44 @@ fn the_writer_puts_commas_where_they_belong() {
         r#"{"a":[1,{},["x\ny"]],"b":null,"c":true,"d":1.0,"e":{"f":"g"}}"#
     );
 }
+
+/// Strings are read in blocks of 64 bytes: whatever stands at their borders, a byte
+/// earlier or later changes nothing.
+#[test]
+fn strings_read_alike_wherever_blocks_begin() {
+    let pieces = [
+        "\\n",
+        "\\\\",
+        "\\\\\\\\",
+        "\\\\\\\"",
+        "\\\"",
+        "\\/",
+        "\\b",
+        "\\u00e9",
+        "\\ud83d\\ude00",
+        "é",
+        "x",
+    ];
+    for start in (0..6).chain(58..70) {
+        for (index, first) in pieces.iter().enumerate() {
+            for second in &pieces {
+                let pad = "p".repeat(start);
+                let inside = format!("{pad}{first}{second}{}", pieces[index].repeat(40));
+                let text = format!("[\"{inside}\",\"{second}\",1]");
+                let json = Json::parse(text.as_bytes(), &LIMITS).unwrap();
+                let expected: Value = serde_json::from_str(&text).unwrap();
+                let strings: Vec<_> = json.items().filter_map(Json::as_str).collect();
+                assert_eq!(
+                    strings,
+                    [expected[0].as_str().unwrap(), expected[1].as_str().unwrap()]
+                );
+                for broken in ["\\x", "\\", "\n", "\u{1f}", "\\u12"] {
+                    let text = format!("[\"{pad}{first}{broken}\",1]");
+                    assert!(Json::parse(text.as_bytes(), &LIMITS).is_err(), "{text}");
+                    let cut = format!("[\"{pad}{first}{broken}");
+                    assert!(Json::parse(cut.as_bytes(), &LIMITS).is_err(), "{cut}");
+                }
+            }
+        }
+    }
+}
