@@ -79,6 +79,7 @@ impl StreamAnswer {
             self.passage.finish(&self.terms, &mut out);
         }
         stream.usage = self.passage.usage();
+        stream.output_bytes = self.passage.output_bytes();
         if !self.begun {
             match self.passage.status() {
                 Status::Error(error) => return Err(error.clone()),
@@ -157,6 +158,13 @@ impl Passage {
         match self {
             Self::Same(observer) => observer.outcome(),
             Self::Other(translator) => translator.outcome(),
+        }
+    }
+
+    fn output_bytes(&self) -> u64 {
+        match self {
+            Self::Same(observer) => observer.output_bytes(),
+            Self::Other(translator) => translator.output_bytes(),
         }
     }
 

@@ -282,3 +282,26 @@ fn an_attempt_that_broke_off_says_so() {
     let errors: Vec<&str> = event.attempts.iter().map(|a| a.error.as_str()).collect();
     assert_eq!(errors, ["the answer broke off", ""]);
 }
+
+#[test]
+fn a_stream_that_its_caller_left_is_estimated_where_nobody_counted() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    attempt.response_headers(&host, false);
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"twelve bytes\"}}]}\n\n";
+    host.put_body(Body::Response, event.as_bytes());
+    attempt.response_body(&host, event.len(), false);
+    host.put_property(
+        &["response", "code_details"],
+        b"downstream_remote_disconnect",
+    );
+    let event = crate::fixture::event(&host, gateway, 200);
+    let usage = event.usage.unwrap();
+    assert_eq!(event.outcome(), Outcome::ClientGone);
+    assert_eq!((usage.output_tokens, usage.estimated), (3, true));
+    assert_eq!(
+        usage.input_tokens,
+        u64::try_from(request.len().div_ceil(4)).unwrap()
+    );
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::answer;
 use crate::dialect::{Codec, Dialect, codec};
-use crate::error::ErrorInfo;
+use crate::error::{ErrorInfo, redact};
 use crate::json::{Json, JsonWriter, Limits};
 use crate::neutral::{StreamEvent, Usage};
 use crate::peek;
@@ -137,6 +137,12 @@ impl Observer {
         self.watch.progress.first_output_seen
     }
 
+    /// Bytes of text, thinking and tool arguments that have come so far: what there is to
+    /// estimate from when an upstream never reports usage.
+    pub fn output_bytes(&self) -> u64 {
+        self.watch.progress.output_bytes
+    }
+
     fn replay(&mut self, body: Vec<u8>, reply: Reply, out: &mut Vec<u8>) {
         let progress = &mut self.watch.progress;
         let response = match answer::read(self.dialect, body) {
@@ -180,11 +186,11 @@ impl Watch {
                 progress.note(&event);
             }
         });
-        // What an upstream sends after its own error is its own way to end.
         self.closed = progress.outcome == Outcome::Complete;
         match fault {
-            // An error that is no event of this dialect: the caller could not read it either.
-            Some(error) if running && !is_readable(event) => {
+            // An upstream's own words may name keys and hosts, or be no event that the caller
+            // could read. Then the error is written anew, and nothing follows it.
+            Some(error) if running && !may_be_read(event) => {
                 self.closed = true;
                 codec.stream_writer(Reply::default()).fail(&error, out);
             }
@@ -193,9 +199,14 @@ impl Watch {
     }
 }
 
-fn is_readable(event: &sse::Event<'_>) -> bool {
+/// Whether an error event is one that the caller understands and may see.
+fn may_be_read(event: &sse::Event<'_>) -> bool {
     let data = event.data.as_deref().unwrap_or_default();
-    Json::parse_text(data.trim(), &Limits::response()).is_ok()
+    let Ok(json) = Json::parse_text(data, &Limits::response()) else {
+        return false;
+    };
+    let words = json.get("error").unwrap_or(json).raw();
+    redact(words) == words
 }
 
 /// Appends the event's bytes, edited where the options ask for it.

@@ -10,6 +10,8 @@ pub(super) struct Progress {
     pub(super) outcome: Outcome,
     pub(super) usage: Usage,
     pub(super) first_output_seen: bool,
+    /// Text, thinking and arguments so far.
+    pub(super) output_bytes: u64,
     /// One bit per choice.
     begun: u64,
     finished: u64,
@@ -22,6 +24,7 @@ impl Progress {
             outcome: Outcome::Running,
             usage: Usage::default(),
             first_output_seen: false,
+            output_bytes: 0,
             begun: 0,
             finished: 0,
         }
@@ -39,15 +42,21 @@ impl Progress {
                 self.finished |= bit(*choice);
             }
             StreamEvent::BlockEnd { .. } | StreamEvent::Signature { .. } => {}
-            StreamEvent::Text { choice, .. }
-            | StreamEvent::Refusal { choice, .. }
-            | StreamEvent::Thinking { choice, .. }
-            | StreamEvent::RedactedThinking { choice, .. }
-            | StreamEvent::ToolCall { choice, .. }
-            | StreamEvent::Arguments { choice, .. } => {
+            StreamEvent::Text { choice, text }
+            | StreamEvent::Refusal { choice, text }
+            | StreamEvent::Thinking { choice, text }
+            | StreamEvent::RedactedThinking { choice, data: text }
+            | StreamEvent::ToolCall {
+                choice, name: text, ..
+            }
+            | StreamEvent::Arguments {
+                choice, json: text, ..
+            } => {
                 self.decide_answer();
                 self.begun |= bit(*choice);
                 self.first_output_seen = true;
+                let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+                self.output_bytes = self.output_bytes.saturating_add(bytes);
             }
         }
     }

@@ -101,6 +101,12 @@ impl Translator {
     pub fn first_output_seen(&self) -> bool {
         self.codec.progress.first_output_seen
     }
+
+    /// Bytes of text, thinking and tool arguments that have come so far: what there is to
+    /// estimate from when an upstream never reports usage.
+    pub fn output_bytes(&self) -> u64 {
+        self.codec.progress.output_bytes
+    }
 }
 
 // === impl Codecs ===

@@ -146,13 +146,23 @@ fn k7_k8_errors() {
         matches!(observer.status(), Status::Error(error) if error.kind == ErrorKind::Overloaded)
     );
     let start = sse(&[json!({"type": "message_start", "message": {"usage": {"input_tokens": 1}}})]);
-    let (out, observer) = check(
-        M,
-        &ObserverOptions::default(),
-        &format!("{start}{error}: bye\n\n"),
+    let input = format!("{start}{error}: bye\n\n");
+    let (out, _) = check(M, &ObserverOptions::default(), &input);
+    assert_eq!(out, input, "what names nothing is passed on");
+    let leaky = error.replace(
+        "\"x\"",
+        "\"bad key sk-ant-api03-0123456789abcdef at 10.0.0.5\"",
     );
-    assert_eq!(out, format!("{start}{error}: bye\n\n"));
-    assert_eq!(observer.outcome(), Outcome::Failed(ErrorKind::Overloaded));
+    for error in [leaky.as_str(), "data: \u{1}garbage\n\n"] {
+        let input = format!("{start}{error}: bye\n\n");
+        let (out, observer) = check(M, &ObserverOptions::default(), &input);
+        assert!(matches!(observer.outcome(), Outcome::Failed(_)));
+        let told = out.strip_prefix(&start).expect("what came before stays");
+        assert!(told.starts_with("event: error\ndata: "), "{told}");
+        for secret in ["sk-ant", "10.0.0.5", "garbage", "bye"] {
+            assert!(!told.contains(secret), "{secret} in {told}");
+        }
+    }
     for input in ["<html>", "", "{\"error\":{}}", "[]", "{"] {
         let (out, observer) = check(C, &ObserverOptions::default(), input);
         assert!(
