@@ -1,8 +1,10 @@
-//! Walking validated JSON by skipping: strings by blocks, containers by
+//! Walking validated JSON by skipping: strings by runs and blocks, containers by
 //! counting brackets. Nothing is validated again, and nothing can fail: on text
 //! that were not valid the walk would merely end early.
 
 use std::borrow::Cow;
+
+use memchr::memchr2;
 
 use super::block::Block;
 use super::{Json, Kind};
@@ -78,9 +80,15 @@ fn take_value(text: &str) -> Option<(Json<'_>, &str)> {
     Some((Json { raw }, rest))
 }
 
-/// The length of the string at the front, quotes included.
+/// The length of the string at the front, quotes included. Plain runs, such as images, are left to
+/// `memchr`; from the first escape on there are likely to be many.
 fn string_length(bytes: &[u8]) -> usize {
-    let mut at = 1;
+    let inside = bytes.get(1..).unwrap_or_default();
+    let mut at = match memchr2(b'"', b'\\', inside) {
+        Some(run) if inside.get(run) == Some(&b'"') => return run + 2,
+        Some(run) => run + 1,
+        None => return bytes.len(),
+    };
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         match Block::at_front_of(rest).end() {
             Ok(length) => return at + length + 1,

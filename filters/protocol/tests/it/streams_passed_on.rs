@@ -173,6 +173,24 @@ fn k7_k8_errors() {
 }
 
 #[test]
+fn k7_what_cannot_be_read_in_mid_stream_becomes_a_legal_end() {
+    let chat = sse(&[json!({"choices": [{"index": 0, "delta": {"content": "a"}}]})]);
+    let messages =
+        sse(&[json!({"type": "message_start", "message": {"usage": {"input_tokens": 1}}})]);
+    for (dialect, start) in [(C, chat), (M, messages)] {
+        let input = format!("{start}data: oops {{\n\n{start}");
+        let (out, observer) = check(dialect, &ObserverOptions::default(), &input);
+        let end = out.strip_prefix(&start).unwrap();
+        assert!(!end.contains("oops"), "{end}");
+        assert_eq!(observer.outcome(), Outcome::Failed(ErrorKind::Upstream));
+        let told = events(end);
+        assert_eq!(told.len(), 1, "{end}");
+        assert!(told[0]["error"]["message"].is_string(), "{end}");
+        assert_eq!(end.starts_with("event: error\n"), dialect == M);
+    }
+}
+
+#[test]
 fn k10_a_json_answer_becomes_a_stream() {
     let answer = json!({"model": "internal", "choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"completion_tokens": 2}});
     let (out, observer) = check(C, &ObserverOptions::default(), &answer.to_string());
