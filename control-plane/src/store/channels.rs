@@ -49,8 +49,8 @@ impl Store {
         conditions.text("base_url = ?", query.base_url.as_deref());
         conditions.int("status = ?", query.status);
         conditions.keyword(
-            "lower(name) LIKE ? ESCAPE '\\' OR lower(models) LIKE ? ESCAPE '\\' \
-             OR lower(sets) LIKE ? ESCAPE '\\' OR lower(base_url) LIKE ? ESCAPE '\\'",
+            "lower(name) LIKE lower(?) ESCAPE '\\' OR lower(models) LIKE lower(?) ESCAPE '\\' \
+             OR lower(sets) LIKE lower(?) ESCAPE '\\' OR lower(base_url) LIKE lower(?) ESCAPE '\\'",
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM channels";

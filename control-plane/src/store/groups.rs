@@ -29,7 +29,7 @@ impl Store {
         let mut conditions = Conditions::default();
         conditions.int("status = ?", query.status);
         conditions.keyword(
-            "lower(id) LIKE ? ESCAPE '\\' OR lower(available_sets) LIKE ? ESCAPE '\\'",
+            "lower(id) LIKE lower(?) ESCAPE '\\' OR lower(available_sets) LIKE lower(?) ESCAPE '\\'",
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM groups";

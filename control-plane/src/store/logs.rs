@@ -74,9 +74,9 @@ impl Store {
             CodeType::Error => conditions.fixed("code <> 200"),
         }
         conditions.keyword(
-            "lower(request_id) LIKE ? ESCAPE '\\' OR lower(model) LIKE ? ESCAPE '\\' \
-             OR lower(token_name) LIKE ? ESCAPE '\\' OR lower(group_id) LIKE ? ESCAPE '\\' \
-             OR lower(content) LIKE ? ESCAPE '\\'",
+            "lower(request_id) LIKE lower(?) ESCAPE '\\' OR lower(model) LIKE lower(?) ESCAPE '\\' \
+             OR lower(token_name) LIKE lower(?) ESCAPE '\\' OR lower(group_id) LIKE lower(?) ESCAPE '\\' \
+             OR lower(content) LIKE lower(?) ESCAPE '\\'",
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM logs";

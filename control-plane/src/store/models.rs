@@ -47,7 +47,7 @@ impl Store {
         conditions.text("model = ?", query.model.as_deref());
         conditions.text("owner = ?", query.owner.as_deref());
         conditions.keyword(
-            "lower(model) LIKE ? ESCAPE '\\' OR lower(owner) LIKE ? ESCAPE '\\'",
+            "lower(model) LIKE lower(?) ESCAPE '\\' OR lower(owner) LIKE lower(?) ESCAPE '\\'",
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM model_configs";

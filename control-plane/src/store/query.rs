@@ -40,11 +40,12 @@ impl Conditions {
         self.sql.push_str(condition);
     }
 
-    /// A search for a word anywhere in the columns of the condition, whatever its case.
+    /// A search for a word anywhere in the columns of the condition, whatever its case. Column and
+    /// word are folded by the database, because SQLite knows no more than ASCII.
     pub(super) fn keyword(&mut self, condition: &'static str, word: Option<&str>) {
         if let Some(word) = word.filter(|word| !word.is_empty()) {
             let mut pattern = String::from("%");
-            for letter in word.to_lowercase().chars() {
+            for letter in word.chars() {
                 if matches!(letter, '%' | '_' | '\\') {
                     pattern.push('\\');
                 }

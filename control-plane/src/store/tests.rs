@@ -319,6 +319,12 @@ async fn lists_are_filtered_searched_ordered_and_paged() {
         };
         assert_eq!(search("ALPHA", None).await, ["Alpha"]);
         assert_eq!(search("beta_", None).await, ["beta_1"]);
+        store
+            .create_group("Äpfel", GroupPatch::default())
+            .await
+            .unwrap();
+        assert_eq!(search("Äpfel", None).await, ["Äpfel"]);
+        store.delete_groups(&["Äpfel".into()]).await.unwrap();
         assert_eq!(search("%", None).await, ["50%"]);
         assert_eq!(search("\\", None).await, [""; 0]);
         assert_eq!(search("a", Some(2)).await, ["50%"], "by its set");

@@ -47,8 +47,8 @@ impl Store {
             conditions.int("id = ?", Some(self.token_id(hash).await?.unwrap_or(0)));
         }
         conditions.keyword(
-            "lower(name) LIKE ? ESCAPE '\\' OR lower(group_id) LIKE ? ESCAPE '\\' \
-             OR lower(models) LIKE ? ESCAPE '\\'",
+            "lower(name) LIKE lower(?) ESCAPE '\\' OR lower(group_id) LIKE lower(?) ESCAPE '\\' \
+             OR lower(models) LIKE lower(?) ESCAPE '\\'",
             query.keyword.as_deref(),
         );
         let count = "SELECT count(*) FROM tokens";
