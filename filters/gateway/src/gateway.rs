@@ -174,13 +174,14 @@ fn decide(host: &dyn Host, stream: &mut Stream, size: usize) -> Result<(), Error
     let retries = plan.channels.len().saturating_sub(1).min(RETRIES_MAX);
     let told = host
         .set_property(CLUSTER_PROPERTY, cluster.unwrap_or_default().as_bytes())
-        .and_then(|()| {
-            let retries = retries.to_string();
-            host.set_header(
-                Map::Request,
-                "x-envoy-max-retries",
-                Some(retries.as_bytes()),
-            )
+        .and_then(|()| match retries {
+            // The route's own number.
+            0 => Ok(()),
+            _ => {
+                let retries = retries.to_string();
+                let name = "x-envoy-max-retries";
+                host.set_header(Map::Request, name, Some(retries.as_bytes()))
+            }
         })
         .and_then(|()| {
             host.set_header(Map::Request, REQUEST_ID_HEADER, Some(stream.id.as_bytes()))

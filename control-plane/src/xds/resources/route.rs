@@ -17,8 +17,9 @@ pub(super) const NAME: &str = "tollgate";
 /// quota, its load), not the request's. Never 400, 413, 422 or 451.
 const RETRIABLE_STATUSES: [u32; 8] = [401, 402, 403, 404, 408, 409, 425, 429];
 
-/// The filter lowers this per request (`x-envoy-max-retries`) to the channels that are left.
-const MAX_RETRIES: u32 = 8;
+/// None, unless the filter says so for a request (`x-envoy-max-retries`): as many as there are
+/// channels left.
+const RETRIES: u32 = 0;
 
 /// Longest silence of an upstream, before or within an answer: reasoning models think for minutes.
 const SILENCE_S: i64 = 900;
@@ -94,7 +95,7 @@ fn to(path: route::route_match::PathSpecifier, action: route::RouteAction) -> ro
 fn retry_policy() -> route::RetryPolicy {
     route::RetryPolicy {
         retry_on: "5xx,reset,connect-failure,refused-stream,retriable-status-codes".into(),
-        num_retries: pb::uint32(MAX_RETRIES),
+        num_retries: pb::uint32(RETRIES),
         retriable_status_codes: RETRIABLE_STATUSES.to_vec(),
         per_try_idle_timeout: pb::seconds(SILENCE_S),
         // Another channel is another service, so there is little to wait for.
