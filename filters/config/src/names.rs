@@ -59,13 +59,13 @@ pub fn token_key(hash: &[u8]) -> String {
     key
 }
 
-/// Name of a channel's cluster.
+/// What the name of a channel's cluster begins with; a hash of its address follows.
 #[must_use]
 pub fn channel_cluster(channel_id: i64) -> String {
     format!("channel-{channel_id}")
 }
 
-/// Name of the SDS secret with a channel's key.
+/// What the name of the SDS secret with a channel's key begins with; the same hash follows.
 #[must_use]
 pub fn channel_secret(channel_id: i64) -> String {
     format!("channel-{channel_id}-key")

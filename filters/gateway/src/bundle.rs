@@ -34,6 +34,11 @@ pub(crate) fn push(host: &dyn Host, event: Vec<u8>, now_unix_ms: i64) {
     WAITING.with_borrow_mut(|waiting| {
         if waiting.events.len() < WAITING_MAX {
             waiting.events.push(event);
+        } else {
+            host.log(
+                Level::Error,
+                "a usage event is lost: the meter has not run for too long",
+            );
         }
         let rested = now_unix_ms.abs_diff(waiting.left_unix_ms) >= u64::from(TICK_MS);
         if rested || waiting.events.len() >= EVENTS_MAX {

@@ -31,12 +31,6 @@ pub fn token_hash(headers: &[(String, Vec<u8>)]) -> Option<[u8; 32]> {
     Some(Sha256::digest(secret).into())
 }
 
-/// True for a header that carries the caller's credentials and must not travel on.
-#[must_use]
-pub fn is_credential(header: &str) -> bool {
-    TOKEN_HEADERS.contains(&header) || matches!(header, "cookie" | "proxy-authorization")
-}
-
 /// Why a known token may not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
