@@ -17,6 +17,7 @@ mod alias;
 mod answer;
 mod anthropic;
 mod body;
+mod custom;
 mod dialect;
 mod error;
 mod extras;

@@ -10,13 +10,17 @@ mod message;
 mod replay;
 mod request;
 mod response;
+mod signature;
 mod usage;
 
 pub use self::aggregate::Aggregate;
 pub use self::event::StreamEvent;
 pub use self::message::{
-    Block, CacheMark, Content, Document, Extra, Image, Message, Role, Source, ToolCall, ToolResult,
+    Block, CacheMark, CallKind, Content, Document, Extra, Image, Media, Message, Role, Source,
+    ToolCall, ToolResult,
 };
 pub use self::request::{Effort, Format, Reasoning, Request, Sampling, Tool, ToolChoice, ToolMode};
 pub use self::response::{Choice, Response, StopReason};
+pub use self::signature::Signature;
+pub(crate) use self::signature::shown as shown_signature;
 pub use self::usage::Usage;

@@ -38,6 +38,8 @@ fn block_of(role: Role, block: &Block) -> Result<(), String> {
         }
         Content::Image(Image { source }) => image(source),
         Content::Document(Document { source, .. }) => document(source),
+        Content::Audio(_) => Err("This model takes no audio.".to_owned()),
+        Content::Video(_) => Err("This model takes no video.".to_owned()),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,8 @@
 use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
 use crate::neutral::{
-    Block, CacheMark, Content, Document, Image, Message, Role, Source, ToolCall, ToolResult,
+    Block, CacheMark, CallKind, Content, Document, Image, Message, Role, Signature, Source,
+    ToolCall, ToolResult,
 };
 use crate::path::Path;
 use crate::problem::InvalidRequest;
@@ -80,7 +81,8 @@ fn block(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Block, Invalid
             text: read.text_of(json, "thinking", at)?,
             signature: read
                 .optional_text(json, "signature", at)?
-                .filter(|signature| !signature.is_empty()),
+                .filter(|signature| !signature.is_empty())
+                .map(|signature| Signature::read(Dialect::Anthropic, signature)),
         },
         "redacted_thinking" => Content::RedactedThinking {
             data: read.text_of(json, "data", at)?,
@@ -119,6 +121,7 @@ fn tool_use(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<ToolCall, I
             Some(input) => read.raw(input).into_text(),
             None => Text::default(),
         },
+        kind: CallKind::Function,
     })
 }
 

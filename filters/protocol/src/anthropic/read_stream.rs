@@ -12,7 +12,7 @@ use crate::anthropic::usage::Told;
 use crate::dialect::Dialect;
 use crate::error::{self, ErrorInfo};
 use crate::json::{Json, Limits};
-use crate::neutral::StreamEvent;
+use crate::neutral::{CallKind, StreamEvent};
 use crate::sse;
 use crate::stream::StreamReader;
 
@@ -117,6 +117,7 @@ impl Reader {
                     call,
                     id: text("id"),
                     name: text("name"),
+                    kind: CallKind::Function,
                 });
                 // Usually empty here and told in deltas, but not by every imitator.
                 let input = block
@@ -157,6 +158,7 @@ impl Reader {
             "signature_delta" => some(text("signature"), emit, |signature| {
                 StreamEvent::Signature {
                     choice: CHOICE,
+                    by: Dialect::Anthropic,
                     signature,
                 }
             }),

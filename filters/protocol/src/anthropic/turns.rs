@@ -92,10 +92,16 @@ fn pieces<'r>(message: &'r Message, losses: &mut Losses) -> Vec<Piece<'r>> {
                 move_mark(block.cache, &mut pieces);
                 continue;
             }
-            Content::Thinking {
-                signature: None, ..
-            } => {
-                losses.note("messages.thinking", "only signed thinking can be sent back");
+            Content::Thinking { signature, .. }
+                if signature
+                    .as_ref()
+                    .and_then(|signature| signature.readable_by(Dialect::Anthropic))
+                    .is_none() =>
+            {
+                losses.note(
+                    "messages.thinking",
+                    "only thinking that the provider signed itself can be sent back",
+                );
                 continue;
             }
             // Thinking cannot bear a mark, and must stay exactly as it was.

@@ -2,6 +2,8 @@
 
 use crate::anthropic::turns::{Piece, Turn};
 use crate::anthropic::write_request::{IDS, NAMES};
+use crate::custom;
+use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, is_json_object};
 use crate::neutral::{
@@ -100,7 +102,9 @@ pub(super) fn content_members(content: &Content, w: &mut JsonWriter<'_>) {
         Content::Thinking { text, signature } => {
             w.field_str("type", "thinking");
             w.field_str("thinking", text);
-            w.field_str("signature", signature.as_deref().unwrap_or_default());
+            let signature = signature.as_ref();
+            let signature = signature.map(|signature| signature.shown_in(Dialect::Anthropic));
+            w.field_str("signature", &signature.unwrap_or_default());
         }
         Content::RedactedThinking { data } => {
             w.field_str("type", "redacted_thinking");
@@ -117,7 +121,11 @@ pub(super) fn content_members(content: &Content, w: &mut JsonWriter<'_>) {
                 w.field_str("title", name);
             }
         }
-        Content::ToolCall(_) | Content::ToolResult(_) | Content::Foreign { .. } => {}
+        Content::ToolCall(_)
+        | Content::ToolResult(_)
+        | Content::Audio(_)
+        | Content::Video(_)
+        | Content::Foreign { .. } => {}
     }
 }
 
@@ -132,7 +140,7 @@ pub(super) fn tool_use(call: &ToolCall, name: &str, w: &mut JsonWriter<'_>) {
     w.field_str("id", &IDS.fit(&call.id));
     w.field_str("name", name);
     w.key("input");
-    input(&call.arguments, w);
+    input(&custom::arguments(call), w);
 }
 
 /// Input has to be an object. What a model wrote that is none (cut by the token

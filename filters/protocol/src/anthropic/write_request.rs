@@ -5,6 +5,7 @@ use crate::anthropic::check;
 use crate::anthropic::plan::{Mode, Plan, plan};
 use crate::anthropic::turns::arrange;
 use crate::anthropic::write_messages::{self, Context};
+use crate::custom;
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
@@ -68,7 +69,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
 
 fn name(tool: &Tool) -> Option<&str> {
     match tool {
-        Tool::Function { name, .. } => Some(name),
+        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
         Tool::Foreign { .. } => None,
     }
 }
@@ -117,6 +118,20 @@ fn stubs(request: &Request) -> Vec<&str> {
 }
 
 fn function(context: &mut Context, tool: &Tool, w: &mut JsonWriter<'_>) {
+    if let Tool::Custom {
+        name,
+        description,
+        extras,
+        ..
+    } = tool
+    {
+        w.field_str("name", &NAMES.fit(name));
+        if let Some(description) = description {
+            w.field_str("description", description);
+        }
+        w.field_raw("input_schema", custom::PARAMETERS);
+        return context.extras(extras, "tools", w);
+    }
     let Tool::Function {
         name,
         description,

@@ -52,6 +52,7 @@ fn sayable(content: &Content) -> Option<&Content> {
     match content {
         Content::Text(text) | Content::Refusal(text) if text.is_empty() => None,
         Content::Image(_) | Content::Document(_) | Content::ToolResult(_) => None,
+        Content::Audio(_) | Content::Video(_) => None,
         Content::Foreign { .. } => None,
         content => Some(content),
     }

@@ -13,9 +13,10 @@
 use crate::anthropic::read_response::stop_name;
 use crate::anthropic::write_response::{call_id, head};
 use crate::anthropic::{error, usage};
+use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::json::{JsonWriter, ObjectEnd};
-use crate::neutral::{StopReason, StreamEvent, Usage};
+use crate::neutral::{StopReason, StreamEvent, Usage, shown_signature};
 use crate::reply::Reply;
 use crate::stream::{StreamFault, StreamWriter};
 
@@ -251,10 +252,12 @@ impl StreamWriter for Writer {
             }
             StreamEvent::Signature {
                 choice: 0,
+                by,
                 signature,
             } => {
                 self.open_thinking(out);
-                self.delta("signature_delta", "signature", signature, out);
+                let signature = shown_signature(*by, signature, Dialect::Anthropic);
+                self.delta("signature_delta", "signature", &signature, out);
                 self.close(out);
             }
             StreamEvent::RedactedThinking { choice: 0, data } => self.redacted(data, out),
@@ -263,6 +266,7 @@ impl StreamWriter for Writer {
                 call,
                 id,
                 name,
+                ..
             } => self.tool_call(*call, id, name, out),
             StreamEvent::Arguments {
                 choice: 0,

@@ -1,7 +1,10 @@
 //! From the events of a stream to a whole answer.
 
+use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
-use crate::neutral::{Block, Choice, Content, Response, StopReason, StreamEvent, ToolCall, Usage};
+use crate::neutral::{
+    Block, CallKind, Choice, Content, Response, Signature, StopReason, StreamEvent, ToolCall, Usage,
+};
 use crate::stream::{empty_answer, interrupted};
 use crate::text::Text;
 
@@ -28,12 +31,13 @@ struct Collected {
 enum Part {
     Text(String),
     Refusal(String),
-    Thinking(String, Option<String>),
+    Thinking(String, Option<(Dialect, String)>),
     Redacted(String),
     Call {
         call: u32,
         id: String,
         name: String,
+        kind: CallKind,
         arguments: String,
     },
 }
@@ -70,7 +74,11 @@ impl Aggregate {
                     &text,
                 );
             }
-            StreamEvent::Signature { choice, signature } => self.sign(choice, &signature),
+            StreamEvent::Signature {
+                choice,
+                by,
+                signature,
+            } => self.sign(choice, by, &signature),
             StreamEvent::RedactedThinking { choice, data } => {
                 self.append(choice, Part::Redacted(data.into_owned()));
             }
@@ -79,12 +87,14 @@ impl Aggregate {
                 call,
                 id,
                 name,
+                kind,
             } => self.append(
                 choice,
                 Part::Call {
                     call,
                     id: id.into_owned(),
                     name: name.into_owned(),
+                    kind,
                     arguments: String::new(),
                 },
             ),
@@ -171,16 +181,16 @@ impl Aggregate {
         }
     }
 
-    fn sign(&mut self, choice: u32, signature: &str) {
+    fn sign(&mut self, choice: u32, by: Dialect, signature: &str) {
         let Some(collected) = self.choice(choice) else {
             return;
         };
         if let Some(Part::Thinking(_, own)) =
             collected.parts.last_mut().filter(|_| !collected.closed)
         {
-            own.get_or_insert_default().push_str(signature);
+            own.get_or_insert((by, String::new())).1.push_str(signature);
         } else {
-            let thinking = Part::Thinking(String::new(), Some(signature.to_owned()));
+            let thinking = Part::Thinking(String::new(), Some((by, signature.to_owned())));
             collected.parts.push(thinking);
         }
         collected.closed = true;
@@ -236,18 +246,23 @@ impl Part {
             Self::Refusal(text) => Content::Refusal(text.into()),
             Self::Thinking(text, signature) => Content::Thinking {
                 text: text.into(),
-                signature: signature.map(Text::from),
+                signature: signature.map(|(by, data)| Signature {
+                    by,
+                    data: data.into(),
+                }),
             },
             Self::Redacted(data) => Content::RedactedThinking { data: data.into() },
             Self::Call {
                 id,
                 name,
+                kind,
                 arguments,
                 ..
             } => Content::ToolCall(ToolCall {
                 id: id.into(),
                 name: name.into(),
                 arguments: arguments.into(),
+                kind,
             }),
         })
     }

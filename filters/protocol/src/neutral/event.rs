@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
-use crate::neutral::{StopReason, Usage};
+use crate::neutral::{CallKind, StopReason, Usage};
 
 /// One step of a stream. Grammar, per choice (events of choices may interleave):
 ///
@@ -33,9 +34,11 @@ pub enum StreamEvent<'a> {
         choice: u32,
         text: Cow<'a, str>,
     },
-    /// Belongs to the thinking before it, and closes that block.
+    /// Belongs to the thinking before it, and closes that block; without thinking
+    /// before it, it is a block of its own.
     Signature {
         choice: u32,
+        by: Dialect,
         signature: Cow<'a, str>,
     },
     RedactedThinking {
@@ -48,8 +51,10 @@ pub enum StreamEvent<'a> {
         call: u32,
         id: Cow<'a, str>,
         name: Cow<'a, str>,
+        kind: CallKind,
     },
-    /// More of a call's arguments: a fragment of JSON, cut anywhere.
+    /// More of a call's arguments: a fragment of JSON (of a custom tool's text), cut
+    /// anywhere.
     Arguments {
         choice: u32,
         call: u32,

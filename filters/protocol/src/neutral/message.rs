@@ -1,6 +1,7 @@
 //! Messages and the blocks that they are made of.
 
 use crate::dialect::Dialect;
+use crate::neutral::Signature;
 use crate::text::{Raw, Text};
 
 /// One turn, or a part of one: neighbours of the same role may be merged by a
@@ -36,11 +37,15 @@ pub enum Content {
     Refusal(Text),
     Image(Image),
     Document(Document),
+    Audio(Media),
+    Video(Media),
     /// `signature` proves the text to the provider that wrote it; without one it
-    /// can be shown but not sent back.
+    /// can be shown but not sent back. Without text the provider keeps the words to
+    /// itself, or the signature belongs to the block after it (Gemini signs calls
+    /// and texts too).
     Thinking {
         text: Text,
-        signature: Option<Text>,
+        signature: Option<Signature>,
     },
     RedactedThinking {
         data: Text,
@@ -57,6 +62,12 @@ pub enum Content {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
+    pub source: Source,
+}
+
+/// Sound, or moving pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Media {
     pub source: Source,
 }
 
@@ -90,7 +101,19 @@ pub struct ToolCall {
     pub name: Text,
     /// What the model wrote: JSON if all went well, but cut or broken JSON too,
     /// and nothing at all for a tool without parameters.
+    /// For a custom tool the text that it is given.
     pub arguments: Text,
+    pub kind: CallKind,
+}
+
+/// What a tool takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallKind {
+    /// JSON.
+    #[default]
+    Function,
+    /// Free text (OpenAI's custom tools).
+    Custom,
 }
 
 #[derive(Clone, Debug, PartialEq)]

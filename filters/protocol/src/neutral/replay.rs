@@ -44,14 +44,17 @@ fn replay_block<'a>(
             text: text.as_str().into(),
         }),
         Content::Thinking { text, signature } => {
-            emit(StreamEvent::Thinking {
-                choice,
-                text: text.as_str().into(),
-            });
+            if !text.is_empty() || signature.is_none() {
+                emit(StreamEvent::Thinking {
+                    choice,
+                    text: text.as_str().into(),
+                });
+            }
             if let Some(signature) = signature {
                 emit(StreamEvent::Signature {
                     choice,
-                    signature: signature.as_str().into(),
+                    by: signature.by,
+                    signature: signature.data.as_str().into(),
                 });
             }
         }
@@ -65,6 +68,7 @@ fn replay_block<'a>(
                 call,
                 id: tool.id.as_str().into(),
                 name: tool.name.as_str().into(),
+                kind: tool.kind,
             });
             emit(StreamEvent::Arguments {
                 choice,
@@ -75,6 +79,8 @@ fn replay_block<'a>(
         // Models do not answer with these, or only their own dialect knows them.
         Content::Image(_)
         | Content::Document(_)
+        | Content::Audio(_)
+        | Content::Video(_)
         | Content::ToolResult(_)
         | Content::Foreign { .. } => {}
     }

@@ -57,6 +57,14 @@ pub enum Tool {
         cache: Option<CacheMark>,
         extras: Vec<Extra>,
     },
+    /// A tool that takes free text instead of JSON (OpenAI).
+    Custom {
+        name: Text,
+        description: Option<Text>,
+        /// The grammar of the text, verbatim.
+        format: Option<Raw>,
+        extras: Vec<Extra>,
+    },
     /// A tool that only its own dialect knows, the whole object verbatim.
     Foreign { kind: Text, raw: Raw },
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::error::ErrorInfo;
 use crate::json::{Json, Kind};
-use crate::neutral::StreamEvent;
+use crate::neutral::{CallKind, StreamEvent};
 
 type Emit<'e> = dyn FnMut(StreamEvent<'_>) + 'e;
 
@@ -90,6 +90,7 @@ impl Call {
                 call,
                 id,
                 name,
+                kind: CallKind::Function,
             });
             if !early.is_empty() {
                 let json = early.into();

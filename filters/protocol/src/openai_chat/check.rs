@@ -3,7 +3,8 @@
 
 use crate::dialect::Dialect;
 use crate::extras;
-use crate::neutral::{Block, Content, Document, Image, Request, Role, Source};
+use crate::neutral::{Block, Content, Document, Image, Media, Request, Role, Source};
+use crate::openai_chat::write_messages::audio_format;
 use crate::problem::Unsupported;
 
 /// "Up to 4 sequences", by the API reference.
@@ -53,6 +54,13 @@ fn block_of(role: Role, block: &Block) -> Result<(), String> {
             source: Source::Url(_),
             ..
         }) => "This model takes documents as base64 or text, not by URL.",
+        Content::Audio(Media { source }) => match source {
+            Source::Base64 { media_type, .. } if audio_format(media_type).is_some() => {
+                return Ok(());
+            }
+            _ => "Audio must be WAV or MP3 as base64.",
+        },
+        Content::Video(_) => "This model takes no video.",
         _ => return Ok(()),
     };
     Err(reason.to_owned())

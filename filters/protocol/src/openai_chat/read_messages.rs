@@ -5,7 +5,8 @@ use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
 use crate::media;
 use crate::neutral::{
-    Block, CacheMark, Content, Document, Image, Message, Role, Source, ToolCall, ToolResult,
+    Block, CacheMark, CallKind, Content, Document, Image, Message, Role, Source, ToolCall,
+    ToolResult,
 };
 use crate::openai_chat::thinking;
 use crate::path::Path;
@@ -99,6 +100,7 @@ fn tool_call(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Block, Inv
             Some(object) if object.kind() == Kind::Object => object.raw().into(),
             Some(text) => read.text(text, &in_function.key("arguments"))?,
         },
+        kind: CallKind::Function,
     }));
     for (key, value) in json.entries().filter(|(_, value)| !value.is_null()) {
         match &*key {

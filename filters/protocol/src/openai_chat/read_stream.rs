@@ -10,7 +10,7 @@ use crate::answer;
 use crate::dialect::Dialect;
 use crate::error::{self, ErrorInfo};
 use crate::json::{Json, Limits};
-use crate::neutral::StreamEvent;
+use crate::neutral::{Signature, StreamEvent};
 use crate::openai_chat::calls::{Calls, non_empty};
 use crate::openai_chat::read_response::stop_reason;
 use crate::openai_chat::{thinking, usage};
@@ -155,7 +155,14 @@ fn thoughts(choice: u32, delta: Json<'_>, emit: &mut Emit<'_>) {
             emit(StreamEvent::Thinking { choice, text });
         }
         if let Some(signature) = non_empty(block.get("signature")) {
-            emit(StreamEvent::Signature { choice, signature });
+            let Signature { by, data } =
+                Signature::read(Dialect::Anthropic, signature.as_ref().into());
+            let signature = data.as_str().into();
+            emit(StreamEvent::Signature {
+                choice,
+                by,
+                signature,
+            });
         }
         if let Some(data) = non_empty(block.get("data")) {
             emit(StreamEvent::RedactedThinking { choice, data });

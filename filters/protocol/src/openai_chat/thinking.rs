@@ -8,8 +8,9 @@
 //! that is not among the first of its message says its `position` there: text, then
 //! calls, with the thinking put in between.
 
+use crate::dialect::Dialect;
 use crate::json::{Json, JsonWriter};
-use crate::neutral::{Block, Content};
+use crate::neutral::{Block, Content, Signature};
 use crate::path::Path;
 use crate::problem::InvalidRequest;
 use crate::read::{self, Read};
@@ -112,7 +113,8 @@ fn block(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Option<Block>,
                 .unwrap_or_default(),
             signature: read
                 .optional_text(json, "signature", at)?
-                .filter(|signature| !signature.is_empty()),
+                .filter(|signature| !signature.is_empty())
+                .map(|signature| Signature::read(Dialect::Anthropic, signature)),
         })),
         Some("redacted_thinking") => Some(Block::new(Content::RedactedThinking {
             data: read.text_of(json, "data", at)?,
@@ -204,7 +206,9 @@ fn members(content: &Content, position: Option<u64>, w: &mut JsonWriter<'_>) {
         Content::Thinking { text, signature } => {
             w.field_str("type", "thinking");
             w.field_str("thinking", text);
-            w.field_str("signature", signature.as_deref().unwrap_or_default());
+            let signature = signature.as_ref();
+            let signature = signature.map(|signature| signature.shown_in(Dialect::Anthropic));
+            w.field_str("signature", &signature.unwrap_or_default());
         }
         Content::RedactedThinking { data } => {
             w.field_str("type", "redacted_thinking");

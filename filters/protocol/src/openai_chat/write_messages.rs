@@ -3,9 +3,10 @@
 //! Tool results leave their user message and become `tool` messages before it. What
 //! such a message cannot hold (images) moves to the user message after it.
 
+use crate::custom;
 use crate::json::JsonWriter;
 use crate::neutral::{
-    Block, Content, Document, Image, Message, Role, Source, ToolCall, ToolResult,
+    Block, Content, Document, Image, Media, Message, Role, Source, ToolCall, ToolResult,
 };
 use crate::openai_chat::context::Context;
 use crate::openai_chat::write_tools::{IDS, NAMES};
@@ -157,11 +158,7 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
 }
 
 fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
-    let ToolCall {
-        id,
-        name,
-        arguments,
-    } = match &block.content {
+    let call @ ToolCall { id, name, .. } = match &block.content {
         Content::ToolCall(call) => call,
         Content::Foreign { raw, .. } => return w.raw(raw.as_str()),
         _ => return,
@@ -171,13 +168,13 @@ fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
         w.field_str("type", "function");
         w.field_object("function", |w| {
             w.field_str("name", &NAMES.fit(name));
-            let arguments = arguments.as_str();
+            let arguments = custom::arguments(call);
             w.field_str(
                 "arguments",
                 if arguments.is_empty() {
                     "{}"
                 } else {
-                    arguments
+                    &arguments
                 },
             );
         });
@@ -269,6 +266,7 @@ fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
                 w.field_str("type", "text");
                 w.field_str("text", text);
             }
+            Content::Audio(media) => audio(media, w),
             // Not among parts: see `user` and `assistant`.
             _ => {}
         }
@@ -283,6 +281,27 @@ fn url(source: &Source, w: &mut JsonWriter<'_>) {
             w.strings(&["data:", media_type, ";base64,", data]);
         }
         Source::Url(text) | Source::Text(text) | Source::File { id: text } => w.string(text),
+    }
+}
+
+fn audio(media: &Media, w: &mut JsonWriter<'_>) {
+    if let Source::Base64 { media_type, data } = &media.source
+        && let Some(format) = audio_format(media_type)
+    {
+        w.field_str("type", "input_audio");
+        w.field_object("input_audio", |w| {
+            w.field_str("data", data);
+            w.field_str("format", format);
+        });
+    }
+}
+
+/// The name of a format of `input_audio`; there are two.
+pub(super) fn audio_format(media_type: &str) -> Option<&'static str> {
+    match media_type {
+        "audio/wav" | "audio/x-wav" | "audio/wave" => Some("wav"),
+        "audio/mpeg" | "audio/mp3" => Some("mp3"),
+        _ => None,
     }
 }
 

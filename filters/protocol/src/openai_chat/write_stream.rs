@@ -12,9 +12,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::json::JsonWriter;
-use crate::neutral::{StopReason, StreamEvent, Usage};
+use crate::neutral::{StopReason, StreamEvent, Usage, shown_signature};
 use crate::openai_chat::read_response::finish_reason;
 use crate::openai_chat::thinking::Placement;
 use crate::openai_chat::write_response::{call_id, id};
@@ -256,9 +257,14 @@ impl StreamWriter for Writer {
                 self.open(*choice, out);
                 self.thinking(*choice, text, out);
             }
-            StreamEvent::Signature { choice, signature } => {
+            StreamEvent::Signature {
+                choice,
+                by,
+                signature,
+            } => {
                 self.open(*choice, out);
-                self.thinking_end(*choice, "thinking", "signature", signature, out);
+                let signature = shown_signature(*by, signature, Dialect::Anthropic);
+                self.thinking_end(*choice, "thinking", "signature", &signature, out);
             }
             StreamEvent::RedactedThinking { choice, data } => {
                 self.open(*choice, out);
@@ -270,6 +276,7 @@ impl StreamWriter for Writer {
                 call,
                 id,
                 name,
+                ..
             } => {
                 self.open(*choice, out);
                 self.tool_call(*choice, *call, id, name, out);

@@ -1,6 +1,7 @@
 //! Tools and the choice among them.
 
 use crate::alias::{Aliases, Charset};
+use crate::custom;
 use crate::json::JsonWriter;
 use crate::neutral::{Request, Tool, ToolChoice, ToolMode};
 use crate::openai_chat::context::Context;
@@ -20,6 +21,11 @@ pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         for tool in &request.tools {
             match tool {
                 Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
+                Tool::Custom { extras, .. } => w.object(|w| {
+                    w.field_str("type", "function");
+                    w.field_object("function", |w| custom(tool, w));
+                    context.extras(extras, "tools", w);
+                }),
                 Tool::Function { cache, extras, .. } => {
                     w.object(|w| {
                         w.field_str("type", "function");
@@ -60,6 +66,20 @@ fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
     }
 }
 
+/// The function that stands for a tool which takes free text.
+fn custom(tool: &Tool, w: &mut JsonWriter<'_>) {
+    if let Tool::Custom {
+        name, description, ..
+    } = tool
+    {
+        w.field_str("name", &NAMES.fit(name));
+        if let Some(description) = description {
+            w.field_str("description", description);
+        }
+        w.field_raw("parameters", custom::PARAMETERS);
+    }
+}
+
 fn tool_choice(request: &Request, w: &mut JsonWriter<'_>) {
     let named = |name: &str, w: &mut JsonWriter<'_>| {
         w.field_str("type", "function");
@@ -94,7 +114,7 @@ fn mode_name(mode: ToolMode) -> &'static str {
 /// The tools whose names had to be changed.
 pub(super) fn aliases(request: &Request) -> Aliases {
     let names = request.tools.iter().filter_map(|tool| match tool {
-        Tool::Function { name, .. } => Some(name.as_str()),
+        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name.as_str()),
         Tool::Foreign { .. } => None,
     });
     Aliases::collect(names, NAMES)
