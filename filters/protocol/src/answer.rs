@@ -1,7 +1,7 @@
 //! Whole answers: what they are, and the way from one dialect to another.
 
 use crate::body::Body;
-use crate::dialect::{Codec, Dialect, codec};
+use crate::dialect::{CallerCodec, Dialect, caller, codec};
 use crate::error::{self, ErrorInfo};
 use crate::json::{Json, JsonWriter, Kind, Limits};
 use crate::neutral::{Aggregate, Response, Usage};
@@ -94,7 +94,7 @@ pub(crate) fn usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {
 /// The answer with another model name; every other byte stays.
 pub(crate) fn replace_model(dialect: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
     let json = Json::parse(body, &Limits::response()).ok()?;
-    let name = model_name(codec(dialect), json)?;
+    let name = model_name(caller(dialect), json)?;
     let start = (name.raw().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
     let mut quoted = Vec::new();
     JsonWriter::new(&mut quoted).string(model);
@@ -105,7 +105,7 @@ pub(crate) fn replace_model(dialect: Dialect, body: &[u8], model: &str) -> Optio
 }
 
 /// The string that names the model in an answer or an event.
-pub(crate) fn model_name<'a>(codec: &dyn Codec, json: Json<'a>) -> Option<Json<'a>> {
+pub(crate) fn model_name<'a>(codec: &dyn CallerCodec, json: Json<'a>) -> Option<Json<'a>> {
     let paths = codec.model_paths().iter();
     let mut found = paths.filter_map(|path| path.iter().try_fold(json, |json, key| json.get(key)));
     found.find(|json| json.kind() == Kind::String)

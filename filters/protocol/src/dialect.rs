@@ -1,7 +1,8 @@
 //! The dialects and the one registry that knows where each is implemented.
 //!
 //! To add a dialect: a folder beside [`crate::openai_chat`] that implements
-//! [`Codec`], a variant here, a line in [`ALL`], [`Dialect::as_str`] and [`codec`].
+//! [`Codec`], a variant here, a line in [`ALL`], [`Dialect::as_str`] and [`codec`]; if
+//! callers speak it, [`CallerCodec`] and a line in [`caller`] as well.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,27 +32,33 @@ pub enum Dialect {
 /// Every dialect, for tables and tests.
 pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
 
-/// What a dialect must be able to do. Each method is the implementation behind
-/// the function of the same name at the top of the crate, and documented there.
+/// What every dialect must be able to do: an upstream may speak it. Each method is
+/// the implementation behind the function of the same name at the top of the crate,
+/// and documented there.
 pub(crate) trait Codec: Sync {
-    fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest>;
-    /// What this dialect calls things that all dialects have.
-    fn names(&self) -> &'static Names;
-    fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
     fn write_request(&self, request: &Request, target: &Target<'_>)
     -> Result<Written, Unsupported>;
-
-    /// What dropping one of this dialect's own fields does to a request's meaning.
-    fn without(&self, extra: &Extra) -> Without;
 
     /// Whether a JSON object that holds no error is an answer of this dialect.
     fn is_answer(&self, answer: Json<'_>) -> bool;
     /// `body` is an answer.
     fn read_response(&self, body: &Body) -> Result<Response, ErrorInfo>;
-    fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8>;
     fn read_usage(&self, answer: Json<'_>) -> Option<Usage>;
-
     fn stream_reader(&self) -> Box<dyn StreamReader>;
+    /// What this dialect's providers mean by an error's `type` and `code`.
+    fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind>;
+}
+
+/// What a dialect must be able to do besides if callers speak it too.
+pub(crate) trait CallerCodec: Codec {
+    fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest>;
+    /// What this dialect calls things that all dialects have.
+    fn names(&self) -> &'static Names;
+    fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
+    /// What dropping one of this dialect's own fields does to a request's meaning.
+    fn without(&self, extra: &Extra) -> Without;
+
+    fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8>;
     fn stream_writer(&self, reply: Reply) -> Box<dyn StreamWriter>;
     /// The last formality of a stream that is whole without it.
     fn stream_end(&self) -> &'static [u8];
@@ -60,10 +67,7 @@ pub(crate) trait Codec: Sync {
     /// Paths of the model's name in answers and stream events.
     fn model_paths(&self) -> &'static [&'static [&'static str]];
 
-    /// What this dialect's providers mean by an error's `type` and `code`.
-    fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind>;
     fn write_error(&self, error: &ErrorInfo) -> (u16, Vec<u8>);
-
     fn write_model_list(&self, models: &[ModelEntry<'_>]) -> Vec<u8>;
     fn write_model(&self, model: &ModelEntry<'_>) -> Vec<u8>;
 }
@@ -86,7 +90,17 @@ pub(crate) enum Without {
     Unsupported(&'static str),
 }
 
+/// The dialect as an upstream speaks it.
 pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
+    match dialect {
+        Dialect::OpenaiChat => &openai_chat::OpenaiChat,
+        Dialect::Anthropic => &anthropic::Anthropic,
+    }
+}
+
+/// The dialect as a caller speaks it; for one that callers do not speak, Chat
+/// Completions, in which nearly everybody can at least read an error.
+pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,

@@ -1,6 +1,6 @@
 //! What another dialect does not know: noted as a loss, or refused.
 
-use crate::dialect::{Without, codec};
+use crate::dialect::{Without, caller};
 use crate::json::JsonWriter;
 use crate::neutral::{Extra, Request, Tool};
 use crate::problem::{Losses, Unsupported};
@@ -11,7 +11,7 @@ pub(crate) const STORED_FILE: &str =
 /// Accounts for the top-level fields that are not written in a foreign dialect.
 pub(crate) fn settle(request: &Request, losses: &mut Losses) -> Result<(), Unsupported> {
     for extra in request.extras.iter().filter(|extra| !extra.mirrored) {
-        match codec(request.dialect).without(extra) {
+        match caller(request.dialect).without(extra) {
             Without::Loss(reason) => losses.note(extra.key.as_str(), reason),
             Without::Unsupported(message) => {
                 return Err(Unsupported::new(extra.key.as_str(), message));

@@ -36,7 +36,7 @@ pub mod stream;
 mod target;
 mod text;
 
-use crate::dialect::codec;
+use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
 
 pub use crate::alias::Aliases;
@@ -54,12 +54,12 @@ pub use crate::text::{Raw, Text};
 
 /// The facts that policy needs, without reading the messages.
 pub fn peek(dialect: Dialect, body: &Body) -> Result<Peek, InvalidRequest> {
-    codec(dialect).peek(body)
+    caller(dialect).peek(body)
 }
 
 /// Reads a request into the neutral form. Large strings stay ranges of `body`.
 pub fn read_request(dialect: Dialect, body: &Body) -> Result<Request, InvalidRequest> {
-    codec(dialect).read_request(body)
+    caller(dialect).read_request(body)
 }
 
 /// Writes a request for an upstream of `dialect`. Cheap enough to be called for
@@ -86,7 +86,7 @@ pub fn read_response(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorI
 
 /// Writes a whole answer for the caller.
 pub fn write_response(dialect: Dialect, response: &Response, reply: &Reply) -> Vec<u8> {
-    codec(dialect).write_response(response, reply)
+    caller(dialect).write_response(response, reply)
 }
 
 /// A whole answer from the upstream's dialect to the caller's.
@@ -122,15 +122,15 @@ pub fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInfo {
 
 /// Status and JSON body of an error in the caller's dialect.
 pub fn write_error(dialect: Dialect, error: &ErrorInfo) -> (u16, Vec<u8>) {
-    codec(dialect).write_error(error)
+    caller(dialect).write_error(error)
 }
 
 /// The answer of the model list endpoint: OpenAI's list, Anthropic's page.
 pub fn write_model_list(dialect: Dialect, models: &[ModelEntry<'_>]) -> Vec<u8> {
-    codec(dialect).write_model_list(models)
+    caller(dialect).write_model_list(models)
 }
 
 /// The answer of the endpoint for one model.
 pub fn write_model(dialect: Dialect, model: &ModelEntry<'_>) -> Vec<u8> {
-    codec(dialect).write_model(model)
+    caller(dialect).write_model(model)
 }

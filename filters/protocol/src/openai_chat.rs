@@ -21,7 +21,7 @@ mod write_stream;
 mod write_tools;
 
 use crate::body::Body;
-use crate::dialect::{Codec, Names, Without};
+use crate::dialect::{CallerCodec, Codec, Names, Without};
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{Json, Kind};
 use crate::models::ModelEntry;
@@ -43,28 +43,12 @@ const NAMES: Names = Names {
 };
 
 impl Codec for OpenaiChat {
-    fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest> {
-        peek::peek(body)
-    }
-
-    fn names(&self) -> &'static Names {
-        &NAMES
-    }
-
-    fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest> {
-        read_request::read(body)
-    }
-
     fn write_request(
         &self,
         request: &Request,
         target: &Target<'_>,
     ) -> Result<Written, Unsupported> {
         write_request::write(request, target)
-    }
-
-    fn without(&self, extra: &Extra) -> Without {
-        fields::without(extra)
     }
 
     fn is_answer(&self, answer: Json<'_>) -> bool {
@@ -77,16 +61,38 @@ impl Codec for OpenaiChat {
         read_response::read(body)
     }
 
-    fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8> {
-        write_response::write(response, reply)
-    }
-
     fn read_usage(&self, answer: Json<'_>) -> Option<Usage> {
         usage::of_answer(answer)
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {
         Box::new(read_stream::Reader::default())
+    }
+
+    fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind> {
+        error::kind(kind, code)
+    }
+}
+
+impl CallerCodec for OpenaiChat {
+    fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest> {
+        peek::peek(body)
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
+    }
+
+    fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest> {
+        read_request::read(body)
+    }
+
+    fn without(&self, extra: &Extra) -> Without {
+        fields::without(extra)
+    }
+
+    fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8> {
+        write_response::write(response, reply)
     }
 
     fn stream_writer(&self, reply: Reply) -> Box<dyn StreamWriter> {
@@ -106,10 +112,6 @@ impl Codec for OpenaiChat {
 
     fn model_paths(&self) -> &'static [&'static [&'static str]] {
         &[&["model"]]
-    }
-
-    fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind> {
-        error::kind(kind, code)
     }
 
     fn write_error(&self, error: &ErrorInfo) -> (u16, Vec<u8>) {

@@ -1,6 +1,6 @@
 //! A request for one answer (or several choices of it).
 
-use crate::dialect::{Dialect, Names, codec};
+use crate::dialect::{Dialect, Names, caller};
 use crate::neutral::{CacheMark, Extra, Message};
 use crate::text::{Raw, Text};
 
@@ -153,7 +153,7 @@ impl Request {
 
     /// The words of the caller's dialect.
     pub(crate) fn names(&self) -> &'static Names {
-        codec(self.dialect).names()
+        caller(self.dialect).names()
     }
 
     /// Where the caller's body holds the message with this index here.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::answer;
-use crate::dialect::{Codec, Dialect, codec};
+use crate::dialect::{CallerCodec, Dialect, caller, codec};
 use crate::error::{ErrorInfo, redact};
 use crate::json::{Json, JsonWriter, Limits};
 use crate::neutral::{StreamEvent, Usage};
@@ -63,7 +63,7 @@ impl Observer {
     /// Takes the upstream's next bytes and appends the events that they complete.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), StreamFault> {
         let (watch, options) = (&mut self.watch, &self.options);
-        let codec = codec(self.dialect);
+        let codec = caller(self.dialect);
         self.intake.push(chunk, &mut |event| {
             watch.pass(codec, options, event, out);
             Ok(())
@@ -79,7 +79,7 @@ impl Observer {
     /// stream, the one case in which the gateway writes, and for which it needs `reply`.
     pub fn finish(&mut self, reply: Reply, out: &mut Vec<u8>) -> Outcome {
         let (watch, options) = (&mut self.watch, &self.options);
-        let own = codec(self.dialect);
+        let own = caller(self.dialect);
         let rest = self.intake.finish(&mut |event| {
             watch.pass(own, options, event, out);
             Ok(())
@@ -112,7 +112,7 @@ impl Observer {
         let progress = &mut self.watch.progress;
         if progress.is_running() {
             if progress.is_answer() {
-                let mut writer = codec(self.dialect).stream_writer(Reply::default());
+                let mut writer = caller(self.dialect).stream_writer(Reply::default());
                 writer.fail(error, out);
             }
             progress.note_error(error);
@@ -149,7 +149,7 @@ impl Observer {
             Ok(response) => response,
             Err(error) => return progress.note_error(&error),
         };
-        let mut writer = codec(self.dialect).stream_writer(reply);
+        let mut writer = caller(self.dialect).stream_writer(reply);
         response.replay(&mut |event| {
             progress.note(&event);
             match event {
@@ -167,7 +167,7 @@ impl Watch {
     /// Takes note of an event and appends what of it goes to the caller.
     fn pass(
         &mut self,
-        codec: &dyn Codec,
+        codec: &dyn CallerCodec,
         options: &ObserverOptions,
         event: &sse::Event<'_>,
         out: &mut Vec<u8>,
@@ -211,7 +211,7 @@ fn may_be_read(event: &sse::Event<'_>) -> bool {
 
 /// Appends the event's bytes, edited where the options ask for it.
 fn forward(
-    codec: &dyn Codec,
+    codec: &dyn CallerCodec,
     options: &ObserverOptions,
     event: &sse::Event<'_>,
     out: &mut Vec<u8>,
@@ -239,7 +239,12 @@ fn forward(
 }
 
 /// The event with the model's name replaced; nothing where it holds none.
-fn edit(codec: &dyn Codec, model: &str, event: &sse::Event<'_>, json: Json<'_>) -> Option<Vec<u8>> {
+fn edit(
+    codec: &dyn CallerCodec,
+    model: &str,
+    event: &sse::Event<'_>,
+    json: Json<'_>,
+) -> Option<Vec<u8>> {
     let name = answer::model_name(codec, json)?;
     let data = event.data.as_deref()?;
     let span = span_in(data.as_bytes(), name.raw().as_bytes())?;

@@ -1,7 +1,7 @@
 //! A stream of one dialect, rewritten in another, event by event.
 
 use crate::answer;
-use crate::dialect::{Dialect, codec};
+use crate::dialect::{Dialect, caller, codec};
 use crate::error::ErrorInfo;
 use crate::neutral::{StreamEvent, Usage};
 use crate::reply::Reply;
@@ -47,7 +47,7 @@ impl Translator {
             intake: Intake::new(),
             codec: Codecs {
                 reader: codec(from).stream_reader(),
-                writer: codec(to).stream_writer(reply),
+                writer: caller(to).stream_writer(reply),
                 progress: Progress::new(),
             },
         }
