@@ -1,9 +1,11 @@
-//! Proxy-Wasm contexts: what Envoy calls, handed on to the roles.
+//! Where Envoy comes in: what it calls, handed on to the roles.
+#![allow(
+    unsafe_code,
+    reason = "the module's first function must be exported by its name"
+)]
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
 use tollgate_config::{Role, RoleConfig, names};
-use tollgate_host::{Envoy, Flow, Host, Level, plugin_configuration};
+use tollgate_host::{Envoy, Flow, Host, Level, Root, Stream, plugin_configuration, start};
 
 use crate::bundle;
 use crate::gateway::Gateway;
@@ -13,20 +15,29 @@ use crate::upstream::Attempt;
 
 static HOST: Envoy = Envoy::new(names::VM_ID);
 
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Warn);
-    proxy_wasm::set_root_context(|_| Box::new(Root { role: None, meter: None }));
-}}
+unsafe extern "C" {
+    /// What the C library prepares before anything else may run; the linker makes it.
+    fn __wasm_call_ctors();
+}
+
+/// Called once per VM, before everything else.
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    // SAFETY: this is the one call that a reactor module owes its constructors (WASI application ABI).
+    unsafe { __wasm_call_ctors() };
+    start(|| Box::new(Plugin::default()));
+}
 
 /// One per plugin configuration and worker.
-struct Root {
+#[derive(Default)]
+struct Plugin {
     role: Option<Role>,
     meter: Option<Meter>,
 }
 
-impl Root {
+impl Plugin {
     /// Takes a configuration; a refused one is NACKed by Envoy, which keeps the last good one.
-    fn configure(&mut self) -> Result<(), String> {
+    fn take(&mut self) -> Result<(), String> {
         let bytes = plugin_configuration().map_err(|error| error.to_string())?;
         let config: RoleConfig =
             serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
@@ -47,23 +58,9 @@ impl Root {
     }
 }
 
-impl Context for Root {
-    fn on_grpc_stream_message(&mut self, _: u32, size: usize) {
-        if let Some(meter) = &mut self.meter {
-            meter.receive(&HOST, size);
-        }
-    }
-
-    fn on_grpc_stream_close(&mut self, stream: u32, _: u32) {
-        if let Some(meter) = &mut self.meter {
-            meter.closed(stream);
-        }
-    }
-}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, _: usize) -> bool {
-        match self.configure() {
+impl Root for Plugin {
+    fn configure(&mut self) -> bool {
+        match self.take() {
             Ok(()) => true,
             Err(error) => {
                 HOST.log(Level::Error, &format!("configuration refused: {error}"));
@@ -72,58 +69,64 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
+    fn tick(&mut self) {
         match &mut self.meter {
             Some(meter) => meter.tick(&HOST),
             None => bundle::tick(&HOST),
         }
     }
 
-    fn on_queue_ready(&mut self, _: u32) {
+    fn queue_ready(&mut self) {
         if let Some(meter) = &mut self.meter {
             meter.collect(&HOST);
         }
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+    fn message(&mut self, _: u32, size: usize) {
+        if let Some(meter) = &mut self.meter {
+            meter.receive(&HOST, size);
+        }
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match self.role {
+    fn closed(&mut self, stream: u32) {
+        if let Some(meter) = &mut self.meter {
+            meter.closed(stream);
+        }
+    }
+
+    fn begin(&self) -> Box<dyn Stream> {
+        match self.role {
             Some(Role::Upstream) => Box::new(Upstream(Attempt::default())),
             _ => Box::new(Downstream(Gateway::new(&HOST))),
-        })
+        }
     }
 }
 
 /// The gateway role's view of one request.
 struct Downstream(Gateway);
 
-impl Context for Downstream {}
-
-impl HttpContext for Downstream {
-    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        action(self.0.request_headers(&HOST, end))
+impl Stream for Downstream {
+    fn request_headers(&mut self, end: bool) -> Flow {
+        self.0.request_headers(&HOST, end)
     }
 
-    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        action(self.0.request_body(&HOST, size, end))
+    fn request_body(&mut self, size: usize, end: bool) -> Flow {
+        self.0.request_body(&HOST, size, end)
     }
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        action(self.0.request_trailers(&HOST))
+    fn request_trailers(&mut self) -> Flow {
+        self.0.request_trailers(&HOST)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        action(self.0.response_headers(&HOST, end))
+    fn response_headers(&mut self, end: bool) -> Flow {
+        self.0.response_headers(&HOST, end)
     }
 
-    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        action(self.0.response_body(&HOST, size, end))
+    fn response_body(&mut self, size: usize, end: bool) -> Flow {
+        self.0.response_body(&HOST, size, end)
     }
 
-    fn on_log(&mut self) {
+    fn log(&mut self) {
         self.0.log(&HOST);
     }
 }
@@ -131,33 +134,24 @@ impl HttpContext for Downstream {
 /// The upstream role's view of one attempt.
 struct Upstream(Attempt);
 
-impl Context for Upstream {}
-
-impl HttpContext for Upstream {
-    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        action(self.0.request_headers(&HOST, end))
+impl Stream for Upstream {
+    fn request_headers(&mut self, end: bool) -> Flow {
+        self.0.request_headers(&HOST, end)
     }
 
-    fn on_http_request_body(&mut self, size: usize, _: bool) -> Action {
-        action(self.0.request_body(&HOST, size))
+    fn request_body(&mut self, size: usize, _end: bool) -> Flow {
+        self.0.request_body(&HOST, size)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        action(self.0.response_headers(&HOST, end))
+    fn response_headers(&mut self, end: bool) -> Flow {
+        self.0.response_headers(&HOST, end)
     }
 
-    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        action(self.0.response_body(&HOST, size, end))
+    fn response_body(&mut self, size: usize, end: bool) -> Flow {
+        self.0.response_body(&HOST, size, end)
     }
 
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        action(self.0.response_trailers(&HOST))
-    }
-}
-
-fn action(flow: Flow) -> Action {
-    match flow {
-        Flow::Continue => Action::Continue,
-        Flow::Hold => Action::Pause,
+    fn response_trailers(&mut self) -> Flow {
+        self.0.response_trailers(&HOST)
     }
 }

@@ -1,8 +1,7 @@
 //! Imports of the Proxy-Wasm ABI 0.2.1, each as a function that returns `Result`.
 //!
 //! The SDK has the same calls, but each of its wrappers ends in a panic when the host answers with
-//! a status that it did not foresee, and one panic cuts every stream of the worker. What the host
-//! calls (the exports) stays with the SDK.
+//! a status that it did not foresee, and one panic cuts every stream of the worker.
 //!
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 #![allow(
@@ -101,6 +100,17 @@ unsafe extern "C" {
     fn proxy_dequeue_shared_queue(id: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_enqueue_shared_queue(id: u32, data: *const u8, size: usize) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_grpc_stream(
+        service: *const u8,
+        service_size: usize,
+        name: *const u8,
+        name_size: usize,
+        method: *const u8,
+        method_size: usize,
+        metadata: *const u8,
+        metadata_size: usize,
+        stream: *mut u32,
+    ) -> u32;
     fn proxy_grpc_send(stream: u32, data: *const u8, size: usize, end: u32) -> u32;
     fn proxy_grpc_cancel(stream: u32) -> u32;
 }
@@ -286,6 +296,31 @@ pub(crate) fn set_tick_period_ms(period: u32) {
     let _ = unsafe { proxy_set_tick_period_milliseconds(period) };
 }
 
+/// `metadata` is a header map as the ABI serializes it.
+pub(crate) fn grpc_stream(
+    cluster: &str,
+    service: &str,
+    method: &str,
+    metadata: &[u8],
+) -> Result<u32, HostError> {
+    let mut stream = 0;
+    // SAFETY: the host reads the slices and writes one u32.
+    let status = unsafe {
+        proxy_grpc_stream(
+            cluster.as_ptr(),
+            cluster.len(),
+            service.as_ptr(),
+            service.len(),
+            method.as_ptr(),
+            method.len(),
+            metadata.as_ptr(),
+            metadata.len(),
+            &mut stream,
+        )
+    };
+    done("grpc_stream", status).map(|()| stream)
+}
+
 pub(crate) fn grpc_send(stream: u32, message: &[u8]) -> Result<(), HostError> {
     // SAFETY: as above.
     let status = unsafe { proxy_grpc_send(stream, message.as_ptr(), message.len(), 0) };
@@ -306,8 +341,8 @@ fn taken(
     let mut size: usize = 0;
     match ask(&mut data, &mut size) {
         OK if data.is_null() => Ok(None),
-        // SAFETY: the host got this memory from the SDK's allocator, which makes a `Vec` of exactly
-        // `size` bytes and leaks it for us to take.
+        // SAFETY: the host got this memory from `exports`, which makes a `Vec` of exactly `size`
+        // bytes and leaks it for us to take.
         OK => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
         NOT_FOUND | EMPTY => Ok(None),
         status => Err(HostError { call, status }),

@@ -171,12 +171,7 @@ impl MeterHost for Envoy {
         method: &str,
         metadata: &[(&str, &[u8])],
     ) -> Result<u32, HostError> {
-        // The SDK's own call, because its dispatcher must learn whose stream this is.
-        proxy_wasm::hostcalls::open_grpc_stream(cluster, service, method, metadata.to_vec())
-            .map_err(|status| HostError {
-                call: "grpc_stream",
-                status: status as u32,
-            })
+        abi::grpc_stream(cluster, service, method, &encode_pairs(metadata))
     }
 
     fn send(&self, stream: u32, message: &[u8]) -> Result<(), HostError> {
