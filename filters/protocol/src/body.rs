@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::json::{Json, Limits};
+use crate::json::{Json, Limits, Notes};
 use crate::problem::InvalidRequest;
 use crate::text::{Raw, Text};
 
@@ -11,6 +11,7 @@ use crate::text::{Raw, Text};
 #[derive(Clone, Debug)]
 pub struct Body {
     text: Arc<String>,
+    notes: Notes,
 }
 
 impl Body {
@@ -19,7 +20,7 @@ impl Body {
     pub fn parse(bytes: Vec<u8>, limits: &Limits) -> Result<Self, InvalidRequest> {
         let text = String::from_utf8(bytes)
             .map_err(|_| InvalidRequest::new("", "The request body is not valid UTF-8."))?;
-        let json = Json::parse_text(&text, limits).map_err(|invalid| {
+        let (json, notes) = Json::parse_noting(&text, limits).map_err(|invalid| {
             let crate::json::InvalidJson { at, reason } = invalid;
             let message = format!("The request body is not valid JSON: it {reason} (byte {at}).");
             InvalidRequest::new("", message)
@@ -32,6 +33,7 @@ impl Body {
         }
         Ok(Self {
             text: Arc::new(text),
+            notes,
         })
     }
 
@@ -43,11 +45,12 @@ impl Body {
         &self.text
     }
 
-    /// The decoded string `json`, as a range of this body unless it has escapes.
+    /// The string `json`, as a range of this body.
     pub(crate) fn text(&self, json: Json<'_>) -> Option<Text> {
-        match json.as_str()? {
-            std::borrow::Cow::Borrowed(plain) => Some(Text::within(&self.text, plain)),
-            std::borrow::Cow::Owned(decoded) => Some(decoded.into()),
+        // Half of a surrogate pair can be read, as U+FFFD, but not passed on.
+        match self.notes.lone_surrogates {
+            true => json.as_str().map(|text| text.into_owned().into()),
+            false => Some(Text::quoted(&self.text, json.string_body()?)),
         }
     }
 

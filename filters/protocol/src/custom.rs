@@ -14,8 +14,8 @@ pub(crate) fn arguments(call: &ToolCall) -> Cow<'_, str> {
     match call.kind {
         CallKind::Function => Cow::Borrowed(call.arguments.as_str()),
         CallKind::Custom => {
-            let mut json = Vec::with_capacity(call.arguments.len() + 16);
-            JsonWriter::new(&mut json).object(|w| w.field_str("input", &call.arguments));
+            let mut json = Vec::with_capacity(call.arguments.most_bytes() + 16);
+            JsonWriter::new(&mut json).object(|w| w.field_text("input", &call.arguments));
             Cow::Owned(String::from_utf8(json).unwrap_or_default())
         }
     }

@@ -22,10 +22,11 @@ use std::borrow::Cow;
 
 pub use self::limits::{InvalidJson, Limits, MAX_DEPTH};
 pub use self::walk::{Entries, Items};
-pub use self::writer::JsonWriter;
+pub use self::writer::{JsonWriter, Piece};
 
 pub(crate) use self::end::ObjectEnd;
-pub(crate) use self::string::{decode, is_json_object, push_escaped};
+pub(crate) use self::string::{chars, decode, is_json_object, push_escaped};
+pub(crate) use self::validate::Notes;
 pub(crate) use self::writer::object_bytes;
 
 /// One JSON value inside a text that has been validated; costs two words.
@@ -59,8 +60,16 @@ impl<'a> Json<'a> {
 
     /// As [`Json::parse`], for what is known to be UTF-8.
     pub fn parse_text(text: &'a str, limits: &Limits) -> Result<Self, InvalidJson> {
-        validate::validate(text, limits)?;
-        Ok(Self::trusted(text))
+        Self::parse_noting(text, limits).map(|(json, _)| json)
+    }
+
+    /// As [`Json::parse_text`], and what was noticed on the way.
+    pub(crate) fn parse_noting(
+        text: &'a str,
+        limits: &Limits,
+    ) -> Result<(Self, Notes), InvalidJson> {
+        let notes = validate::validate(text, limits)?;
+        Ok((Self::trusted(text), notes))
     }
 
     /// A view of text that was validated before.

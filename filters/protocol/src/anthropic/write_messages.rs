@@ -10,6 +10,7 @@ use crate::neutral::{
     Block, CacheMark, Content, Document, Extra, Image, Role, Source, ToolCall, ToolResult,
 };
 use crate::problem::Losses;
+use crate::text::Text;
 
 /// What every part of the writing needs to see.
 pub(super) struct Context {
@@ -64,15 +65,15 @@ fn turn(context: &mut Context, turn: &Turn<'_>, is_last: bool, w: &mut JsonWrite
             let ends = index + 1 == turn.pieces.len();
             // "Final assistant content cannot end with trailing whitespace."
             let trimmed = match &piece.block.content {
-                Content::Text(text) if is_prefill && ends => Some(text.trim_end()),
+                Content::Text(text) if is_prefill && ends => Some(text.slice(text.trim_end())),
                 _ => None,
             };
-            self::piece(context, piece, trimmed, w);
+            self::piece(context, piece, trimmed.as_ref(), w);
         }
     });
 }
 
-fn piece(context: &mut Context, piece: &Piece<'_>, text: Option<&str>, w: &mut JsonWriter<'_>) {
+fn piece(context: &mut Context, piece: &Piece<'_>, text: Option<&Text>, w: &mut JsonWriter<'_>) {
     let block = piece.block;
     if let Content::Foreign { raw, .. } = &block.content {
         return w.raw(raw.as_str());
@@ -101,14 +102,14 @@ pub(super) fn content_members(content: &Content, w: &mut JsonWriter<'_>) {
         Content::Text(text) | Content::Refusal(text) => text_members(text, w),
         Content::Thinking { text, signature } => {
             w.field_str("type", "thinking");
-            w.field_str("thinking", text);
+            w.field_text("thinking", text);
             let signature = signature.as_ref();
             let signature = signature.map(|signature| signature.shown_in(Dialect::Anthropic));
             w.field_str("signature", &signature.unwrap_or_default());
         }
         Content::RedactedThinking { data } => {
             w.field_str("type", "redacted_thinking");
-            w.field_str("data", data);
+            w.field_text("data", data);
         }
         Content::Image(Image { source }) => {
             w.field_str("type", "image");
@@ -129,9 +130,9 @@ pub(super) fn content_members(content: &Content, w: &mut JsonWriter<'_>) {
     }
 }
 
-fn text_members(text: &str, w: &mut JsonWriter<'_>) {
+fn text_members(text: &Text, w: &mut JsonWriter<'_>) {
     w.field_str("type", "text");
-    w.field_str("text", text);
+    w.field_text("text", text);
 }
 
 /// The members of a `tool_use` block; the name is the one to show.
@@ -168,7 +169,7 @@ fn tool_result(context: &mut Context, result: &ToolResult, w: &mut JsonWriter<'_
     match result.content.as_slice() {
         [block] if is_plain(block) => {
             if let Content::Text(text) = &block.content {
-                w.field_str("content", text);
+                w.field_text("content", text);
             }
         }
         blocks if blocks.iter().any(|block| sendable(&block)) => w.field_array("content", |w| {
@@ -189,17 +190,17 @@ fn source(source: &Source, w: &mut JsonWriter<'_>) {
     match source {
         Source::Url(url) => {
             w.field_str("type", "url");
-            w.field_str("url", url);
+            w.field_text("url", url);
         }
         Source::Base64 { media_type, data } => {
             w.field_str("type", "base64");
             w.field_str("media_type", media_type);
-            w.field_str("data", data);
+            w.field_text("data", data);
         }
         Source::Text(text) => {
             w.field_str("type", "text");
             w.field_str("media_type", "text/plain");
-            w.field_str("data", text);
+            w.field_text("data", text);
         }
         Source::File { id } => {
             w.field_str("type", "file");

@@ -127,7 +127,7 @@ fn function(context: &mut Context, tool: &Tool, w: &mut JsonWriter<'_>) {
     {
         w.field_str("name", &NAMES.fit(name));
         if let Some(description) = description {
-            w.field_str("description", description);
+            w.field_text("description", description);
         }
         w.field_raw("input_schema", custom::PARAMETERS);
         return context.extras(extras, "tools", w);
@@ -145,7 +145,7 @@ fn function(context: &mut Context, tool: &Tool, w: &mut JsonWriter<'_>) {
     };
     w.field_str("name", &NAMES.fit(name));
     if let Some(description) = description {
-        w.field_str("description", description);
+        w.field_text("description", description);
     }
     let schema = parameters
         .as_ref()

@@ -15,45 +15,63 @@ pub(crate) fn decode(body: &str) -> Cow<'_, str> {
     let (plain, mut rest) = body.split_at_checked(first).unwrap_or((body, ""));
     decoded.push_str(plain);
     while let Some(escape) = rest.strip_prefix('\\') {
-        rest = push_escape(escape, &mut decoded);
-        let run = memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
-        let (plain, after) = rest.split_at_checked(run).unwrap_or((rest, ""));
+        let (char, after) = take_escape(escape);
+        decoded.extend(char);
+        let run = match after.as_bytes().first() {
+            Some(b'\\') => 0,
+            _ => memchr(b'\\', after.as_bytes()).unwrap_or(after.len()),
+        };
+        let (plain, after) = after.split_at_checked(run).unwrap_or((after, ""));
         decoded.push_str(plain);
         rest = after;
     }
     Cow::Owned(decoded)
 }
 
-/// Decodes one escape, given without its backslash; what follows it comes back.
-fn push_escape<'a>(escape: &'a str, decoded: &mut String) -> &'a str {
-    let mut chars = escape.chars();
-    decoded.push(match chars.next() {
-        Some('n') => '\n',
-        Some('t') => '\t',
-        Some('r') => '\r',
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('u') => return push_unicode(chars.as_str(), decoded),
-        Some(other) => other,
-        None => return "",
-    });
-    chars.as_str()
+/// As [`decode`], one character at a time.
+pub(crate) fn chars(body: &str) -> impl Iterator<Item = char> {
+    let mut rest = body;
+    std::iter::from_fn(move || {
+        let (char, after) = match rest.strip_prefix('\\') {
+            Some(escape) => take_escape(escape),
+            None => {
+                let mut chars = rest.chars();
+                (chars.next(), chars.as_str())
+            }
+        };
+        rest = after;
+        char
+    })
 }
 
-fn push_unicode<'a>(digits: &'a str, decoded: &mut String) -> &'a str {
+/// Decodes one escape, given without its backslash; what follows it comes back.
+fn take_escape(escape: &str) -> (Option<char>, &str) {
+    let mut chars = escape.chars();
+    let char = match chars.next() {
+        Some('n') => Some('\n'),
+        Some('t') => Some('\t'),
+        Some('r') => Some('\r'),
+        Some('b') => Some('\u{8}'),
+        Some('f') => Some('\u{c}'),
+        Some('u') => return take_unicode(chars.as_str()),
+        other => other,
+    };
+    (char, chars.as_str())
+}
+
+fn take_unicode(digits: &str) -> (Option<char>, &str) {
     let (Some(high), after) = unit(digits) else {
-        return after_unit(digits);
+        return (None, after_unit(digits));
     };
     if matches!(high, 0xD800..=0xDBFF)
         && let Some(second) = after.strip_prefix("\\u")
         && let (Some(low @ 0xDC00..=0xDFFF), after_pair) = unit(second)
     {
         let scalar = 0x10000 + ((u32::from(high) - 0xD800) << 10) + (u32::from(low) - 0xDC00);
-        decoded.push(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
-        return after_pair;
+        return (char::from_u32(scalar), after_pair);
     }
-    decoded.push(char::from_u32(u32::from(high)).unwrap_or(char::REPLACEMENT_CHARACTER));
-    after
+    let char = char::from_u32(u32::from(high)).unwrap_or(char::REPLACEMENT_CHARACTER);
+    (Some(char), after)
 }
 
 fn unit(digits: &str) -> (Option<u16>, &str) {

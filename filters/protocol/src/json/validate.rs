@@ -6,22 +6,32 @@
 use super::block::{Block, Inside};
 use super::{InvalidJson, Limits, MAX_DEPTH};
 
-pub(super) fn validate(text: &str, limits: &Limits) -> Result<(), InvalidJson> {
+/// What the pass noticed that may be good to know later.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Notes {
+    /// Some string holds half of a surrogate pair.
+    pub(crate) lone_surrogates: bool,
+}
+
+pub(super) fn validate(text: &str, limits: &Limits) -> Result<Notes, InvalidJson> {
     let mut validator = Validator {
         bytes: text.as_bytes(),
         at: 0,
         limits,
+        notes: Notes::default(),
     };
     if text.len() > limits.max_bytes {
         return Err(validator.fault("is too long"));
     }
-    validator.document()
+    validator.document()?;
+    Ok(validator.notes)
 }
 
 struct Validator<'a> {
     bytes: &'a [u8],
     at: usize,
     limits: &'a Limits,
+    notes: Notes,
 }
 
 impl Validator<'_> {
@@ -237,6 +247,7 @@ impl Validator<'_> {
         if lone && !self.limits.lone_surrogates {
             return Err(self.fault("holds half of a surrogate pair"));
         }
+        self.notes.lone_surrogates |= lone;
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Writing JSON straight into a byte buffer, commas included.
 
 use super::push_escaped;
+use crate::text::Text;
 
 /// Appends JSON to a buffer. Nesting goes through closures, so that every
 /// bracket that was opened is closed:
@@ -17,6 +18,47 @@ pub struct JsonWriter<'o> {
     comma: bool,
 }
 
+/// A part of a string that is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'t> {
+    /// To be escaped.
+    Plain(&'t str),
+    /// As it stands between the quotes of a valid string; copied.
+    Quoted(&'t str),
+}
+
+// === impl Piece ===
+
+impl<'t> Piece<'t> {
+    /// The piece as it is kept, escaped or not.
+    pub fn as_str(self) -> &'t str {
+        match self {
+            Self::Plain(text) | Self::Quoted(text) => text,
+        }
+    }
+
+    fn push(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(text) => push_escaped(text, out),
+            Self::Quoted(json) => out.extend_from_slice(json.as_bytes()),
+        }
+    }
+}
+
+impl<'t> From<&'t str> for Piece<'t> {
+    fn from(text: &'t str) -> Self {
+        Self::Plain(text)
+    }
+}
+
+impl<'t> From<&'t Text> for Piece<'t> {
+    fn from(text: &'t Text) -> Self {
+        text.piece()
+    }
+}
+
+// === impl JsonWriter ===
+
 impl<'o> JsonWriter<'o> {
     pub fn new(out: &'o mut Vec<u8>) -> Self {
         Self { out, comma: false }
@@ -31,15 +73,40 @@ impl<'o> JsonWriter<'o> {
     }
 
     pub fn string(&mut self, text: &str) {
-        self.strings(&[text]);
+        self.pieces(&[Piece::Plain(text)]);
+    }
+
+    /// As [`JsonWriter::string`]; what is still escaped is copied as it is.
+    pub fn text(&mut self, text: &Text) {
+        self.pieces(&[text.piece()]);
     }
 
     /// One string made of several parts, without joining them first.
     pub fn strings(&mut self, parts: &[&str]) {
-        self.separate();
-        self.out.push(b'"');
+        self.begin_string();
         for part in parts {
             push_escaped(part, self.out);
+        }
+        self.out.push(b'"');
+    }
+
+    /// As [`JsonWriter::strings`], of parts that may be escaped already.
+    pub fn pieces(&mut self, pieces: &[Piece<'_>]) {
+        self.begin_string();
+        for piece in pieces {
+            piece.push(self.out);
+        }
+        self.out.push(b'"');
+    }
+
+    /// One string made of several texts with `joint` between them.
+    pub fn joined(&mut self, texts: &[&Text], joint: &str) {
+        self.begin_string();
+        for (index, text) in texts.iter().enumerate() {
+            if index > 0 {
+                push_escaped(joint, self.out);
+            }
+            text.piece().push(self.out);
         }
         self.out.push(b'"');
     }
@@ -63,6 +130,11 @@ impl<'o> JsonWriter<'o> {
     pub fn field_str(&mut self, key: &str, text: &str) {
         self.key(key);
         self.string(text);
+    }
+
+    pub fn field_text(&mut self, key: &str, text: &Text) {
+        self.key(key);
+        self.text(text);
     }
 
     pub fn field_u64(&mut self, key: &str, number: u64) {
@@ -98,6 +170,11 @@ impl<'o> JsonWriter<'o> {
         self.out.push(open);
         inside(&mut JsonWriter::new(self.out));
         self.out.push(close);
+    }
+
+    fn begin_string(&mut self) {
+        self.separate();
+        self.out.push(b'"');
     }
 
     fn separate(&mut self) {

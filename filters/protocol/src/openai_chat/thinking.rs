@@ -164,14 +164,14 @@ pub(super) fn mistral_text(part: Json<'_>) -> String {
 
 /// Writes the members of an answer's message that hold its thinking.
 pub(super) fn write(blocks: &[Block], w: &mut JsonWriter<'_>) {
-    let mut text = String::new();
-    for block in blocks {
-        if let Content::Thinking { text: more, .. } = &block.content {
-            text.push_str(more);
-        }
-    }
-    if !text.is_empty() {
-        w.field_str("reasoning_content", &text);
+    let texts = blocks.iter().filter_map(|block| match &block.content {
+        Content::Thinking { text, .. } if !text.is_empty() => Some(text),
+        _ => None,
+    });
+    let texts: Vec<&Text> = texts.collect();
+    if !texts.is_empty() {
+        w.key("reasoning_content");
+        w.joined(&texts, "");
     }
     if !blocks.iter().any(|block| is_replayable(&block.content)) {
         return;
@@ -205,14 +205,14 @@ fn members(content: &Content, position: Option<u64>, w: &mut JsonWriter<'_>) {
     match content {
         Content::Thinking { text, signature } => {
             w.field_str("type", "thinking");
-            w.field_str("thinking", text);
+            w.field_text("thinking", text);
             let signature = signature.as_ref();
             let signature = signature.map(|signature| signature.shown_in(Dialect::Anthropic));
             w.field_str("signature", &signature.unwrap_or_default());
         }
         Content::RedactedThinking { data } => {
             w.field_str("type", "redacted_thinking");
-            w.field_str("data", data);
+            w.field_text("data", data);
         }
         _ => {}
     }

@@ -4,12 +4,13 @@
 //! such a message cannot hold (images) moves to the user message after it.
 
 use crate::custom;
-use crate::json::JsonWriter;
+use crate::json::{JsonWriter, Piece};
 use crate::neutral::{
-    Block, Content, Document, Image, Media, Message, Role, Source, ToolCall, ToolResult,
+    Block, CallKind, Content, Document, Image, Media, Message, Role, Source, ToolCall, ToolResult,
 };
 use crate::openai_chat::context::Context;
 use crate::openai_chat::write_tools::{IDS, NAMES};
+use crate::text::Text;
 
 /// Where the losses of messages are.
 const PLACE: &str = "messages";
@@ -55,7 +56,7 @@ fn is_billing_header(block: &Block) -> bool {
     let Content::Text(text) = &block.content else {
         return false;
     };
-    text.starts_with("x-anthropic-billing-header")
+    text.begins_with("x-anthropic-billing-header")
 }
 
 fn user(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
@@ -117,7 +118,7 @@ fn tool_result(
 fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
     let mut said: Vec<&Block> = Vec::new();
     let mut calls: Vec<&Block> = Vec::new();
-    let mut refusal = String::new();
+    let mut refusal: Vec<&Text> = Vec::new();
     for block in &message.content {
         match &block.content {
             Content::ToolCall(_) => calls.push(block),
@@ -127,7 +128,8 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
                 let reason = "the trace of a tool that only its own provider runs";
                 context.losses.note(field, reason);
             }
-            Content::Refusal(text) => refusal.push_str(text),
+            Content::Refusal(text) if !text.is_empty() => refusal.push(text),
+            Content::Refusal(_) => {}
             Content::Thinking { .. } | Content::RedactedThinking { .. } => {}
             _ => said.push(block),
         }
@@ -143,7 +145,8 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
             false => content(context, &said, Some(""), w),
         }
         if !refusal.is_empty() {
-            w.field_str("refusal", &refusal);
+            w.key("refusal");
+            w.joined(&refusal, "");
         }
         if !calls.is_empty() {
             w.field_array("tool_calls", |w| {
@@ -168,15 +171,11 @@ fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
         w.field_str("type", "function");
         w.field_object("function", |w| {
             w.field_str("name", &NAMES.fit(name));
-            let arguments = custom::arguments(call);
-            w.field_str(
-                "arguments",
-                if arguments.is_empty() {
-                    "{}"
-                } else {
-                    &arguments
-                },
-            );
+            match call.kind {
+                _ if call.arguments.is_empty() => w.field_str("arguments", "{}"),
+                CallKind::Function => w.field_text("arguments", &call.arguments),
+                CallKind::Custom => w.field_str("arguments", &custom::arguments(call)),
+            }
         });
         context.cache(block.cache, w);
         context.extras(&block.extras, PLACE, w);
@@ -189,10 +188,10 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
     if context.same_dialect() {
         return;
     }
-    let mut text = String::new();
+    let mut texts: Vec<&Text> = Vec::new();
     for block in &message.content {
         match &block.content {
-            Content::Thinking { text: more, .. } => text.push_str(more),
+            Content::Thinking { text, .. } if !text.is_empty() => texts.push(text),
             Content::RedactedThinking { .. } => {
                 let reason = "only its own provider can read it";
                 context
@@ -203,8 +202,11 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
         }
     }
     match context.target.reasoning_field {
-        _ if text.is_empty() => {}
-        Some(field) => w.field_str(field, &text),
+        _ if texts.is_empty() => {}
+        Some(field) => {
+            w.key(field);
+            w.joined(&texts, "");
+        }
         None => {
             let reason = "the upstream takes no earlier thinking";
             context.losses.note("messages.content.thinking", reason);
@@ -221,10 +223,10 @@ fn content(
     w: &mut JsonWriter<'_>,
 ) {
     let texts = blocks.iter().map(|block| match &block.content {
-        Content::Text(text) => Some(text.as_str()),
+        Content::Text(text) => Some(text),
         _ => None,
     });
-    let texts: Option<Vec<&str>> = texts.collect();
+    let texts: Option<Vec<&Text>> = texts.collect();
     let alone = match blocks {
         [] => true,
         [block] => !context.keeps_attachments(block),
@@ -232,7 +234,7 @@ fn content(
     };
     match (texts, joint) {
         (Some(texts), joint) if alone || joint.is_some() => {
-            w.string(&texts.join(joint.unwrap_or_default()));
+            w.joined(&texts, joint.unwrap_or_default());
             for block in blocks {
                 context.note_attachments(block, PLACE);
             }
@@ -264,7 +266,7 @@ fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
             Content::Document(document) => self::document(document, w),
             Content::Text(text) | Content::Refusal(text) => {
                 w.field_str("type", "text");
-                w.field_str("text", text);
+                w.field_text("text", text);
             }
             Content::Audio(media) => audio(media, w),
             // Not among parts: see `user` and `assistant`.
@@ -278,9 +280,14 @@ fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
 fn url(source: &Source, w: &mut JsonWriter<'_>) {
     match source {
         Source::Base64 { media_type, data } => {
-            w.strings(&["data:", media_type, ";base64,", data]);
+            w.pieces(&[
+                Piece::Plain("data:"),
+                media_type.piece(),
+                Piece::Plain(";base64,"),
+                data.piece(),
+            ]);
         }
-        Source::Url(text) | Source::Text(text) | Source::File { id: text } => w.string(text),
+        Source::Url(text) | Source::Text(text) | Source::File { id: text } => w.text(text),
     }
 }
 
@@ -310,8 +317,8 @@ fn document(document: &Document, w: &mut JsonWriter<'_>) {
         w.field_str("type", "text");
         w.key("text");
         return match &document.name {
-            Some(name) => w.strings(&[name, "\n\n", text]),
-            None => w.string(text),
+            Some(name) => w.joined(&[name, text], "\n\n"),
+            None => w.text(text),
         };
     }
     w.field_str("type", "file");

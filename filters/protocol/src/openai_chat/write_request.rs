@@ -164,7 +164,7 @@ fn format(request: &Request, w: &mut JsonWriter<'_>) {
             w.field_object("json_schema", |w| {
                 w.field_str("name", name.as_deref().unwrap_or("answer"));
                 if let Some(description) = description {
-                    w.field_str("description", description);
+                    w.field_text("description", description);
                 }
                 w.field_raw("schema", schema.as_str());
                 if let Some(strict) = strict {

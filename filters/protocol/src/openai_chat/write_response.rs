@@ -5,6 +5,7 @@ use crate::neutral::{Block, Choice, Content, Response};
 use crate::openai_chat::read_response::finish_reason;
 use crate::openai_chat::{thinking, usage};
 use crate::reply::Reply;
+use crate::text::Text;
 
 pub(super) fn write(response: &Response, reply: &Reply) -> Vec<u8> {
     object_bytes(|w| {
@@ -42,11 +43,11 @@ pub(super) fn call_id(given: &str, reply: &Reply, call: u32) -> String {
 
 fn message(choice: &Choice, reply: &Reply, w: &mut JsonWriter<'_>) {
     let blocks = &choice.content;
-    let said: String = blocks
+    let said: Vec<&Text> = blocks
         .iter()
         .filter_map(|block| text(&block.content))
         .collect();
-    let refused: String = blocks
+    let refused: Vec<&Text> = blocks
         .iter()
         .filter_map(|block| refusal(&block.content))
         .collect();
@@ -61,11 +62,17 @@ fn message(choice: &Choice, reply: &Reply, w: &mut JsonWriter<'_>) {
     w.field_str("role", "assistant");
     match said.is_empty() && (has_calls || !refused.is_empty()) {
         true => w.field_null("content"),
-        false => w.field_str("content", &said),
+        false => {
+            w.key("content");
+            w.joined(&said, "");
+        }
     }
     match refused.is_empty() {
         true => w.field_null("refusal"),
-        false => w.field_str("refusal", &refused),
+        false => {
+            w.key("refusal");
+            w.joined(&refused, "");
+        }
     }
     thinking::write(blocks, w);
     if has_calls {
@@ -85,28 +92,23 @@ fn tool_call(block: &Block, call: u32, reply: &Reply, w: &mut JsonWriter<'_>) {
     w.field_str("type", "function");
     w.field_object("function", |w| {
         w.field_str("name", reply.aliases.original(&tool.name));
-        let arguments = tool.arguments.as_str();
-        w.field_str(
-            "arguments",
-            if arguments.is_empty() {
-                "{}"
-            } else {
-                arguments
-            },
-        );
+        match tool.arguments.is_empty() {
+            true => w.field_str("arguments", "{}"),
+            false => w.field_text("arguments", &tool.arguments),
+        }
     });
 }
 
-fn text(content: &Content) -> Option<&str> {
+fn text(content: &Content) -> Option<&Text> {
     match content {
-        Content::Text(text) => Some(text),
+        Content::Text(text) if !text.is_empty() => Some(text),
         _ => None,
     }
 }
 
-fn refusal(content: &Content) -> Option<&str> {
+fn refusal(content: &Content) -> Option<&Text> {
     match content {
-        Content::Refusal(text) => Some(text),
+        Content::Refusal(text) if !text.is_empty() => Some(text),
         _ => None,
     }
 }

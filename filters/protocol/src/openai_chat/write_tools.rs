@@ -56,7 +56,7 @@ fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
     };
     w.field_str("name", &NAMES.fit(name));
     if let Some(description) = description {
-        w.field_str("description", description);
+        w.field_text("description", description);
     }
     if let Some(parameters) = parameters {
         w.field_raw("parameters", parameters.as_str());
@@ -74,7 +74,7 @@ fn custom(tool: &Tool, w: &mut JsonWriter<'_>) {
     {
         w.field_str("name", &NAMES.fit(name));
         if let Some(description) = description {
-            w.field_str("description", description);
+            w.field_text("description", description);
         }
         w.field_raw("parameters", custom::PARAMETERS);
     }

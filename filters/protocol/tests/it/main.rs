@@ -26,6 +26,7 @@ mod sse;
 mod streams;
 mod streams_passed_on;
 mod support;
+mod texts;
 mod validator;
 
 #[test]
