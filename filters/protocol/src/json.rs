@@ -13,6 +13,7 @@
 mod block;
 mod end;
 mod limits;
+mod marks;
 mod string;
 mod validate;
 mod walk;
@@ -20,19 +21,24 @@ mod writer;
 
 use std::borrow::Cow;
 
+use self::marks::Marker;
+
 pub use self::limits::{InvalidJson, Limits, MAX_DEPTH};
 pub use self::walk::{Entries, Items};
 pub use self::writer::{JsonWriter, Piece};
 
 pub(crate) use self::end::ObjectEnd;
+pub(crate) use self::marks::Marks;
 pub(crate) use self::string::{chars, decode, is_json_object, push_escaped};
 pub(crate) use self::validate::Notes;
 pub(crate) use self::writer::object_bytes;
 
-/// One JSON value inside a text that has been validated; costs two words.
+/// One JSON value inside a text that has been validated; costs three words.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a> {
     raw: &'a str,
+    /// Of the text that it is a part of, if there are any.
+    marks: Option<&'a Marks>,
 }
 
 /// What a JSON value is, told by its first byte.
@@ -60,15 +66,18 @@ impl<'a> Json<'a> {
 
     /// As [`Json::parse`], for what is known to be UTF-8.
     pub fn parse_text(text: &'a str, limits: &Limits) -> Result<Self, InvalidJson> {
-        Self::parse_noting(text, limits).map(|(json, _)| json)
+        validate::validate(text, limits, None)?;
+        Ok(Self::trusted(text))
     }
 
-    /// As [`Json::parse_text`], and what was noticed on the way.
+    /// As [`Json::parse_text`], for what will be walked often: with what was noticed on
+    /// the way.
     pub(crate) fn parse_noting(
         text: &'a str,
         limits: &Limits,
     ) -> Result<(Self, Notes), InvalidJson> {
-        let notes = validate::validate(text, limits)?;
+        let marker = Marker::new(text.as_bytes());
+        let notes = validate::validate(text, limits, marker)?;
         Ok((Self::trusted(text), notes))
     }
 
@@ -76,6 +85,15 @@ impl<'a> Json<'a> {
     pub(crate) fn trusted(text: &'a str) -> Self {
         Self {
             raw: text.trim_matches([' ', '\t', '\n', '\r']),
+            marks: None,
+        }
+    }
+
+    /// As [`Json::trusted`], for the text whose marks these are, at its old address.
+    pub(crate) fn marked(text: &'a str, marks: &'a Marks) -> Self {
+        Self {
+            marks: Some(marks),
+            ..Self::trusted(text)
         }
     }
 

@@ -4,34 +4,46 @@
 //! the depth limit is also the whole memory that a hostile nesting can take.
 
 use super::block::{Block, Inside};
+use super::marks::{Marker, Marks};
 use super::{InvalidJson, Limits, MAX_DEPTH};
 
 /// What the pass noticed that may be good to know later.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Notes {
     /// Some string holds half of a surrogate pair.
     pub(crate) lone_surrogates: bool,
+    /// If they were asked for.
+    pub(crate) marks: Marks,
 }
 
-pub(super) fn validate(text: &str, limits: &Limits) -> Result<Notes, InvalidJson> {
+pub(super) fn validate(
+    text: &str,
+    limits: &Limits,
+    marker: Option<Marker>,
+) -> Result<Notes, InvalidJson> {
     let mut validator = Validator {
         bytes: text.as_bytes(),
         at: 0,
         limits,
-        notes: Notes::default(),
+        lone_surrogates: false,
+        marker,
     };
     if text.len() > limits.max_bytes {
         return Err(validator.fault("is too long"));
     }
     validator.document()?;
-    Ok(validator.notes)
+    Ok(Notes {
+        lone_surrogates: validator.lone_surrogates,
+        marks: validator.marker.map(Marker::finish).unwrap_or_default(),
+    })
 }
 
 struct Validator<'a> {
     bytes: &'a [u8],
     at: usize,
     limits: &'a Limits,
-    notes: Notes,
+    lone_surrogates: bool,
+    marker: Option<Marker>,
 }
 
 impl Validator<'_> {
@@ -44,7 +56,7 @@ impl Validator<'_> {
                 Some(b'{') => {
                     self.open(&mut open, true)?;
                     if self.close(b'}') {
-                        open.pop();
+                        self.closed(&mut open);
                         true
                     } else {
                         self.key()?;
@@ -54,7 +66,7 @@ impl Validator<'_> {
                 Some(b'[') => {
                     self.open(&mut open, false)?;
                     if self.close(b']') {
-                        open.pop();
+                        self.closed(&mut open);
                         true
                     } else {
                         false
@@ -95,7 +107,7 @@ impl Validator<'_> {
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => {
                     self.at += 1;
-                    open.pop();
+                    self.closed(open);
                 }
                 (None, _) => return Err(self.fault("ends too early")),
                 (Some(_), true) => return Err(self.fault("lacks a comma or a closing brace")),
@@ -109,9 +121,19 @@ impl Validator<'_> {
             return Err(self.fault("is nested too deeply"));
         }
         open.push(object);
+        if let Some(marker) = &mut self.marker {
+            marker.open(self.at);
+        }
         self.at += 1;
         self.skip_white();
         Ok(())
+    }
+
+    fn closed(&mut self, open: &mut Containers) {
+        open.pop();
+        if let Some(marker) = &mut self.marker {
+            marker.close(self.at);
+        }
     }
 
     fn close(&mut self, bracket: u8) -> bool {
@@ -137,7 +159,14 @@ impl Validator<'_> {
 
     fn scalar(&mut self) -> Result<(), InvalidJson> {
         match self.peek() {
-            Some(b'"') => self.string(),
+            Some(b'"') => {
+                let start = self.at;
+                self.string()?;
+                if let Some(marker) = &mut self.marker {
+                    marker.string(start, self.at);
+                }
+                Ok(())
+            }
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
@@ -247,7 +276,7 @@ impl Validator<'_> {
         if lone && !self.limits.lone_surrogates {
             return Err(self.fault("holds half of a surrogate pair"));
         }
-        self.notes.lone_surrogates |= lone;
+        self.lone_surrogates |= lone;
         Ok(())
     }
 

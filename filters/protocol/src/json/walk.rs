@@ -1,5 +1,5 @@
 //! Walking validated JSON by skipping: strings by runs and blocks, containers by
-//! counting brackets. Nothing is validated again, and nothing can fail: on text
+//! counting brackets, and either by its mark if it has one. Nothing is validated again, and nothing can fail: on text
 //! that were not valid the walk would merely end early.
 
 use std::borrow::Cow;
@@ -7,18 +7,21 @@ use std::borrow::Cow;
 use memchr::memchr2;
 
 use super::block::Block;
+use super::marks::Marks;
 use super::{Json, Kind};
 
 /// Iterates over the members of an object as (decoded key, value).
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     rest: &'a str,
+    marks: Option<&'a Marks>,
 }
 
 /// Iterates over the elements of an array.
 #[derive(Clone, Debug)]
 pub struct Items<'a> {
     rest: &'a str,
+    marks: Option<&'a Marks>,
 }
 
 impl<'a> Entries<'a> {
@@ -27,7 +30,10 @@ impl<'a> Entries<'a> {
             Kind::Object => object.raw.get(1..).unwrap_or_default(),
             _ => "",
         };
-        Self { rest: inside }
+        Self {
+            rest: inside,
+            marks: object.marks,
+        }
     }
 }
 
@@ -35,8 +41,8 @@ impl<'a> Iterator for Entries<'a> {
     type Item = (Cow<'a, str>, Json<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, after_key) = take_value(skip_separators(self.rest))?;
-        let (value, after) = take_value(skip_separators(after_key))?;
+        let (key, after_key) = take_value(skip_separators(self.rest), self.marks)?;
+        let (value, after) = take_value(skip_separators(after_key), self.marks)?;
         self.rest = after;
         Some((key.as_str()?, value))
     }
@@ -48,7 +54,10 @@ impl<'a> Items<'a> {
             Kind::Array => array.raw.get(1..).unwrap_or_default(),
             _ => "",
         };
-        Self { rest: inside }
+        Self {
+            rest: inside,
+            marks: array.marks,
+        }
     }
 }
 
@@ -56,7 +65,7 @@ impl<'a> Iterator for Items<'a> {
     type Item = Json<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (value, after) = take_value(skip_separators(self.rest))?;
+        let (value, after) = take_value(skip_separators(self.rest), self.marks)?;
         self.rest = after;
         Some(value)
     }
@@ -67,23 +76,32 @@ fn skip_separators(text: &str) -> &str {
 }
 
 /// Splits the value off at the front; nothing before a closing bracket.
-fn take_value(text: &str) -> Option<(Json<'_>, &str)> {
+fn take_value<'a>(text: &'a str, marks: Option<&'a Marks>) -> Option<(Json<'a>, &'a str)> {
     let length = match text.as_bytes().first()? {
         b'}' | b']' => return None,
-        b'"' => string_length(text.as_bytes()),
-        b'{' | b'[' => container_length(text.as_bytes()),
+        b'"' => string_length(text.as_bytes(), marks),
+        b'{' | b'[' => container_length(text.as_bytes(), marks),
         _ => text
             .find([',', '}', ']', ' ', '\t', '\n', '\r'])
             .unwrap_or(text.len()),
     };
     let (raw, rest) = text.split_at_checked(length)?;
-    Some((Json { raw }, rest))
+    Some((Json { raw, marks }, rest))
 }
 
 /// The length of the string at the front, quotes included. Plain runs, such as images, are left to
 /// `memchr`; from the first escape on there are likely to be many.
-fn string_length(bytes: &[u8]) -> usize {
+fn string_length(bytes: &[u8], marks: Option<&Marks>) -> usize {
     let inside = bytes.get(1..).unwrap_or_default();
+    if let Some(marks) = marks {
+        // Short ones, which most are, have none.
+        if let Ok(length) = Block::at_front_of(inside).end() {
+            return length + 2;
+        }
+        if let Some(length) = marks.length_at(bytes) {
+            return length;
+        }
+    }
     let mut at = match memchr2(b'"', b'\\', inside) {
         Some(run) if inside.get(run) == Some(&b'"') => return run + 2,
         Some(run) => run + 1,
@@ -99,16 +117,26 @@ fn string_length(bytes: &[u8]) -> usize {
 }
 
 /// The length of the object or array at the front, brackets included.
-fn container_length(bytes: &[u8]) -> usize {
+fn container_length(bytes: &[u8], marks: Option<&Marks>) -> usize {
+    if let Some(length) = marks.and_then(|marks| marks.length_at(bytes)) {
+        return length;
+    }
     let mut at = 0;
     let mut depth = 0_u32;
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
-                at += string_length(bytes.get(at..).unwrap_or_default());
+                at += string_length(bytes.get(at..).unwrap_or_default(), marks);
                 continue;
             }
-            b'{' | b'[' => depth += 1,
+            b'{' | b'[' => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                if let Some(length) = marks.and_then(|marks| marks.length_at(rest)) {
+                    at += length;
+                    continue;
+                }
+                depth += 1;
+            }
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {

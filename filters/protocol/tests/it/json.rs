@@ -1,7 +1,10 @@
 //! The JSON view, against `serde_json` where the two must agree.
 
 use serde_json::Value;
+use tollgate_protocol::Body;
 use tollgate_protocol::json::{Json, JsonWriter, Kind, Limits, MAX_DEPTH};
+
+use crate::support::Dice;
 
 const LIMITS: Limits = Limits::request(1 << 20);
 
@@ -244,4 +247,85 @@ fn strings_read_alike_wherever_blocks_begin() {
             }
         }
     }
+}
+
+/// A body steps over its large values by their marks; a plain text has none.
+#[test]
+fn marks_change_nothing_that_is_read() {
+    let mut dice = Dice::new();
+    for _ in 0..150 {
+        let mut text = String::new();
+        random_value(&mut dice, 0, true, &mut text);
+        let body = Body::parse(text.clone().into_bytes(), &LIMITS).unwrap();
+        let plain = Json::parse(text.as_bytes(), &LIMITS).unwrap();
+        assert_same(body.json(), plain);
+        assert_same(body.clone().json(), plain);
+    }
+}
+
+fn assert_same(marked: Json<'_>, plain: Json<'_>) {
+    assert_eq!(marked.raw(), plain.raw());
+    assert_eq!(marked.items().count(), plain.items().count());
+    for (marked, plain) in marked.items().zip(plain.items()) {
+        assert_same(marked, plain);
+    }
+    assert_eq!(marked.entries().count(), plain.entries().count());
+    for (marked_entry, plain_entry) in marked.entries().zip(plain.entries()) {
+        assert_eq!(marked_entry.0, plain_entry.0);
+        assert_same(marked_entry.1, plain_entry.1);
+        let key = &*plain_entry.0;
+        let raw = |json: Option<Json<'_>>| json.map(|json| json.raw().to_owned());
+        assert_eq!(raw(marked.get(key)), raw(plain.get(key)));
+        let [absent, there] = marked.members(["absent", key]);
+        assert_eq!([None, raw(plain.get(key))], [raw(absent), raw(there)]);
+    }
+}
+
+/// Long and short, deep and flat, with everything in strings that could lead a walk astray.
+fn random_value(dice: &mut Dice, depth: usize, object: bool, out: &mut String) {
+    let space = |dice: &mut Dice| ["", "", " ", "\n\t"][dice.roll(4)];
+    match dice.roll(if depth > 6 || out.len() > 30_000 {
+        4
+    } else {
+        8
+    }) {
+        0 if !object => out.push_str(["null", "true", "-1.5e3", "0"][dice.roll(4)]),
+        1..=3 if !object => random_string(dice, out),
+        kind => {
+            let object = object || kind % 2 == 0;
+            out.push(if object { '{' } else { '[' });
+            for index in 0..pick(dice, [3, 3, 40]) {
+                out.push_str(if index > 0 { "," } else { "" });
+                out.push_str(space(dice));
+                if object {
+                    random_string(dice, out);
+                    out.push_str(space(dice));
+                    out.push(':');
+                }
+                out.push_str(space(dice));
+                let depth = depth + 1 + dice.roll(4);
+                random_value(dice, depth, false, out);
+                out.push_str(space(dice));
+            }
+            out.push(if object { '}' } else { ']' });
+        }
+    }
+}
+
+fn random_string(dice: &mut Dice, out: &mut String) {
+    let pieces = [
+        "a", "é", "\\\"", "\\\\", "\\n", "{", "}", "[", "]", ",", ":", "\\u00e9",
+    ];
+    out.push('"');
+    let kinds = 1 + dice.roll(pieces.len());
+    for _ in 0..pick(dice, [4, 60, 140, 400]) {
+        out.push_str(pieces[dice.roll(kinds)]);
+    }
+    out.push('"');
+}
+
+/// Less than one of the bounds.
+fn pick<const N: usize>(dice: &mut Dice, bounds: [usize; N]) -> usize {
+    let bound = bounds[dice.roll(N)];
+    dice.roll(bound)
 }
