@@ -76,6 +76,17 @@ impl Block {
             end => Ok(end.trailing_zeros() as usize),
         }
     }
+
+    /// A bit for every backslash.
+    pub(super) fn backslashes(&self) -> u64 {
+        self.0.which([b'\\'])
+    }
+
+    /// For text that is to be put into a string: a bit for every byte that must be
+    /// escaped. Only those of the text count.
+    pub(super) fn to_escape(&self) -> u64 {
+        self.0.which(*b"\"\\") | self.0.controls()
+    }
 }
 
 /// The characters after runs of backslashes of odd length. (What is escaped within a

@@ -1,9 +1,11 @@
 //! JSON strings: taking escapes out and putting them in (RFC 8259, section 7).
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::memchr;
 
+use super::block::{BLOCK_BYTES, Block};
 use super::{Json, Kind, Limits};
 
 /// Decodes what stands between the quotes of a validated string.
@@ -11,21 +13,63 @@ pub(crate) fn decode(body: &str) -> Cow<'_, str> {
     let Some(first) = memchr(b'\\', body.as_bytes()) else {
         return Cow::Borrowed(body);
     };
-    let mut decoded = String::with_capacity(body.len());
-    let (plain, mut rest) = body.split_at_checked(first).unwrap_or((body, ""));
-    decoded.push_str(plain);
-    while let Some(escape) = rest.strip_prefix('\\') {
-        let (char, after) = take_escape(escape);
-        decoded.extend(char);
-        let run = match after.as_bytes().first() {
-            Some(b'\\') => 0,
-            _ => memchr(b'\\', after.as_bytes()).unwrap_or(after.len()),
-        };
-        let (plain, after) = after.split_at_checked(run).unwrap_or((after, ""));
-        decoded.push_str(plain);
-        rest = after;
+    let bytes = body.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len() + RUN_BYTES);
+    let (mut copied, mut at) = (0, first);
+    // Block by block; an escape may reach into the next one.
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let mut marks = Block::at_front_of(rest).backslashes();
+        let block = at;
+        at += BLOCK_BYTES;
+        while marks != 0 {
+            let next = block + marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            if next < copied {
+                // The second of two backslashes.
+                continue;
+            }
+            push_run(bytes, copied..next, &mut decoded);
+            copied = push_decoded(body, next, &mut decoded);
+        }
+        at = at.max(copied);
     }
-    Cow::Owned(decoded)
+    push_run(bytes, copied..bytes.len(), &mut decoded);
+    Cow::Owned(String::from_utf8(decoded).unwrap_or_default())
+}
+
+/// Decodes the escape at `at`; where it ends comes back.
+fn push_decoded(body: &str, at: usize, decoded: &mut Vec<u8>) -> usize {
+    let simple = match body.as_bytes().get(at + 1) {
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
+        _ => {
+            let (char, after) = take_escape(body.get(at + 1..).unwrap_or_default());
+            let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
+            decoded.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+            return body.len() - after.len();
+        }
+    };
+    decoded.push(simple);
+    at + 2
+}
+
+/// Between escapes there is often no more than a word.
+const RUN_BYTES: usize = 16;
+
+/// Copies `bytes[run]`; a short run as a constant number of bytes, which is fast.
+fn push_run(bytes: &[u8], run: Range<usize>, out: &mut Vec<u8>) {
+    let length = run.len();
+    let rest = bytes.get(run.start..).unwrap_or_default();
+    match rest.first_chunk::<RUN_BYTES>() {
+        Some(word) if length <= RUN_BYTES => {
+            let end = out.len() + length;
+            out.extend_from_slice(word);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(rest.get(..length).unwrap_or_default()),
+    }
 }
 
 /// As [`decode`], one character at a time.
@@ -93,27 +137,42 @@ pub(super) fn hex4(digits: &[u8]) -> Option<u16> {
 
 /// Appends `text` as the inside of a JSON string. Only what must be escaped is.
 pub(crate) fn push_escaped(text: &str, out: &mut Vec<u8>) {
-    out.reserve(text.len());
-    let mut rest = text.as_bytes();
-    loop {
-        let run = rest
-            .iter()
-            .position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
-            .unwrap_or(rest.len());
-        let (plain, after) = rest.split_at_checked(run).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = after.split_first() else {
-            return;
-        };
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len());
+    let (mut at, mut copied) = (0, 0);
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let mut marks = Block::at_front_of(rest).to_escape();
+        while marks != 0 {
+            let next = at + marks.trailing_zeros() as usize;
+            let Some(byte) = bytes.get(next) else {
+                break;
+            };
+            push_run(bytes, copied..next, out);
+            push_escape(*byte, out);
+            copied = next + 1;
+            marks &= marks - 1;
         }
-        rest = after;
+        at += BLOCK_BYTES;
+    }
+    out.extend_from_slice(bytes.get(copied..).unwrap_or_default());
+}
+
+fn push_escape(byte: u8, out: &mut Vec<u8>) {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
+    let hex = |digit: u8| HEX.get(usize::from(digit)).copied().unwrap_or(b'0');
+    match byte {
+        b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        control => out.extend_from_slice(&[
+            b'\\',
+            b'u',
+            b'0',
+            b'0',
+            hex(control >> 4),
+            hex(control & 15),
+        ]),
     }
 }
 
