@@ -9,7 +9,7 @@ use crate::text::{Raw, Text};
 /// A JSON object, validated, owned, and shared by everything read from it: a
 /// neutral request keeps ranges of its body, not copies. Cloning is cheap.
 ///
-/// Memory: the bytes, and up to a seventh as much for the marks that let it be read
+/// Memory: the bytes, and up to a sixth as much for the marks that let it be read
 /// without passing over large values again and again.
 #[derive(Clone, Debug)]
 pub struct Body {

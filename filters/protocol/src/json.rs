@@ -124,17 +124,16 @@ impl<'a> Json<'a> {
 
     /// The member `key` of an object, `null` included; nothing on other kinds.
     pub fn get(self, key: &str) -> Option<Self> {
-        self.entries()
-            .filter(|(name, _)| name == key)
-            .map(|(_, value)| value)
-            .last()
+        let [found] = self.members([key]);
+        found
     }
 
     /// Several members at once, found in one walk over the object.
     pub fn members<const N: usize>(self, keys: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
-        for (key, value) in self.entries() {
-            let slot = keys.iter().zip(&mut found).find(|(name, _)| **name == key);
+        let mut entries = self.entries();
+        while let Some((key, value)) = entries.next_raw() {
+            let slot = keys.iter().zip(&mut found).find(|(name, _)| key.is(name));
             if let Some((_, slot)) = slot {
                 *slot = Some(value);
             }
@@ -177,6 +176,16 @@ impl<'a> Json<'a> {
         let float: f64 = self.raw.parse().ok()?;
         let fits = (0.0..=9_007_199_254_740_992.0).contains(&float) && float.fract() == 0.0;
         fits.then_some(float as u64)
+    }
+
+    /// As comparing with [`Json::as_str`].
+    fn is(self, text: &str) -> bool {
+        match self.string_body() {
+            // Escapes only ever make it longer.
+            Some(body) if body.len() > text.len() => body.contains('\\') && decode(body) == text,
+            Some(body) => body == text && !body.contains('\\'),
+            None => false,
+        }
     }
 
     /// Between the quotes of a string, still escaped.

@@ -6,13 +6,13 @@
 //! but then there is little to read.
 
 /// A value gets a mark if stepping over it without one takes this many bytes.
-const MIN_BYTES: u32 = 128;
+const MIN_BYTES: u32 = 64;
 
 /// What finding and following a mark costs, in bytes that are read.
 const STEP_BYTES: u32 = 16;
 
 /// The marks of one text. As every mark stands for [`MIN_BYTES`] of it, less the steps
-/// over other marks, they never need more than a seventh of the text's own memory.
+/// over other marks, they never need more than a sixth of the text's own memory.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     /// Sorted by `start`.
@@ -142,7 +142,7 @@ mod tests {
         let many = vec!["[1]"; 50].join(",");
         for (text, marked) in [
             ("{}".to_owned(), vec![]),
-            (format!(r#"{{"a":"{}"}}"#, "x".repeat(125)), vec![]),
+            (format!(r#"{{"a":"{}"}}"#, "x".repeat(61)), vec![]),
             (format!(r#"{{"a":"{long}","b":1}}"#), vec!["\"xxx"]),
             // Its inside is marked, so it can be read.
             (format!(r#"{{"a":["{long}"]}}"#), vec!["\"xxx"]),
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn marks_are_bounded() {
-        let long = format!("\"{}\"", "x".repeat(126));
+        let long = format!("\"{}\"", "x".repeat(62));
         for text in [
             format!("[{}]", vec![long.as_str(); 500].join(",")),
             format!("{}{long}{}", "[".repeat(120), "]".repeat(120)),
@@ -172,7 +172,7 @@ mod tests {
         ] {
             let notes = notes(&text);
             let bytes = notes.marks.list.len() * size_of::<super::Mark>();
-            assert!(bytes * 7 <= text.len(), "{bytes} for {}", text.len());
+            assert!(bytes * 6 <= text.len(), "{bytes} for {}", text.len());
         }
     }
 }

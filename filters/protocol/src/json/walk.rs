@@ -35,15 +35,21 @@ impl<'a> Entries<'a> {
             marks: object.marks,
         }
     }
+
+    /// The next member, its key as it is written.
+    pub(super) fn next_raw(&mut self) -> Option<(Json<'a>, Json<'a>)> {
+        let (key, after_key) = take_value(skip_separators(self.rest), self.marks)?;
+        let (value, after) = take_value(skip_separators(after_key), self.marks)?;
+        self.rest = after;
+        Some((key, value))
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {
     type Item = (Cow<'a, str>, Json<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, after_key) = take_value(skip_separators(self.rest), self.marks)?;
-        let (value, after) = take_value(skip_separators(after_key), self.marks)?;
-        self.rest = after;
+        let (key, value) = self.next_raw()?;
         Some((key.as_str()?, value))
     }
 }
@@ -72,7 +78,9 @@ impl<'a> Iterator for Items<'a> {
 }
 
 fn skip_separators(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\n', '\r', ',', ':'])
+    let separates = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
+    let length = text.bytes().take_while(|byte| separates(byte)).count();
+    text.get(length..).unwrap_or_default()
 }
 
 /// Splits the value off at the front; nothing before a closing bracket.
@@ -81,9 +89,13 @@ fn take_value<'a>(text: &'a str, marks: Option<&'a Marks>) -> Option<(Json<'a>, 
         b'}' | b']' => return None,
         b'"' => string_length(text.as_bytes(), marks),
         b'{' | b'[' => container_length(text.as_bytes(), marks),
-        _ => text
-            .find([',', '}', ']', ' ', '\t', '\n', '\r'])
-            .unwrap_or(text.len()),
+        b't' | b'n' => 4,
+        b'f' => 5,
+        _ => {
+            let ends =
+                |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+            text.bytes().take_while(|byte| !ends(byte)).count()
+        }
     };
     let (raw, rest) = text.split_at_checked(length)?;
     Some((Json { raw, marks }, rest))
@@ -93,8 +105,11 @@ fn take_value<'a>(text: &'a str, marks: Option<&'a Marks>) -> Option<(Json<'a>, 
 /// `memchr`; from the first escape on there are likely to be many.
 fn string_length(bytes: &[u8], marks: Option<&Marks>) -> usize {
     let inside = bytes.get(1..).unwrap_or_default();
+    if let Some(length) = short_length(inside) {
+        return length + 2;
+    }
     if let Some(marks) = marks {
-        // Short ones, which most are, have none.
+        // Those that end soon have none.
         if let Ok(length) = Block::at_front_of(inside).end() {
             return length + 2;
         }
@@ -114,6 +129,28 @@ fn string_length(bytes: &[u8], marks: Option<&Marks>) -> usize {
         }
     }
     bytes.len()
+}
+
+/// The length of a string's inside if it is at most fifteen plain bytes long, as keys
+/// and words of the API are.
+fn short_length(inside: &[u8]) -> Option<usize> {
+    let (words, _) = inside.first_chunk::<16>()?.as_chunks();
+    for (word, at) in words.iter().zip([0, 8]) {
+        let word = u64::from_le_bytes(*word);
+        let (quotes, backslashes) = (equal(word, b'"'), equal(word, b'\\'));
+        if quotes | backslashes != 0 {
+            let first = quotes.trailing_zeros();
+            return (first < backslashes.trailing_zeros()).then_some(at + first as usize / 8);
+        }
+    }
+    None
+}
+
+/// The highest bit of every byte of `word` that is `byte`.
+fn equal(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let differs = word ^ (u64::from(byte) * 0x0101_0101_0101_0101);
+    !(((differs & LOW) + LOW) | differs | LOW)
 }
 
 /// The length of the object or array at the front, brackets included.
