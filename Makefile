@@ -12,7 +12,7 @@ WASM_BYTES_MAX := 1000000
 SERVER := $(TARGET)/server/tollgate
 
 # What decides is pure: no operating system to ask, so it builds where there is none.
-PURE := tollgate-catalog tollgate-config tollgate-policy tollgate-protocol
+PURE := tollgate-catalog tollgate-config tollgate-json tollgate-policy tollgate-protocol
 
 # The filter's roles run natively too, over a mock of Envoy.
 NATIVE := --workspace

@@ -21,7 +21,6 @@ mod custom;
 mod dialect;
 mod error;
 mod extras;
-pub mod json;
 mod media;
 mod models;
 pub mod neutral;
@@ -34,7 +33,11 @@ mod reply;
 pub mod sse;
 pub mod stream;
 mod target;
-mod text;
+
+/// Texts and raw values, which the JSON view keeps as ranges of a body.
+mod text {
+    pub use tollgate_json::{Raw, Text};
+}
 
 use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
@@ -51,6 +54,8 @@ pub use crate::problem::{InvalidRequest, Loss, Unsupported};
 pub use crate::reply::Reply;
 pub use crate::target::{Target, Thinking, Written};
 pub use crate::text::{Raw, Text};
+/// The JSON view that all of this is built on.
+pub use tollgate_json as json;
 
 /// The facts that policy needs, without reading the messages.
 pub fn peek(dialect: Dialect, body: &Body) -> Result<Peek, InvalidRequest> {

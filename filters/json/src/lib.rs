@@ -7,14 +7,17 @@
 //! key order and escapes of schemas and tool arguments survive a translation.
 //!
 //! Where a key stands twice in an object the last one counts, as in JavaScript
-//! and Python; what decides about money or access ([`crate::Peek`]) refuses
-//! such bodies instead.
+//! and Python; whoever decides about money or access should refuse such bodies.
+//!
+//! A crate of its own so that it can be compiled for speed, and the dialects, which
+//! are many and look at little, for size.
 
 mod block;
 mod end;
 mod limits;
 mod marks;
 mod string;
+mod text;
 mod validate;
 mod walk;
 mod writer;
@@ -23,15 +26,16 @@ use std::borrow::Cow;
 
 use self::marks::Marker;
 
+pub use self::end::ObjectEnd;
 pub use self::limits::{InvalidJson, Limits, MAX_DEPTH};
+pub use self::marks::Marks;
+pub use self::string::is_json_object;
+pub use self::text::{Raw, Text};
+pub use self::validate::Notes;
 pub use self::walk::{Entries, Items};
-pub use self::writer::{JsonWriter, Piece};
+pub use self::writer::{JsonWriter, Piece, object_bytes};
 
-pub(crate) use self::end::ObjectEnd;
-pub(crate) use self::marks::Marks;
-pub(crate) use self::string::{chars, decode, is_json_object, push_escaped};
-pub(crate) use self::validate::Notes;
-pub(crate) use self::writer::object_bytes;
+use self::string::{chars, decode, push_escaped};
 
 /// One JSON value inside a text that has been validated; costs three words.
 #[derive(Clone, Copy, Debug)]
@@ -72,17 +76,14 @@ impl<'a> Json<'a> {
 
     /// As [`Json::parse_text`], for what will be walked often: with what was noticed on
     /// the way.
-    pub(crate) fn parse_noting(
-        text: &'a str,
-        limits: &Limits,
-    ) -> Result<(Self, Notes), InvalidJson> {
+    pub fn parse_noting(text: &'a str, limits: &Limits) -> Result<(Self, Notes), InvalidJson> {
         let marker = Marker::new(text.as_bytes());
         let notes = validate::validate(text, limits, marker)?;
         Ok((Self::trusted(text), notes))
     }
 
     /// A view of text that was validated before.
-    pub(crate) fn trusted(text: &'a str) -> Self {
+    pub fn trusted(text: &'a str) -> Self {
         Self {
             raw: text.trim_matches([' ', '\t', '\n', '\r']),
             marks: None,
@@ -90,7 +91,7 @@ impl<'a> Json<'a> {
     }
 
     /// As [`Json::trusted`], for the text whose marks these are, at its old address.
-    pub(crate) fn marked(text: &'a str, marks: &'a Marks) -> Self {
+    pub fn marked(text: &'a str, marks: &'a Marks) -> Self {
         Self {
             marks: Some(marks),
             ..Self::trusted(text)
@@ -189,7 +190,7 @@ impl<'a> Json<'a> {
     }
 
     /// Between the quotes of a string, still escaped.
-    pub(crate) fn string_body(self) -> Option<&'a str> {
+    pub fn string_body(self) -> Option<&'a str> {
         self.raw.strip_prefix('"')?.strip_suffix('"')
     }
 }

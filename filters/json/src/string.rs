@@ -177,6 +177,6 @@ fn push_escape(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Whether `text` is one whole JSON object.
-pub(crate) fn is_json_object(text: &str) -> bool {
+pub fn is_json_object(text: &str) -> bool {
     Json::parse_text(text, &Limits::response()).is_ok_and(|json| json.kind() == Kind::Object)
 }

@@ -186,7 +186,7 @@ impl<'o> JsonWriter<'o> {
 }
 
 /// The bytes of one JSON object.
-pub(crate) fn object_bytes(members: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
+pub fn object_bytes(members: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
     let mut out = Vec::new();
     JsonWriter::new(&mut out).object(members);
     out

@@ -9,11 +9,11 @@ use super::{InvalidJson, Limits, MAX_DEPTH};
 
 /// What the pass noticed that may be good to know later.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     /// Some string holds half of a surrogate pair.
-    pub(crate) lone_surrogates: bool,
+    pub lone_surrogates: bool,
     /// If they were asked for.
-    pub(crate) marks: Marks,
+    pub marks: Marks,
 }
 
 pub(super) fn validate(

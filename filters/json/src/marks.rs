@@ -14,7 +14,7 @@ const STEP_BYTES: u32 = 16;
 /// The marks of one text. As every mark stands for [`MIN_BYTES`] of it, less the steps
 /// over other marks, they never need more than a sixth of the text's own memory.
 #[derive(Debug, Default)]
-pub(crate) struct Marks {
+pub struct Marks {
     /// Sorted by `start`.
     list: Vec<Mark>,
     /// The address of the text.

@@ -8,11 +8,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::json::{Json, Limits, Piece, chars, decode};
+use crate::{Json, Limits, Piece, chars, decode};
 
 /// Immutable text. Cloning never copies the characters. Where it still has its
 /// escapes, dereferencing takes them out, once for all clones;
-/// [`JsonWriter::text`](crate::json::JsonWriter::text) and the methods here do not.
+/// [`JsonWriter::text`](crate::JsonWriter::text) and the methods here do not.
 #[derive(Clone)]
 pub struct Text(Repr);
 
@@ -53,7 +53,7 @@ impl Text {
     }
 
     /// `part` as a range of `owner` if it lies inside, else a copy.
-    pub(crate) fn within(owner: &Arc<String>, part: &str) -> Self {
+    pub fn within(owner: &Arc<String>, part: &str) -> Self {
         match Range::within(owner, part) {
             Some(range) => Self(Repr::Shared(range)),
             None => Self::from(part),
@@ -62,7 +62,7 @@ impl Text {
 
     /// What `part`, the inside of a JSON string without lone surrogates, means; a
     /// range of `owner` if it lies inside, else a copy.
-    pub(crate) fn quoted(owner: &Arc<String>, part: &str) -> Self {
+    pub fn quoted(owner: &Arc<String>, part: &str) -> Self {
         let escaped = memchr::memchr(b'\\', part.as_bytes()).is_some();
         match Range::within(owner, part) {
             Some(range) if !escaped => Self(Repr::Plain(range)),
@@ -86,7 +86,7 @@ impl Text {
     }
 
     /// A part of this text without copying it; `part` must be a slice of it.
-    pub(crate) fn slice(&self, part: &str) -> Self {
+    pub fn slice(&self, part: &str) -> Self {
         let range = match &self.0 {
             Repr::Shared(range) => Range::within(&range.owner, part).map(Repr::Shared),
             Repr::Plain(range) => Range::within(&range.owner, part).map(Repr::Plain),
@@ -105,7 +105,7 @@ impl Text {
     }
 
     /// About the length in bytes: not less, and exact unless there are escapes.
-    pub(crate) fn most_bytes(&self) -> usize {
+    pub fn most_bytes(&self) -> usize {
         self.piece().as_str().len()
     }
 
@@ -114,12 +114,12 @@ impl Text {
     }
 
     /// Whether it holds nothing but white space. Reads no further than that.
-    pub(crate) fn is_blank(&self) -> bool {
+    pub fn is_blank(&self) -> bool {
         self.leading_chars().all(char::is_whitespace)
     }
 
     /// As [`str::starts_with`], but reads no further than `start`.
-    pub(crate) fn begins_with(&self, start: &str) -> bool {
+    pub fn begins_with(&self, start: &str) -> bool {
         let mut own = self.leading_chars();
         start.chars().all(|char| own.next() == Some(char))
     }
@@ -201,7 +201,7 @@ impl Range {
 // === impl Raw ===
 
 impl Raw {
-    pub(crate) fn trusted(json: Text) -> Self {
+    pub fn trusted(json: Text) -> Self {
         Self(json)
     }
 
@@ -215,7 +215,7 @@ impl Raw {
         self.0.as_str()
     }
 
-    pub(crate) fn into_text(self) -> Text {
+    pub fn into_text(self) -> Text {
         self.0
     }
 

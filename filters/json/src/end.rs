@@ -2,7 +2,7 @@
 
 /// Follows one JSON object, cut anywhere, without keeping it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ObjectEnd {
+pub struct ObjectEnd {
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -10,7 +10,7 @@ pub(crate) struct ObjectEnd {
 }
 
 impl ObjectEnd {
-    pub(crate) fn read(&mut self, fragment: &str) {
+    pub fn read(&mut self, fragment: &str) {
         for byte in fragment.bytes() {
             match byte {
                 _ if self.escaped => self.escaped = false,
@@ -28,7 +28,7 @@ impl ObjectEnd {
     }
 
     /// Whether the last bracket that was opened has been closed.
-    pub(crate) fn is_reached(self) -> bool {
+    pub fn is_reached(self) -> bool {
         self.reached && self.depth == 0
     }
 }
