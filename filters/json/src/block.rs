@@ -152,9 +152,7 @@ mod lanes {
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 mod lanes {
     use super::BLOCK_BYTES;
-
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
+    use crate::word;
 
     pub(super) struct Lanes([u64; 8]);
 
@@ -166,12 +164,15 @@ mod lanes {
         }
 
         pub(super) fn which<const N: usize>(&self, bytes: [u8; N]) -> u64 {
-            let bytes = bytes.map(|byte| u64::from(byte) * ONES);
-            self.bits(|word| bytes.iter().fold(0, |hits, byte| hits | zeros(word ^ byte)))
+            self.bits(|word| {
+                bytes
+                    .iter()
+                    .fold(0, |hits, byte| hits | word::equal(word, *byte))
+            })
         }
 
         pub(super) fn controls(&self) -> u64 {
-            self.bits(|word| zeros(word & (0xE0 * ONES)))
+            self.bits(word::controls)
         }
 
         /// `holds` leaves the highest bit of a byte set; here it becomes the byte's bit.
@@ -181,10 +182,5 @@ mod lanes {
                 bits << 8 | gathered
             })
         }
-    }
-
-    /// The highest bit of every byte that is zero.
-    fn zeros(word: u64) -> u64 {
-        !(((word & !HIGH) + !HIGH) | word) & HIGH
     }
 }

@@ -20,6 +20,7 @@ mod string;
 mod text;
 mod validate;
 mod walk;
+mod word;
 mod writer;
 
 use std::borrow::Cow;
@@ -132,14 +133,23 @@ impl<'a> Json<'a> {
     /// Several members at once, found in one walk over the object.
     pub fn members<const N: usize>(self, keys: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
+        self.find(&keys, &mut found);
+        found
+    }
+
+    /// Puts the member of each key into its slot.
+    #[inline(never)]
+    fn find(self, keys: &[&str], found: &mut [Option<Self>]) {
         let mut entries = self.entries();
         while let Some((key, value)) = entries.next_raw() {
-            let slot = keys.iter().zip(&mut found).find(|(name, _)| key.is(name));
+            let slot = keys
+                .iter()
+                .zip(found.iter_mut())
+                .find(|(name, _)| key.is(name));
             if let Some((_, slot)) = slot {
                 *slot = Some(value);
             }
         }
-        found
     }
 
     /// The members of an object in order; empty on other kinds.

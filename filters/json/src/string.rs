@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::block::{BLOCK_BYTES, Block};
-use super::{Json, Kind, Limits};
+use super::{Json, Kind, Limits, word};
 
 /// Decodes what stands between the quotes of a validated string.
 pub(crate) fn decode(body: &str) -> Cow<'_, str> {
@@ -138,6 +138,9 @@ pub(super) fn hex4(digits: &[u8]) -> Option<u16> {
 /// Appends `text` as the inside of a JSON string. Only what must be escaped is.
 pub(crate) fn push_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
+    if bytes.len() < BLOCK_BYTES && word::are_plain(bytes) {
+        return out.extend_from_slice(bytes);
+    }
     out.reserve(bytes.len());
     let (mut at, mut copied) = (0, 0);
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {

@@ -8,7 +8,7 @@ use memchr::memchr2;
 
 use super::block::Block;
 use super::marks::Marks;
-use super::{Json, Kind};
+use super::{Json, Kind, word};
 
 /// Iterates over the members of an object as (decoded key, value).
 #[derive(Clone, Debug)]
@@ -137,20 +137,13 @@ fn short_length(inside: &[u8]) -> Option<usize> {
     let (words, _) = inside.first_chunk::<16>()?.as_chunks();
     for (word, at) in words.iter().zip([0, 8]) {
         let word = u64::from_le_bytes(*word);
-        let (quotes, backslashes) = (equal(word, b'"'), equal(word, b'\\'));
+        let (quotes, backslashes) = (word::equal(word, b'"'), word::equal(word, b'\\'));
         if quotes | backslashes != 0 {
             let first = quotes.trailing_zeros();
             return (first < backslashes.trailing_zeros()).then_some(at + first as usize / 8);
         }
     }
     None
-}
-
-/// The highest bit of every byte of `word` that is `byte`.
-fn equal(word: u64, byte: u8) -> u64 {
-    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    let differs = word ^ (u64::from(byte) * 0x0101_0101_0101_0101);
-    !(((differs & LOW) + LOW) | differs | LOW)
 }
 
 /// The length of the object or array at the front, brackets included.

@@ -12,6 +12,8 @@ use crate::text::Text;
 ///     w.field_array("stop", |w| w.string("\n"));
 /// });
 /// ```
+///
+/// Dialects call it hundreds of times, so nothing of it is inlined: a call is smaller.
 pub struct JsonWriter<'o> {
     out: &'o mut Vec<u8>,
     /// Whether the next value or key needs a comma before it.
@@ -65,23 +67,30 @@ impl<'o> JsonWriter<'o> {
     }
 
     pub fn object(&mut self, members: impl FnOnce(&mut JsonWriter<'_>)) {
-        self.nest(b'{', b'}', members);
+        self.begin(b'{');
+        members(self);
+        self.end(b'}');
     }
 
     pub fn array(&mut self, elements: impl FnOnce(&mut JsonWriter<'_>)) {
-        self.nest(b'[', b']', elements);
+        self.begin(b'[');
+        elements(self);
+        self.end(b']');
     }
 
+    #[inline(never)]
     pub fn string(&mut self, text: &str) {
         self.pieces(&[Piece::Plain(text)]);
     }
 
     /// As [`JsonWriter::string`]; what is still escaped is copied as it is.
+    #[inline(never)]
     pub fn text(&mut self, text: &Text) {
         self.pieces(&[text.piece()]);
     }
 
     /// One string made of several parts, without joining them first.
+    #[inline(never)]
     pub fn strings(&mut self, parts: &[&str]) {
         self.begin_string();
         for part in parts {
@@ -91,6 +100,7 @@ impl<'o> JsonWriter<'o> {
     }
 
     /// As [`JsonWriter::strings`], of parts that may be escaped already.
+    #[inline(never)]
     pub fn pieces(&mut self, pieces: &[Piece<'_>]) {
         self.begin_string();
         for piece in pieces {
@@ -100,6 +110,7 @@ impl<'o> JsonWriter<'o> {
     }
 
     /// One string made of several texts with `joint` between them.
+    #[inline(never)]
     pub fn joined(&mut self, texts: &[&Text], joint: &str) {
         self.begin_string();
         for (index, text) in texts.iter().enumerate() {
@@ -112,44 +123,56 @@ impl<'o> JsonWriter<'o> {
     }
 
     /// A value that is JSON already, byte for byte.
+    #[inline(never)]
     pub fn raw(&mut self, json: &str) {
-        self.separate();
+        if self.comma {
+            self.out.push(b',');
+        }
+        self.comma = true;
         self.out.extend_from_slice(json.as_bytes());
     }
 
+    #[inline(never)]
     pub fn number(&mut self, number: u64) {
         self.raw(&number.to_string());
     }
 
+    #[inline(never)]
     pub fn key(&mut self, key: &str) {
         self.string(key);
         self.out.push(b':');
         self.comma = false;
     }
 
+    #[inline(never)]
     pub fn field_str(&mut self, key: &str, text: &str) {
         self.key(key);
         self.string(text);
     }
 
+    #[inline(never)]
     pub fn field_text(&mut self, key: &str, text: &Text) {
         self.key(key);
         self.text(text);
     }
 
+    #[inline(never)]
     pub fn field_u64(&mut self, key: &str, number: u64) {
         self.key(key);
         self.number(number);
     }
 
+    #[inline(never)]
     pub fn field_bool(&mut self, key: &str, flag: bool) {
         self.field_raw(key, if flag { "true" } else { "false" });
     }
 
+    #[inline(never)]
     pub fn field_null(&mut self, key: &str) {
         self.field_raw(key, "null");
     }
 
+    #[inline(never)]
     pub fn field_raw(&mut self, key: &str, json: &str) {
         self.key(key);
         self.raw(json);
@@ -165,22 +188,23 @@ impl<'o> JsonWriter<'o> {
         self.array(elements);
     }
 
-    fn nest(&mut self, open: u8, close: u8, inside: impl FnOnce(&mut JsonWriter<'_>)) {
-        self.separate();
-        self.out.push(open);
-        inside(&mut JsonWriter::new(self.out));
-        self.out.push(close);
-    }
-
     fn begin_string(&mut self) {
-        self.separate();
-        self.out.push(b'"');
+        self.begin(b'"');
+        self.comma = true;
     }
 
-    fn separate(&mut self) {
+    #[inline(never)]
+    fn begin(&mut self, bracket: u8) {
         if self.comma {
             self.out.push(b',');
         }
+        self.out.push(bracket);
+        self.comma = false;
+    }
+
+    #[inline(never)]
+    fn end(&mut self, bracket: u8) {
+        self.out.push(bracket);
         self.comma = true;
     }
 }
