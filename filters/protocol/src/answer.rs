@@ -20,6 +20,15 @@ pub enum Classified {
     Garbage(ErrorInfo),
 }
 
+/// A whole answer that is passed on in its own dialect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passed {
+    /// All zero where the answer says nothing of it.
+    pub usage: Usage,
+    /// The bytes for the caller, unless they are the upstream's own.
+    pub edited: Option<Vec<u8>>,
+}
+
 pub(crate) fn classify(dialect: Dialect, body: &[u8]) -> Classified {
     if looks_like_events(body) {
         return match read(dialect, body.to_vec()) {
@@ -27,17 +36,39 @@ pub(crate) fn classify(dialect: Dialect, body: &[u8]) -> Classified {
             Err(error) => Classified::Error(error),
         };
     }
-    let Ok(json) = Json::parse(body, &Limits::response()) else {
-        return Classified::Garbage(garbage(body));
+    match judge(dialect, body) {
+        Ok(_) => Classified::Answer,
+        Err(otherwise) => otherwise,
+    }
+}
+
+/// The answer in `body`, or what it is instead.
+fn judge(dialect: Dialect, body: &[u8]) -> Result<Json<'_>, Classified> {
+    let json = Json::parse(body, &Limits::response()).ok();
+    let Some(json) = json.filter(|json| json.kind() == Kind::Object) else {
+        return Err(Classified::Garbage(garbage(body)));
     };
-    if json.kind() != Kind::Object {
-        return Classified::Garbage(garbage(body));
-    }
     match error_in(dialect, json) {
-        Some(error) => Classified::Error(error),
-        None if codec(dialect).is_answer(json) => Classified::Answer,
-        None => Classified::Garbage(garbage(body)),
+        Some(error) => Err(Classified::Error(error)),
+        None if codec(dialect).is_answer(json) => Ok(json),
+        None => Err(Classified::Garbage(garbage(body))),
     }
+}
+
+/// Judges, measures and edits an answer that stays in its dialect, reading it once.
+pub(crate) fn pass(
+    dialect: Dialect,
+    body: &[u8],
+    model: Option<&str>,
+) -> Result<Passed, ErrorInfo> {
+    let json = judge(dialect, body).map_err(|otherwise| match otherwise {
+        Classified::Error(error) | Classified::Garbage(error) => error,
+        Classified::Answer => garbage(body),
+    })?;
+    Ok(Passed {
+        usage: codec(dialect).read_usage(json).unwrap_or_default(),
+        edited: model.and_then(|model| with_model(dialect, body, json, model)),
+    })
 }
 
 /// Reads a whole answer: one JSON object, or, from an upstream that can only
@@ -94,6 +125,10 @@ pub(crate) fn usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {
 /// The answer with another model name; every other byte stays.
 pub(crate) fn replace_model(dialect: Dialect, body: &[u8], model: &str) -> Option<Vec<u8>> {
     let json = Json::parse(body, &Limits::response()).ok()?;
+    with_model(dialect, body, json, model)
+}
+
+fn with_model(dialect: Dialect, body: &[u8], json: Json<'_>, model: &str) -> Option<Vec<u8>> {
     let name = model_name(caller(dialect), json)?;
     let start = (name.raw().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
     let mut quoted = Vec::new();

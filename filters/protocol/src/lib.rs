@@ -43,7 +43,7 @@ use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
 
 pub use crate::alias::Aliases;
-pub use crate::answer::Classified;
+pub use crate::answer::{Classified, Passed};
 pub use crate::body::Body;
 pub use crate::dialect::{ALL, Dialect, UnknownDialect};
 pub use crate::error::{ErrorInfo, ErrorKind, redact};
@@ -104,6 +104,18 @@ pub fn translate_response(
     let response = read_response(from, body)?;
     let usage = response.usage.unwrap_or_default();
     Ok((write_response(to, &response, reply), usage))
+}
+
+/// A whole JSON answer for a caller of the same dialect: its usage, and, where `model` is
+/// given and it names one, its bytes with that model name and nothing else changed. The
+/// error, of what is no answer, is ready for the caller; so is a stream's, which must be
+/// read with [`read_response`].
+pub fn pass_response(
+    dialect: Dialect,
+    body: &[u8],
+    model: Option<&str>,
+) -> Result<Passed, ErrorInfo> {
+    answer::pass(dialect, body, model)
 }
 
 /// The usage in a whole answer that is passed on as it is.

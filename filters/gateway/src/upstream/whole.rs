@@ -2,10 +2,7 @@
 
 use tollgate_host::{Body, Flow, Host};
 use tollgate_protocol::stream::Outcome;
-use tollgate_protocol::{
-    Classified, ErrorInfo, ErrorKind, classify_response, read_usage, replace_response_model,
-    translate_response,
-};
+use tollgate_protocol::{ErrorInfo, ErrorKind, pass_response, translate_response};
 
 use super::{Terms, send_headers};
 use crate::stream::Stream;
@@ -82,13 +79,8 @@ impl WholeAnswer {
             stream.usage = usage;
             return Ok(Some(body));
         }
-        match classify_response(*from, &body) {
-            Classified::Answer => {}
-            Classified::Error(error) | Classified::Garbage(error) => return Err(error),
-        }
-        stream.usage = read_usage(*from, &body).unwrap_or_default();
-        Ok(shown_model
-            .as_ref()
-            .and_then(|model| replace_response_model(*from, &body, model)))
+        let passed = pass_response(*from, &body, shown_model.as_deref())?;
+        stream.usage = passed.usage;
+        Ok(passed.edited)
     }
 }

@@ -228,39 +228,39 @@ fn forward(
     if options.drops_usage_chunk && codec.is_usage_chunk(json) {
         return;
     }
-    match options
-        .model
-        .as_deref()
-        .and_then(|model| edit(codec, model, event, json))
-    {
-        Some(edited) => push_terminated(&edited, event.terminated, out),
-        None => push_terminated(event.raw, event.terminated, out),
+    let model = options.model.as_deref();
+    let edited = model.and_then(|model| edit(codec, model, event, json, out));
+    if edited.is_none() {
+        push_terminated(event.raw, event.terminated, out);
     }
 }
 
-/// The event with the model's name replaced; nothing where it holds none.
+/// Appends the event with the model's name replaced; nothing where it holds none.
 fn edit(
     codec: &dyn CallerCodec,
     model: &str,
     event: &sse::Event<'_>,
     json: Json<'_>,
-) -> Option<Vec<u8>> {
+    out: &mut Vec<u8>,
+) -> Option<()> {
     let name = answer::model_name(codec, json)?;
     let data = event.data.as_deref()?;
     let span = span_in(data.as_bytes(), name.raw().as_bytes())?;
-    let mut quoted = Vec::new();
-    JsonWriter::new(&mut quoted).string(model);
-    let edits = [(span.clone(), quoted.clone())];
     if let Some(Cow::Borrowed(line)) = &event.data {
         // One line of data is a piece of the raw event: only the name changes.
         let line_at = span_in(event.raw, line.as_bytes())?.start;
-        let span = line_at + span.start..line_at + span.end;
-        return Some(peek::apply(event.raw, &[(span, quoted)]));
+        let before = event.raw.get(..line_at + span.start)?;
+        let after = event.raw.get(line_at + span.end..)?;
+        out.extend_from_slice(before);
+        JsonWriter::new(out).string(model);
+        push_terminated(after, event.terminated, out);
+        return Some(());
     }
-    let data = String::from_utf8(peek::apply(data.as_bytes(), &edits)).ok()?;
-    let mut rebuilt = Vec::new();
-    sse::write(event.name, &data, &mut rebuilt);
-    Some(rebuilt)
+    let mut quoted = Vec::new();
+    JsonWriter::new(&mut quoted).string(model);
+    let data = String::from_utf8(peek::apply(data.as_bytes(), &[(span, quoted)])).ok()?;
+    sse::write(event.name, &data, out);
+    Some(())
 }
 
 /// Where `part`, a slice of `whole`, lies in it.

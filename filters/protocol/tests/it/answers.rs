@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_protocol::neutral::{StopReason, Usage};
 use tollgate_protocol::{
-    Classified, Dialect, ErrorKind, classify_response, read_response, read_usage,
+    Classified, Dialect, ErrorKind, classify_response, pass_response, read_response, read_usage,
     replace_response_model, translate_response,
 };
 
@@ -267,6 +267,13 @@ fn k8_errors_in_disguise_and_garbage() {
             (other, _) => panic!("{body}: {other:?}"),
         }
         assert!(read_response(dialect, body.into()).is_err(), "{body}");
+        let refused = pass_response(dialect, body.as_bytes(), None).unwrap_err();
+        match classify_response(dialect, body.as_bytes()) {
+            // It is for JSON only.
+            _ if body.contains("data:") => assert_eq!(refused.kind, ErrorKind::Upstream),
+            Classified::Error(error) | Classified::Garbage(error) => assert_eq!(refused, error),
+            Classified::Answer => panic!("{body}"),
+        }
     }
     let null = r#"{"choices": [{"message": {"content": "x"}}], "error": null}"#;
     assert_eq!(classify_response(C, null.as_bytes()), Classified::Answer);
@@ -328,4 +335,19 @@ fn a_mapped_model_name_is_changed_and_nothing_else() {
     );
     assert_eq!(replace_response_model(C, b"{}", "alias"), None);
     assert_eq!(replace_response_model(C, b"<html>", "alias"), None);
+}
+
+#[test]
+fn an_answer_is_passed_on_in_one_reading() {
+    let answer = json!({"model": "internal", "choices": [{"message": {"content": "x"}}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4}});
+    let nameless = json!({"choices": [{"message": {"content": "x"}}]});
+    for (answer, named) in [(answer, true), (nameless, false)] {
+        let body = answer.to_string().into_bytes();
+        let passed = pass_response(C, &body, Some("alias")).unwrap();
+        assert_eq!(passed.usage, read_usage(C, &body).unwrap_or_default());
+        assert_eq!(passed.edited, replace_response_model(C, &body, "alias"));
+        assert_eq!(passed.edited.is_some(), named);
+        assert_eq!(pass_response(C, &body, None).unwrap().edited, None);
+    }
 }
