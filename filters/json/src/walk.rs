@@ -1,6 +1,6 @@
 //! Walking validated JSON by skipping: strings by runs and blocks, containers by
-//! counting brackets, and either by its mark if it has one. Nothing is validated again, and nothing can fail: on text
-//! that were not valid the walk would merely end early.
+//! counting brackets, and whatever has a mark by its mark. Nothing is validated again,
+//! and nothing can fail: on text that were not valid the walk would merely end early.
 
 use std::borrow::Cow;
 
@@ -12,36 +12,30 @@ use super::{Json, Kind, word};
 
 /// Iterates over the members of an object as (decoded key, value).
 #[derive(Clone, Debug)]
-pub struct Entries<'a> {
-    rest: &'a str,
-    marks: Option<&'a Marks>,
-}
+pub struct Entries<'a>(Cursor<'a>);
 
 /// Iterates over the elements of an array.
 #[derive(Clone, Debug)]
-pub struct Items<'a> {
-    rest: &'a str,
+pub struct Items<'a>(Cursor<'a>);
+
+/// A place inside a container.
+#[derive(Clone, Debug)]
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
     marks: Option<&'a Marks>,
 }
 
+// === impl Entries ===
+
 impl<'a> Entries<'a> {
     pub(super) fn new(object: Json<'a>) -> Self {
-        let inside = match object.kind() {
-            Kind::Object => object.raw.get(1..).unwrap_or_default(),
-            _ => "",
-        };
-        Self {
-            rest: inside,
-            marks: object.marks,
-        }
+        Self(Cursor::into(object, Kind::Object))
     }
 
     /// The next member, its key as it is written.
     pub(super) fn next_raw(&mut self) -> Option<(Json<'a>, Json<'a>)> {
-        let (key, after_key) = take_value(skip_separators(self.rest), self.marks)?;
-        let (value, after) = take_value(skip_separators(after_key), self.marks)?;
-        self.rest = after;
-        Some((key, value))
+        Some((self.0.value()?, self.0.value()?))
     }
 }
 
@@ -54,16 +48,11 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+// === impl Items ===
+
 impl<'a> Items<'a> {
     pub(super) fn new(array: Json<'a>) -> Self {
-        let inside = match array.kind() {
-            Kind::Array => array.raw.get(1..).unwrap_or_default(),
-            _ => "",
-        };
-        Self {
-            rest: inside,
-            marks: array.marks,
-        }
+        Self(Cursor::into(array, Kind::Array))
     }
 }
 
@@ -71,34 +60,51 @@ impl<'a> Iterator for Items<'a> {
     type Item = Json<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (value, after) = take_value(skip_separators(self.rest), self.marks)?;
-        self.rest = after;
-        Some(value)
+        self.0.value()
     }
 }
 
-fn skip_separators(text: &str) -> &str {
-    let separates = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
-    let length = text.bytes().take_while(|byte| separates(byte)).count();
-    text.get(length..).unwrap_or_default()
+// === impl Cursor ===
+
+impl<'a> Cursor<'a> {
+    /// Into a container of that kind; there is nothing inside of other values.
+    fn into(json: Json<'a>, kind: Kind) -> Self {
+        Self {
+            text: if json.kind() == kind { json.raw } else { "" },
+            at: 1,
+            marks: json.marks,
+        }
+    }
+
+    /// The next value or key; nothing before the closing bracket.
+    fn value(&mut self) -> Option<Json<'a>> {
+        let mut rest = self.text.as_bytes().get(self.at..)?;
+        let length = loop {
+            let (first, after) = rest.split_first()?;
+            match first {
+                b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => rest = after,
+                b'}' | b']' => return None,
+                b'"' => break string_length(rest, self.marks),
+                b'{' | b'[' => break container_length(rest, self.marks),
+                b't' | b'n' => break 4,
+                b'f' => break 5,
+                _ => match rest.iter().take_while(|byte| is_of_number(**byte)).count() {
+                    0 => return None,
+                    digits => break digits,
+                },
+            }
+        };
+        let start = self.text.len() - rest.len();
+        self.at = start + length;
+        Some(Json {
+            raw: self.text.get(start..self.at)?,
+            marks: self.marks,
+        })
+    }
 }
 
-/// Splits the value off at the front; nothing before a closing bracket.
-fn take_value<'a>(text: &'a str, marks: Option<&'a Marks>) -> Option<(Json<'a>, &'a str)> {
-    let length = match text.as_bytes().first()? {
-        b'}' | b']' => return None,
-        b'"' => string_length(text.as_bytes(), marks),
-        b'{' | b'[' => container_length(text.as_bytes(), marks),
-        b't' | b'n' => 4,
-        b'f' => 5,
-        _ => {
-            let ends =
-                |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-            text.bytes().take_while(|byte| !ends(byte)).count()
-        }
-    };
-    let (raw, rest) = text.split_at_checked(length)?;
-    Some((Json { raw, marks }, rest))
+fn is_of_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
 }
 
 /// The length of the string at the front, quotes included. Plain runs, such as images, are left to
