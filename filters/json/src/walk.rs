@@ -137,11 +137,11 @@ fn string_length(bytes: &[u8], marks: Option<&Marks>) -> usize {
     bytes.len()
 }
 
-/// The length of a string's inside if it is at most fifteen plain bytes long, as keys
-/// and words of the API are.
+/// The length of a string's inside if it is at most 31 plain bytes long, as keys and
+/// words of the API are.
 fn short_length(inside: &[u8]) -> Option<usize> {
-    let (words, _) = inside.first_chunk::<16>()?.as_chunks();
-    for (word, at) in words.iter().zip([0, 8]) {
+    let (words, _) = inside.as_chunks();
+    for (word, at) in words.iter().zip([0, 8, 16, 24]) {
         let word = u64::from_le_bytes(*word);
         let (quotes, backslashes) = (word::equal(word, b'"'), word::equal(word, b'\\'));
         if quotes | backslashes != 0 {

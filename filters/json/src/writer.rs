@@ -80,7 +80,9 @@ impl<'o> JsonWriter<'o> {
 
     #[inline(never)]
     pub fn string(&mut self, text: &str) {
-        self.pieces(&[Piece::Plain(text)]);
+        self.begin(b'"');
+        push_escaped(text, self.out);
+        self.end(b'"');
     }
 
     /// As [`JsonWriter::string`]; what is still escaped is copied as it is.
@@ -92,34 +94,34 @@ impl<'o> JsonWriter<'o> {
     /// One string made of several parts, without joining them first.
     #[inline(never)]
     pub fn strings(&mut self, parts: &[&str]) {
-        self.begin_string();
+        self.begin(b'"');
         for part in parts {
             push_escaped(part, self.out);
         }
-        self.out.push(b'"');
+        self.end(b'"');
     }
 
     /// As [`JsonWriter::strings`], of parts that may be escaped already.
     #[inline(never)]
     pub fn pieces(&mut self, pieces: &[Piece<'_>]) {
-        self.begin_string();
+        self.begin(b'"');
         for piece in pieces {
             piece.push(self.out);
         }
-        self.out.push(b'"');
+        self.end(b'"');
     }
 
     /// One string made of several texts with `joint` between them.
     #[inline(never)]
     pub fn joined(&mut self, texts: &[&Text], joint: &str) {
-        self.begin_string();
+        self.begin(b'"');
         for (index, text) in texts.iter().enumerate() {
             if index > 0 {
                 push_escaped(joint, self.out);
             }
             text.piece().push(self.out);
         }
-        self.out.push(b'"');
+        self.end(b'"');
     }
 
     /// A value that is JSON already, byte for byte.
@@ -139,9 +141,9 @@ impl<'o> JsonWriter<'o> {
 
     #[inline(never)]
     pub fn key(&mut self, key: &str) {
-        self.string(key);
-        self.out.push(b':');
-        self.comma = false;
+        self.begin(b'"');
+        push_escaped(key, self.out);
+        self.out.extend_from_slice(b"\":");
     }
 
     #[inline(never)]
@@ -186,11 +188,6 @@ impl<'o> JsonWriter<'o> {
     pub fn field_array(&mut self, key: &str, elements: impl FnOnce(&mut JsonWriter<'_>)) {
         self.key(key);
         self.array(elements);
-    }
-
-    fn begin_string(&mut self) {
-        self.begin(b'"');
-        self.comma = true;
     }
 
     #[inline(never)]
