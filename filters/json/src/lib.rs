@@ -30,13 +30,13 @@ use self::marks::Marker;
 pub use self::end::ObjectEnd;
 pub use self::limits::{InvalidJson, Limits, MAX_DEPTH};
 pub use self::marks::Marks;
-pub use self::string::is_json_object;
+pub use self::string::{decode, hex4, is_json_object, push_escaped};
 pub use self::text::{Raw, Text};
 pub use self::validate::Notes;
 pub use self::walk::{Entries, Items};
 pub use self::writer::{JsonWriter, Piece, object_bytes};
 
-use self::string::{chars, decode, push_escaped};
+use self::string::chars;
 
 /// One JSON value inside a text that has been validated; costs three words.
 #[derive(Clone, Copy, Debug)]

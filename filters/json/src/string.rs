@@ -9,7 +9,7 @@ use super::block::{BLOCK_BYTES, Block};
 use super::{Json, Kind, Limits, word};
 
 /// Decodes what stands between the quotes of a validated string.
-pub(crate) fn decode(body: &str) -> Cow<'_, str> {
+pub fn decode(body: &str) -> Cow<'_, str> {
     let Some(first) = memchr(b'\\', body.as_bytes()) else {
         return Cow::Borrowed(body);
     };
@@ -128,7 +128,7 @@ fn after_unit(digits: &str) -> &str {
 }
 
 /// Four hexadecimal digits as one UTF-16 unit.
-pub(super) fn hex4(digits: &[u8]) -> Option<u16> {
+pub fn hex4(digits: &[u8]) -> Option<u16> {
     digits.iter().try_fold(0, |unit: u16, digit| {
         let value = char::from(*digit).to_digit(16)?;
         Some((unit << 4) | u16::try_from(value).ok()?)
@@ -136,7 +136,7 @@ pub(super) fn hex4(digits: &[u8]) -> Option<u16> {
 }
 
 /// Appends `text` as the inside of a JSON string. Only what must be escaped is.
-pub(crate) fn push_escaped(text: &str, out: &mut Vec<u8>) {
+pub fn push_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     if bytes.len() < BLOCK_BYTES && word::are_plain(bytes) {
         return out.extend_from_slice(bytes);
