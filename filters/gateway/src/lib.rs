@@ -24,6 +24,7 @@ mod entry;
 #[cfg(test)]
 mod fixture;
 mod gateway;
+mod losses;
 mod memory;
 mod meter;
 mod refusal;

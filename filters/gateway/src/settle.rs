@@ -7,6 +7,7 @@ use tollgate_host::Host;
 use tollgate_protocol::stream::Outcome as Ending;
 
 use crate::bundle;
+use crate::losses;
 use crate::stream::{Stream, bounded};
 
 /// What a token is taken for where nobody counted: English and code have about four bytes to one.
@@ -58,7 +59,7 @@ fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
         usage: usage(stream, outcome),
         attempts: stream.attempts.clone(),
         upstream_id: stream.upstream_id.clone(),
-        losses: stream.losses.clone(),
+        losses: losses::lines(&stream.losses),
     }
 }
 

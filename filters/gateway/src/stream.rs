@@ -6,7 +6,7 @@ use tollgate_config::Channel;
 use tollgate_config::meter::{Attempt, TokenRecord};
 use tollgate_protocol::neutral::{Request, Usage};
 use tollgate_protocol::stream::Outcome;
-use tollgate_protocol::{Body, ErrorInfo, Peek, Written};
+use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
 
 use crate::call::Call;
 use crate::memory::Hold;
@@ -50,7 +50,8 @@ pub(crate) struct Stream {
     /// The last error on the way; the caller's, if no attempt serves.
     pub(crate) error: Option<ErrorInfo>,
     pub(crate) upstream_id: String,
-    pub(crate) losses: Vec<String>,
+    /// What the current attempt's translation dropped.
+    pub(crate) losses: Vec<Loss>,
 }
 
 /// A request that may be served, and by whom.

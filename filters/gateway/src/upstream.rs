@@ -25,6 +25,7 @@ use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply, read_error, write_error};
 
+use crate::losses;
 use crate::refusal::answer_headers;
 use crate::state;
 use crate::stream::Stream;
@@ -243,7 +244,7 @@ impl Attempt {
                 Flow::Hold
             }
             Ended::InBody { size } => {
-                send_headers(host, to, &id, status, "application/json", Some(body.len()));
+                send_headers(host, stream, status, "application/json", Some(body.len()));
                 if let Some(value) = &retry_after {
                     let _ = host.set_header(Map::Response, "retry-after", Some(value));
                 }
@@ -291,12 +292,13 @@ fn worth_retrying(status: u16) -> bool {
 /// The head of the caller's answer; nothing of the upstream's own head goes on.
 fn send_headers(
     host: &dyn Host,
-    dialect: Dialect,
-    id: &str,
+    stream: &Stream,
     status: u16,
     content_type: &str,
     length: Option<usize>,
 ) {
+    // An error was not made from what the upstream got.
+    let lost = losses::header(&stream.losses).filter(|_| status < 300);
     let (status, length) = (status.to_string(), length.map(|length| length.to_string()));
     let mut headers: Vec<(&str, &[u8])> = vec![
         (":status", status.as_bytes()),
@@ -307,7 +309,11 @@ fn send_headers(
     } else {
         headers.push(("cache-control", b"no-cache"));
     }
-    let own = answer_headers(dialect, id);
+    headers.extend(
+        lost.as_ref()
+            .map(|fields| (losses::HEADER, fields.as_bytes())),
+    );
+    let own = answer_headers(stream.call.dialect(), &stream.id);
     headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
     if let Err(error) = host.set_headers(Map::Response, &headers) {
         host.log(Level::Warn, &format!("answer head: {error}"));

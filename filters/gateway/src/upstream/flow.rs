@@ -90,14 +90,7 @@ impl StreamAnswer {
                     return Ok(Flow::Hold);
                 }
                 Status::Answer => {
-                    send_headers(
-                        host,
-                        self.terms.to,
-                        &stream.id,
-                        200,
-                        "text/event-stream",
-                        None,
-                    );
+                    send_headers(host, stream, 200, "text/event-stream", None);
                     stream.answer_begins(200);
                     self.begun = true;
                     self.taken = 0;

@@ -74,10 +74,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         reply,
         max_response_bytes: usize::try_from(active.config.max_response_bytes).unwrap_or(usize::MAX),
     };
-    stream.losses = losses
-        .iter()
-        .map(|loss| format!("{}: {}", loss.field, loss.reason))
-        .collect();
+    stream.losses = losses;
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
     let head_written = write_head(host, stream, channel, length);
     if following.is_none()

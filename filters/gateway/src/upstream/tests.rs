@@ -87,6 +87,21 @@ fn an_answer_in_the_same_dialect_passes_untouched_and_is_counted() {
 }
 
 #[test]
+fn what_a_translation_dropped_is_told_to_caller_and_log() {
+    let request = OPENAI_REQUEST.replace(r#"{"model""#, r#"{"seed":1,"logprobs":false,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "anthropic")], CHAT, &request);
+    let body = r#"{"type":"message","role":"assistant","model":"up","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#;
+    answer(&host, &mut attempt, "200", body);
+    let told = host.shown(Map::Response, "x-tollgate-losses");
+    assert!(told.split(", ").any(|field| field == "seed"), "{told}");
+    let logged = event(&host, gateway, 200).losses;
+    assert!(
+        logged.iter().any(|line| line.starts_with("seed: ")),
+        "{logged:?}"
+    );
+}
+
+#[test]
 fn an_answer_in_another_dialect_is_translated() {
     let (host, gateway, mut attempt) =
         begin(vec![channel(1, "openai-chat")], MESSAGES, ANTHROPIC_REQUEST);

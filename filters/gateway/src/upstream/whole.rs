@@ -46,14 +46,7 @@ impl WholeAnswer {
         let length = body.len();
         let replacement = self.judge(stream, body)?;
         let length = replacement.as_ref().map_or(length, Vec::len);
-        send_headers(
-            host,
-            self.terms.to,
-            &stream.id,
-            200,
-            "application/json",
-            Some(length),
-        );
+        send_headers(host, stream, 200, "application/json", Some(length));
         if let Some(replacement) = replacement {
             let _ = host.set_body(Body::Response, 0, size, &replacement);
         }
