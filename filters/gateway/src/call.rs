@@ -1,7 +1,7 @@
 //! What the caller asks for, read from the request's head.
 
 use tollgate_host::Headers;
-use tollgate_protocol::Dialect;
+use tollgate_protocol::{Addressed, Dialect, Framing};
 
 /// The head of a request.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(crate) struct Call {
     /// Without the question mark; may be empty.
     pub(crate) query: String,
     pub(crate) endpoint: Endpoint,
+    /// What the path says of a model call, where the dialect does not say it in the body.
+    pub(crate) addressed: Option<Addressed>,
     /// The dialect in which the caller is answered.
     pub(crate) dialect: Option<Dialect>,
     /// Headers that may go on to a provider which speaks the caller's dialect.
@@ -42,6 +44,10 @@ const FORWARDED: [&str; 5] = [
 /// Query parameters that carry a credential.
 const SECRET_PARAMETERS: [&str; 4] = ["key", "api_key", "api-key", "access_token"];
 
+/// Where Gemini's clients find its API: older ones below the first, newer ones below the second,
+/// which they share with OpenAI's.
+const GEMINI_BASES: [&str; 2] = ["/v1beta/", "/v1/"];
+
 impl Call {
     pub(crate) fn read(headers: &Headers) -> Self {
         let text = |name| header(headers, name).map(|v| String::from_utf8_lossy(v).into_owned());
@@ -52,7 +58,8 @@ impl Call {
             method: text(":method").unwrap_or_default(),
             path: path.to_owned(),
             query: query.to_owned(),
-            dialect: Some(dialect(&endpoint, path, headers)),
+            dialect: Some(dialect(&endpoint, path, query, headers)),
+            addressed: addressed(path, query),
             endpoint,
             forwarded: headers
                 .iter()
@@ -64,6 +71,12 @@ impl Call {
 
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or(Dialect::OpenaiChat)
+    }
+
+    /// The token in the query, where Gemini's clients may put it.
+    pub(crate) fn query_key(&self) -> Option<String> {
+        let key = parameter(&self.query, "key").filter(|_| self.dialect() == Dialect::Gemini);
+        key.map(percent_decoded)
     }
 
     /// The query as it may go on to a provider: without credentials.
@@ -86,11 +99,13 @@ impl Endpoint {
         match path {
             "/v1/chat/completions" => Self::Generate(Dialect::OpenaiChat),
             "/v1/messages" => Self::Generate(Dialect::Anthropic),
-            "/v1/models" | "/v1/models/" => Self::Models,
-            _ => match path.strip_prefix("/v1/models/") {
-                Some(model) => Self::Model(percent_decoded(model)),
-                None => Self::Unknown,
-            },
+            "/v1/models" | "/v1/models/" | "/v1beta/models" | "/v1beta/models/" => Self::Models,
+            _ if addressed(path, "").is_some() => Self::Generate(Dialect::Gemini),
+            _ => {
+                let mut bases = GEMINI_BASES.iter();
+                let model = bases.find_map(|base| path.strip_prefix(base)?.strip_prefix("models/"));
+                model.map_or(Self::Unknown, |model| Self::Model(percent_decoded(model)))
+            }
         }
     }
 
@@ -112,15 +127,64 @@ pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
         .map(|(_, value)| value.as_slice())
 }
 
-/// Both dialects have `/v1/models`, and a refusal needs a dialect even where the path names none:
-/// then what only Anthropic's clients send decides.
-fn dialect(endpoint: &Endpoint, path: &str, headers: &Headers) -> Dialect {
+/// Several dialects have `/v1/models`, and a refusal needs a dialect even where the path names none:
+/// then what only Anthropic's or Gemini's clients send decides.
+fn dialect(endpoint: &Endpoint, path: &str, query: &str, headers: &Headers) -> Dialect {
+    let is_gemini = || {
+        let mut own = ["x-goog-api-key", "x-goog-api-client"].iter();
+        own.any(|name| header(headers, name).is_some()) || parameter(query, "key").is_some()
+    };
     match endpoint {
         Endpoint::Generate(dialect) => *dialect,
+        _ if path.starts_with("/v1beta/") => Dialect::Gemini,
         _ if path.starts_with("/v1/messages") => Dialect::Anthropic,
         _ if header(headers, "anthropic-version").is_some() => Dialect::Anthropic,
+        _ if path.starts_with("/v1/models") && is_gemini() => Dialect::Gemini,
         _ => Dialect::OpenaiChat,
     }
+}
+
+/// `/v1beta/models/{model}:{method}` and the same below `/v1/`; tuned and published models have
+/// paths of their own. The name may hold slashes, and be percent-encoded.
+fn addressed(path: &str, query: &str) -> Option<Addressed> {
+    let rest = GEMINI_BASES
+        .iter()
+        .find_map(|base| path.strip_prefix(base))?;
+    let rest = percent_decoded(rest);
+    let (name, method) = rest.rsplit_once(':')?;
+    let stream = match method {
+        "generateContent" => false,
+        "streamGenerateContent" => true,
+        _ => return None,
+    };
+    let mut model = name;
+    while let Some(shorter) = model.strip_prefix("models/") {
+        model = shorter;
+    }
+    let is_resource = ["tunedModels/", "publishers/"]
+        .iter()
+        .any(|collection| name.starts_with(collection));
+    if model.is_empty() || (model == name && !is_resource) {
+        return None;
+    }
+    let framing = match parameter(query, "alt").or_else(|| parameter(query, "$alt")) {
+        Some(alt) if alt.eq_ignore_ascii_case("sse") => Framing::Events,
+        _ if stream => Framing::Array,
+        _ => Framing::Events,
+    };
+    Some(Addressed {
+        model: model.to_owned(),
+        stream,
+        framing,
+    })
+}
+
+/// The first value of a query parameter, as it was written.
+fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        (key == name).then_some(value)
+    })
 }
 
 /// RFC 3986 §2.1; what is no valid escape stays as it is.
@@ -172,10 +236,119 @@ mod tests {
                 Endpoint::Model("org/model x".into()),
             ),
             ("/v1/models/50%", Endpoint::Model("50%".into())),
+            ("/v1beta/models", Endpoint::Models),
+            (
+                "/v1beta/models/gemini-2.5-pro",
+                Endpoint::Model("gemini-2.5-pro".into()),
+            ),
+            (
+                "/v1beta/models/m:generateContent",
+                Endpoint::Generate(Dialect::Gemini),
+            ),
+            (
+                "/v1/models/m:streamGenerateContent?alt=sse",
+                Endpoint::Generate(Dialect::Gemini),
+            ),
+            (
+                "/v1/models/ft:gpt-4:org::id",
+                Endpoint::Model("ft:gpt-4:org::id".into()),
+            ),
+            ("/v1beta/models:generateContent", Endpoint::Unknown),
+            ("/v1beta/cachedContents", Endpoint::Unknown),
             ("/v1/messages/batches", Endpoint::Unknown),
             ("/v1", Endpoint::Unknown),
         ] {
             assert_eq!(call(path, &[]).endpoint, endpoint, "{path}");
+        }
+    }
+
+    #[test]
+    fn a25_a_path_names_model_and_stream() {
+        use Framing::{Array, Events};
+        for (path, model, stream, framing) in [
+            ("/v1beta/models/m:generateContent", "m", false, Events),
+            (
+                "/v1beta/models/m:generateContent?alt=json",
+                "m",
+                false,
+                Events,
+            ),
+            (
+                "/v1beta/models/m:streamGenerateContent?alt=sse",
+                "m",
+                true,
+                Events,
+            ),
+            (
+                "/v1/models/m:streamGenerateContent?key=k&$alt=sse",
+                "m",
+                true,
+                Events,
+            ),
+            ("/v1beta/models/m:streamGenerateContent", "m", true, Array),
+            (
+                "/v1beta/models/m:streamGenerateContent?alt=json",
+                "m",
+                true,
+                Array,
+            ),
+            (
+                "/v1beta/models/models/m:generateContent",
+                "m",
+                false,
+                Events,
+            ),
+            (
+                "/v1beta/models/models%2Fm%3AgenerateContent",
+                "m",
+                false,
+                Events,
+            ),
+            (
+                "/v1/models/org%2Fm%20x:generateContent",
+                "org/m x",
+                false,
+                Events,
+            ),
+            ("/v1/models/a:b:generateContent", "a:b", false, Events),
+            (
+                "/v1beta/tunedModels/t:generateContent",
+                "tunedModels/t",
+                false,
+                Events,
+            ),
+            (
+                "/v1beta/publishers/google/models/m:generateContent",
+                "publishers/google/models/m",
+                false,
+                Events,
+            ),
+        ] {
+            let expected = Addressed {
+                model: model.into(),
+                stream,
+                framing,
+            };
+            assert_eq!(call(path, &[]).addressed, Some(expected), "{path}");
+        }
+        for path in [
+            "/v1beta/models/:generateContent",
+            "/v1/chat:generateContent",
+        ] {
+            assert_eq!(call(path, &[]).addressed, None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a26_a_token_in_the_query_is_geminis_alone() {
+        for (path, key) in [
+            ("/v1beta/models?key=sk%2Da", Some("sk-a")),
+            ("/v1/models?key=a", Some("a")),
+            ("/v1/models/m:generateContent?alt=sse&key=a", Some("a")),
+            ("/v1/chat/completions?key=a", None),
+            ("/v1beta/models", None),
+        ] {
+            assert_eq!(call(path, &[]).query_key().as_deref(), key, "{path}");
         }
     }
 
@@ -188,6 +361,13 @@ mod tests {
                 &[("anthropic-version", "2023-06-01")][..],
                 Dialect::Anthropic,
             ),
+            (
+                "/v1/models",
+                &[("x-goog-api-key", "k")][..],
+                Dialect::Gemini,
+            ),
+            ("/v1beta/models", &[][..], Dialect::Gemini),
+            ("/v1beta/nothing", &[][..], Dialect::Gemini),
             ("/v1/messages/batches", &[][..], Dialect::Anthropic),
             ("/v1/nothing", &[][..], Dialect::OpenaiChat),
         ] {

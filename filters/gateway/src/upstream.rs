@@ -231,9 +231,16 @@ impl Attempt {
         }
         self.phase = Phase::Emptied;
         let (to, id) = (stream.call.dialect(), stream.id.clone());
-        let (status, body) = write_error(to, &error.with_request_id(id.clone()));
-        stream.answer_begins(status);
         let retry_after = self.retry_after.take().filter(|value| value.is_ascii());
+        let mut error = error.with_request_id(id.clone());
+        let told = retry_after.as_deref().and_then(seconds);
+        error.retry_after_s = told.or(error.retry_after_s);
+        let retry_after = retry_after.or_else(|| {
+            let seconds = error.retry_after_s?;
+            Some(seconds.to_string().into_bytes())
+        });
+        let (status, body) = write_error(to, &error);
+        stream.answer_begins(status);
         match at {
             Ended::AtHeaders => {
                 let mut headers = answer_headers(to, &id);
@@ -272,6 +279,11 @@ impl Attempt {
         let _ = host.reply(status, &[("content-type", "application/json")], &body);
         Flow::Hold
     }
+}
+
+/// `retry-after` as a number; it may be a date as well (RFC 9110 §10.2.3).
+fn seconds(retry_after: &[u8]) -> Option<u64> {
+    std::str::from_utf8(retry_after).ok()?.trim().parse().ok()
 }
 
 #[derive(Debug, Clone, Copy)]

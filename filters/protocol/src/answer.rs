@@ -30,7 +30,7 @@ pub struct Passed {
 }
 
 pub(crate) fn classify(dialect: Dialect, body: &[u8]) -> Classified {
-    if looks_like_events(body) {
+    if looks_like_events(body) || is_array(dialect, body) {
         return match read(dialect, body.to_vec()) {
             Ok(_) => Classified::Answer,
             Err(error) => Classified::Error(error),
@@ -77,6 +77,9 @@ pub(crate) fn read(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorInf
     if looks_like_events(&body) {
         return aggregate(dialect, &body);
     }
+    if is_array(dialect, &body) {
+        return aggregate_array(dialect, &body);
+    }
     let unreadable = garbage(&body);
     let Ok(body) = Body::parse(body, &Limits::response()) else {
         return Err(unreadable);
@@ -103,6 +106,27 @@ fn aggregate(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
     aggregate.finish()
 }
 
+/// Gemini's other way to stream: one array of chunks.
+fn is_array(dialect: Dialect, body: &[u8]) -> bool {
+    dialect == Dialect::Gemini && body.trim_ascii_start().first() == Some(&b'[')
+}
+
+fn aggregate_array(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
+    let json = Json::parse(body, &Limits::response()).map_err(|_| garbage(body))?;
+    let mut reader = codec(dialect).stream_reader();
+    let mut aggregate = Aggregate::default();
+    for chunk in json.items() {
+        let event = sse::Event {
+            name: "",
+            data: Some(chunk.raw().into()),
+            raw: &[],
+            terminated: true,
+        };
+        reader.read(&event, &mut |event| aggregate.add(event));
+    }
+    aggregate.finish()
+}
+
 /// The error that a JSON body with a successful status holds.
 pub(crate) fn error_in(dialect: Dialect, json: Json<'_>) -> Option<ErrorInfo> {
     let [error, kind, object] = json.members(["error", "type", "object"]);
@@ -115,7 +139,7 @@ pub(crate) fn error_in(dialect: Dialect, json: Json<'_>) -> Option<ErrorInfo> {
 }
 
 pub(crate) fn usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {
-    if looks_like_events(body) {
+    if looks_like_events(body) || is_array(dialect, body) {
         return read(dialect, body.to_vec()).ok()?.usage;
     }
     let json = Json::parse(body, &Limits::response()).ok()?;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::address::Addressed;
 use crate::body::Body;
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::Json;
@@ -17,7 +18,7 @@ use crate::problem::{InvalidRequest, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
 use crate::target::{Target, Written};
-use crate::{anthropic, openai_chat};
+use crate::{anthropic, gemini, openai_chat};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -27,10 +28,12 @@ pub enum Dialect {
     OpenaiChat,
     /// Anthropic Messages, `POST /v1/messages`.
     Anthropic,
+    /// Gemini, `POST /v1beta/models/{model}:generateContent`.
+    Gemini,
 }
 
 /// Every dialect, for tables and tests.
-pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
+pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Gemini];
 
 /// What every dialect must be able to do: an upstream may speak it. Each method is
 /// the implementation behind the function of the same name at the top of the crate,
@@ -52,6 +55,10 @@ pub(crate) trait Codec: Sync {
 /// What a dialect must be able to do besides if callers speak it too.
 pub(crate) trait CallerCodec: Codec {
     fn peek(&self, body: &Body) -> Result<Peek, InvalidRequest>;
+    /// As `peek`, where the path says what the body does not.
+    fn peek_addressed(&self, body: &Body, _addressed: &Addressed) -> Result<Peek, InvalidRequest> {
+        self.peek(body)
+    }
     /// What this dialect calls things that all dialects have.
     fn names(&self) -> &'static Names;
     fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
@@ -95,6 +102,7 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::Gemini => &gemini::Gemini,
     }
 }
 
@@ -104,6 +112,7 @@ pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::Gemini => &gemini::Gemini,
     }
 }
 
@@ -115,6 +124,7 @@ impl Dialect {
         match self {
             Self::OpenaiChat => "openai-chat",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 }

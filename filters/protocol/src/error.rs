@@ -62,6 +62,8 @@ pub struct ErrorInfo {
     pub param: Option<String>,
     /// A code that clients match on, kept where it is safe.
     pub code: Option<Cow<'static, str>>,
+    /// When trying again may help, as the upstream says it, in seconds.
+    pub retry_after_s: Option<u64>,
     /// The request's id at the gateway. An upstream's id is not kept.
     pub request_id: Option<String>,
 }
@@ -141,6 +143,7 @@ impl ErrorInfo {
             message: message.into(),
             param: None,
             code: None,
+            retry_after_s: None,
             request_id: None,
         }
     }

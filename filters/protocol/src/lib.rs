@@ -13,6 +13,7 @@
 //! comes out. It does not decide where a request goes, and it does not know any
 //! model by name.
 
+mod address;
 mod alias;
 mod answer;
 mod anthropic;
@@ -21,6 +22,7 @@ mod custom;
 mod dialect;
 mod error;
 mod extras;
+mod gemini;
 mod media;
 mod models;
 pub mod neutral;
@@ -42,6 +44,7 @@ mod text {
 use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
 
+pub use crate::address::Addressed;
 pub use crate::alias::Aliases;
 pub use crate::answer::{Classified, Passed};
 pub use crate::body::Body;
@@ -51,7 +54,7 @@ pub use crate::json::Limits;
 pub use crate::models::ModelEntry;
 pub use crate::peek::Peek;
 pub use crate::problem::{InvalidRequest, Loss, Unsupported};
-pub use crate::reply::Reply;
+pub use crate::reply::{Framing, Reply};
 pub use crate::target::{Target, Thinking, Written};
 pub use crate::text::{Raw, Text};
 /// The JSON view that all of this is built on.
@@ -60,6 +63,15 @@ pub use tollgate_json as json;
 /// The facts that policy needs, without reading the messages.
 pub fn peek(dialect: Dialect, body: &Body) -> Result<Peek, InvalidRequest> {
     caller(dialect).peek(body)
+}
+
+/// As [`peek`], for a call whose path says what its body does not.
+pub fn peek_addressed(
+    dialect: Dialect,
+    body: &Body,
+    addressed: &Addressed,
+) -> Result<Peek, InvalidRequest> {
+    caller(dialect).peek_addressed(body, addressed)
 }
 
 /// Reads a request into the neutral form. Large strings stay ranges of `body`.
@@ -142,7 +154,7 @@ pub fn write_error(dialect: Dialect, error: &ErrorInfo) -> (u16, Vec<u8>) {
     caller(dialect).write_error(error)
 }
 
-/// The answer of the model list endpoint: OpenAI's list, Anthropic's page.
+/// The answer of the model list endpoint: OpenAI's list, Anthropic's or Gemini's page.
 pub fn write_model_list(dialect: Dialect, models: &[ModelEntry<'_>]) -> Vec<u8> {
     caller(dialect).write_model_list(models)
 }

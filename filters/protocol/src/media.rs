@@ -25,6 +25,14 @@ pub(crate) fn from_data_uri(uri: &Text) -> Option<Source> {
     })
 }
 
+/// Base64 as RFC 4648, section 4, has it, copied only where it was written otherwise.
+pub(crate) fn base64(data: &Text) -> Option<Text> {
+    Some(match standard_base64(data)? {
+        Cow::Borrowed(_) => data.clone(),
+        Cow::Owned(standard) => standard.into(),
+    })
+}
+
 pub(crate) fn is_data_uri(uri: &str) -> bool {
     strip_scheme(uri).is_some()
 }

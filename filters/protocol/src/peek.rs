@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::address::Addressed;
 use crate::body::Body;
 use crate::json::{Json, JsonWriter, Kind};
 use crate::problem::InvalidRequest;
@@ -20,8 +21,9 @@ pub struct Peek {
     /// The end user's id as the caller names it: `user`, `safety_identifier`, or
     /// `metadata.user_id`.
     pub user: Option<String>,
-    model_span: Range<usize>,
-    usage_edit: UsageEdit,
+    /// Nothing where the path names the model.
+    model_span: Option<Range<usize>>,
+    usage_edit: Option<UsageEdit>,
 }
 
 /// The edit that would make an OpenAI upstream report usage in its stream.
@@ -93,8 +95,28 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
             .flatten()
             .find_map(Json::as_str)
             .map(|user| user.into_owned()),
-        model_span: span(body, model.raw()),
-        usage_edit: usage_edit(body),
+        model_span: Some(span(body, model.raw())),
+        usage_edit: Some(usage_edit(body)),
+    })
+}
+
+/// The same of a call whose path names model and kind of answer; its body is never
+/// edited.
+pub(crate) fn addressed(
+    addressed: &Addressed,
+    max_output_tokens: Option<u64>,
+) -> Result<Peek, InvalidRequest> {
+    if addressed.model.trim().is_empty() {
+        return Err(InvalidRequest::new("model", "'model' is required."));
+    }
+    Ok(Peek {
+        model: addressed.model.clone(),
+        stream: addressed.stream,
+        max_output_tokens,
+        include_usage: None,
+        user: None,
+        model_span: None,
+        usage_edit: None,
     })
 }
 
@@ -156,13 +178,18 @@ impl Peek {
         include_usage: bool,
     ) -> Option<Vec<u8>> {
         let mut edits: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
-        if let Some(model) = model.filter(|model| *model != self.model) {
+        if let Some(model) = model.filter(|model| *model != self.model)
+            && let Some(span) = &self.model_span
+        {
             let mut quoted = Vec::new();
             JsonWriter::new(&mut quoted).string(model);
-            edits.push((self.model_span.clone(), quoted));
+            edits.push((span.clone(), quoted));
         }
-        if include_usage && self.stream && self.include_usage != Some(true) {
-            let UsageEdit { span, text } = self.usage_edit.clone();
+        if include_usage
+            && self.stream
+            && self.include_usage != Some(true)
+            && let Some(UsageEdit { span, text }) = self.usage_edit.clone()
+        {
             edits.push((span, text.as_bytes().to_vec()));
         }
         edits.sort_by_key(|(span, _)| span.start);

@@ -17,4 +17,16 @@ pub struct Reply {
     pub include_usage: bool,
     /// From [`crate::Written`]: gives tools their own names back.
     pub aliases: Aliases,
+    /// How a stream is cut into pieces.
+    pub framing: Framing,
+}
+
+/// How a stream is cut into pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    #[default]
+    Events,
+    /// One JSON array, element by element (Gemini without `alt=sse`).
+    Array,
 }

@@ -69,7 +69,7 @@ pub(super) fn routes<'a>(
     let host = route::VirtualHost {
         name: NAME.into(),
         domains: vec!["*".into()],
-        routes: vec![model_route("/v1"), admin_route],
+        routes: vec![model_route("/v1"), model_route("/v1beta"), admin_route],
         ..Default::default()
     };
     route::RouteConfiguration {

@@ -43,7 +43,7 @@ pub(super) fn admit(
         return Err(refusal::wrong_method(methods));
     }
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
-    let token = identify(host, &headers)?;
+    let token = identify(host, &headers, &stream.call)?;
     // What decides is who is connected; what a header says is good enough for the log.
     let address = if token.subnets.is_empty() {
         None
@@ -79,8 +79,13 @@ pub(super) fn admit(
 }
 
 /// Whose token it is. Until the meter holds all tokens, an unknown one may well be valid.
-fn identify(host: &dyn Host, headers: &Headers) -> Result<TokenRecord, ErrorInfo> {
-    let hash = token_hash(headers).ok_or_else(refusal::no_token)?;
+fn identify(host: &dyn Host, headers: &Headers, call: &Call) -> Result<TokenRecord, ErrorInfo> {
+    let hash = token_hash(headers)
+        .or_else(|| {
+            let key = call.query_key()?.into_bytes();
+            token_hash(&[("x-goog-api-key".to_owned(), key)])
+        })
+        .ok_or_else(refusal::no_token)?;
     let record = host.shared(&token_key(&hash));
     match record.and_then(|record| TokenRecord::decode(record.as_slice()).ok()) {
         Some(token) => Ok(token),

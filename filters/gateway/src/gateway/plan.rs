@@ -9,8 +9,8 @@ use tollgate_host::{Body as HostBody, Host};
 use tollgate_policy::routing::order;
 use tollgate_protocol::neutral::Request;
 use tollgate_protocol::{
-    Body, Dialect, ErrorInfo, Limits, Target, Unsupported, Written, peek, read_request,
-    write_request,
+    Body, Dialect, ErrorInfo, Limits, Target, Unsupported, Written, peek, peek_addressed,
+    read_request, write_request,
 };
 
 use crate::memory::{Hold, READ_FACTOR};
@@ -30,7 +30,11 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
     let limits =
         Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
     let body = Body::parse(body, &limits)?;
-    let peek = peek(caller, &body)?;
+    let addressed = stream.call.addressed.as_ref();
+    let peek = match addressed {
+        Some(addressed) => peek_addressed(caller, &body, addressed)?,
+        None => peek(caller, &body)?,
+    };
     let candidates = active
         .routes
         .candidates(&active.config, token, &peek.model)
@@ -47,7 +51,11 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
         if !hold.grow(size.saturating_mul(READ_FACTOR)) {
             return Err(refusal::no_room());
         }
-        Some(read_request(caller, &body)?)
+        let mut request = read_request(caller, &body)?;
+        if let Some(addressed) = addressed {
+            addressed.complete(&mut request);
+        }
+        Some(request)
     } else {
         None
     };

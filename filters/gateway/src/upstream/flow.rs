@@ -6,7 +6,7 @@ use tollgate_protocol::neutral::Usage;
 use tollgate_protocol::stream::{
     Observer, ObserverOptions, Outcome, Status, StreamFault, Translator,
 };
-use tollgate_protocol::{ErrorInfo, ErrorKind};
+use tollgate_protocol::{ErrorInfo, ErrorKind, Framing};
 
 use super::{Terms, send_headers};
 use crate::stream::Stream;
@@ -36,6 +36,7 @@ impl StreamAnswer {
             let options = ObserverOptions {
                 model: terms.shown_model.clone(),
                 drops_usage_chunk: terms.drops_usage_chunk,
+                framing: terms.reply.framing,
             };
             Passage::Same(Observer::new(terms.from, options))
         } else {
@@ -90,7 +91,11 @@ impl StreamAnswer {
                     return Ok(Flow::Hold);
                 }
                 Status::Answer => {
-                    send_headers(host, stream, 200, "text/event-stream", None);
+                    let kind = match self.terms.reply.framing {
+                        Framing::Events => "text/event-stream",
+                        Framing::Array => "application/json",
+                    };
+                    send_headers(host, stream, 200, kind, None);
                     stream.answer_begins(200);
                     self.begun = true;
                     self.taken = 0;

@@ -1,9 +1,11 @@
 //! The request that one channel gets: path, headers and body, made anew from the caller's original.
 
+use std::borrow::Cow;
+
 use tollgate_config::Channel;
 use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_host::{Host, Map};
-use tollgate_protocol::{Dialect, Reply, write_request};
+use tollgate_protocol::{Dialect, Framing, Reply, write_request};
 
 use super::Terms;
 use crate::call::header;
@@ -41,6 +43,11 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         id: stream.id.clone(),
         created_unix_s: u64::try_from(stream.started_unix_ms / 1_000).unwrap_or(0),
         include_usage: plan.peek.include_usage == Some(true),
+        framing: stream
+            .call
+            .addressed
+            .as_ref()
+            .map_or(Framing::Events, |addressed| addressed.framing),
         ..Reply::default()
     };
     let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
@@ -76,7 +83,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     };
     stream.losses = losses;
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
-    let head_written = write_head(host, stream, channel, length);
+    let endpoint = endpoint(from, &sent_model, stream_wanted);
+    let head_written = write_head(host, stream, channel, &endpoint, length);
     if following.is_none()
         && let Some(plan) = &mut stream.plan
     {
@@ -94,11 +102,18 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
 
 /// Sets the whole head: what an earlier attempt wrote, what the caller must not tell a provider,
 /// and what Envoy adds for itself are all gone with it. The key is added after this filter.
-fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize) -> bool {
+fn write_head(
+    host: &dyn Host,
+    stream: &Stream,
+    channel: &Channel,
+    endpoint: &str,
+    length: usize,
+) -> bool {
     let call = &stream.call;
     let same_dialect = dialect(channel) == call.dialect();
-    let mut path = format!("{}{}", channel.base_path, endpoint(dialect(channel)));
-    if same_dialect {
+    let mut path = format!("{}{endpoint}", channel.base_path);
+    // Gemini's query says how to answer, and could ask for an answer without its usage.
+    if same_dialect && call.dialect() != Dialect::Gemini {
         let query = call.forwarded_query();
         if !query.is_empty() {
             path.push('?');
@@ -134,9 +149,31 @@ fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize
 }
 
 /// Path of a model call below a provider's base URL.
-fn endpoint(dialect: Dialect) -> &'static str {
+fn endpoint(dialect: Dialect, model: &str, stream: bool) -> Cow<'static, str> {
     match dialect {
-        Dialect::Anthropic => "/messages",
-        _ => "/chat/completions",
+        Dialect::Anthropic => "/messages".into(),
+        Dialect::Gemini => {
+            // Tuned and published models say themselves what they are.
+            let collection = if model.contains('/') { "" } else { "models/" };
+            let method = match stream {
+                true => "streamGenerateContent?alt=sse",
+                false => "generateContent",
+            };
+            format!("/{collection}{}:{method}", percent_encoded(model)).into()
+        }
+        _ => "/chat/completions".into(),
     }
+}
+
+/// RFC 3986 §2: whatever is not unreserved, but for what divides a path.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' | b'/' => encoded.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }

@@ -4,7 +4,7 @@ use crate::anthropic::read_response::stop_name;
 use crate::anthropic::write_request::IDS;
 use crate::anthropic::{usage, write_messages};
 use crate::json::{JsonWriter, object_bytes};
-use crate::neutral::{Choice, Content, Response, ToolCall};
+use crate::neutral::{Choice, Content, Image, Media, Response, Source, ToolCall};
 use crate::reply::Reply;
 use crate::text::Text;
 
@@ -51,8 +51,7 @@ pub(super) fn call_id(given: &str, reply: &Reply, call: u32) -> String {
 fn sayable(content: &Content) -> Option<&Content> {
     match content {
         Content::Text(text) | Content::Refusal(text) if text.is_empty() => None,
-        Content::Image(_) | Content::Document(_) | Content::ToolResult(_) => None,
-        Content::Audio(_) | Content::Video(_) => None,
+        Content::Document(_) | Content::ToolResult(_) => None,
         Content::Foreign { .. } => None,
         content => Some(content),
     }
@@ -67,6 +66,21 @@ fn members(content: &Content, reply: &Reply, call: u32, w: &mut JsonWriter<'_>) 
             };
             write_messages::tool_use(&tool, reply.aliases.original(&tool.name), w);
         }
+        Content::Image(Image { source })
+        | Content::Audio(Media { source })
+        | Content::Video(Media { source }) => {
+            let media_type = match source {
+                Source::Base64 { media_type, .. } => media_type.as_str(),
+                _ => "unknown",
+            };
+            let note = Content::Text(unshown(media_type).into());
+            write_messages::content_members(&note, w);
+        }
         content => write_messages::content_members(content, w),
     }
+}
+
+/// Stands in for what a model drew or spoke, for which answers here have no block.
+pub(super) fn unshown(media_type: &str) -> String {
+    format!("[The model answered with {media_type}, which cannot be shown here.]")
 }

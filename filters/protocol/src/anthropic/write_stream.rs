@@ -11,7 +11,7 @@
 //! streaming, and the others are held back until its arguments are whole JSON.
 
 use crate::anthropic::read_response::stop_name;
-use crate::anthropic::write_response::{call_id, head};
+use crate::anthropic::write_response::{call_id, head, unshown};
 use crate::anthropic::{error, usage};
 use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
@@ -273,6 +273,16 @@ impl StreamWriter for Writer {
                 call,
                 json,
             } => self.arguments(*call, json, out)?,
+            StreamEvent::Media {
+                choice: 0,
+                media_type,
+                ..
+            } => {
+                self.release_all(out);
+                self.close(out);
+                self.text(&unshown(media_type), out);
+                self.close(out);
+            }
             StreamEvent::BlockEnd { choice: 0 } => {
                 self.release_all(out);
                 self.close(out);

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::dialect::{Dialect, codec};
 use crate::error::{ErrorInfo, ErrorKind, redact};
-use crate::json::{Json, Limits};
+use crate::json::{Json, Kind, Limits};
 
 /// What an error body tells, wherever it keeps it.
 #[derive(Default)]
@@ -16,6 +16,9 @@ struct Told {
     kind: String,
     code: String,
     param: Option<String>,
+    /// Why, in a word, from the details of a `google.rpc.Status`.
+    reason: Option<String>,
+    retry_after_s: Option<u64>,
 }
 
 pub(crate) fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInfo {
@@ -34,6 +37,7 @@ pub(crate) fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInf
         .with_code("model_not_found"),
         _ => {
             let mut error = ErrorInfo::new(kind, message(kind, &told));
+            error.retry_after_s = told.retry_after_s;
             error.param = told.param.map(|param| redact(&param));
             error.code = safe_code(kind, told.code);
             error
@@ -44,6 +48,11 @@ pub(crate) fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInf
 /// Reads `{"error": {message, type, code|status, param}}`, `{"error": "…"}`,
 /// `{"message", "type", "code"}` and `{"detail": "…"}`.
 fn told(body: Json<'_>) -> Told {
+    // Gemini puts the error of a stream that was to be an array into one.
+    let body = match body.kind() {
+        Kind::Array => body.items().next().unwrap_or(body),
+        _ => body,
+    };
     let inner = body.get("error").and_then(Json::non_null).unwrap_or(body);
     let text = |key: &str| {
         let value = inner.get(key).and_then(Json::non_null)?;
@@ -62,7 +71,29 @@ fn told(body: Json<'_>) -> Told {
         kind: text("type").or_else(|| text("status")).unwrap_or_default(),
         code: text("code").unwrap_or_default(),
         param: text("param"),
+        reason: details(inner, "ErrorInfo", "reason").map(Cow::into_owned),
+        retry_after_s: details(inner, "RetryInfo", "retryDelay").and_then(|delay| seconds(&delay)),
     }
+}
+
+/// A member of one of the details that `google.rpc` defines.
+fn details<'a>(error: Json<'a>, kind: &str, key: &str) -> Option<Cow<'a, str>> {
+    let mut details = error.get("details")?.items();
+    let detail = details.find(|detail| {
+        let name = detail.get("@type").and_then(Json::as_str);
+        name.is_some_and(|name| name.rsplit('.').next() == Some(kind))
+    });
+    detail?.get(key)?.as_str()
+}
+
+/// A duration as protocol buffers write it, `34.07s`, rounded up.
+fn seconds(delay: &str) -> Option<u64> {
+    let (whole, fraction) = match delay.strip_suffix('s')?.split_once('.') {
+        Some((whole, fraction)) => (whole, fraction),
+        None => (delay.strip_suffix('s')?, ""),
+    };
+    let more = fraction.bytes().any(|digit| digit != b'0');
+    whole.parse::<u64>().ok()?.checked_add(u64::from(more))
 }
 
 fn classify(dialect: Dialect, status: u16, told: &Told) -> ErrorKind {
@@ -78,7 +109,10 @@ fn classify(dialect: Dialect, status: u16, told: &Told) -> ErrorKind {
         _ => status,
     };
     by_status(status)
-        .or_else(|| codec(dialect).error_kind(&told.kind, &told.code))
+        .or_else(|| {
+            let code = told.reason.as_ref().unwrap_or(&told.code);
+            codec(dialect).error_kind(&told.kind, code)
+        })
         .unwrap_or(match status {
             400 | 422 if !told.message.is_empty() => ErrorKind::InvalidRequest,
             _ => ErrorKind::Upstream,
@@ -101,13 +135,14 @@ fn by_status(status: u16) -> Option<ErrorKind> {
 }
 
 fn says_context_length(told: &Told) -> bool {
-    const WORDS: [&str; 6] = [
+    const WORDS: [&str; 7] = [
         "maximum context length",
         "context length exceeded",
         "prompt is too long",
         "exceed context limit",
         "context window",
         "input is too long",
+        "exceeds the maximum number of tokens",
     ];
     let message = told.message.to_ascii_lowercase();
     told.code == "context_length_exceeded" || WORDS.iter().any(|words| message.contains(words))

@@ -33,6 +33,7 @@ enum Part {
     Refusal(String),
     Thinking(String, Option<(Dialect, String)>),
     Redacted(String),
+    Media(String, String),
     Call {
         call: u32,
         id: String,
@@ -101,6 +102,14 @@ impl Aggregate {
             StreamEvent::Arguments { choice, call, json } => {
                 self.add_arguments(choice, call, &json)
             }
+            StreamEvent::Media {
+                choice,
+                media_type,
+                data,
+            } => self.append(
+                choice,
+                Part::Media(media_type.into_owned(), data.into_owned()),
+            ),
             StreamEvent::BlockEnd { choice } => {
                 if let Some(collected) = self.choice(choice) {
                     collected.closed = true;
@@ -252,6 +261,7 @@ impl Part {
                 }),
             },
             Self::Redacted(data) => Content::RedactedThinking { data: data.into() },
+            Self::Media(media_type, data) => Content::media(media_type.into(), data.into()),
             Self::Call {
                 id,
                 name,

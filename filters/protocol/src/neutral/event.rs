@@ -11,7 +11,7 @@ use crate::neutral::{CallKind, StopReason, Usage};
 /// ```text
 /// stream = Start *(piece / Usage) 1*Finish *Usage End
 /// piece  = Text / Refusal / RedactedThinking / ToolCall / Arguments / BlockEnd
-///        / Thinking / Signature
+///        / Thinking / Signature / Media
 /// ```
 ///
 /// Pieces of the same kind continue one block until another kind, another call or
@@ -59,6 +59,13 @@ pub enum StreamEvent<'a> {
         choice: u32,
         call: u32,
         json: Cow<'a, str>,
+    },
+    /// A picture or sound, whole: a block of its own.
+    Media {
+        choice: u32,
+        media_type: Cow<'a, str>,
+        /// Standard base64.
+        data: Cow<'a, str>,
     },
     BlockEnd {
         choice: u32,

@@ -158,6 +158,23 @@ impl Block {
     }
 }
 
+// === impl Content ===
+
+impl Content {
+    /// What bytes of this type are to the model.
+    pub(crate) fn media(media_type: Text, data: Text) -> Self {
+        let family = media_type.split('/').next().unwrap_or_default();
+        let family = family.to_ascii_lowercase();
+        let source = Source::Base64 { media_type, data };
+        match &*family {
+            "image" => Self::Image(Image { source }),
+            "audio" => Self::Audio(Media { source }),
+            "video" => Self::Video(Media { source }),
+            _ => Self::Document(Document { source, name: None }),
+        }
+    }
+}
+
 // === impl Message ===
 
 impl Message {

@@ -1,6 +1,6 @@
 //! From a whole answer to the events of a stream that might have brought it.
 
-use crate::neutral::{Content, Response, StreamEvent};
+use crate::neutral::{Content, Image, Media, Response, Source, StreamEvent};
 
 // === impl Response ===
 
@@ -76,12 +76,18 @@ fn replay_block<'a>(
                 json: tool.arguments.as_str().into(),
             });
         }
+        Content::Image(Image { source })
+        | Content::Audio(Media { source })
+        | Content::Video(Media { source }) => {
+            if let Source::Base64 { media_type, data } = source {
+                emit(StreamEvent::Media {
+                    choice,
+                    media_type: media_type.as_str().into(),
+                    data: data.as_str().into(),
+                });
+            }
+        }
         // Models do not answer with these, or only their own dialect knows them.
-        Content::Image(_)
-        | Content::Document(_)
-        | Content::Audio(_)
-        | Content::Video(_)
-        | Content::ToolResult(_)
-        | Content::Foreign { .. } => {}
+        Content::Document(_) | Content::ToolResult(_) | Content::Foreign { .. } => {}
     }
 }

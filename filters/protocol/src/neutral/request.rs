@@ -158,6 +158,16 @@ impl Request {
 
     /// Where the caller's body holds the message with this index here.
     pub(crate) fn field_of(&self, message: usize) -> String {
+        if self.dialect == Dialect::Gemini {
+            // Several contents may have become one message.
+            let system = message < self.system_apart;
+            return if system {
+                "systemInstruction"
+            } else {
+                "contents"
+            }
+            .to_owned();
+        }
         match message.checked_sub(self.system_apart) {
             Some(index) => format!("messages[{index}]"),
             None => "system".to_owned(),

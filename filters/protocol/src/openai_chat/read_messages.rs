@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
 use crate::media;
 use crate::neutral::{
-    Block, CacheMark, CallKind, Content, Document, Image, Message, Role, Source, ToolCall,
+    Block, CacheMark, CallKind, Content, Document, Image, Media, Message, Role, Source, ToolCall,
     ToolResult,
 };
 use crate::openai_chat::thinking;
@@ -143,6 +143,8 @@ fn part(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Block, InvalidR
         "thinking" => thinking::mistral_part(json),
         "image_url" => image(read, json, at)?,
         "file" => return file(read, json, at, kind),
+        "input_audio" => audio(read, json, at)?,
+        "video_url" => return video(read, json, at),
         _ => return Ok(foreign(read, json, kind)),
     });
     block.cache = json.get("cache_control").and_then(CacheMark::read);
@@ -169,6 +171,35 @@ fn image(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Content, Inval
         Source::Url(url)
     };
     Ok(Content::Image(Image { source }))
+}
+
+fn audio(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Content, InvalidRequest> {
+    let at = at.key("input_audio");
+    let inner = json.get("input_audio").ok_or_else(|| read::missing(&at))?;
+    let media_type = match read.text_of(inner, "format", &at)?.as_str() {
+        "mp3" => Text::from_static("audio/mpeg"),
+        format => format!("audio/{format}").into(),
+    };
+    let data = read.text_of(inner, "data", &at)?;
+    let source = Source::Base64 { media_type, data };
+    Ok(Content::Audio(Media { source }))
+}
+
+/// Not in the specification; what several providers of models that see films take.
+fn video(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Block, InvalidRequest> {
+    let at = at.key("video_url");
+    let inner = json.get("video_url").ok_or_else(|| read::missing(&at))?;
+    let url = match inner.kind() {
+        Kind::String => read.text(inner, &at)?,
+        _ => read.text_of(inner, "url", &at)?,
+    };
+    let source = media::from_data_uri(&url).unwrap_or(Source::Url(url));
+    let mut block = Block::new(Content::Video(Media { source }));
+    block.cache = json.get("cache_control").and_then(CacheMark::read);
+    for (key, value) in inner.entries().filter(|(key, _)| key != "url") {
+        block.extras.push(read.extra(&key, value));
+    }
+    Ok(block)
 }
 
 fn file(

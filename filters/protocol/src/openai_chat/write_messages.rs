@@ -263,6 +263,15 @@ fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
                 });
                 return context.cache(block.cache, w);
             }
+            Content::Video(Media { source }) => {
+                w.field_str("type", "video_url");
+                w.field_object("video_url", |w| {
+                    w.key("url");
+                    url(source, w);
+                    context.extras(&block.extras, PLACE, w);
+                });
+                return context.cache(block.cache, w);
+            }
             Content::Document(document) => self::document(document, w),
             Content::Text(text) | Content::Refusal(text) => {
                 w.field_str("type", "text");
@@ -292,9 +301,11 @@ fn url(source: &Source, w: &mut JsonWriter<'_>) {
 }
 
 fn audio(media: &Media, w: &mut JsonWriter<'_>) {
-    if let Source::Base64 { media_type, data } = &media.source
-        && let Some(format) = audio_format(media_type)
-    {
+    if let Source::Base64 { media_type, data } = &media.source {
+        // Other callers' formats are the two; its own may be what a provider takes.
+        let format = audio_format(media_type);
+        let format = format.or_else(|| media_type.strip_prefix("audio/"));
+        let format = format.unwrap_or("wav");
         w.field_str("type", "input_audio");
         w.field_object("input_audio", |w| {
             w.field_str("data", data);

@@ -1,7 +1,7 @@
 //! The neutral form into a Chat Completions answer.
 
 use crate::json::{JsonWriter, object_bytes};
-use crate::neutral::{Block, Choice, Content, Response};
+use crate::neutral::{Block, Choice, Content, Image, Media, Response, Source};
 use crate::openai_chat::read_response::finish_reason;
 use crate::openai_chat::{thinking, usage};
 use crate::reply::Reply;
@@ -74,6 +74,14 @@ fn message(choice: &Choice, reply: &Reply, w: &mut JsonWriter<'_>) {
             w.joined(&refused, "");
         }
     }
+    let drawn: Vec<_> = blocks.iter().filter_map(media_of).collect();
+    if !drawn.is_empty() {
+        w.field_array("images", |w| {
+            for (media_type, data) in drawn {
+                w.object(|w| image(media_type, data, w));
+            }
+        });
+    }
     thinking::write(blocks, w);
     if has_calls {
         w.field_array("tool_calls", |w| {
@@ -82,6 +90,31 @@ fn message(choice: &Choice, reply: &Reply, w: &mut JsonWriter<'_>) {
             }
         });
     }
+}
+
+fn media_of(block: &Block) -> Option<(&str, &str)> {
+    match &block.content {
+        Content::Image(Image { source })
+        | Content::Audio(Media { source })
+        | Content::Video(Media { source }) => match source {
+            Source::Base64 { media_type, data } => Some((media_type, data)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What a model drew, as OpenRouter tells it: the dialect itself has no place for it.
+pub(super) fn media(media_type: &str, data: &str, w: &mut JsonWriter<'_>) {
+    w.field_array("images", |w| w.object(|w| image(media_type, data, w)));
+}
+
+fn image(media_type: &str, data: &str, w: &mut JsonWriter<'_>) {
+    w.field_str("type", "image_url");
+    w.field_object("image_url", |w| {
+        w.key("url");
+        w.strings(&["data:", media_type, ";base64,", data]);
+    });
 }
 
 fn tool_call(block: &Block, call: u32, reply: &Reply, w: &mut JsonWriter<'_>) {

@@ -18,7 +18,7 @@ use crate::json::JsonWriter;
 use crate::neutral::{StopReason, StreamEvent, Usage, shown_signature};
 use crate::openai_chat::read_response::finish_reason;
 use crate::openai_chat::thinking::Placement;
-use crate::openai_chat::write_response::{call_id, id};
+use crate::openai_chat::write_response::{call_id, id, media};
 use crate::openai_chat::{error, usage};
 use crate::reply::Reply;
 use crate::stream::{StreamFault, StreamWriter};
@@ -283,6 +283,16 @@ impl StreamWriter for Writer {
             }
             StreamEvent::Arguments { choice, call, json } => {
                 self.arguments(*choice, *call, json, out);
+            }
+            StreamEvent::Media {
+                choice,
+                media_type,
+                data,
+            } => {
+                self.open(*choice, out);
+                self.settle(*choice, out);
+                self.end_thinking(*choice);
+                self.chunk(*choice, None, out, |w| media(media_type, data, w));
             }
             StreamEvent::BlockEnd { choice } => {
                 self.settle(*choice, out);

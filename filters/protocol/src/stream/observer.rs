@@ -6,10 +6,11 @@ use std::ops::Range;
 use crate::answer;
 use crate::dialect::{CallerCodec, Dialect, caller, codec};
 use crate::error::{ErrorInfo, redact};
+use crate::gemini::Frames;
 use crate::json::{Json, JsonWriter, Limits};
 use crate::neutral::{StreamEvent, Usage};
 use crate::peek;
-use crate::reply::Reply;
+use crate::reply::{Framing, Reply};
 use crate::sse;
 use crate::stream::intake::{Intake, Rest};
 use crate::stream::progress::{Progress, html_answer};
@@ -35,6 +36,8 @@ pub struct ObserverOptions {
     /// Leave out the closing chunk that holds only usage: the gateway asked for
     /// it, the caller did not.
     pub drops_usage_chunk: bool,
+    /// How the caller wants the stream cut; the upstream's is always one of events.
+    pub framing: Framing,
 }
 
 struct Watch {
@@ -42,6 +45,8 @@ struct Watch {
     progress: Progress,
     /// Nothing may follow any more: the end has come, or the gateway wrote one.
     closed: bool,
+    /// Where the caller wants no events, what their data is put into.
+    frames: Option<Frames>,
 }
 
 // === impl Observer ===
@@ -50,13 +55,14 @@ impl Observer {
     pub fn new(dialect: Dialect, options: ObserverOptions) -> Self {
         Self {
             dialect,
-            options,
             intake: Intake::new(),
             watch: Watch {
                 reader: codec(dialect).stream_reader(),
                 progress: Progress::new(),
                 closed: false,
+                frames: (options.framing == Framing::Array).then(|| Frames::new(Framing::Array)),
             },
+            options,
         }
     }
 
@@ -86,17 +92,19 @@ impl Observer {
         });
         let progress = &mut self.watch.progress;
         if !progress.is_running() {
-            return progress.outcome;
+            watch_end(&mut self.watch.frames, out);
+            return self.outcome();
         }
         match rest {
             Ok(Rest::Json(body)) => self.replay(body, reply, out),
             Ok(Rest::Html) => progress.note_error(&html_answer()),
             Ok(Rest::Events) if progress.is_answer() => {
                 if progress.all_choices_finished() {
+                    watch_end(&mut self.watch.frames, out);
                     out.extend_from_slice(own.stream_end());
                     progress.outcome = Outcome::Complete;
                 } else {
-                    own.stream_writer(reply).fail(&interrupted(), out);
+                    fail(own, &mut self.watch.frames, reply, &interrupted(), out);
                     progress.outcome = Outcome::Interrupted;
                 }
             }
@@ -112,8 +120,8 @@ impl Observer {
         let progress = &mut self.watch.progress;
         if progress.is_running() {
             if progress.is_answer() {
-                let mut writer = caller(self.dialect).stream_writer(Reply::default());
-                writer.fail(error, out);
+                let frames = &mut self.watch.frames;
+                fail(caller(self.dialect), frames, Reply::default(), error, out);
             }
             progress.note_error(error);
         }
@@ -192,9 +200,12 @@ impl Watch {
             // could read. Then the error is written anew, and nothing follows it.
             Some(error) if running && !may_be_read(event) => {
                 self.closed = true;
-                codec.stream_writer(Reply::default()).fail(&error, out);
+                fail(codec, &mut self.frames, Reply::default(), &error, out);
             }
-            _ => forward(codec, options, event, out),
+            _ => match &mut self.frames {
+                Some(frames) => reframe(codec, options, event, frames, out),
+                None => forward(codec, options, event, out),
+            },
         }
     }
 }
@@ -207,6 +218,57 @@ fn may_be_read(event: &sse::Event<'_>) -> bool {
     };
     let words = json.get("error").unwrap_or(json).raw();
     redact(words) == words
+}
+
+/// Ends a stream legally with an error, in the frames that it has.
+fn fail(
+    codec: &dyn CallerCodec,
+    frames: &mut Option<Frames>,
+    reply: Reply,
+    error: &ErrorInfo,
+    out: &mut Vec<u8>,
+) {
+    match frames {
+        Some(frames) => {
+            frames.push(&codec.write_error(error).1, out);
+            frames.end(out);
+        }
+        None => codec.stream_writer(reply).fail(error, out),
+    }
+}
+
+fn watch_end(frames: &mut Option<Frames>, out: &mut Vec<u8>) {
+    if let Some(frames) = frames {
+        frames.end(out);
+    }
+}
+
+/// Appends the event's data in another frame; what keeps a connection alive has none.
+fn reframe(
+    codec: &dyn CallerCodec,
+    options: &ObserverOptions,
+    event: &sse::Event<'_>,
+    frames: &mut Frames,
+    out: &mut Vec<u8>,
+) {
+    let Some(data) = event.data.as_deref().map(str::trim) else {
+        return;
+    };
+    let Ok(json) = Json::parse_text(data, &Limits::response()) else {
+        // In an array it would make everything unreadable.
+        return;
+    };
+    let name = options
+        .model
+        .as_deref()
+        .and_then(|model| Some((model, answer::model_name(codec, json)?)));
+    let edited = name.and_then(|(model, name)| {
+        let span = span_in(data.as_bytes(), name.raw().as_bytes())?;
+        let mut quoted = Vec::new();
+        JsonWriter::new(&mut quoted).string(model);
+        Some(peek::apply(data.as_bytes(), &[(span, quoted)]))
+    });
+    frames.push(edited.as_deref().unwrap_or(data.as_bytes()), out);
 }
 
 /// Appends the event's bytes, edited where the options ask for it.

@@ -46,6 +46,9 @@ impl Progress {
             | StreamEvent::Refusal { choice, text }
             | StreamEvent::Thinking { choice, text }
             | StreamEvent::RedactedThinking { choice, data: text }
+            | StreamEvent::Media {
+                choice, data: text, ..
+            }
             | StreamEvent::ToolCall {
                 choice, name: text, ..
             }

@@ -126,6 +126,7 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
         let options = ObserverOptions {
             model: Some("other".into()),
             drops_usage_chunk: true,
+            ..ObserverOptions::default()
         };
         let mut observer = Observer::new(from, options);
         let mut out = Vec::new();

@@ -15,6 +15,9 @@
 mod answers;
 mod errors;
 mod fuzz;
+mod gemini_answers;
+mod gemini_requests;
+mod gemini_streams;
 mod goldens;
 mod json;
 mod peek;
@@ -28,6 +31,7 @@ mod streams_passed_on;
 mod support;
 mod texts;
 mod validator;
+mod validator_gemini;
 
 #[test]
 fn dialects_have_names() {

@@ -9,6 +9,7 @@ use tollgate_protocol::{
 
 pub(crate) const C: Dialect = Dialect::OpenaiChat;
 pub(crate) const M: Dialect = Dialect::Anthropic;
+pub(crate) const G: Dialect = Dialect::Gemini;
 
 pub(crate) fn body(json: impl ToString) -> Body {
     Body::parse(json.to_string().into_bytes(), &Limits::request(1 << 24)).unwrap()

@@ -3,13 +3,15 @@
 use serde_json::Value;
 use tollgate_protocol::Dialect;
 
-use crate::support::{C, M, events};
+use crate::support::{C, G, M, events};
+use crate::validator_gemini;
 
 /// Panics with the reason where a successful stream breaks its dialect's grammar.
 pub(crate) fn check(dialect: Dialect, stream: &str) {
     let result = match dialect {
         C => chat(stream),
         M => messages(stream),
+        G => validator_gemini::check(stream),
         other => panic!("no validator for {other}"),
     };
     if let Err(reason) = result {
