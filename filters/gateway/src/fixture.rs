@@ -16,6 +16,8 @@ pub(crate) const OPENAI_REQUEST: &str =
     r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 pub(crate) const ANTHROPIC_REQUEST: &str =
     r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+pub(crate) const GEMINI_REQUEST: &str = r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#;
+pub(crate) const GEMINI_ANSWER: &str = r#"{"candidates":[{"content":{"parts":[{"text":"hello"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2},"modelVersion":"up"}"#;
 pub(crate) const OPENAI_ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"up","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
 
 pub(crate) fn channel(id: i64, dialect: &str) -> Channel {

@@ -260,3 +260,40 @@ fn envoys_own_answers_are_replaced() {
         );
     }
 }
+
+#[test]
+fn a26_geminis_callers_may_put_their_token_into_the_query() {
+    for (path, headers, status) in [
+        ("/v1beta/models?key=sk-good", &[][..], 200),
+        ("/v1/models?key=sk-good", &[][..], 200),
+        ("/v1beta/models?key=sk-bad", &[][..], 401),
+        ("/v1beta/models?key=", &[][..], 401),
+        (
+            "/v1beta/models?key=sk-good",
+            &[("x-goog-api-key", "sk-bad")][..],
+            401,
+        ),
+        (
+            "/v1beta/models/m",
+            &[("x-goog-api-key", "sk-good")][..],
+            200,
+        ),
+        (
+            "/v1beta/models/x",
+            &[("x-goog-api-key", "sk-good")][..],
+            404,
+        ),
+    ] {
+        let host = host(vec![channel(1, "gemini")]);
+        head(&host, "GET", path, headers, true);
+        let reply = host.replied().unwrap();
+        let body = reply.body;
+        assert_eq!(reply.status, status, "{path}: {body}");
+        let shape = if status == 200 {
+            "models/m"
+        } else {
+            r#""status":"#
+        };
+        assert!(body.contains(shape), "{path}: {body}");
+    }
+}

@@ -4,7 +4,8 @@ use tollgate_host::mock::MockHost;
 
 use super::*;
 use crate::fixture::{
-    ANTHROPIC_REQUEST, OPENAI_ANSWER, OPENAI_REQUEST, channel, event, host, request,
+    ANTHROPIC_REQUEST, GEMINI_ANSWER, GEMINI_REQUEST, OPENAI_ANSWER, OPENAI_REQUEST, channel,
+    event, host, request,
 };
 use crate::gateway::Gateway;
 
@@ -319,4 +320,98 @@ fn a_stream_that_its_caller_left_is_estimated_where_nobody_counted() {
         usage.input_tokens,
         u64::try_from(request.len().div_ceil(4)).unwrap()
     );
+}
+
+const GENERATE: &str = "/v1beta/models/m:generateContent";
+const STREAM: &str = "/v1/models/m:streamGenerateContent";
+
+#[test]
+fn geminis_model_and_method_stand_in_the_path_and_its_body_stays() {
+    for (path, sent, wanted) in [
+        (GENERATE, "m", "/v1/models/m:generateContent"),
+        (
+            "/v1beta/models/m:generateContent?key=sk-good&fields=candidates",
+            "m-2",
+            "/v1/models/m-2:generateContent",
+        ),
+        (
+            STREAM,
+            "m:x y",
+            "/v1/models/m%3Ax%20y:streamGenerateContent?alt=sse",
+        ),
+        (
+            "/v1/models/m:streamGenerateContent?alt=sse",
+            "tunedModels/t",
+            "/v1/tunedModels/t:streamGenerateContent?alt=sse",
+        ),
+    ] {
+        let mut mapped = channel(1, "gemini");
+        mapped.model_mapping.insert("m".into(), sent.into());
+        let (host, ..) = begin(vec![mapped], path, GEMINI_REQUEST);
+        assert_eq!(host.shown(Map::Request, ":path"), wanted);
+        assert_eq!(host.text(Body::Request), GEMINI_REQUEST);
+    }
+}
+
+#[test]
+fn gemini_is_translated_on_either_side() {
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "gemini")], CHAT, OPENAI_REQUEST);
+    let path = host.shown(Map::Request, ":path");
+    assert_eq!(path, "/v1/models/m:generateContent");
+    assert!(
+        host.text(Body::Request)
+            .contains(r#""parts":[{"text":"hi"}]"#)
+    );
+    answer(&host, &mut attempt, "200", GEMINI_ANSWER);
+    let body = host.text(Body::Response);
+    assert!(body.contains(r#""content":"hello""#), "{body}");
+    assert_eq!(event(&host, gateway, 200).usage.unwrap().input_tokens, 3);
+
+    let (host, gateway, mut attempt) =
+        begin(vec![channel(1, "openai-chat")], GENERATE, GEMINI_REQUEST);
+    let sent = host.text(Body::Request);
+    assert!(
+        sent.contains(r#""model":"m""#) && !sent.contains("stream"),
+        "{sent}"
+    );
+    answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+    let body = host.text(Body::Response);
+    assert!(body.contains(r#""parts":[{"text":"hello"}]"#), "{body}");
+    assert_eq!(event(&host, gateway, 200).usage.unwrap().output_tokens, 2);
+}
+
+#[test]
+fn a_gemini_stream_is_an_array_unless_events_are_asked_for() {
+    let gemini = format!("data: {GEMINI_ANSWER}\n\n");
+    let chat = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    for (dialect, upstream) in [("gemini", gemini.as_str()), ("openai-chat", chat)] {
+        for (query, kind, first) in [
+            ("", "application/json", "["),
+            ("?alt=sse", "text/event-stream", "data: {"),
+        ] {
+            let path = format!("{STREAM}{query}");
+            let channels = vec![channel(1, dialect)];
+            let (host, _gateway, mut attempt) = begin(channels, &path, GEMINI_REQUEST);
+            answer(&host, &mut attempt, "200", upstream);
+            assert_eq!(host.shown(Map::Response, "content-type"), kind);
+            let body = host.text(Body::Response);
+            assert!(body.starts_with(first) && body.contains("hello"), "{body}");
+            assert_eq!(body.ends_with(']'), query.is_empty(), "{body}");
+        }
+    }
+}
+
+#[test]
+fn when_to_come_back_is_told_in_every_way_that_callers_read() {
+    let limited = r#"{"error":{"code":429,"message":"Quota.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"6.5s"}]}}"#;
+    for (path, request, words) in [
+        (GENERATE, GEMINI_REQUEST, r#""retryDelay":"7s""#),
+        (CHAT, OPENAI_REQUEST, "rate_limit"),
+    ] {
+        let (host, _gateway, mut attempt) = begin(vec![channel(1, "gemini")], path, request);
+        answer(&host, &mut attempt, "429", limited);
+        assert_eq!(host.shown(Map::Response, "retry-after"), "7");
+        let body = host.text(Body::Response);
+        assert!(body.contains(words), "{body}");
+    }
 }

@@ -82,11 +82,19 @@ fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Piece<'r>> {
     let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(turn.blocks.len());
     let mut pending: Option<String> = None;
     let mut called = false;
+    // What results hold beside text. Older models take it only beside them.
+    let mut moved: Vec<&'r Block> = Vec::new();
     let alone = |proof: String| Piece {
         block: None,
         proof: Some(proof),
     };
     for block in &turn.blocks {
+        match &block.content {
+            Content::ToolResult(result) if !context.same_dialect => {
+                moved.extend(result.content.iter().filter(|block| !is_text(block)));
+            }
+            _ => pieces.extend(moved.drain(..).map(bare)),
+        }
         match &block.content {
             Content::Thinking { text, signature } => {
                 let keeps = context.same_dialect && !text.is_empty();
@@ -142,8 +150,20 @@ fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Piece<'r>> {
             proof: pending.take(),
         });
     }
+    pieces.extend(moved.into_iter().map(bare));
     pieces.extend(pending.map(alone));
     pieces
+}
+
+fn bare(block: &Block) -> Piece<'_> {
+    Piece {
+        block: Some(block),
+        proof: None,
+    }
+}
+
+fn is_text(block: &Block) -> bool {
+    matches!(block.content, Content::Text(_) | Content::Refusal(_))
 }
 
 fn shown(signature: &Signature) -> String {
@@ -265,11 +285,8 @@ fn function_response(
         Some(response) => w.field_raw("response", response.value.as_str()),
         None => w.field_object("response", |w| response(result, w)),
     }
-    let media: Vec<&Block> = result
-        .content
-        .iter()
-        .filter(|block| !matches!(block.content, Content::Text(_) | Content::Refusal(_)))
-        .collect();
+    let media = result.content.iter().filter(|_| context.same_dialect);
+    let media: Vec<&Block> = media.filter(|block| !is_text(block)).collect();
     if !media.is_empty() {
         w.field_array("parts", |w| {
             for block in media {

@@ -4,8 +4,8 @@
 use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::stream::{Observer, ObserverOptions};
 use tollgate_protocol::{
-    ALL, Body, Target, classify_response, peek, read_error, read_request, read_response,
-    read_usage, redact, replace_response_model, write_request, write_response,
+    ALL, Body, Dialect, Framing, Reply, Target, classify_response, peek, read_error, read_request,
+    read_response, read_usage, redact, replace_response_model, write_request, write_response,
 };
 
 use crate::support::{Dice, TARGET, reply, stream};
@@ -113,9 +113,15 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
                 let written = write_response(to, &response, &reply());
                 assert!(read_response(to, written).is_ok());
             }
-            let whole = stream(from, to, reply(), [bytes]);
-            let cut = stream(from, to, reply(), dice.cut(bytes));
-            assert_eq!(whole, cut);
+            for framing in [Framing::Events, Framing::Array] {
+                let reply = || Reply { framing, ..reply() };
+                let whole = stream(from, to, reply(), [bytes]);
+                let cut = stream(from, to, reply(), dice.cut(bytes));
+                assert_eq!(whole, cut);
+                if to == Dialect::Gemini && framing == Framing::Array && !whole.text.is_empty() {
+                    assert!(Json::parse(whole.text.as_bytes(), &Limits::response()).is_ok());
+                }
+            }
         }
         drop((
             classify_response(from, bytes),

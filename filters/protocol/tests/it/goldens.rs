@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tollgate_protocol::json::{Json, Kind, Limits};
 use tollgate_protocol::{Dialect, translate_response, write_request};
 
-use crate::support::{C, M, TARGET, reply, request, stream_at_every_split};
+use crate::support::{C, G, M, TARGET, reply, request, stream_at_every_split};
 use crate::validator;
 
 const RULER: &str = "\n----------------------------------------------------------------\n";
@@ -120,4 +120,21 @@ fn a_stream_for_an_openai_caller() {
 #[test]
 fn a_stream_for_an_anthropic_caller() {
     check_stream("stream_openai_chat_to_anthropic.txt", C, M);
+}
+
+#[test]
+fn an_agents_requests_between_anthropic_and_gemini() {
+    check_request("request_gemini_to_anthropic.txt", G, M);
+    check_request("request_anthropic_to_gemini.txt", M, G);
+}
+
+#[test]
+fn an_answer_of_gemini() {
+    check_answer("answer_gemini_to_openai_chat.txt", G, C);
+}
+
+#[test]
+fn streams_from_and_to_gemini() {
+    check_stream("stream_gemini_to_anthropic.txt", G, M);
+    check_stream("stream_openai_chat_to_gemini.txt", C, G);
 }

@@ -406,7 +406,7 @@ fn every_answer_is_read_and_written() {
             validator::check(to, &streamed.text);
         }
     }
-    println!("answers: {answers} read, written and streamed in both dialects; {errors} errors");
+    println!("answers: {answers} read, written and streamed in all dialects; {errors} errors");
 }
 
 fn assert_gross(
@@ -520,7 +520,7 @@ fn every_stream_is_translated_and_passed_on() {
             assert!(Json::parse(format!("{{{data}").as_bytes(), &Limits::response()).is_ok());
         }
     }
-    println!("streams: {streams} translated to both dialects and passed on, cut at random");
+    println!("streams: {streams} translated to all dialects and passed on, cut at random");
 }
 
 /// Every byte split of some whole recordings, not only of our own fixtures.
