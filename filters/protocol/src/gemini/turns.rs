@@ -83,7 +83,7 @@ fn keeps(block: &Block, losses: &mut Losses) -> bool {
     let Content::Text(text) = &block.content else {
         return true;
     };
-    let is_billing = text.starts_with("x-anthropic-billing-header");
+    let is_billing = text.begins_with("x-anthropic-billing-header");
     if is_billing {
         let reason = "the client's billing header is not for this upstream";
         losses.note("system", reason);

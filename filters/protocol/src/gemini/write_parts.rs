@@ -13,11 +13,12 @@ use crate::gemini::read_parts::SYNTHETIC;
 use crate::gemini::signature::{self, BYPASS};
 use crate::gemini::turns::Turn;
 use crate::gemini::write_request::NAMES;
-use crate::json::{JsonWriter, is_json_object};
+use crate::json::{JsonWriter, Piece, is_json_object};
 use crate::neutral::{
     Block, Content, Document, Extra, Image, Media, Signature, Source, ToolCall, ToolResult,
 };
 use crate::problem::Losses;
+use crate::text::Text;
 
 /// What every part of the writing needs to see.
 pub(super) struct Context<'r> {
@@ -60,7 +61,7 @@ pub(super) fn contents<'r>(context: &mut Context<'r>, turns: &[Turn<'r>], w: &mu
             w.object(|w| {
                 w.field_str("role", if turn.is_model { "model" } else { "user" });
                 w.field_array("parts", |w| {
-                    for Piece { block, proof } in &pieces {
+                    for Signed { block, proof } in &pieces {
                         match block {
                             Some(block) => part(context, block, proof.as_deref(), w),
                             None => empty(proof.as_deref(), w),
@@ -73,18 +74,18 @@ pub(super) fn contents<'r>(context: &mut Context<'r>, turns: &[Turn<'r>], w: &mu
 }
 
 /// A block, or an empty text, with the signature that it bears.
-struct Piece<'r> {
+struct Signed<'r> {
     block: Option<&'r Block>,
     proof: Option<String>,
 }
 
-fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Piece<'r>> {
-    let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(turn.blocks.len());
+fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Signed<'r>> {
+    let mut pieces: Vec<Signed<'r>> = Vec::with_capacity(turn.blocks.len());
     let mut pending: Option<String> = None;
     let mut called = false;
     // What results hold beside text. Older models take it only beside them.
     let mut moved: Vec<&'r Block> = Vec::new();
-    let alone = |proof: String| Piece {
+    let alone = |proof: String| Signed {
         block: None,
         proof: Some(proof),
     };
@@ -101,7 +102,7 @@ fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Piece<'r>> {
                 if keeps {
                     pieces.extend(pending.take().map(alone));
                     let proof = signature.as_ref().map(shown);
-                    pieces.push(Piece {
+                    pieces.push(Signed {
                         block: Some(block),
                         proof,
                     });
@@ -145,7 +146,7 @@ fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Piece<'r>> {
             }
             _ => {}
         }
-        pieces.push(Piece {
+        pieces.push(Signed {
             block: Some(block),
             proof: pending.take(),
         });
@@ -155,8 +156,8 @@ fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Piece<'r>> {
     pieces
 }
 
-fn bare(block: &Block) -> Piece<'_> {
-    Piece {
+fn bare(block: &Block) -> Signed<'_> {
+    Signed {
         block: Some(block),
         proof: None,
     }
@@ -201,9 +202,9 @@ fn part(context: &mut Context<'_>, block: &Block, proof: Option<&str>, w: &mut J
     };
     w.object(|w| {
         match &block.content {
-            Content::Text(text) | Content::Refusal(text) => w.field_str("text", text),
+            Content::Text(text) | Content::Refusal(text) => w.field_text("text", text),
             Content::Thinking { text, .. } => {
-                w.field_str("text", text);
+                w.field_text("text", text);
                 w.field_bool("thought", true);
             }
             Content::Image(Image { source })
@@ -306,28 +307,17 @@ fn function_response(
 /// A response is an object; the text of a result is one member of it, so that any
 /// text comes back as it was.
 fn response(result: &ToolResult, w: &mut JsonWriter<'_>) {
-    let mut texts = result
-        .content
-        .iter()
-        .filter_map(|block| match &block.content {
-            Content::Text(text) | Content::Refusal(text) => Some(text.as_str()),
-            _ => None,
-        });
-    let Some(first) = texts.next() else {
+    let texts = result.content.iter();
+    let texts = texts.filter_map(|block| match &block.content {
+        Content::Text(text) | Content::Refusal(text) => Some(text),
+        _ => None,
+    });
+    let texts: Vec<&Text> = texts.collect();
+    if texts.is_empty() {
         return;
-    };
-    let rest: Vec<&str> = texts.collect();
-    let key = if result.is_error { "error" } else { "result" };
-    w.key(key);
-    if rest.is_empty() {
-        return w.string(first);
     }
-    let mut joined = first.to_owned();
-    for text in rest {
-        joined.push('\n');
-        joined.push_str(text);
-    }
-    w.string(&joined);
+    w.key(if result.is_error { "error" } else { "result" });
+    w.joined(&texts, "\n");
 }
 
 fn media(
@@ -342,13 +332,15 @@ fn media(
         Source::Text(text) => {
             w.key("text");
             match name {
-                Some(name) => w.strings(&[name, "\n\n", text]),
-                None => w.string(text),
+                Some(name) => {
+                    w.pieces(&[Piece::Plain(name), Piece::Plain("\n\n"), text.piece()]);
+                }
+                None => w.text(text),
             }
         }
         Source::Base64 { media_type, data } => w.field_object("inlineData", |w| {
             w.field_str("mimeType", media_type);
-            w.field_str("data", data);
+            w.field_text("data", data);
             display_name(name, same_dialect, w);
         }),
         Source::Url(uri) | Source::File { id: uri } => w.field_object("fileData", |w| {

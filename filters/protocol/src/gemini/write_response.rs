@@ -47,7 +47,7 @@ fn parts(blocks: &[Block], reply: &Reply, w: &mut JsonWriter<'_>) {
                 } else {
                     alone(pending.take(), w);
                     w.object(|w| {
-                        w.field_str("text", text);
+                        w.field_text("text", text);
                         w.field_bool("thought", true);
                         proof_member(shown.as_deref(), w);
                     });
@@ -64,7 +64,7 @@ fn parts(blocks: &[Block], reply: &Reply, w: &mut JsonWriter<'_>) {
         };
         w.object(|w| {
             match content {
-                Content::Text(text) | Content::Refusal(text) => w.field_str("text", text),
+                Content::Text(text) | Content::Refusal(text) => w.field_text("text", text),
                 Content::ToolCall(call) => w.field_object("functionCall", |w| {
                     write_parts::function_call(call, reply.aliases.original(&call.name), w);
                 }),

@@ -80,7 +80,7 @@ fn declaration(context: &mut Context<'_>, tool: &Tool, w: &mut JsonWriter<'_>) {
     };
     w.field_str("name", &NAMES.fit(name));
     if let Some(description) = description {
-        w.field_str("description", description);
+        w.field_text("description", description);
     }
     if context.same_dialect {
         // The parameters among them, in the caller's own words.
