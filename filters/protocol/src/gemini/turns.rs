@@ -4,7 +4,7 @@
 //! Nothing is copied; what changes is the order.
 
 use crate::dialect::Dialect;
-use crate::neutral::{Block, Content, Message, Request, Role};
+use crate::neutral::{Block, Content, Request, Role};
 use crate::problem::Losses;
 
 /// The conversation as it will be written.
@@ -22,7 +22,8 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
     let same_dialect = request.dialect == Dialect::Gemini;
     let mut system: Vec<&Block> = Vec::new();
     let mut turns: Vec<Turn<'r>> = Vec::new();
-    let mut last_system: Option<&Message> = None;
+    // Where the blocks of the last message of instructions begin.
+    let mut last_system = 0;
     for message in &request.messages {
         if !same_dialect {
             crate::extras::note(&message.extras, "messages", losses);
@@ -36,7 +37,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
                 let reason = "a system message amid the others went to the top";
                 losses.note("messages.role", reason);
             }
-            last_system = Some(message);
+            last_system = before;
             continue;
         }
         let is_model = message.role == Role::Assistant;
@@ -52,16 +53,9 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
         turn.blocks
             .sort_by_key(|block| !matches!(block.content, Content::ToolResult(_)));
     }
-    if turns.is_empty()
-        && let Some(message) = last_system
-    {
-        // Only instructions: the last of them becomes what the user says.
-        let is_last = |block: &&Block| {
-            let mut last = message.content.iter();
-            last.any(|known| std::ptr::eq(known, *block))
-        };
-        let (blocks, rest) = system.into_iter().partition(is_last);
-        system = rest;
+    if turns.is_empty() {
+        // Only instructions: the last of them become what the user says.
+        let blocks = system.split_off(last_system);
         turns.push(Turn {
             is_model: false,
             blocks,
