@@ -25,31 +25,51 @@ const STORED: [&str; 3] = [
     "files/",
 ];
 
-/// The calls of a history that came without ids, by name, in their order.
+/// The calls of a history that wait for their results, by name, in their order: ids are
+/// optional on either side, and SDKs leave them out of results even where calls have one.
 #[derive(Default)]
 pub(super) struct Calls {
-    count: u64,
-    open: BTreeMap<String, VecDeque<Text>>,
+    made_up: u64,
+    waiting: BTreeMap<String, VecDeque<Text>>,
+    /// How many results named an id whose call still stands in line.
+    answered: BTreeMap<String, u64>,
 }
 
 // === impl Calls ===
 
 impl Calls {
-    fn id(&mut self) -> Text {
-        self.count += 1;
-        format!("{SYNTHETIC}{}", self.count).into()
+    fn make_up(&mut self) -> Text {
+        self.made_up += 1;
+        format!("{SYNTHETIC}{}", self.made_up).into()
     }
 
-    fn called(&mut self, name: &str) -> Text {
-        let id = self.id();
-        let waiting = self.open.entry(name.to_owned()).or_default();
+    fn called(&mut self, name: &Text, id: Option<Text>) -> Text {
+        let id = id.unwrap_or_else(|| self.make_up());
+        let waiting = self.waiting.entry(name.to_string()).or_default();
         waiting.push_back(id.clone());
         id
     }
 
-    fn answered(&mut self, name: &str) -> Text {
-        let waiting = self.open.get_mut(name).and_then(VecDeque::pop_front);
-        waiting.unwrap_or_else(|| self.id())
+    fn answered(&mut self, name: &Text, id: Option<Text>) -> Text {
+        if let Some(id) = id {
+            *self.answered.entry(id.to_string()).or_default() += 1;
+            return id;
+        }
+        while let Some(id) = self
+            .waiting
+            .get_mut(name.as_str())
+            .and_then(VecDeque::pop_front)
+        {
+            match self
+                .answered
+                .get_mut(id.as_str())
+                .filter(|count| **count > 0)
+            {
+                Some(count) => *count -= 1,
+                None => return id,
+            }
+        }
+        self.make_up()
     }
 }
 
@@ -135,9 +155,10 @@ pub(super) fn call(
         None => Text::default(),
     };
     let mut block = Block::new(Content::ToolCall(ToolCall {
-        id: id
-            .or_else(|| calls.map(|calls| calls.called(&name)))
-            .unwrap_or_default(),
+        id: match calls {
+            Some(calls) => calls.called(&name, id),
+            None => id.unwrap_or_default(),
+        },
         name,
         arguments,
         kind: CallKind::Function,
@@ -174,9 +195,10 @@ pub(super) fn result(
     let mut content: Vec<Block> = text.map(Block::text).into_iter().collect();
     content.extend(parts);
     let mut block = Block::new(Content::ToolResult(ToolResult {
-        call_id: id
-            .or_else(|| calls.map(|calls| calls.answered(&name)))
-            .unwrap_or_default(),
+        call_id: match calls {
+            Some(calls) => calls.answered(&name, id),
+            None => id.unwrap_or_default(),
+        },
         content,
         is_error,
     }));

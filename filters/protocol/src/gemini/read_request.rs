@@ -86,7 +86,6 @@ fn generation_config(
         let number = [
             ("temperature", &mut sampling.temperature),
             ("topP", &mut sampling.top_p),
-            ("topK", &mut sampling.top_k),
             ("seed", &mut sampling.seed),
             ("frequencyPenalty", &mut sampling.frequency_penalty),
             ("presencePenalty", &mut sampling.presence_penalty),
@@ -95,6 +94,13 @@ fn generation_config(
         .find(|(name, _)| is(name));
         if let Some((_, number)) = number {
             *number = Some(read.number(value, &at)?);
+        } else if is("topK") {
+            // A whole number, which SDKs write as 40.0 and others do not take so.
+            let whole = value
+                .as_u64()
+                .and_then(|top_k| Raw::parse(&top_k.to_string()));
+            let written = read.number(value, &at)?;
+            request.sampling.top_k = Some(whole.unwrap_or(written));
         } else if is("maxOutputTokens") {
             request.max_output_tokens = Some(read::count(value, &at)?);
         } else if is("candidateCount") {

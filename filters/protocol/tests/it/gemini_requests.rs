@@ -255,6 +255,28 @@ fn c11_calls_without_ids_are_matched_by_name_and_order() {
     assert_ne!(id(0), id(2));
     assert_eq!(translate(G, C, &g).0, chat, "the same ids every time");
 
+    // SDKs leave the id out of a result even where its call has one; one id comes twice.
+    let with_id =
+        |id: &str| json!({"role": "model", "parts": [{"functionCall": {"id": id, "name": "f"}}]});
+    let answers = |results: &[Value]| json!({"role": "user", "parts": results});
+    let named = json!({"functionResponse": {"id": "a", "name": "f", "response": {"result": "1"}}});
+    let mixed = asked(&[
+        with_id("a"),
+        answers(&[named]),
+        with_id("a"),
+        answers(&[result("f", "2")]),
+        with_id("b"),
+        answers(&[result("f", "3"), result("f", "nobody asked")]),
+    ]);
+    let (chat_form, _) = translate(G, C, &mixed);
+    let ids: Vec<_> = chat_form["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|message| message["tool_call_id"].as_str())
+        .collect();
+    assert_eq!(ids, ["a", "a", "b", "gemini_call_1"]);
+
     let (same, _) = translate(G, G, &g);
     assert_eq!(
         same["contents"], g["contents"],
@@ -485,6 +507,14 @@ fn parameters_both_ways() {
     for (key, value) in chat_form.as_object().unwrap() {
         assert_eq!(&back[key], value, "{key}");
     }
+
+    let whole = gemini(json!({"generationConfig": {"topK": 40.0}}));
+    let (messages, _) = translate(G, M, &whole);
+    assert_eq!(
+        messages["top_k"].to_string(),
+        "40",
+        "as SDKs do not write it"
+    );
 
     for (more, field) in [
         (
