@@ -94,7 +94,8 @@ impl CallerCodec for Gemini {
     fn peek_addressed(&self, body: &Body, addressed: &Addressed) -> Result<Peek, InvalidRequest> {
         let config = fields::member(body.json(), "generationConfig");
         let limit = config.and_then(|config| fields::member(config, "maxOutputTokens"));
-        peek::addressed(addressed, limit.and_then(Json::as_u64))
+        let foreign = signature::foreign(body.as_str());
+        peek::addressed(addressed, limit.and_then(Json::as_u64), foreign)
     }
 
     fn names(&self) -> &'static Names {

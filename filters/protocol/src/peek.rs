@@ -24,6 +24,9 @@ pub struct Peek {
     /// Nothing where the path names the model.
     model_span: Option<Range<usize>>,
     usage_edit: Option<UsageEdit>,
+    /// What must not go on to a provider of the same dialect, and what stands in for it;
+    /// in order.
+    replaced: Vec<(Range<usize>, &'static str)>,
 }
 
 /// The edit that would make an OpenAI upstream report usage in its stream.
@@ -97,14 +100,15 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
             .map(|user| user.into_owned()),
         model_span: Some(span(body, model.raw())),
         usage_edit: Some(usage_edit(body)),
+        replaced: Vec::new(),
     })
 }
 
-/// The same of a call whose path names model and kind of answer; its body is never
-/// edited.
+/// The same of a call whose path names model and kind of answer.
 pub(crate) fn addressed(
     addressed: &Addressed,
     max_output_tokens: Option<u64>,
+    replaced: Vec<(Range<usize>, &'static str)>,
 ) -> Result<Peek, InvalidRequest> {
     if addressed.model.trim().is_empty() {
         return Err(InvalidRequest::new("model", "'model' is required."));
@@ -117,6 +121,7 @@ pub(crate) fn addressed(
         user: None,
         model_span: None,
         usage_edit: None,
+        replaced,
     })
 }
 
@@ -192,6 +197,8 @@ impl Peek {
         {
             edits.push((span, text.as_bytes().to_vec()));
         }
+        let replaced = self.replaced.iter();
+        edits.extend(replaced.map(|(span, text)| (span.clone(), text.as_bytes().to_vec())));
         edits.sort_by_key(|(span, _)| span.start);
         (!edits.is_empty()).then(|| apply(body.as_str().as_bytes(), &edits))
     }

@@ -39,13 +39,14 @@ pub struct Target<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Thinking {
     /// As the dialect does by default: `reasoning_effort` in Chat Completions,
-    /// `thinking.budget_tokens` in Anthropic Messages.
+    /// `thinking.budget_tokens` in Anthropic Messages, `thinkingBudget` in Gemini.
     #[default]
     Default,
     /// It cannot think: thinking parameters are dropped.
     Never,
     /// Anthropic models that take `thinking: {type: adaptive}` and
-    /// `output_config.effort` instead of a budget.
+    /// `output_config.effort` instead of a budget; Gemini models that want a
+    /// `thinkingLevel`.
     Adaptive,
 }
 

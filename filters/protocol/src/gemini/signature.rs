@@ -10,6 +10,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::dialect::Dialect;
 use crate::neutral::{Signature, shown_signature};
@@ -23,6 +24,7 @@ const REDACTED: &str = "tg.redacted.";
 /// signature a client lost. Gemini 3 refuses a call of the current turn without any.
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
 pub(super) const BYPASS: &str = "skip_thought_signature_validator";
+const QUOTED_BYPASS: &str = "\"skip_thought_signature_validator\"";
 
 /// What a `thoughtSignature` turned out to be.
 pub(super) enum Proof {
@@ -49,6 +51,33 @@ pub(super) fn read(text: Text) -> Proof {
         by: Dialect::Gemini,
         data: text,
     })
+}
+
+/// Where a body holds what other providers signed: Gemini would refuse it for that. With
+/// each the JSON of what it takes instead.
+///
+/// The text is searched, not read: between quotes of its own, the name of a member
+/// cannot be a piece of a string, where quotes are escaped.
+pub(super) fn foreign(body: &str) -> Vec<(Range<usize>, &'static str)> {
+    const OPENING: &str = "\"dGcu";
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(body.as_bytes(), OPENING) {
+        let (Some(before), Some(value)) = (body.get(..at), body.get(at + 1..)) else {
+            continue;
+        };
+        let before = before.trim_ascii_end().strip_suffix(':');
+        let before = before.map(str::trim_ascii_end).unwrap_or_default();
+        let names = ["\"thoughtSignature\"", "\"thought_signature\""];
+        let text = value.split('"').next().unwrap_or_default();
+        let is_own = || match read(text.into()) {
+            Proof::Signature(signature) => signature.by == Dialect::Gemini,
+            Proof::Redacted(_) => false,
+        };
+        if names.iter().any(|name| before.ends_with(name)) && !is_own() {
+            found.push((at..at + text.len() + 2, QUOTED_BYPASS));
+        }
+    }
+    found
 }
 
 /// How a caller of this dialect is given a signature to carry.

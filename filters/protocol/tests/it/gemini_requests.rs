@@ -783,6 +783,31 @@ fn g1_signatures_of_others_survive_in_a_gemini_client() {
     assert_eq!(losses, Vec::<String>::new());
 }
 
+/// Where a Gemini channel follows one of another provider, it must not get that one's
+/// proofs; every other byte goes on as it came.
+#[test]
+fn g5_what_others_signed_does_not_pass_on_to_gemini() {
+    let (signed, redacted, own) = ("dGcuYW50aHJvcGljLnM=", "dGcucmVkYWN0ZWQucg", "dGcuIQ==");
+    let text = format!(
+        r#"{{"contents":[{{"role":"model","parts":[{{"text":"a","thought":true,"thoughtSignature": "{signed}"}},
+        {{"functionCall":{{"name":"f"}},"thought_signature" :"{redacted}"}},{{"text":"\"thoughtSignature\":\"{signed}\"","thoughtSignature":"{own}"}},
+        {{"inlineData":{{"mimeType":"image/png","data":"{signed}"}}}}]}}]}}"#
+    );
+    let addressed = Addressed {
+        model: "m".into(),
+        ..Addressed::default()
+    };
+    let parsed = body(&text);
+    let peeked = peek_addressed(G, &parsed, &addressed).unwrap();
+    let edited = String::from_utf8(peeked.rewrite(&parsed, None, false).unwrap()).unwrap();
+    let bypass = "skip_thought_signature_validator";
+    let expected = text
+        .replace(&format!(r#": "{signed}""#), &format!(r#": "{bypass}""#))
+        .replace(redacted, bypass);
+    assert_eq!(edited, expected);
+    assert_eq!(edited.matches(bypass).count(), 2);
+}
+
 #[test]
 fn what_is_wrong_is_named() {
     for (wrong, field) in [
