@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use crate::body::Body;
 use crate::error::{ErrorInfo, ErrorKind};
+use crate::framing::Framing;
 use crate::json::Json;
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage};
@@ -45,6 +46,10 @@ pub(crate) trait Codec: Sync {
     fn read_response(&self, body: &Body) -> Result<Response, ErrorInfo>;
     fn read_usage(&self, answer: Json<'_>) -> Option<Usage>;
     fn stream_reader(&self) -> Box<dyn StreamReader>;
+    /// How the events of its streams are cut.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
     /// What this dialect's providers mean by an error's `type` and `code`.
     fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind>;
 }

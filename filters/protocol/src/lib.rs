@@ -16,11 +16,13 @@
 mod alias;
 mod answer;
 mod anthropic;
+mod base64;
 mod body;
 mod custom;
 mod dialect;
 mod error;
 mod extras;
+mod framing;
 mod media;
 mod models;
 pub mod neutral;
