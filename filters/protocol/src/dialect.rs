@@ -18,7 +18,7 @@ use crate::problem::{InvalidRequest, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
 use crate::target::{Target, Written};
-use crate::{anthropic, openai_chat};
+use crate::{anthropic, bedrock_converse, openai_chat};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -28,10 +28,19 @@ pub enum Dialect {
     OpenaiChat,
     /// Anthropic Messages, `POST /v1/messages`.
     Anthropic,
+    /// Amazon Bedrock Converse, `POST /model/{modelId}/converse`; upstreams only.
+    BedrockConverse,
 }
 
 /// Every dialect, for tables and tests.
-pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
+pub const ALL: &[Dialect] = &[
+    Dialect::OpenaiChat,
+    Dialect::Anthropic,
+    Dialect::BedrockConverse,
+];
+
+/// The dialects that callers speak.
+pub const CALLERS: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
 
 /// What every dialect must be able to do: an upstream may speak it. Each method is
 /// the implementation behind the function of the same name at the top of the crate,
@@ -100,6 +109,7 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
     }
 }
 
@@ -107,7 +117,7 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
 /// Completions, in which nearly everybody can at least read an error.
 pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
     match dialect {
-        Dialect::OpenaiChat => &openai_chat::OpenaiChat,
+        Dialect::OpenaiChat | Dialect::BedrockConverse => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
     }
 }
@@ -120,6 +130,7 @@ impl Dialect {
         match self {
             Self::OpenaiChat => "openai-chat",
             Self::Anthropic => "anthropic",
+            Self::BedrockConverse => "bedrock-converse",
         }
     }
 }

@@ -16,7 +16,9 @@
 mod alias;
 mod answer;
 mod anthropic;
+mod arguments;
 mod base64;
+mod bedrock_converse;
 mod body;
 mod custom;
 mod dialect;
@@ -29,12 +31,14 @@ pub mod neutral;
 mod openai_chat;
 mod path;
 mod peek;
+mod plan;
 mod problem;
 mod read;
 mod reply;
 pub mod sse;
 pub mod stream;
 mod target;
+mod turns;
 
 /// Texts and raw values, which the JSON view keeps as ranges of a body.
 mod text {
@@ -47,14 +51,14 @@ use crate::neutral::{Request, Response, Usage};
 pub use crate::alias::Aliases;
 pub use crate::answer::{Classified, Passed};
 pub use crate::body::Body;
-pub use crate::dialect::{ALL, Dialect, UnknownDialect};
+pub use crate::dialect::{ALL, CALLERS, Dialect, UnknownDialect};
 pub use crate::error::{ErrorInfo, ErrorKind, redact};
 pub use crate::json::Limits;
 pub use crate::models::ModelEntry;
 pub use crate::peek::Peek;
 pub use crate::problem::{InvalidRequest, Loss, Unsupported};
 pub use crate::reply::Reply;
-pub use crate::target::{Target, Thinking, Written};
+pub use crate::target::{ModelFields, Target, Thinking, Written};
 pub use crate::text::{Raw, Text};
 /// The JSON view that all of this is built on.
 pub use tollgate_json as json;

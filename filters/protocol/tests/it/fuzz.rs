@@ -4,7 +4,7 @@
 use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::stream::{Observer, ObserverOptions};
 use tollgate_protocol::{
-    ALL, Body, Target, classify_response, peek, read_error, read_request, read_response,
+    ALL, Body, CALLERS, Target, classify_response, peek, read_error, read_request, read_response,
     read_usage, redact, replace_response_model, write_request, write_response,
 };
 
@@ -84,7 +84,9 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
     let body = Body::parse(bytes.to_vec(), &Limits::request(1 << 20));
     for &from in ALL {
         for &to in ALL {
-            if let Ok(body) = &body {
+            if let Ok(body) = &body
+                && CALLERS.contains(&from)
+            {
                 if let Ok(peeked) = peek(from, body) {
                     let edited = peeked.rewrite(body, Some("other"), true);
                     let edited =
@@ -104,10 +106,15 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
                         if let Ok(written) = write_request(to, &request, &target) {
                             let body =
                                 Body::parse(written.body, &Limits::request(1 << 21)).unwrap();
-                            read_request(to, &body).map(drop).unwrap_or_default();
+                            if CALLERS.contains(&to) {
+                                read_request(to, &body).map(drop).unwrap_or_default();
+                            }
                         }
                     }
                 }
+            }
+            if !CALLERS.contains(&to) {
+                continue;
             }
             if let Ok(response) = read_response(from, bytes.to_vec()) {
                 let written = write_response(to, &response, &reply());

@@ -13,12 +13,15 @@
 )]
 
 mod answers;
+mod bedrock;
 mod errors;
+mod event_stream;
 mod fuzz;
 mod goldens;
 mod json;
 mod peek;
 mod recordings;
+mod recordings_upstream;
 mod requests_messages;
 mod requests_parameters;
 mod requests_thinking;

@@ -12,8 +12,8 @@ use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::neutral::Content;
 use tollgate_protocol::stream::{Observer, ObserverOptions, Outcome, Status};
 use tollgate_protocol::{
-    ALL, Dialect, peek, read_error, read_request, read_response, read_usage, translate_response,
-    write_error, write_request,
+    CALLERS, Dialect, peek, read_error, read_request, read_response, read_usage,
+    translate_response, write_error, write_request,
 };
 
 use crate::support::{C, Dice, M, TARGET, body, reply, stream, value};
@@ -49,7 +49,7 @@ struct Recording {
     json: Value,
 }
 
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recordings");
     let named = std::env::var_os("TOLLGATE_RECORDINGS").map(PathBuf::from);
     named.or(Some(beside)).filter(|folder| folder.is_dir())
@@ -278,7 +278,7 @@ fn every_answer_is_read_and_written() {
         if status != 200 {
             errors += 1;
             let error = read_error(*dialect, status as u16, &bytes);
-            for &to in ALL {
+            for &to in CALLERS {
                 let (_, body) = write_error(to, &error);
                 assert!(
                     !value(&body)["error"]["message"]
@@ -295,7 +295,7 @@ fn every_answer_is_read_and_written() {
         let usage = read_usage(*dialect, &bytes).unwrap();
         assert_eq!(response.usage, Some(usage), "{name}");
         assert_gross(*dialect, answer, &usage, name);
-        for &to in ALL {
+        for &to in CALLERS {
             let (body, _) = translate_response(*dialect, to, bytes.clone(), &reply()).unwrap();
             let again = read_response(to, body).unwrap_or_else(|error| panic!("{name}: {error:?}"));
             assert_eq!(
@@ -336,7 +336,7 @@ fn assert_gross(
 }
 
 /// Text, and calls with their arguments: what must survive any translation.
-fn said(blocks: &[tollgate_protocol::neutral::Block]) -> (String, Vec<(String, Value)>) {
+pub(crate) fn said(blocks: &[tollgate_protocol::neutral::Block]) -> (String, Vec<(String, Value)>) {
     let mut text = String::new();
     let mut calls = Vec::new();
     for block in blocks {
@@ -387,7 +387,7 @@ fn every_stream_is_translated_and_passed_on() {
         let (passed_on, outcome) = observe(*dialect, dice.cut(text.as_bytes()));
         assert_eq!(passed_on, text, "{name}: passed on byte for byte");
         assert_eq!(matches!(outcome, Outcome::Failed(_)), failing, "{name}");
-        for &to in ALL {
+        for &to in CALLERS {
             let whole = stream(*dialect, to, reply(), [text.as_bytes()]);
             let cut = stream(*dialect, to, reply(), dice.cut(text.as_bytes()));
             assert_eq!(cut, whole, "{name}");
@@ -430,7 +430,7 @@ fn some_streams_at_every_split() {
     let chosen: Vec<_> = recordings.iter().filter(short).take(5).collect();
     for Recording { dialect, json, .. } in &chosen {
         let text = json["response_text"].as_str().unwrap();
-        for &to in ALL {
+        for &to in CALLERS {
             let whole = stream(*dialect, to, reply(), [text.as_bytes()]);
             for at in 0..text.len() {
                 let (head, tail) = text.as_bytes().split_at(at);
