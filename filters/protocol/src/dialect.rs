@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::anthropic::{Anthropic, Platform};
 use crate::body::Body;
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::framing::Framing;
@@ -14,11 +15,11 @@ use crate::json::Json;
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage};
 use crate::peek::Peek;
-use crate::problem::{InvalidRequest, Unsupported};
+use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::target::{Target, Written};
-use crate::{anthropic, bedrock_converse, openai_chat};
+use crate::target::{PassOn, Target, Written};
+use crate::{bedrock_converse, openai_chat};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -28,6 +29,11 @@ pub enum Dialect {
     OpenaiChat,
     /// Anthropic Messages, `POST /v1/messages`.
     Anthropic,
+    /// Anthropic Messages on Amazon Bedrock, `POST /model/{modelId}/invoke`; upstreams
+    /// only.
+    AnthropicBedrock,
+    /// Anthropic Messages on Google Vertex AI, `POST …:rawPredict`; upstreams only.
+    AnthropicVertex,
     /// Amazon Bedrock Converse, `POST /model/{modelId}/converse`; upstreams only.
     BedrockConverse,
 }
@@ -36,6 +42,8 @@ pub enum Dialect {
 pub const ALL: &[Dialect] = &[
     Dialect::OpenaiChat,
     Dialect::Anthropic,
+    Dialect::AnthropicBedrock,
+    Dialect::AnthropicVertex,
     Dialect::BedrockConverse,
 ];
 
@@ -48,6 +56,16 @@ pub const CALLERS: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic];
 pub(crate) trait Codec: Sync {
     fn write_request(&self, request: &Request, target: &Target<'_>)
     -> Result<Written, Unsupported>;
+    /// For a caller's body that the upstream takes as it is.
+    fn pass_on(
+        &self,
+        peek: &Peek,
+        body: &Body,
+        edits: &PassOn<'_>,
+        _losses: &mut Losses,
+    ) -> Option<Vec<u8>> {
+        peek.rewrite(body, Some(edits.model), edits.include_usage)
+    }
 
     /// Whether a JSON object that holds no error is an answer of this dialect.
     fn is_answer(&self, answer: Json<'_>) -> bool;
@@ -108,17 +126,22 @@ pub(crate) enum Without {
 pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
-        Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::Anthropic => &Anthropic(Platform::Api),
+        Dialect::AnthropicBedrock => &Anthropic(Platform::Bedrock),
+        Dialect::AnthropicVertex => &Anthropic(Platform::Vertex),
         Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
     }
 }
 
-/// The dialect as a caller speaks it; for one that callers do not speak, Chat
-/// Completions, in which nearly everybody can at least read an error.
+/// The dialect as a caller speaks it; for one that callers do not speak, what it is
+/// another platform's envelope of, or Chat Completions, in which nearly everybody can at
+/// least read an error.
 pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
     match dialect {
         Dialect::OpenaiChat | Dialect::BedrockConverse => &openai_chat::OpenaiChat,
-        Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::Anthropic | Dialect::AnthropicBedrock | Dialect::AnthropicVertex => {
+            &Anthropic(Platform::Api)
+        }
     }
 }
 
@@ -130,7 +153,19 @@ impl Dialect {
         match self {
             Self::OpenaiChat => "openai-chat",
             Self::Anthropic => "anthropic",
+            Self::AnthropicBedrock => "anthropic-bedrock",
+            Self::AnthropicVertex => "anthropic-vertex",
             Self::BedrockConverse => "bedrock-converse",
+        }
+    }
+
+    /// Whether an upstream of this dialect takes the bodies of callers of `caller`, and
+    /// they its answers, without a translation: the dialect is the same, though it may
+    /// come in the envelope of another platform ([`crate::pass_on`]).
+    pub fn takes_as_it_is(self, caller: Self) -> bool {
+        match self {
+            Self::AnthropicBedrock | Self::AnthropicVertex => caller == Self::Anthropic,
+            own => own == caller,
         }
     }
 }

@@ -47,6 +47,7 @@ mod text {
 
 use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
+use crate::problem::Losses;
 
 pub use crate::alias::Aliases;
 pub use crate::answer::{Classified, Passed};
@@ -58,7 +59,7 @@ pub use crate::models::ModelEntry;
 pub use crate::peek::Peek;
 pub use crate::problem::{InvalidRequest, Loss, Unsupported};
 pub use crate::reply::Reply;
-pub use crate::target::{ModelFields, Target, Thinking, Written};
+pub use crate::target::{ModelFields, PassOn, Target, Thinking, Written};
 pub use crate::text::{Raw, Text};
 /// The JSON view that all of this is built on.
 pub use tollgate_json as json;
@@ -82,6 +83,20 @@ pub fn write_request(
     target: &Target<'_>,
 ) -> Result<Written, Unsupported> {
     codec(dialect).write_request(request, target)
+}
+
+/// A caller's body for an upstream that takes it as it is (see
+/// [`Dialect::takes_as_it_is`]), with as few edits as it needs; nothing where it needs
+/// none. The losses tell what the upstream's platform does not know.
+pub fn pass_on(
+    dialect: Dialect,
+    peek: &Peek,
+    body: &Body,
+    edits: &PassOn<'_>,
+) -> (Option<Vec<u8>>, Vec<Loss>) {
+    let mut losses = Losses::default();
+    let edited = codec(dialect).pass_on(peek, body, edits, &mut losses);
+    (edited, losses.into_vec())
 }
 
 /// What a body that came with a 2xx status really is.

@@ -69,6 +69,17 @@ pub enum ModelFields {
     Nova,
 }
 
+/// What is edited in a body that is passed on in its own dialect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PassOn<'a> {
+    /// The model's name at the upstream.
+    pub model: &'a str,
+    /// Ask an OpenAI upstream to report usage in its stream.
+    pub include_usage: bool,
+    /// The caller's `anthropic-beta`, for platforms that want it in the body.
+    pub betas: &'a [&'a str],
+}
+
 /// A request in an upstream's dialect.
 #[derive(Clone, Debug)]
 pub struct Written {

@@ -2,6 +2,7 @@
 
 use crate::alias::{Aliases, Charset};
 use crate::anthropic::check;
+use crate::anthropic::platform::Platform;
 use crate::anthropic::write_messages::{self, Context};
 use crate::custom;
 use crate::dialect::Dialect;
@@ -20,7 +21,11 @@ pub(super) const IDS: Charset = Charset { max_chars: 64 };
 
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
+pub(super) fn write(
+    request: &Request,
+    target: &Target<'_>,
+    platform: Platform,
+) -> Result<Written, Unsupported> {
     let mut losses = Losses::default();
     let same_dialect = request.dialect == Dialect::Anthropic;
     check::check(request)?;
@@ -38,7 +43,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         losses,
     };
     let body = object_bytes(|w| {
-        w.field_str("model", target.model);
+        platform.head(target.model, w);
         w.field_u64("max_tokens", plan.max_tokens);
         let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
         write_messages::system(&mut context, &arranged.system, json_only, w);
@@ -48,7 +53,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         tool_choice(request, w);
         sampling(&mut context, request, &plan, w);
         stop(&mut context, request, w);
-        if request.stream {
+        if request.stream && platform.tells_stream() {
             w.field_bool("stream", true);
         }
         if same_dialect {

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use super::Event;
 use super::crc32::crc32;
 use crate::base64;
+use crate::error::aws;
 use crate::json::{Json, JsonWriter, Limits, object_bytes};
 use crate::stream::{MAX_EVENT_BYTES, StreamFault};
 
@@ -177,6 +178,7 @@ fn exception(kind: &str, payload: &str) -> Vec<u8> {
     let message = [member("message"), member("Message")];
     let message = message.into_iter().flatten().find_map(Json::as_str);
     let status = member("originalStatusCode").and_then(Json::as_u64);
+    let status = status.or_else(|| aws::kind(kind).map(|kind| u64::from(kind.status())));
     object_bytes(|w| error(kind, &message.unwrap_or_default(), status, w))
 }
 
@@ -185,7 +187,8 @@ fn error(kind: &str, message: &str, status: Option<u64>, w: &mut JsonWriter<'_>)
     w.field_object("error", |w| {
         w.field_str("type", kind);
         w.field_str("message", message);
-        // What the model behind the provider answered with.
+        // Understood whatever dialect is inside: what the model behind the provider
+        // answered with, or what the exception means.
         if let Some(status) = status {
             w.field_u64("code", status);
         }

@@ -4,8 +4,8 @@
 use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::stream::{Observer, ObserverOptions};
 use tollgate_protocol::{
-    ALL, Body, CALLERS, Target, classify_response, peek, read_error, read_request, read_response,
-    read_usage, redact, replace_response_model, write_request, write_response,
+    ALL, Body, CALLERS, PassOn, Target, classify_response, pass_on, peek, read_error, read_request,
+    read_response, read_usage, redact, replace_response_model, write_request, write_response,
 };
 
 use crate::support::{Dice, TARGET, reply, stream};
@@ -88,7 +88,17 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
                 && CALLERS.contains(&from)
             {
                 if let Ok(peeked) = peek(from, body) {
-                    let edited = peeked.rewrite(body, Some("other"), true);
+                    let edits = PassOn {
+                        model: "other",
+                        include_usage: true,
+                        betas: &["effort-2025-11-24", "x"],
+                    };
+                    let (edited, _) = pass_on(
+                        if to.takes_as_it_is(from) { to } else { from },
+                        &peeked,
+                        body,
+                        &edits,
+                    );
                     let edited =
                         edited.map(|edited| Body::parse(edited, &Limits::request(1 << 21)));
                     assert!(

@@ -13,6 +13,7 @@
 )]
 
 mod answers;
+mod anthropic_platforms;
 mod bedrock;
 mod errors;
 mod event_stream;
