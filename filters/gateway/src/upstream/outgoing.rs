@@ -2,8 +2,8 @@
 
 use tollgate_config::Channel;
 use tollgate_config::names::REQUEST_ID_HEADER;
-use tollgate_host::{Host, Map};
-use tollgate_protocol::{Dialect, Reply, write_request};
+use tollgate_host::{Headers, Host, Map};
+use tollgate_protocol::{Dialect, PassOn, Reply, pass_on, write_request};
 
 use super::Terms;
 use crate::call::header;
@@ -35,7 +35,6 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let plan = stream.plan.as_mut()?;
     let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
-    let mut losses = Vec::new();
     let mut reply = Reply {
         model: plan.peek.model.clone(),
         id: stream.id.clone(),
@@ -45,9 +44,14 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     };
     let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
 
-    let body = if from == to {
-        plan.peek
-            .rewrite(&source.body, Some(&sent_model), asks_for_usage)
+    let (body, losses) = if from.takes_as_it_is(to) {
+        let betas = betas(&stream.call.forwarded);
+        let edits = PassOn {
+            model: &sent_model,
+            include_usage: asks_for_usage,
+            betas: &betas.iter().map(String::as_str).collect::<Vec<_>>(),
+        };
+        pass_on(from, &plan.peek, &source.body, &edits)
     } else {
         let written = match plan
             .written
@@ -60,8 +64,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             }
         };
         reply.aliases = written.aliases;
-        losses = written.losses;
-        Some(written.body)
+        (Some(written.body), written.losses)
     };
 
     let length = body.as_ref().map_or(source.body.as_str().len(), Vec::len);
@@ -70,13 +73,16 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         from,
         to,
         shown_model: (sent_model != plan.model).then(|| plan.peek.model.clone()),
-        drops_usage_chunk: from == to && asks_for_usage && plan.peek.include_usage != Some(true),
+        drops_usage_chunk: from.takes_as_it_is(to)
+            && asks_for_usage
+            && plan.peek.include_usage != Some(true),
         reply,
         max_response_bytes: usize::try_from(active.config.max_response_bytes).unwrap_or(usize::MAX),
     };
     stream.losses = losses;
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
-    let head_written = write_head(host, stream, channel, length);
+    let endpoint = endpoint(from, &sent_model, stream_wanted);
+    let head_written = write_head(host, stream, channel, &endpoint, length);
     if following.is_none()
         && let Some(plan) = &mut stream.plan
     {
@@ -94,11 +100,18 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
 
 /// Sets the whole head: what an earlier attempt wrote, what the caller must not tell a provider,
 /// and what Envoy adds for itself are all gone with it. The key is added after this filter.
-fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize) -> bool {
+fn write_head(
+    host: &dyn Host,
+    stream: &Stream,
+    channel: &Channel,
+    endpoint: &str,
+    length: usize,
+) -> bool {
     let call = &stream.call;
-    let same_dialect = dialect(channel) == call.dialect();
-    let mut path = format!("{}{}", channel.base_path, endpoint(dialect(channel)));
-    if same_dialect {
+    let spoken = dialect(channel);
+    let same_dialect = spoken.takes_as_it_is(call.dialect());
+    let mut path = format!("{}{endpoint}", channel.base_path);
+    if spoken == call.dialect() {
         let query = call.forwarded_query();
         if !query.is_empty() {
             path.push('?');
@@ -117,8 +130,10 @@ fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize
         ("content-length", length.as_bytes()),
     ];
     for (name, value) in &call.forwarded {
-        // A dialect's own headers mean nothing, or something else, in another.
-        if same_dialect || matches!(name.as_str(), "user-agent") {
+        // A dialect's own headers mean nothing, or something else, in another; on Bedrock they
+        // are in the body.
+        let told_apart = spoken == Dialect::AnthropicBedrock && name.starts_with("anthropic-");
+        if same_dialect && !told_apart || matches!(name.as_str(), "user-agent") {
             headers.push((name, value));
         }
     }
@@ -128,15 +143,135 @@ fn write_head(host: &dyn Host, stream: &Stream, channel: &Channel, length: usize
         }
     }
     if header(&call.forwarded, "accept").is_none() || !same_dialect {
-        headers.push(("accept", b"application/json, text/event-stream"));
+        headers.push(("accept", accepted(spoken)));
     }
     host.set_headers(Map::Request, &headers).is_ok()
 }
 
-/// Path of a model call below a provider's base URL.
-fn endpoint(dialect: Dialect) -> &'static str {
+/// What a provider may answer with.
+fn accepted(dialect: Dialect) -> &'static [u8] {
     match dialect {
-        Dialect::Anthropic => "/messages",
-        _ => "/chat/completions",
+        Dialect::BedrockConverse | Dialect::AnthropicBedrock => {
+            b"application/json, application/vnd.amazon.eventstream"
+        }
+        _ => b"application/json, text/event-stream",
+    }
+}
+
+/// Path of a model call below a provider's base URL. The base of the OpenAI and Anthropic
+/// dialects ends with the version (`/v1`), that of Vertex with project and location; that of the
+/// others is empty.
+fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
+    match (dialect, stream) {
+        (Dialect::Anthropic, _) => "/messages".to_owned(),
+        (Dialect::BedrockConverse, false) => format!("/model/{}/converse", segment(model)),
+        (Dialect::BedrockConverse, true) => format!("/model/{}/converse-stream", segment(model)),
+        (Dialect::AnthropicBedrock, false) => format!("/model/{}/invoke", segment(model)),
+        (Dialect::AnthropicBedrock, true) => {
+            format!("/model/{}/invoke-with-response-stream", segment(model))
+        }
+        (Dialect::AnthropicVertex, stream) => {
+            let method = if stream {
+                "streamRawPredict"
+            } else {
+                "rawPredict"
+            };
+            let model = segment(model);
+            format!("/publishers/anthropic/models/{model}:{method}")
+        }
+        _ => "/chat/completions".to_owned(),
+    }
+}
+
+/// A name as one segment of a path: percent-encoded, but for what RFC 3986 §2.3 calls unreserved
+/// and the `@` before a version on Vertex.
+fn segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' => {
+                segment.push(char::from(byte));
+            }
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    segment
+}
+
+/// The features that the caller's `anthropic-beta` headers name.
+fn betas(forwarded: &Headers) -> Vec<String> {
+    let values = forwarded
+        .iter()
+        .filter(|(name, _)| name == "anthropic-beta");
+    let values = values.map(|(_, value)| String::from_utf8_lossy(value));
+    let mut betas = Vec::new();
+    for value in values {
+        let named = value.split(',').map(str::trim);
+        betas.extend(named.filter(|beta| !beta.is_empty()).map(str::to_owned));
+    }
+    betas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_below_the_base_url() {
+        let claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+        let profile = "arn:aws:bedrock:us-east-1:1:application-inference-profile/ab";
+        for (dialect, model, stream, path) in [
+            (Dialect::OpenaiChat, "m", true, "/chat/completions"),
+            (Dialect::Anthropic, "m", false, "/messages"),
+            (
+                Dialect::BedrockConverse,
+                claude,
+                false,
+                "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse",
+            ),
+            (
+                Dialect::BedrockConverse,
+                profile,
+                true,
+                "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fab/converse-stream",
+            ),
+            (
+                Dialect::AnthropicBedrock,
+                "a b?é",
+                false,
+                "/model/a%20b%3F%C3%A9/invoke",
+            ),
+            (
+                Dialect::AnthropicBedrock,
+                "m",
+                true,
+                "/model/m/invoke-with-response-stream",
+            ),
+            (
+                Dialect::AnthropicVertex,
+                "claude-sonnet-4@20250514",
+                false,
+                "/publishers/anthropic/models/claude-sonnet-4@20250514:rawPredict",
+            ),
+            (
+                Dialect::AnthropicVertex,
+                "m",
+                true,
+                "/publishers/anthropic/models/m:streamRawPredict",
+            ),
+        ] {
+            assert_eq!(endpoint(dialect, model, stream), path, "{dialect}");
+        }
+    }
+
+    #[test]
+    fn beta_features_are_named_in_lists() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let headers = vec![
+            header("accept", "x"),
+            header("anthropic-beta", "a, b,"),
+            header("anthropic-beta", "c"),
+        ];
+        assert_eq!(betas(&headers), ["a", "b", "c"]);
     }
 }
