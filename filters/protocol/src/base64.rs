@@ -1,6 +1,5 @@
 //! Base64 with the standard alphabet (RFC 4648, section 4).
 
-#[cfg_attr(not(test), allow(dead_code))]
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The bytes that `text` stands for; nothing where it is not base64. Padding may be
@@ -25,7 +24,6 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// `bytes` in base64, padded.
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -19,7 +19,7 @@ use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
 use crate::target::{PassOn, Target, Written};
-use crate::{bedrock_converse, openai_chat};
+use crate::{bedrock_converse, cohere, ollama, openai_chat};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -36,6 +36,10 @@ pub enum Dialect {
     AnthropicVertex,
     /// Amazon Bedrock Converse, `POST /model/{modelId}/converse`; upstreams only.
     BedrockConverse,
+    /// Cohere Chat, version 2, `POST /v2/chat`; upstreams only.
+    Cohere,
+    /// Ollama's own chat, `POST /api/chat`; upstreams only.
+    Ollama,
 }
 
 /// Every dialect, for tables and tests.
@@ -45,6 +49,8 @@ pub const ALL: &[Dialect] = &[
     Dialect::AnthropicBedrock,
     Dialect::AnthropicVertex,
     Dialect::BedrockConverse,
+    Dialect::Cohere,
+    Dialect::Ollama,
 ];
 
 /// The dialects that callers speak.
@@ -130,6 +136,8 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::AnthropicBedrock => &Anthropic(Platform::Bedrock),
         Dialect::AnthropicVertex => &Anthropic(Platform::Vertex),
         Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
+        Dialect::Cohere => &cohere::Cohere,
+        Dialect::Ollama => &ollama::Ollama,
     }
 }
 
@@ -138,7 +146,9 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
 /// least read an error.
 pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
     match dialect {
-        Dialect::OpenaiChat | Dialect::BedrockConverse => &openai_chat::OpenaiChat,
+        Dialect::OpenaiChat | Dialect::BedrockConverse | Dialect::Cohere | Dialect::Ollama => {
+            &openai_chat::OpenaiChat
+        }
         Dialect::Anthropic | Dialect::AnthropicBedrock | Dialect::AnthropicVertex => {
             &Anthropic(Platform::Api)
         }
@@ -156,6 +166,8 @@ impl Dialect {
             Self::AnthropicBedrock => "anthropic-bedrock",
             Self::AnthropicVertex => "anthropic-vertex",
             Self::BedrockConverse => "bedrock-converse",
+            Self::Cohere => "cohere",
+            Self::Ollama => "ollama",
         }
     }
 

@@ -29,11 +29,11 @@ pub struct Event<'a> {
 /// upstream may answer with server-sent events, plain JSON or HTML instead, and is
 /// then understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) enum Framing {
     /// Server-sent events: [`crate::sse`].
     Sse,
     /// Server-sent events, or one JSON array whose elements are the events.
+    #[cfg_attr(not(test), allow(dead_code))]
     SseOrJsonArray,
     /// JSON objects one after the other, a line each.
     JsonLines,

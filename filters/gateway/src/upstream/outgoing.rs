@@ -154,6 +154,7 @@ fn accepted(dialect: Dialect) -> &'static [u8] {
         Dialect::BedrockConverse | Dialect::AnthropicBedrock => {
             b"application/json, application/vnd.amazon.eventstream"
         }
+        Dialect::Ollama => b"application/json, application/x-ndjson",
         _ => b"application/json, text/event-stream",
     }
 }
@@ -179,6 +180,8 @@ fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
             let model = segment(model);
             format!("/publishers/anthropic/models/{model}:{method}")
         }
+        (Dialect::Cohere, _) => "/v2/chat".to_owned(),
+        (Dialect::Ollama, _) => "/api/chat".to_owned(),
         _ => "/chat/completions".to_owned(),
     }
 }
@@ -223,6 +226,8 @@ mod tests {
         for (dialect, model, stream, path) in [
             (Dialect::OpenaiChat, "m", true, "/chat/completions"),
             (Dialect::Anthropic, "m", false, "/messages"),
+            (Dialect::Cohere, "m", false, "/v2/chat"),
+            (Dialect::Ollama, "m", true, "/api/chat"),
             (
                 Dialect::BedrockConverse,
                 claude,

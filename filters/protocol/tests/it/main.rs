@@ -15,11 +15,13 @@
 mod answers;
 mod anthropic_platforms;
 mod bedrock;
+mod cohere;
 mod errors;
 mod event_stream;
 mod fuzz;
 mod goldens;
 mod json;
+mod ollama;
 mod peek;
 mod recordings;
 mod recordings_upstream;

@@ -12,7 +12,8 @@ use crate::support::{Dice, reply, stream, value};
 use crate::validator;
 
 /// Folder of recordings and what is spoken there.
-const FOLDERS: [(&str, Dialect); 2] = [
+const FOLDERS: [(&str, Dialect); 3] = [
+    ("cohere/chat", Dialect::Cohere),
     ("bedrock/converse", Dialect::BedrockConverse),
     ("bedrock/converse-stream", Dialect::BedrockConverse),
 ];
@@ -46,6 +47,10 @@ fn recordings() -> Vec<Recording> {
 
 /// Input with everything cached, and output: as the recording tells them.
 fn told(usage: &Value) -> (Option<u64>, Option<u64>) {
+    if let Some(billed) = usage.get("billed_units") {
+        let count = |key: &str| billed[key].as_u64();
+        return (count("input_tokens"), count("output_tokens"));
+    }
     let input = [
         "inputTokens",
         "cacheReadInputTokens",
