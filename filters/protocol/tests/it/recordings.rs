@@ -43,10 +43,10 @@ const SAID_DIFFERENTLY: [&str; 5] = [
     "mistral/completions/test_tool_choice_matrix_tools_plus_output_mistral_.1.json",
 ];
 
-struct Recording {
-    name: String,
-    dialect: Dialect,
-    json: Value,
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) json: Value,
 }
 
 pub(crate) fn folder() -> Option<PathBuf> {
@@ -55,7 +55,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
     named.or(Some(beside)).filter(|folder| folder.is_dir())
 }
 
-fn recordings() -> Vec<Recording> {
+pub(crate) fn recordings() -> Vec<Recording> {
     let Some(folder) = folder() else {
         println!("SKIPPED: no recordings; set TOLLGATE_RECORDINGS to their folder");
         return Vec::new();

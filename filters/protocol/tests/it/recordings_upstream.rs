@@ -4,11 +4,12 @@
 use serde_json::Value;
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{
-    CALLERS, Dialect, read_error, read_response, read_usage, translate_response, write_error,
+    ALL, CALLERS, Dialect, read_error, read_request, read_response, read_usage, translate_response,
+    write_error, write_request,
 };
 
 use crate::recordings::{folder, said};
-use crate::support::{Dice, reply, stream, value};
+use crate::support::{Dice, TARGET, body, reply, stream, value};
 use crate::validator;
 
 /// Folder of recordings and what is spoken there.
@@ -58,6 +59,97 @@ fn told(usage: &Value) -> (Option<u64>, Option<u64>) {
     ];
     let input = input.iter().filter_map(|key| usage[key].as_u64());
     (Some(input.sum()), usage["outputTokens"].as_u64())
+}
+
+/// What chat and agent clients really asked, for upstreams that they did not know.
+#[test]
+fn every_request_of_callers_is_written_or_refused() {
+    let (mut written, mut refused) = (0, 0);
+    for recording in crate::recordings::recordings() {
+        let name = &recording.name;
+        let request = read_request(recording.dialect, &body(&recording.json["request"])).unwrap();
+        for &to in ALL.iter().filter(|to| !CALLERS.contains(to)) {
+            match write_request(to, &request, &TARGET) {
+                Err(error) => {
+                    refused += 1;
+                    assert!(!error.field.is_empty(), "{name} to {to}: {error:?}");
+                }
+                Ok(output) => {
+                    written += 1;
+                    let body = value(&output.body);
+                    let sound = match to {
+                        Dialect::BedrockConverse => converse(&body),
+                        Dialect::Cohere => cohere(&body),
+                        Dialect::Ollama => ollama(&body),
+                        _ => body["anthropic_version"].is_string() && body["model"].is_null(),
+                    };
+                    assert!(sound, "{name} to {to}: {body}");
+                }
+            }
+        }
+    }
+    println!("requests: {written} written for upstreams of other dialects, {refused} refused");
+}
+
+/// Turns alternate, blocks have one member each, names fit, and calls have tools.
+fn converse(body: &Value) -> bool {
+    let fits = |name: &Value| {
+        let name = name.as_str().unwrap_or_default();
+        let plain = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
+        (1..=64).contains(&name.len()) && name.chars().all(plain)
+    };
+    let messages = body["messages"].as_array().unwrap();
+    let alternate = messages
+        .windows(2)
+        .all(|pair| pair[0]["role"] != pair[1]["role"]);
+    let blocks = || {
+        messages
+            .iter()
+            .flat_map(|message| message["content"].as_array().unwrap())
+    };
+    let sound = |block: &Value| {
+        let is_call = block.get("toolUse").is_some();
+        block.as_object().unwrap().len() == 1
+            && (!is_call || fits(&block["toolUse"]["name"]) && fits(&block["toolUse"]["toolUseId"]))
+            && block["text"]
+                .as_str()
+                .is_none_or(|text| !text.trim().is_empty())
+    };
+    let called = blocks().any(|block| block.get("toolUse").or(block.get("toolResult")).is_some());
+    let tools = body["toolConfig"]["tools"].as_array();
+    let named = tools.is_none_or(|tools| {
+        let mut specs = tools.iter().filter_map(|tool| tool.get("toolSpec"));
+        specs.all(|spec| fits(&spec["name"]) && spec["inputSchema"]["json"].is_object())
+    });
+    let filled = messages
+        .iter()
+        .all(|message| message["content"] != Value::Array(vec![]));
+    alternate && filled && blocks().all(sound) && named && (!called || tools.is_some())
+}
+
+/// Every message says something, and results say what they answer.
+fn cohere(body: &Value) -> bool {
+    let messages = body["messages"].as_array().unwrap();
+    !messages.is_empty()
+        && messages.iter().all(|message| {
+            let says = !message["content"].is_null() || message["tool_calls"].is_array();
+            says && (message["role"] == "tool") == message["tool_call_id"].is_string()
+        })
+}
+
+/// Every message has a text, and arguments are objects.
+fn ollama(body: &Value) -> bool {
+    let messages = body["messages"].as_array().unwrap();
+    let calls = messages
+        .iter()
+        .filter_map(|message| message["tool_calls"].as_array());
+    messages
+        .iter()
+        .all(|message| message["content"].is_string())
+        && calls
+            .flatten()
+            .all(|call| call["function"]["arguments"].is_object())
+        && body["stream"].is_boolean()
 }
 
 #[test]
