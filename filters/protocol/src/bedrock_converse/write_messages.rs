@@ -36,7 +36,7 @@ pub(super) fn system(
     w.field_array("system", |w| {
         for piece in pieces {
             if let Content::Text(text) | Content::Refusal(text) = &piece.block.content {
-                w.object(|w| w.field_str("text", text));
+                w.object(|w| w.field_text("text", text));
             } else {
                 let reason = "system prompts are text here";
                 context.losses.note("system", reason);
@@ -87,13 +87,13 @@ fn turn(context: &mut Context, turn: &Turn<'_>, is_last: bool, w: &mut JsonWrite
 
 fn block(context: &mut Context, block: &Block, w: &mut JsonWriter<'_>) {
     match &block.content {
-        Content::Text(text) | Content::Refusal(text) => w.object(|w| w.field_str("text", text)),
+        Content::Text(text) | Content::Refusal(text) => w.object(|w| w.field_text("text", text)),
         Content::Thinking { text, signature } => w.object(|w| {
             w.field_object("reasoningContent", |w| {
                 w.field_object("reasoningText", |w| {
-                    w.field_str("text", text);
+                    w.field_text("text", text);
                     if let Some(signature) = signature {
-                        w.field_str("signature", &signature.data);
+                        w.field_text("signature", &signature.data);
                     }
                 });
             });
@@ -150,7 +150,7 @@ fn media(
         w.object(|w| {
             w.field_object(kind, |w| {
                 w.field_str("format", format(media_type).unwrap_or_default());
-                w.field_object("source", |w| w.field_str("bytes", data));
+                w.field_object("source", |w| w.field_text("bytes", data));
             });
         });
     }
@@ -167,7 +167,7 @@ fn document(context: &mut Context, document: &Document, w: &mut JsonWriter<'_>) 
             w.field_str("format", format.unwrap_or_default());
             w.field_str("name", &name);
             w.field_object("source", |w| match &document.source {
-                Source::Base64 { data, .. } => w.field_str("bytes", data),
+                Source::Base64 { data, .. } => w.field_text("bytes", data),
                 Source::Text(text) => w.field_str("bytes", &base64::encode(text.as_bytes())),
                 // Refused before.
                 Source::Url(_) | Source::File { .. } => {}

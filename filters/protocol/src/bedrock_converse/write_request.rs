@@ -93,7 +93,7 @@ fn inference_config(context: &mut Context, request: &Request, plan: &Plan, w: &m
         }
         if !stops.is_empty() {
             w.field_array("stopSequences", |w| {
-                stops.iter().for_each(|stop| w.string(stop));
+                stops.iter().for_each(|stop| w.text(stop));
             });
         }
     });

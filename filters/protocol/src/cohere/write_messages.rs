@@ -8,6 +8,7 @@ use crate::json::JsonWriter;
 use crate::neutral::{Block, Content, Document, Image, Message, Request, Role, Source};
 use crate::problem::Losses;
 use crate::target::Target;
+use crate::text::Text;
 
 pub(super) fn write(
     request: &Request,
@@ -34,11 +35,12 @@ pub(super) fn write(
 
 /// A message of these texts only, if there is any.
 fn plain<'r>(role: &str, blocks: impl Iterator<Item = &'r Block>, w: &mut JsonWriter<'_>) {
-    let texts: Vec<&str> = blocks.filter_map(text).collect();
+    let texts: Vec<&Text> = blocks.filter_map(text).collect();
     if !texts.is_empty() {
         w.object(|w| {
             w.field_str("role", role);
-            w.field_str("content", &texts.join("\n"));
+            w.key("content");
+            w.joined(&texts, "\n");
         });
     }
 }
@@ -50,11 +52,12 @@ fn user(message: &Message, losses: &mut Losses, w: &mut JsonWriter<'_>) {
             rest.push(block);
             continue;
         };
-        let texts: Vec<&str> = result.content.iter().filter_map(text).collect();
+        let texts: Vec<&Text> = result.content.iter().filter_map(text).collect();
         w.object(|w| {
             w.field_str("role", "tool");
             w.field_str("tool_call_id", &IDS.fit(&result.call_id));
-            w.field_str("content", &texts.join("\n"));
+            w.key("content");
+            w.joined(&texts, "\n");
         });
         if result.is_error {
             losses.note(
@@ -105,11 +108,12 @@ fn assistant(message: &Message, target: &Target<'_>, losses: &mut Losses, w: &mu
     if !calls && !thinks {
         return plain("assistant", message.content.iter(), w);
     }
-    let texts: Vec<&str> = message.content.iter().filter_map(text).collect();
+    let texts: Vec<&Text> = message.content.iter().filter_map(text).collect();
     w.object(|w| {
         w.field_str("role", "assistant");
         if calls && !texts.is_empty() {
-            w.field_str("tool_plan", &texts.join("\n"));
+            w.key("tool_plan");
+            w.joined(&texts, "\n");
         }
         if thinks {
             w.field_array("content", |w| {
@@ -117,7 +121,7 @@ fn assistant(message: &Message, target: &Target<'_>, losses: &mut Losses, w: &mu
                     match &block.content {
                         Content::Thinking { text, .. } if !text.is_empty() => w.object(|w| {
                             w.field_str("type", "thinking");
-                            w.field_str("thinking", text);
+                            w.field_text("thinking", text);
                         }),
                         Content::Text(_) | Content::Refusal(_) if !calls => text_part(block, w),
                         _ => {}
@@ -152,7 +156,7 @@ fn tool_call(block: &Block, w: &mut JsonWriter<'_>) {
 }
 
 /// Text that is not blank.
-fn text(block: &Block) -> Option<&str> {
+fn text(block: &Block) -> Option<&Text> {
     match &block.content {
         Content::Text(text) | Content::Refusal(text) if !text.is_blank() => Some(text),
         _ => None,
@@ -163,7 +167,7 @@ fn text_part(block: &Block, w: &mut JsonWriter<'_>) {
     if let Some(text) = text(block) {
         w.object(|w| {
             w.field_str("type", "text");
-            w.field_str("text", text);
+            w.field_text("text", text);
         });
     }
 }
@@ -171,10 +175,15 @@ fn text_part(block: &Block, w: &mut JsonWriter<'_>) {
 fn image(source: &Source, w: &mut JsonWriter<'_>) {
     w.field_str("type", "image_url");
     w.field_object("image_url", |w| match source {
-        Source::Url(url) => w.field_str("url", url),
+        Source::Url(url) => w.field_text("url", url),
         Source::Base64 { media_type, data } => {
             w.key("url");
-            w.strings(&["data:", media_type, ";base64,", data]);
+            w.pieces(&[
+                "data:".into(),
+                media_type.into(),
+                ";base64,".into(),
+                data.into(),
+            ]);
         }
         // Refused before, or no image.
         Source::Text(_) | Source::File { .. } => {}
@@ -205,7 +214,7 @@ pub(super) fn documents(request: &Request, losses: &mut Losses, w: &mut JsonWrit
                     if let Some(name) = name {
                         w.field_str("title", name);
                     }
-                    w.field_str("text", text);
+                    w.field_text("text", text);
                 });
             });
         }

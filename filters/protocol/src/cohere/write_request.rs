@@ -127,7 +127,7 @@ fn function(tool: &Tool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
         w.field_object("function", |w| {
             w.field_str("name", &NAMES.fit(name));
             if let Some(description) = description {
-                w.field_str("description", description);
+                w.field_text("description", description);
             }
             w.field_raw("parameters", parameters);
         });
@@ -147,7 +147,7 @@ fn limits(request: &Request, target: &Target<'_>, losses: &mut Losses, w: &mut J
     }
     if !request.stop.is_empty() {
         w.field_array("stop_sequences", |w| {
-            request.stop.iter().for_each(|stop| w.string(stop));
+            request.stop.iter().for_each(|stop| w.text(stop));
         });
     }
 }

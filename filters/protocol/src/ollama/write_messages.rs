@@ -7,6 +7,7 @@ use crate::json::JsonWriter;
 use crate::neutral::{Block, Content, Document, Message, Request, Role, Source, ToolResult};
 use crate::problem::Losses;
 use crate::target::Target;
+use crate::text::Text;
 use crate::{alias::Charset, arguments};
 
 /// The length is ours.
@@ -65,7 +66,7 @@ fn message(
 
 /// The texts as one, and the images.
 fn content(blocks: &[&Block], losses: &mut Losses, w: &mut JsonWriter<'_>) {
-    let mut text = String::new();
+    let mut texts: Vec<&Text> = Vec::new();
     let mut images = Vec::new();
     for block in blocks {
         let more = match &block.content {
@@ -92,25 +93,23 @@ fn content(blocks: &[&Block], losses: &mut Losses, w: &mut JsonWriter<'_>) {
             }
             _ => continue,
         };
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(more);
+        texts.push(more);
     }
-    w.field_str("content", &text);
+    w.key("content");
+    w.joined(&texts, "\n");
     if !images.is_empty() {
         w.field_array("images", |w| {
-            images.iter().for_each(|image| w.string(image));
+            images.iter().for_each(|image| w.text(image));
         });
     }
 }
 
 fn thinking(blocks: &[&Block], target: &Target<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-    let mut told = String::new();
+    let mut told: Vec<&Text> = Vec::new();
     for block in blocks {
         match &block.content {
             Content::Thinking { text, .. } if target.reasoning_field.is_some() => {
-                told.push_str(text);
+                told.push(text);
             }
             Content::Thinking { .. } | Content::RedactedThinking { .. } => losses.note(
                 "messages.thinking",
@@ -120,7 +119,8 @@ fn thinking(blocks: &[&Block], target: &Target<'_>, losses: &mut Losses, w: &mut
         }
     }
     if !told.is_empty() {
-        w.field_str("thinking", &told);
+        w.key("thinking");
+        w.joined(&told, "");
     }
 }
 
@@ -136,7 +136,7 @@ fn tool_calls(blocks: &[&Block], w: &mut JsonWriter<'_>) {
                 continue;
             };
             w.object(|w| {
-                w.field_str("id", &call.id);
+                w.field_text("id", &call.id);
                 w.field_object("function", |w| {
                     w.field_u64("index", index);
                     w.field_str("name", &NAMES.fit(&call.name));
@@ -166,7 +166,7 @@ fn tool_result(
         if let Some(call) = call {
             w.field_str("tool_name", &NAMES.fit(&call.name));
         }
-        w.field_str("tool_call_id", &result.call_id);
+        w.field_text("tool_call_id", &result.call_id);
         content(&result.content.iter().collect::<Vec<_>>(), losses, w);
     });
     if result.is_error {
