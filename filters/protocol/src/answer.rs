@@ -106,13 +106,14 @@ fn aggregate(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
 
 /// The error that a JSON body with a successful status holds.
 pub(crate) fn error_in(dialect: Dialect, json: Json<'_>) -> Option<ErrorInfo> {
-    let [error, kind, object] = json.members(["error", "type", "object"]);
+    let [error, kind, object, aws] = json.members(["error", "type", "object", "__type"]);
     let has_error = error.and_then(Json::non_null).is_some();
     let says_error = [kind, object]
         .into_iter()
         .flatten()
         .any(|name| name.as_str().as_deref() == Some("error"));
-    (has_error || says_error).then(|| error::read_error(dialect, 200, json.raw().as_bytes()))
+    (has_error || says_error || aws.is_some())
+        .then(|| error::read_error(dialect, 200, json.raw().as_bytes()))
 }
 
 pub(crate) fn usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {

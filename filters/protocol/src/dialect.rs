@@ -2,7 +2,7 @@
 //!
 //! To add a dialect: a folder beside [`crate::openai_chat`] that implements
 //! [`Codec`], a variant here, a line in [`ALL`], [`Dialect::as_str`] and [`codec`]; if
-//! callers speak it, [`CallerCodec`] and a line in [`caller`] as well.
+//! callers speak it, [`CallerCodec`] and a line in [`CALLERS`] and [`caller`] as well.
 
 use std::fmt;
 use std::str::FromStr;

@@ -642,7 +642,7 @@ fn other_answers_to_a_streaming_request() {
         for (bytes, kind) in [
             (
                 "{\"message\":\"slow down\",\"__type\":\"com.amazon#ThrottlingException\"}",
-                ErrorKind::Upstream,
+                ErrorKind::RateLimited,
             ),
             ("<html>", ErrorKind::Upstream),
             ("", ErrorKind::Upstream),
