@@ -82,7 +82,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     stream.losses = losses;
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
     let endpoint = endpoint(from, &sent_model, stream_wanted);
-    let head_written = write_head(host, stream, channel, &endpoint, length);
+    let head_written = write_head(host, stream, channel, &endpoint, length, stream_wanted);
     if following.is_none()
         && let Some(plan) = &mut stream.plan
     {
@@ -106,10 +106,13 @@ fn write_head(
     channel: &Channel,
     endpoint: &str,
     length: usize,
+    stream_wanted: bool,
 ) -> bool {
     let call = &stream.call;
     let spoken = dialect(channel);
-    let same_dialect = spoken.takes_as_it_is(call.dialect());
+    // A dialect's own headers mean nothing, or something else, in another; Bedrock has those of
+    // Anthropic in its bodies.
+    let same_headers = spoken.takes_as_it_is(call.dialect()) && spoken != Dialect::AnthropicBedrock;
     let mut path = format!("{}{endpoint}", channel.base_path);
     if spoken == call.dialect() {
         let query = call.forwarded_query();
@@ -130,10 +133,7 @@ fn write_head(
         ("content-length", length.as_bytes()),
     ];
     for (name, value) in &call.forwarded {
-        // A dialect's own headers mean nothing, or something else, in another; on Bedrock they
-        // are in the body.
-        let told_apart = spoken == Dialect::AnthropicBedrock && name.starts_with("anthropic-");
-        if same_dialect && !told_apart || matches!(name.as_str(), "user-agent") {
+        if same_headers || matches!(name.as_str(), "user-agent") {
             headers.push((name, value));
         }
     }
@@ -142,26 +142,28 @@ fn write_head(
             headers.push((name, value.as_bytes()));
         }
     }
-    if header(&call.forwarded, "accept").is_none() || !same_dialect {
-        headers.push(("accept", accepted(spoken)));
+    if header(&call.forwarded, "accept").is_none() || !same_headers {
+        headers.push(("accept", accepted(spoken, stream_wanted)));
     }
     host.set_headers(Map::Request, &headers).is_ok()
 }
 
 /// What a provider may answer with.
-fn accepted(dialect: Dialect) -> &'static [u8] {
-    match dialect {
-        Dialect::BedrockConverse | Dialect::AnthropicBedrock => {
-            b"application/json, application/vnd.amazon.eventstream"
+fn accepted(dialect: Dialect, stream: bool) -> &'static [u8] {
+    match (dialect, stream) {
+        // As its SDKs ask: it names one type, not a list.
+        (Dialect::BedrockConverse | Dialect::AnthropicBedrock, true) => {
+            b"application/vnd.amazon.eventstream"
         }
-        Dialect::Ollama => b"application/json, application/x-ndjson",
+        (Dialect::BedrockConverse | Dialect::AnthropicBedrock, false) => b"application/json",
+        (Dialect::Ollama, _) => b"application/json, application/x-ndjson",
         _ => b"application/json, text/event-stream",
     }
 }
 
 /// Path of a model call below a provider's base URL. The base of the OpenAI and Anthropic
-/// dialects ends with the version (`/v1`), that of Vertex with project and location; that of the
-/// others is empty.
+/// dialects ends with the version (`/v1`), as does Cohere's (`/v2`), that of Vertex with project
+/// and location; that of Bedrock and Ollama is empty.
 fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
     match (dialect, stream) {
         (Dialect::Anthropic, _) => "/messages".to_owned(),
@@ -180,7 +182,7 @@ fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
             let model = segment(model);
             format!("/publishers/anthropic/models/{model}:{method}")
         }
-        (Dialect::Cohere, _) => "/v2/chat".to_owned(),
+        (Dialect::Cohere, _) => "/chat".to_owned(),
         (Dialect::Ollama, _) => "/api/chat".to_owned(),
         _ => "/chat/completions".to_owned(),
     }
@@ -226,7 +228,7 @@ mod tests {
         for (dialect, model, stream, path) in [
             (Dialect::OpenaiChat, "m", true, "/chat/completions"),
             (Dialect::Anthropic, "m", false, "/messages"),
-            (Dialect::Cohere, "m", false, "/v2/chat"),
+            (Dialect::Cohere, "m", false, "/chat"),
             (Dialect::Ollama, "m", true, "/api/chat"),
             (
                 Dialect::BedrockConverse,

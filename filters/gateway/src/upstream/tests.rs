@@ -331,6 +331,7 @@ fn anthropics_dialect_passes_in_the_envelope_of_another_platform() {
     let host = host(vec![bedrock]);
     let headers = [
         ("authorization", "Bearer sk-good"),
+        ("accept", "application/json"),
         ("anthropic-version", "2023-06-01"),
         ("anthropic-beta", "claude-code-20250219,effort-2025-11-24"),
     ];
@@ -345,6 +346,10 @@ fn anthropics_dialect_passes_in_the_envelope_of_another_platform() {
     assert_eq!(
         host.shown(Map::Request, ":path"),
         "/model/us.anthropic.m-v1%3A0/invoke-with-response-stream"
+    );
+    assert_eq!(
+        host.shown(Map::Request, "accept"),
+        "application/vnd.amazon.eventstream"
     );
     for gone in ["anthropic-version", "anthropic-beta"] {
         assert_eq!(host.shown(Map::Request, gone), "", "{gone}");
