@@ -13,6 +13,7 @@
 //!            └─error, last channel───► Error ──all of it is there──► (sent)
 //! ```
 
+mod endpoint;
 mod flow;
 mod outgoing;
 mod whole;
@@ -146,6 +147,7 @@ impl Attempt {
         stream.attempt_answered(status, host.now_unix_ms());
         let id_header = match self.dialect() {
             Some(Dialect::Anthropic) => "request-id",
+            Some(Dialect::BedrockConverse | Dialect::AnthropicBedrock) => "x-amzn-requestid",
             _ => "x-request-id",
         };
         if let Some(id) = host.header(Map::Response, id_header) {

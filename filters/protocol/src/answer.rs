@@ -3,11 +3,11 @@
 use crate::body::Body;
 use crate::dialect::{CallerCodec, Dialect, caller, codec};
 use crate::error::{self, ErrorInfo};
+use crate::framing::Event;
 use crate::json::{Json, JsonWriter, Kind, Limits};
 use crate::neutral::{Aggregate, Response, Usage};
 use crate::peek;
-use crate::sse;
-use crate::stream::{MAX_EVENT_BYTES, StreamFault};
+use crate::stream::intake::Intake;
 
 /// What a whole body with a 2xx status turned out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Passed {
 }
 
 pub(crate) fn classify(dialect: Dialect, body: &[u8]) -> Classified {
-    if looks_like_events(body) || is_array(dialect, body) {
+    if holds_events(dialect, body) {
         return match read(dialect, body.to_vec()) {
             Ok(_) => Classified::Answer,
             Err(error) => Classified::Error(error),
@@ -74,11 +74,8 @@ pub(crate) fn pass(
 /// Reads a whole answer: one JSON object, or, from an upstream that can only
 /// stream, all the events of it.
 pub(crate) fn read(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorInfo> {
-    if looks_like_events(&body) {
+    if holds_events(dialect, &body) {
         return aggregate(dialect, &body);
-    }
-    if is_array(dialect, &body) {
-        return aggregate_array(dialect, &body);
     }
     let unreadable = garbage(&body);
     let Ok(body) = Body::parse(body, &Limits::response()) else {
@@ -94,52 +91,33 @@ pub(crate) fn read(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorInf
 }
 
 fn aggregate(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
-    let mut reader = codec(dialect).stream_reader();
-    let mut parser = sse::Parser::new(MAX_EVENT_BYTES);
+    let codec = codec(dialect);
+    let mut reader = codec.stream_reader();
+    let mut intake = Intake::new(codec.framing());
     let mut aggregate = Aggregate::default();
-    let mut take = |event: &sse::Event<'_>| {
+    let mut take = |event: &Event<'_>| {
         reader.read(event, &mut |event| aggregate.add(event));
-        Ok::<(), StreamFault>(())
+        Ok(())
     };
-    let read = parser.push(body, &mut take);
-    read.and_then(|()| parser.finish(&mut take))?;
-    aggregate.finish()
-}
-
-/// Gemini's other way to stream: one array of chunks.
-fn is_array(dialect: Dialect, body: &[u8]) -> bool {
-    dialect == Dialect::Gemini && body.trim_ascii_start().first() == Some(&b'[')
-}
-
-fn aggregate_array(dialect: Dialect, body: &[u8]) -> Result<Response, ErrorInfo> {
-    let json = Json::parse(body, &Limits::response()).map_err(|_| garbage(body))?;
-    let mut reader = codec(dialect).stream_reader();
-    let mut aggregate = Aggregate::default();
-    for chunk in json.items() {
-        let event = sse::Event {
-            name: "",
-            data: Some(chunk.raw().into()),
-            raw: &[],
-            terminated: true,
-        };
-        reader.read(&event, &mut |event| aggregate.add(event));
-    }
+    let read = intake.push(body, &mut take);
+    read.and_then(|()| intake.finish(&mut take))?;
     aggregate.finish()
 }
 
 /// The error that a JSON body with a successful status holds.
 pub(crate) fn error_in(dialect: Dialect, json: Json<'_>) -> Option<ErrorInfo> {
-    let [error, kind, object] = json.members(["error", "type", "object"]);
+    let [error, kind, object, aws] = json.members(["error", "type", "object", "__type"]);
     let has_error = error.and_then(Json::non_null).is_some();
     let says_error = [kind, object]
         .into_iter()
         .flatten()
         .any(|name| name.as_str().as_deref() == Some("error"));
-    (has_error || says_error).then(|| error::read_error(dialect, 200, json.raw().as_bytes()))
+    (has_error || says_error || aws.is_some())
+        .then(|| error::read_error(dialect, 200, json.raw().as_bytes()))
 }
 
 pub(crate) fn usage(dialect: Dialect, body: &[u8]) -> Option<Usage> {
-    if looks_like_events(body) || is_array(dialect, body) {
+    if holds_events(dialect, body) {
         return read(dialect, body.to_vec()).ok()?.usage;
     }
     let json = Json::parse(body, &Limits::response()).ok()?;
@@ -170,14 +148,18 @@ pub(crate) fn model_name<'a>(codec: &dyn CallerCodec, json: Json<'a>) -> Option<
     found.find(|json| json.kind() == Kind::String)
 }
 
-fn looks_like_events(body: &[u8]) -> bool {
-    let body = body
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(body)
-        .trim_ascii_start();
+/// Whether a whole body is a stream. One JSON object is not, in whatever framing it
+/// could be the only event.
+fn holds_events(dialect: Dialect, body: &[u8]) -> bool {
+    let inside = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let inside = inside.trim_ascii_start();
+    let framing = codec(dialect).framing();
+    if framing.begins(inside) {
+        return inside.first() != Some(&b'{') || Json::parse(body, &Limits::response()).is_err();
+    }
     [&b"data:"[..], b"event:", b":", b"id:", b"retry:"]
         .iter()
-        .any(|field| body.starts_with(field))
+        .any(|field| inside.starts_with(field))
 }
 
 fn garbage(body: &[u8]) -> ErrorInfo {

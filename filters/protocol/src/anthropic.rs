@@ -6,12 +6,11 @@ mod check;
 mod error;
 mod fields;
 mod models;
-mod plan;
+mod platform;
 mod read_messages;
 mod read_request;
 mod read_response;
 mod read_stream;
-mod turns;
 mod usage;
 mod write_messages;
 mod write_request;
@@ -20,17 +19,20 @@ mod write_stream;
 
 use crate::body::Body;
 use crate::dialect::{CallerCodec, Codec, Names, Without};
-use crate::error::{ErrorInfo, ErrorKind};
+use crate::error::{ErrorInfo, ErrorKind, aws};
+use crate::framing::Framing;
 use crate::json::{Json, Kind};
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage};
 use crate::peek::{self, Peek};
-use crate::problem::{InvalidRequest, Unsupported};
+use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::target::{Target, Written};
+use crate::target::{PassOn, Target, Written};
 
-pub(crate) struct Anthropic;
+pub(crate) use self::platform::Platform;
+
+pub(crate) struct Anthropic(pub(crate) Platform);
 
 const NAMES: Names = Names {
     max_output_tokens: "max_tokens",
@@ -46,7 +48,17 @@ impl Codec for Anthropic {
         request: &Request,
         target: &Target<'_>,
     ) -> Result<Written, Unsupported> {
-        write_request::write(request, target)
+        write_request::write(request, target, self.0)
+    }
+
+    fn pass_on(
+        &self,
+        peek: &Peek,
+        body: &Body,
+        edits: &PassOn<'_>,
+        losses: &mut Losses,
+    ) -> Option<Vec<u8>> {
+        self.0.pass_on(peek, body, edits, losses)
     }
 
     fn is_answer(&self, answer: Json<'_>) -> bool {
@@ -67,8 +79,18 @@ impl Codec for Anthropic {
         Box::new(read_stream::Reader::default())
     }
 
+    fn framing(&self) -> Framing {
+        match self.0 {
+            Platform::Bedrock => Framing::ChunkedEventStream,
+            Platform::Api | Platform::Vertex => Framing::Sse,
+        }
+    }
+
     fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind> {
-        error::kind(kind, code)
+        match self.0 {
+            Platform::Bedrock => aws::kind(kind).or_else(|| error::kind(kind, code)),
+            Platform::Api | Platform::Vertex => error::kind(kind, code),
+        }
     }
 }
 

@@ -2,23 +2,25 @@
 //!
 //! To add a dialect: a folder beside [`crate::openai_chat`] that implements
 //! [`Codec`], a variant here, a line in [`ALL`], [`Dialect::as_str`] and [`codec`]; if
-//! callers speak it, [`CallerCodec`] and a line in [`caller`] as well.
+//! callers speak it, [`CallerCodec`] and a line in [`CALLERS`] and [`caller`] as well.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::address::Addressed;
+use crate::anthropic::{Anthropic, Platform};
 use crate::body::Body;
 use crate::error::{ErrorInfo, ErrorKind};
+use crate::framing::Framing;
 use crate::json::Json;
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage};
 use crate::peek::Peek;
-use crate::problem::{InvalidRequest, Unsupported};
+use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::target::{Target, Written};
-use crate::{anthropic, gemini, openai_chat};
+use crate::target::{PassOn, Target, Written};
+use crate::{bedrock_converse, cohere, gemini, ollama, openai_chat};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -30,10 +32,33 @@ pub enum Dialect {
     Anthropic,
     /// Gemini, `POST /v1beta/models/{model}:generateContent`.
     Gemini,
+    /// Anthropic Messages on Amazon Bedrock, `POST /model/{modelId}/invoke`; upstreams
+    /// only.
+    AnthropicBedrock,
+    /// Anthropic Messages on Google Vertex AI, `POST …:rawPredict`; upstreams only.
+    AnthropicVertex,
+    /// Amazon Bedrock Converse, `POST /model/{modelId}/converse`; upstreams only.
+    BedrockConverse,
+    /// Cohere Chat, version 2, `POST /v2/chat`; upstreams only.
+    Cohere,
+    /// Ollama's own chat, `POST /api/chat`; upstreams only.
+    Ollama,
 }
 
 /// Every dialect, for tables and tests.
-pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Gemini];
+pub const ALL: &[Dialect] = &[
+    Dialect::OpenaiChat,
+    Dialect::Anthropic,
+    Dialect::Gemini,
+    Dialect::AnthropicBedrock,
+    Dialect::AnthropicVertex,
+    Dialect::BedrockConverse,
+    Dialect::Cohere,
+    Dialect::Ollama,
+];
+
+/// The dialects that callers speak.
+pub const CALLERS: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Gemini];
 
 /// What every dialect must be able to do: an upstream may speak it. Each method is
 /// the implementation behind the function of the same name at the top of the crate,
@@ -41,6 +66,16 @@ pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic, Dialect::
 pub(crate) trait Codec: Sync {
     fn write_request(&self, request: &Request, target: &Target<'_>)
     -> Result<Written, Unsupported>;
+    /// For a caller's body that the upstream takes as it is.
+    fn pass_on(
+        &self,
+        peek: &Peek,
+        body: &Body,
+        edits: &PassOn<'_>,
+        _losses: &mut Losses,
+    ) -> Option<Vec<u8>> {
+        peek.rewrite(body, Some(edits.model), edits.include_usage)
+    }
 
     /// Whether a JSON object that holds no error is an answer of this dialect.
     fn is_answer(&self, answer: Json<'_>) -> bool;
@@ -48,6 +83,10 @@ pub(crate) trait Codec: Sync {
     fn read_response(&self, body: &Body) -> Result<Response, ErrorInfo>;
     fn read_usage(&self, answer: Json<'_>) -> Option<Usage>;
     fn stream_reader(&self) -> Box<dyn StreamReader>;
+    /// How the events of its streams are cut.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
     /// What this dialect's providers mean by an error's `type` and `code`.
     fn error_kind(&self, kind: &str, code: &str) -> Option<ErrorKind>;
 }
@@ -101,18 +140,28 @@ pub(crate) enum Without {
 pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
-        Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::Anthropic => &Anthropic(Platform::Api),
+        Dialect::AnthropicBedrock => &Anthropic(Platform::Bedrock),
+        Dialect::AnthropicVertex => &Anthropic(Platform::Vertex),
+        Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
+        Dialect::Cohere => &cohere::Cohere,
+        Dialect::Ollama => &ollama::Ollama,
     }
 }
 
-/// The dialect as a caller speaks it; for one that callers do not speak, Chat
-/// Completions, in which nearly everybody can at least read an error.
+/// The dialect as a caller speaks it; for one that callers do not speak, what it is
+/// another platform's envelope of, or Chat Completions, in which nearly everybody can at
+/// least read an error.
 pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
     match dialect {
-        Dialect::OpenaiChat => &openai_chat::OpenaiChat,
-        Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::OpenaiChat | Dialect::BedrockConverse | Dialect::Cohere | Dialect::Ollama => {
+            &openai_chat::OpenaiChat
+        }
+        Dialect::Anthropic | Dialect::AnthropicBedrock | Dialect::AnthropicVertex => {
+            &Anthropic(Platform::Api)
+        }
     }
 }
 
@@ -125,6 +174,21 @@ impl Dialect {
             Self::OpenaiChat => "openai-chat",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::AnthropicBedrock => "anthropic-bedrock",
+            Self::AnthropicVertex => "anthropic-vertex",
+            Self::BedrockConverse => "bedrock-converse",
+            Self::Cohere => "cohere",
+            Self::Ollama => "ollama",
+        }
+    }
+
+    /// Whether an upstream of this dialect takes the bodies of callers of `caller`, and
+    /// they its answers, without a translation: the dialect is the same, though it may
+    /// come in the envelope of another platform ([`crate::pass_on`]).
+    pub fn takes_as_it_is(self, caller: Self) -> bool {
+        match self {
+            Self::AnthropicBedrock | Self::AnthropicVertex => caller == Self::Anthropic,
+            own => own == caller,
         }
     }
 }

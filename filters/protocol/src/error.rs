@@ -4,6 +4,7 @@
 //! its providers' shapes back ([`crate::read_error`]). What an upstream says about
 //! credentials, hosts or keys never reaches a caller: see [`redact`].
 
+pub(crate) mod aws;
 mod read;
 mod redact;
 

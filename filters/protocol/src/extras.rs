@@ -5,6 +5,10 @@ use crate::json::JsonWriter;
 use crate::neutral::{Extra, Request, Tool};
 use crate::problem::{Losses, Unsupported};
 
+/// Stands in for JSON mode where a dialect has none.
+pub(crate) const JSON_ONLY: &str =
+    "Answer with one valid JSON object and nothing else: no words around it, no code fence.";
+
 pub(crate) const STORED_FILE: &str =
     "Stored files belong to the provider that stores them; send the content instead.";
 

@@ -28,6 +28,7 @@ use crate::address::Addressed;
 use crate::body::Body;
 use crate::dialect::{CallerCodec, Codec, Names, Without};
 use crate::error::{ErrorInfo, ErrorKind};
+use crate::framing::Framing;
 use crate::json::Json;
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage};
@@ -56,6 +57,10 @@ impl Codec for Gemini {
         target: &Target<'_>,
     ) -> Result<Written, Unsupported> {
         write_request::write(request, target)
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::SseOrJsonArray
     }
 
     fn is_answer(&self, answer: Json<'_>) -> bool {

@@ -17,24 +17,32 @@ mod address;
 mod alias;
 mod answer;
 mod anthropic;
+mod arguments;
+mod base64;
+mod bedrock_converse;
 mod body;
+mod cohere;
 mod custom;
 mod dialect;
 mod error;
 mod extras;
+mod framing;
 mod gemini;
 mod media;
 mod models;
 pub mod neutral;
+mod ollama;
 mod openai_chat;
 mod path;
 mod peek;
+mod plan;
 mod problem;
 mod read;
 mod reply;
 pub mod sse;
 pub mod stream;
 mod target;
+mod turns;
 
 /// Texts and raw values, which the JSON view keeps as ranges of a body.
 mod text {
@@ -43,19 +51,20 @@ mod text {
 
 use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
+use crate::problem::Losses;
 
 pub use crate::address::Addressed;
 pub use crate::alias::Aliases;
 pub use crate::answer::{Classified, Passed};
 pub use crate::body::Body;
-pub use crate::dialect::{ALL, Dialect, UnknownDialect};
+pub use crate::dialect::{ALL, CALLERS, Dialect, UnknownDialect};
 pub use crate::error::{ErrorInfo, ErrorKind, redact};
 pub use crate::json::Limits;
 pub use crate::models::ModelEntry;
 pub use crate::peek::Peek;
 pub use crate::problem::{InvalidRequest, Loss, Unsupported};
 pub use crate::reply::{Framing, Reply};
-pub use crate::target::{Target, Thinking, Written};
+pub use crate::target::{ModelFields, PassOn, Target, Thinking, Written};
 pub use crate::text::{Raw, Text};
 /// The JSON view that all of this is built on.
 pub use tollgate_json as json;
@@ -88,6 +97,20 @@ pub fn write_request(
     target: &Target<'_>,
 ) -> Result<Written, Unsupported> {
     codec(dialect).write_request(request, target)
+}
+
+/// A caller's body for an upstream that takes it as it is (see
+/// [`Dialect::takes_as_it_is`]), with as few edits as it needs; nothing where it needs
+/// none. The losses tell what the upstream's platform does not know.
+pub fn pass_on(
+    dialect: Dialect,
+    peek: &Peek,
+    body: &Body,
+    edits: &PassOn<'_>,
+) -> (Option<Vec<u8>>, Vec<Loss>) {
+    let mut losses = Losses::default();
+    let edited = codec(dialect).pass_on(peek, body, edits, &mut losses);
+    (edited, losses.into_vec())
 }
 
 /// What a body that came with a 2xx status really is.

@@ -17,20 +17,7 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-/// One event, or a block of comments between blank lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event<'a> {
-    /// The value of the last `event` field; empty without one.
-    pub name: &'a str,
-    /// The `data` lines joined with line feeds; nothing where there are none, as
-    /// in comments that keep the connection alive.
-    pub data: Option<Cow<'a, str>>,
-    /// Every byte of it, the blank line that ends it included.
-    pub raw: &'a [u8],
-    /// False for what stood at the end of the stream without a blank line after
-    /// it. The standard drops such a rest; some providers end like that.
-    pub terminated: bool,
-}
+pub use crate::framing::Event;
 
 /// An event is longer than the parser may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

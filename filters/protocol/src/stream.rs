@@ -1,18 +1,18 @@
-//! Streams: server-sent events in one dialect, pushed in as they come, out as the
-//! caller's dialect (or the same) wants them.
+//! Streams: events in one dialect and its framing, pushed in as they come, out as the
+//! server-sent events of the caller's dialect (or the same).
 //!
 //! [`Translator`] rewrites a stream into another dialect, [`Observer`] watches one
 //! that is passed on as it is. Neither ever holds more than one event, bounded by
 //! [`MAX_EVENT_BYTES`], and what their documentation adds to it.
 
-mod intake;
+pub(crate) mod intake;
 mod observer;
 mod progress;
 mod translator;
 
 use crate::error::{ErrorInfo, ErrorKind};
+use crate::framing::Event;
 use crate::neutral::StreamEvent;
-use crate::sse;
 
 pub use self::observer::{Observer, ObserverOptions};
 pub use self::translator::Translator;
@@ -49,6 +49,8 @@ pub enum Outcome {
 pub enum StreamFault {
     /// One event is longer than [`MAX_EVENT_BYTES`].
     EventTooLarge,
+    /// A message of an event stream whose checksum, lengths or headers are wrong.
+    Malformed,
     /// Arguments of tool calls that interleave exceed what may be kept back.
     TooMuchHeldBack,
 }
@@ -56,7 +58,7 @@ pub enum StreamFault {
 /// Turns the events of one upstream dialect into neutral ones.
 pub(crate) trait StreamReader {
     /// Reads one event. What cannot be read becomes [`StreamEvent::Error`].
-    fn read(&mut self, event: &sse::Event<'_>, emit: &mut dyn FnMut(StreamEvent<'_>));
+    fn read(&mut self, event: &Event<'_>, emit: &mut dyn FnMut(StreamEvent<'_>));
 }
 
 /// Turns neutral events into the caller's dialect.
@@ -76,6 +78,7 @@ impl From<StreamFault> for ErrorInfo {
     fn from(fault: StreamFault) -> Self {
         ErrorInfo::upstream(match fault {
             StreamFault::EventTooLarge => "The upstream sent an event that is too large.",
+            StreamFault::Malformed => "The upstream sent an event that could not be read.",
             StreamFault::TooMuchHeldBack => "The upstream mixed too many tool calls.",
         })
     }

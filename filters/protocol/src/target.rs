@@ -4,6 +4,7 @@
 use crate::alias::Aliases;
 use crate::neutral::Effort;
 use crate::problem::Loss;
+use crate::text::Raw;
 
 /// The upstream's model. Everything but `model` may be left at its default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +34,11 @@ pub struct Target<'a> {
     /// The upstream passes `cache_control` on, though its dialect has none
     /// (OpenRouter).
     pub keeps_cache_control: bool,
+    /// How a model behind Bedrock Converse is told what Converse has no words for.
+    pub model_fields: ModelFields,
+    /// Members that the channel adds to the body of every request, by name: guardrails,
+    /// performance and service tier of Bedrock Converse.
+    pub extra_body: &'a [(&'a str, Raw)],
 }
 
 /// How a model is told to think.
@@ -48,6 +54,31 @@ pub enum Thinking {
     /// `output_config.effort` instead of a budget; Gemini models that want a
     /// `thinkingLevel`.
     Adaptive,
+}
+
+/// Whose words a model understands in `additionalModelRequestFields`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelFields {
+    /// It is not known: how to think, and `top_k`, cannot be said.
+    #[default]
+    Unknown,
+    /// `thinking`, `output_config` and `top_k`.
+    Anthropic,
+    /// `reasoning_effort`.
+    OpenAi,
+    /// Amazon's `reasoningConfig` and `inferenceConfig.topK`.
+    Nova,
+}
+
+/// What is edited in a body that is passed on in its own dialect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PassOn<'a> {
+    /// The model's name at the upstream.
+    pub model: &'a str,
+    /// Ask an OpenAI upstream to report usage in its stream.
+    pub include_usage: bool,
+    /// The caller's `anthropic-beta`, for platforms that want it in the body.
+    pub betas: &'a [&'a str],
 }
 
 /// A request in an upstream's dialect.

@@ -46,7 +46,7 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
         .iter()
         .filter_map(|index| active.channel(*index))
         .map(dialect);
-    let foreign = speaks.any(|dialect| dialect != caller);
+    let foreign = speaks.any(|dialect| !dialect.takes_as_it_is(caller));
     let request = if foreign {
         if !hold.grow(size.saturating_mul(READ_FACTOR)) {
             return Err(refusal::no_room());
@@ -116,7 +116,7 @@ fn able(
     request: Option<&Request>,
     ordered: &[usize],
 ) -> Result<Able, Unsupported> {
-    let mut able: HashMap<Dialect, bool> = HashMap::from([(caller, true)]);
+    let mut able: HashMap<Dialect, bool> = HashMap::new();
     let mut found = Able {
         channels: Vec::new(),
         written: None,
@@ -127,7 +127,8 @@ fn able(
         .filter_map(|i| Some((*i, active.channel(*i)?)))
     {
         let dialect = dialect(channel);
-        let known = able.get(&dialect).copied();
+        let as_it_is = dialect.takes_as_it_is(caller).then_some(true);
+        let known = as_it_is.or_else(|| able.get(&dialect).copied());
         let can = match (known, request) {
             (Some(can), _) => can,
             (None, None) => false,

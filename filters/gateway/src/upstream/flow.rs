@@ -32,7 +32,7 @@ enum Passage {
 
 impl StreamAnswer {
     pub(super) fn new(terms: Terms) -> Self {
-        let passage = if terms.from == terms.to {
+        let passage = if terms.from.takes_as_it_is(terms.to) {
             let options = ObserverOptions {
                 model: terms.shown_model.clone(),
                 drops_usage_chunk: terms.drops_usage_chunk,

@@ -1,13 +1,12 @@
 //! The request that one channel gets: path, headers and body, made anew from the caller's original.
 
-use std::borrow::Cow;
-
 use tollgate_config::Channel;
 use tollgate_config::names::REQUEST_ID_HEADER;
-use tollgate_host::{Host, Map};
-use tollgate_protocol::{Dialect, Framing, Reply, write_request};
+use tollgate_host::{Headers, Host, Map};
+use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, write_request};
 
 use super::Terms;
+use super::endpoint::endpoint;
 use crate::call::header;
 use crate::gateway::target;
 use crate::state::dialect;
@@ -37,7 +36,6 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let plan = stream.plan.as_mut()?;
     let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
-    let mut losses = Vec::new();
     let mut reply = Reply {
         model: plan.peek.model.clone(),
         id: stream.id.clone(),
@@ -52,9 +50,14 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     };
     let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
 
-    let body = if from == to {
-        plan.peek
-            .rewrite(&source.body, Some(&sent_model), asks_for_usage)
+    let (body, losses) = if from.takes_as_it_is(to) {
+        let betas = betas(&stream.call.forwarded);
+        let edits = PassOn {
+            model: &sent_model,
+            include_usage: asks_for_usage,
+            betas: &betas.iter().map(String::as_str).collect::<Vec<_>>(),
+        };
+        pass_on(from, &plan.peek, &source.body, &edits)
     } else {
         let written = match plan
             .written
@@ -67,8 +70,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             }
         };
         reply.aliases = written.aliases;
-        losses = written.losses;
-        Some(written.body)
+        (Some(written.body), written.losses)
     };
 
     let length = body.as_ref().map_or(source.body.as_str().len(), Vec::len);
@@ -77,14 +79,16 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         from,
         to,
         shown_model: (sent_model != plan.model).then(|| plan.peek.model.clone()),
-        drops_usage_chunk: from == to && asks_for_usage && plan.peek.include_usage != Some(true),
+        drops_usage_chunk: from.takes_as_it_is(to)
+            && asks_for_usage
+            && plan.peek.include_usage != Some(true),
         reply,
         max_response_bytes: usize::try_from(active.config.max_response_bytes).unwrap_or(usize::MAX),
     };
     stream.losses = losses;
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
     let endpoint = endpoint(from, &sent_model, stream_wanted);
-    let head_written = write_head(host, stream, channel, &endpoint, length);
+    let head_written = write_head(host, stream, channel, &endpoint, length, stream_wanted);
     if following.is_none()
         && let Some(plan) = &mut stream.plan
     {
@@ -108,12 +112,16 @@ fn write_head(
     channel: &Channel,
     endpoint: &str,
     length: usize,
+    stream_wanted: bool,
 ) -> bool {
     let call = &stream.call;
-    let same_dialect = dialect(channel) == call.dialect();
+    let spoken = dialect(channel);
+    // A dialect's own headers mean nothing, or something else, in another; Bedrock has those of
+    // Anthropic in its bodies.
+    let same_headers = spoken.takes_as_it_is(call.dialect()) && spoken != Dialect::AnthropicBedrock;
     let mut path = format!("{}{endpoint}", channel.base_path);
     // Gemini's query says how to answer, and could ask for an answer without its usage.
-    if same_dialect && call.dialect() != Dialect::Gemini {
+    if spoken == call.dialect() && spoken != Dialect::Gemini {
         let query = call.forwarded_query();
         if !query.is_empty() {
             path.push('?');
@@ -132,8 +140,7 @@ fn write_head(
         ("content-length", length.as_bytes()),
     ];
     for (name, value) in &call.forwarded {
-        // A dialect's own headers mean nothing, or something else, in another.
-        if same_dialect || matches!(name.as_str(), "user-agent") {
+        if same_headers || matches!(name.as_str(), "user-agent") {
             headers.push((name, value));
         }
     }
@@ -142,38 +149,51 @@ fn write_head(
             headers.push((name, value.as_bytes()));
         }
     }
-    if header(&call.forwarded, "accept").is_none() || !same_dialect {
-        headers.push(("accept", b"application/json, text/event-stream"));
+    if header(&call.forwarded, "accept").is_none() || !same_headers {
+        headers.push(("accept", accepted(spoken, stream_wanted)));
     }
     host.set_headers(Map::Request, &headers).is_ok()
 }
 
-/// Path of a model call below a provider's base URL.
-fn endpoint(dialect: Dialect, model: &str, stream: bool) -> Cow<'static, str> {
-    match dialect {
-        Dialect::Anthropic => "/messages".into(),
-        Dialect::Gemini => {
-            // Tuned and published models say themselves what they are.
-            let collection = if model.contains('/') { "" } else { "models/" };
-            let method = match stream {
-                true => "streamGenerateContent?alt=sse",
-                false => "generateContent",
-            };
-            format!("/{collection}{}:{method}", percent_encoded(model)).into()
+/// What a provider may answer with.
+fn accepted(dialect: Dialect, stream: bool) -> &'static [u8] {
+    match (dialect, stream) {
+        // As its SDKs ask: it names one type, not a list.
+        (Dialect::BedrockConverse | Dialect::AnthropicBedrock, true) => {
+            b"application/vnd.amazon.eventstream"
         }
-        _ => "/chat/completions".into(),
+        (Dialect::BedrockConverse | Dialect::AnthropicBedrock, false) => b"application/json",
+        (Dialect::Ollama, _) => b"application/json, application/x-ndjson",
+        _ => b"application/json, text/event-stream",
     }
 }
 
-/// RFC 3986 §2: whatever is not unreserved, but for what divides a path.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'-' | b'.' | b'_' | b'~' | b'/' => encoded.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
+/// The features that the caller's `anthropic-beta` headers name.
+fn betas(forwarded: &Headers) -> Vec<String> {
+    let values = forwarded
+        .iter()
+        .filter(|(name, _)| name == "anthropic-beta");
+    let values = values.map(|(_, value)| String::from_utf8_lossy(value));
+    let mut betas = Vec::new();
+    for value in values {
+        let named = value.split(',').map(str::trim);
+        betas.extend(named.filter(|beta| !beta.is_empty()).map(str::to_owned));
     }
-    encoded
+    betas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beta_features_are_named_in_lists() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let headers = vec![
+            header("accept", "x"),
+            header("anthropic-beta", "a, b,"),
+            header("anthropic-beta", "c"),
+        ];
+        assert_eq!(betas(&headers), ["a", "b", "c"]);
+    }
 }

@@ -5,7 +5,7 @@ use tollgate_host::mock::MockHost;
 use super::*;
 use crate::fixture::{
     ANTHROPIC_REQUEST, GEMINI_ANSWER, GEMINI_REQUEST, OPENAI_ANSWER, OPENAI_REQUEST, channel,
-    event, host, request,
+    event, head, host, request,
 };
 use crate::gateway::Gateway;
 
@@ -414,4 +414,74 @@ fn when_to_come_back_is_told_in_every_way_that_callers_read() {
         let body = host.text(Body::Response);
         assert!(body.contains(words), "{body}");
     }
+}
+
+#[test]
+fn anthropics_dialect_passes_in_the_envelope_of_another_platform() {
+    let mut bedrock = channel(1, "anthropic-bedrock");
+    bedrock.base_path = String::new();
+    bedrock
+        .model_mapping
+        .insert("m".into(), "us.anthropic.m-v1:0".into());
+    let host = host(vec![bedrock]);
+    let headers = [
+        ("authorization", "Bearer sk-good"),
+        ("accept", "application/json"),
+        ("anthropic-version", "2023-06-01"),
+        ("anthropic-beta", "claude-code-20250219,effort-2025-11-24"),
+    ];
+    let (mut gateway, _) = head(&host, "POST", "/v1/messages?beta=true", &headers, false);
+    let request = ANTHROPIC_REQUEST.replacen('{', "{\"stream\":true,", 1);
+    host.put_body(Body::Request, request.as_bytes());
+    assert_eq!(
+        gateway.request_body(&host, request.len(), true),
+        Flow::Continue
+    );
+    attempt(&host);
+    assert_eq!(
+        host.shown(Map::Request, ":path"),
+        "/model/us.anthropic.m-v1%3A0/invoke-with-response-stream"
+    );
+    assert_eq!(
+        host.shown(Map::Request, "accept"),
+        "application/vnd.amazon.eventstream"
+    );
+    for gone in ["anthropic-version", "anthropic-beta"] {
+        assert_eq!(host.shown(Map::Request, gone), "", "{gone}");
+    }
+    assert_eq!(
+        host.text(Body::Request),
+        r#"{"anthropic_version":"bedrock-2023-05-31","anthropic_beta":["effort-2025-11-24"],"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#
+    );
+}
+
+#[test]
+fn a_stream_from_vertex_passes_untouched() {
+    let request = ANTHROPIC_REQUEST.replacen('{', "{\"stream\":true,", 1);
+    let vertex = channel(1, "anthropic-vertex");
+    let (host, _gateway, mut attempt) = begin(vec![vertex], MESSAGES, &request);
+    assert_eq!(
+        host.shown(Map::Request, ":path"),
+        "/v1/publishers/anthropic/models/m:streamRawPredict"
+    );
+    let stream = concat!(
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\n",
+        "event: something_new\ndata: {\"type\":\"something_new\"}\n\n",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n",
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+    );
+    answer(&host, &mut attempt, "200", stream);
+    assert_eq!(host.text(Body::Response), stream);
+}
+
+#[test]
+fn an_answer_of_converse_is_translated() {
+    let (host, gateway, mut attempt) =
+        begin(vec![channel(1, "bedrock-converse")], CHAT, OPENAI_REQUEST);
+    assert_eq!(host.shown(Map::Request, ":path"), "/v1/model/m/converse");
+    let body = r#"{"output":{"message":{"role":"assistant","content":[{"text":"hello"}]}},"stopReason":"end_turn","usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}"#;
+    answer(&host, &mut attempt, "200", body);
+    assert!(host.text(Body::Response).contains("hello"));
+    let usage = event(&host, gateway, 200).usage.unwrap();
+    assert_eq!((usage.input_tokens, usage.output_tokens), (3, 2));
 }

@@ -66,7 +66,7 @@ impl WholeAnswer {
             ..
         } = &self.terms;
         let is_object = body.trim_ascii_start().first() == Some(&b'{');
-        if from != to || !is_object {
+        if !from.takes_as_it_is(*to) || !is_object {
             // Not an object: an upstream that streams although nobody asked it to.
             let (body, usage) = translate_response(*from, *to, body, reply)?;
             stream.usage = usage;

@@ -1,16 +1,16 @@
 //! Arranged turns as the `system` and `messages` of a request.
 
-use crate::anthropic::turns::{Piece, Turn};
 use crate::anthropic::write_request::{IDS, NAMES};
-use crate::custom;
 use crate::dialect::Dialect;
 use crate::extras;
-use crate::json::{JsonWriter, is_json_object};
+use crate::json::JsonWriter;
 use crate::neutral::{
     Block, CacheMark, Content, Document, Extra, Image, Role, Source, ToolCall, ToolResult,
 };
 use crate::problem::Losses;
 use crate::text::Text;
+use crate::turns::{Piece, Turn};
+use crate::{arguments, custom};
 
 /// What every part of the writing needs to see.
 pub(super) struct Context {
@@ -141,20 +141,7 @@ pub(super) fn tool_use(call: &ToolCall, name: &str, w: &mut JsonWriter<'_>) {
     w.field_str("id", &IDS.fit(&call.id));
     w.field_str("name", name);
     w.key("input");
-    input(&custom::arguments(call), w);
-}
-
-/// Input has to be an object. What a model wrote that is none (cut by the token
-/// limit, or malformed) is not repaired but wrapped, so that the conversation can
-/// go on and the model can see what it did.
-fn input(arguments: &str, w: &mut JsonWriter<'_>) {
-    if arguments.trim().is_empty() {
-        w.raw("{}");
-    } else if is_json_object(arguments) {
-        w.raw(arguments.trim());
-    } else {
-        w.object(|w| w.field_str("malformed_arguments", arguments));
-    }
+    arguments::object(&custom::arguments(call), w);
 }
 
 fn tool_result(context: &mut Context, result: &ToolResult, w: &mut JsonWriter<'_>) {

@@ -2,16 +2,17 @@
 
 use crate::alias::{Aliases, Charset};
 use crate::anthropic::check;
-use crate::anthropic::plan::{Mode, Plan, plan};
-use crate::anthropic::turns::arrange;
+use crate::anthropic::platform::Platform;
 use crate::anthropic::write_messages::{self, Context};
 use crate::custom;
 use crate::dialect::Dialect;
-use crate::extras;
+use crate::extras::{self, JSON_ONLY};
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Content, Format, Request, Tool, ToolChoice, ToolMode};
+use crate::plan::{self, Mode, Plan};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Written};
+use crate::turns::arrange;
 
 /// `^[a-zA-Z0-9_-]{1,128}$`, by the API reference.
 pub(super) const NAMES: Charset = Charset { max_chars: 128 };
@@ -20,25 +21,29 @@ pub(super) const IDS: Charset = Charset { max_chars: 64 };
 
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-/// Stands in for JSON mode, which this dialect does not have.
-const JSON_ONLY: &str =
-    "Answer with one valid JSON object and nothing else: no words around it, no code fence.";
-
-pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
+pub(super) fn write(
+    request: &Request,
+    target: &Target<'_>,
+    platform: Platform,
+) -> Result<Written, Unsupported> {
     let mut losses = Losses::default();
     let same_dialect = request.dialect == Dialect::Anthropic;
     check::check(request)?;
     if !same_dialect {
         extras::settle(request, &mut losses)?;
     }
-    let arranged = arrange(request, &mut losses);
-    let plan = plan(request, target, &arranged, &mut losses);
+    let arranged = arrange(request, same_dialect, &mut losses);
+    let plan = if same_dialect {
+        plan::plain(request, target, &mut losses)
+    } else {
+        plan::plan(request, target, &arranged, &mut losses)
+    };
     let mut context = Context {
         same_dialect,
         losses,
     };
     let body = object_bytes(|w| {
-        w.field_str("model", target.model);
+        platform.head(target.model, w);
         w.field_u64("max_tokens", plan.max_tokens);
         let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
         write_messages::system(&mut context, &arranged.system, json_only, w);
@@ -48,7 +53,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         tool_choice(request, w);
         sampling(&mut context, request, &plan, w);
         stop(&mut context, request, w);
-        if request.stream {
+        if request.stream && platform.tells_stream() {
             w.field_bool("stream", true);
         }
         if same_dialect {

@@ -68,7 +68,10 @@ fn told(body: Json<'_>) -> Told {
     let message = plain.or_else(|| text("message")).or_else(|| text("detail"));
     Told {
         message: message.unwrap_or_default(),
-        kind: text("type").or_else(|| text("status")).unwrap_or_default(),
+        kind: ["type", "status", "__type"]
+            .into_iter()
+            .find_map(text)
+            .unwrap_or_default(),
         code: text("code").unwrap_or_default(),
         param: text("param"),
         reason: details(inner, "ErrorInfo", "reason").map(Cow::into_owned),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::answer;
 use crate::dialect::{CallerCodec, Dialect, caller, codec};
 use crate::error::{ErrorInfo, redact};
+use crate::framing::Event;
 use crate::gemini::Frames;
 use crate::json::{Json, JsonWriter, Limits};
 use crate::neutral::{StreamEvent, Usage};
@@ -55,7 +56,7 @@ impl Observer {
     pub fn new(dialect: Dialect, options: ObserverOptions) -> Self {
         Self {
             dialect,
-            intake: Intake::new(),
+            intake: Intake::new(codec(dialect).framing()),
             watch: Watch {
                 reader: codec(dialect).stream_reader(),
                 progress: Progress::new(),
@@ -177,7 +178,7 @@ impl Watch {
         &mut self,
         codec: &dyn CallerCodec,
         options: &ObserverOptions,
-        event: &sse::Event<'_>,
+        event: &Event<'_>,
         out: &mut Vec<u8>,
     ) {
         if self.closed {
@@ -211,7 +212,10 @@ impl Watch {
 }
 
 /// Whether an error event is one that the caller understands and may see.
-fn may_be_read(event: &sse::Event<'_>) -> bool {
+fn may_be_read(event: &Event<'_>) -> bool {
+    if event.raw.is_empty() {
+        return false;
+    }
     let data = event.data.as_deref().unwrap_or_default();
     let Ok(json) = Json::parse_text(data, &Limits::response()) else {
         return false;
@@ -275,7 +279,7 @@ fn reframe(
 fn forward(
     codec: &dyn CallerCodec,
     options: &ObserverOptions,
-    event: &sse::Event<'_>,
+    event: &Event<'_>,
     out: &mut Vec<u8>,
 ) {
     let untouched = options.model.is_none() && !options.drops_usage_chunk;
@@ -285,7 +289,7 @@ fn forward(
         .filter(|_| !untouched)
         .and_then(|data| Json::parse_text(data, &Limits::response()).ok());
     let Some(json) = json else {
-        return push_terminated(event.raw, event.terminated, out);
+        return push_event(event, out);
     };
     if options.drops_usage_chunk && codec.is_usage_chunk(json) {
         return;
@@ -293,7 +297,7 @@ fn forward(
     let model = options.model.as_deref();
     let edited = model.and_then(|model| edit(codec, model, event, json, out));
     if edited.is_none() {
-        push_terminated(event.raw, event.terminated, out);
+        push_event(event, out);
     }
 }
 
@@ -301,14 +305,16 @@ fn forward(
 fn edit(
     codec: &dyn CallerCodec,
     model: &str,
-    event: &sse::Event<'_>,
+    event: &Event<'_>,
     json: Json<'_>,
     out: &mut Vec<u8>,
 ) -> Option<()> {
     let name = answer::model_name(codec, json)?;
     let data = event.data.as_deref()?;
     let span = span_in(data.as_bytes(), name.raw().as_bytes())?;
-    if let Some(Cow::Borrowed(line)) = &event.data {
+    if let Some(Cow::Borrowed(line)) = &event.data
+        && !event.raw.is_empty()
+    {
         // One line of data is a piece of the raw event: only the name changes.
         let line_at = span_in(event.raw, line.as_bytes())?.start;
         let before = event.raw.get(..line_at + span.start)?;
@@ -330,6 +336,14 @@ fn span_in(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let span = start..start + part.len();
     whole.get(span.clone()).map(|_| span)
+}
+
+/// An event of another framing becomes a server-sent one.
+fn push_event(event: &Event<'_>, out: &mut Vec<u8>) {
+    match &event.data {
+        Some(data) if event.raw.is_empty() => sse::write(event.name, data, out),
+        _ => push_terminated(event.raw, event.terminated, out),
+    }
 }
 
 fn push_terminated(raw: &[u8], terminated: bool, out: &mut Vec<u8>) {

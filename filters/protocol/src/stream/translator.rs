@@ -3,9 +3,9 @@
 use crate::answer;
 use crate::dialect::{Dialect, caller, codec};
 use crate::error::ErrorInfo;
+use crate::framing::Event;
 use crate::neutral::{StreamEvent, Usage};
 use crate::reply::Reply;
-use crate::sse;
 use crate::stream::intake::{Intake, Rest};
 use crate::stream::progress::{Progress, html_answer};
 use crate::stream::{
@@ -44,7 +44,7 @@ impl Translator {
     pub fn new(from: Dialect, to: Dialect, reply: Reply) -> Self {
         Self {
             from,
-            intake: Intake::new(),
+            intake: Intake::new(codec(from).framing()),
             codec: Codecs {
                 reader: codec(from).stream_reader(),
                 writer: caller(to).stream_writer(reply),
@@ -112,7 +112,7 @@ impl Translator {
 // === impl Codecs ===
 
 impl Codecs {
-    fn read(&mut self, event: &sse::Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
+    fn read(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         let Self {
             reader,
             writer,

@@ -4,10 +4,12 @@
 use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::stream::{Observer, ObserverOptions};
 use tollgate_protocol::{
-    ALL, Body, Dialect, Framing, Reply, Target, classify_response, peek, read_error, read_request,
-    read_response, read_usage, redact, replace_response_model, write_request, write_response,
+    ALL, Body, CALLERS, Dialect, Framing, PassOn, Reply, Target, classify_response, pass_on, peek,
+    read_error, read_request, read_response, read_usage, redact, replace_response_model,
+    write_request, write_response,
 };
 
+use crate::event_stream;
 use crate::support::{Dice, TARGET, reply, stream};
 
 /// Healthy inputs to damage: every golden holds two.
@@ -84,9 +86,21 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
     let body = Body::parse(bytes.to_vec(), &Limits::request(1 << 20));
     for &from in ALL {
         for &to in ALL {
-            if let Ok(body) = &body {
+            if let Ok(body) = &body
+                && CALLERS.contains(&from)
+            {
                 if let Ok(peeked) = peek(from, body) {
-                    let edited = peeked.rewrite(body, Some("other"), true);
+                    let edits = PassOn {
+                        model: "other",
+                        include_usage: true,
+                        betas: &["effort-2025-11-24", "x"],
+                    };
+                    let (edited, _) = pass_on(
+                        if to.takes_as_it_is(from) { to } else { from },
+                        &peeked,
+                        body,
+                        &edits,
+                    );
                     let edited =
                         edited.map(|edited| Body::parse(edited, &Limits::request(1 << 21)));
                     assert!(
@@ -104,10 +118,15 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
                         if let Ok(written) = write_request(to, &request, &target) {
                             let body =
                                 Body::parse(written.body, &Limits::request(1 << 21)).unwrap();
-                            read_request(to, &body).map(drop).unwrap_or_default();
+                            if CALLERS.contains(&to) {
+                                read_request(to, &body).map(drop).unwrap_or_default();
+                            }
                         }
                     }
                 }
+            }
+            if !CALLERS.contains(&to) {
+                continue;
             }
             if let Ok(response) = read_response(from, bytes.to_vec()) {
                 let written = write_response(to, &response, &reply());
@@ -172,6 +191,104 @@ fn noise() {
             .flat_map(|_| WORDS[dice.roll(WORDS.len())].to_vec())
             .collect();
         swallow(&bytes, &mut dice);
+    }
+}
+
+/// Payloads of Converse's events; the frames around them are sound, since a damaged one
+/// is found by its checksum.
+const PAYLOADS: [(&str, &str); 9] = [
+    ("messageStart", r#"{"role":"assistant"}"#),
+    (
+        "contentBlockStart",
+        r#"{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"f"}}}"#,
+    ),
+    (
+        "contentBlockDelta",
+        r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"x\":1}"}}}"#,
+    ),
+    (
+        "contentBlockDelta",
+        r#"{"contentBlockIndex":0,"delta":{"text":"hi"}}"#,
+    ),
+    (
+        "contentBlockDelta",
+        r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"redactedContent":"aGk="}}}"#,
+    ),
+    ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+    ("messageStop", r#"{"stopReason":"tool_use"}"#),
+    (
+        "metadata",
+        r#"{"usage":{"inputTokens":3,"outputTokens":5,"cacheDetails":[{"ttl":"1h","inputTokens":2}]}}"#,
+    ),
+    ("chunk", r#"{"bytes":"eyJ0eXBlIjoibWVzc2FnZV9zdG9wIn0="}"#),
+];
+
+#[test]
+fn damaged_payloads_in_sound_frames() {
+    let mut dice = Dice::new();
+    for _ in 0..rounds() {
+        let mut bytes = Vec::new();
+        for _ in 0..1 + dice.roll(12) {
+            let (name, payload) = PAYLOADS[dice.roll(PAYLOADS.len())];
+            let mut payload = payload.as_bytes().to_vec();
+            if dice.roll(4) == 0 {
+                damage(&mut payload, &mut dice);
+            }
+            let kind = ["event", "event", "event", "exception", "error"][dice.roll(5)];
+            let headers = [(":message-type", kind), (":event-type", name)];
+            bytes.extend(event_stream::message(&headers, &payload));
+        }
+        if dice.roll(4) == 0 {
+            damage(&mut bytes, &mut dice);
+        }
+        for from in [Dialect::BedrockConverse, Dialect::AnthropicBedrock] {
+            for &to in CALLERS {
+                let whole = stream(from, to, reply(), [bytes.as_slice()]);
+                assert_eq!(stream(from, to, reply(), dice.cut(&bytes)), whole);
+            }
+            read_response(from, bytes.clone())
+                .map(drop)
+                .unwrap_or_default();
+        }
+    }
+}
+
+/// Healthy streams of the dialects that have no golden.
+const STREAMS: [(Dialect, &str); 2] = [
+    (
+        Dialect::Cohere,
+        concat!(
+            "data: {\"type\":\"message-start\",\"delta\":{\"message\":{}}}\n\n",
+            "data: {\"type\":\"tool-plan-delta\",\"delta\":{\"message\":{\"tool_plan\":\"so\"}}}\n\n",
+            "data: {\"type\":\"tool-call-start\",\"index\":0,\"delta\":{\"message\":{\"tool_calls\":{\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}}}}\n\n",
+            "data: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"thinking\":\"hm\"}}}}\n\n",
+            "data: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":{\"tokens\":{\"input_tokens\":1}}}}\n\n",
+        ),
+    ),
+    (
+        Dialect::Ollama,
+        concat!(
+            "{\"model\":\"m\",\"message\":{\"content\":\"hi\",\"thinking\":\"hm\"},\"done\":false}\n",
+            "{\"model\":\"m\",\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":\"}\"}}}]}}\n",
+            "{\"done\":true,\"done_reason\":\"stop\",\"eval_count\":3}\n",
+        ),
+    ),
+];
+
+#[test]
+fn damaged_streams_of_upstreams() {
+    let mut dice = Dice::new();
+    for _ in 0..rounds() {
+        let (from, text) = STREAMS[dice.roll(STREAMS.len())];
+        let mut bytes = text.as_bytes().to_vec();
+        damage(&mut bytes, &mut dice);
+        for &to in CALLERS {
+            let whole = stream(from, to, reply(), [bytes.as_slice()]);
+            assert_eq!(stream(from, to, reply(), dice.cut(&bytes)), whole);
+            if let Ok(response) = read_response(from, bytes.clone()) {
+                assert!(read_response(to, write_response(to, &response, &reply())).is_ok());
+            }
+        }
     }
 }
 

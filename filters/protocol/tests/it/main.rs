@@ -13,15 +13,21 @@
 )]
 
 mod answers;
+mod anthropic_platforms;
+mod bedrock;
+mod cohere;
 mod errors;
+mod event_stream;
 mod fuzz;
 mod gemini_answers;
 mod gemini_requests;
 mod gemini_streams;
 mod goldens;
 mod json;
+mod ollama;
 mod peek;
 mod recordings;
+mod recordings_upstream;
 mod requests_messages;
 mod requests_parameters;
 mod requests_thinking;

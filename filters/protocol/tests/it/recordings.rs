@@ -12,7 +12,7 @@ use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::neutral::Content;
 use tollgate_protocol::stream::{Observer, ObserverOptions, Outcome, Status};
 use tollgate_protocol::{
-    ALL, Addressed, Dialect, peek, peek_addressed, read_error, read_request, read_response,
+    Addressed, CALLERS, Dialect, peek, peek_addressed, read_error, read_request, read_response,
     read_usage, translate_response, write_error, write_request,
 };
 
@@ -52,19 +52,19 @@ const SAID_DIFFERENTLY: [&str; 6] = [
     "mistral/completions/test_tool_choice_matrix_tools_plus_output_mistral_.1.json",
 ];
 
-struct Recording {
-    name: String,
-    dialect: Dialect,
-    json: Value,
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) json: Value,
 }
 
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/recordings");
     let named = std::env::var_os("TOLLGATE_RECORDINGS").map(PathBuf::from);
     named.or(Some(beside)).filter(|folder| folder.is_dir())
 }
 
-fn recordings() -> Vec<Recording> {
+pub(crate) fn recordings() -> Vec<Recording> {
     let Some(folder) = folder() else {
         println!("SKIPPED: no recordings; set TOLLGATE_RECORDINGS to their folder");
         return Vec::new();
@@ -148,7 +148,7 @@ fn every_request_is_read_and_written() {
             assert_eq!(same, original, "{name}: within its dialect");
         }
 
-        for &to in ALL.iter().filter(|to| *to != dialect) {
+        for &to in CALLERS.iter().filter(|to| *to != dialect) {
             match write_request(to, &request, &TARGET) {
                 Ok(output) => {
                     written += 1;
@@ -373,7 +373,7 @@ fn every_answer_is_read_and_written() {
         if status != 200 {
             errors += 1;
             let error = read_error(*dialect, status as u16, &bytes);
-            for &to in ALL {
+            for &to in CALLERS {
                 let (_, body) = write_error(to, &error);
                 assert!(
                     !value(&body)["error"]["message"]
@@ -390,7 +390,7 @@ fn every_answer_is_read_and_written() {
         let usage = read_usage(*dialect, &bytes).unwrap();
         assert_eq!(response.usage, Some(usage), "{name}");
         assert_gross(*dialect, answer, &usage, name);
-        for &to in ALL {
+        for &to in CALLERS {
             let (body, _) = translate_response(*dialect, to, bytes.clone(), &reply()).unwrap();
             let again = read_response(to, body).unwrap_or_else(|error| panic!("{name}: {error:?}"));
             assert_eq!(
@@ -441,7 +441,7 @@ fn assert_gross(
 }
 
 /// Text, and calls with their arguments: what must survive any translation.
-fn said(blocks: &[tollgate_protocol::neutral::Block]) -> (String, Vec<(String, Value)>) {
+pub(crate) fn said(blocks: &[tollgate_protocol::neutral::Block]) -> (String, Vec<(String, Value)>) {
     let mut text = String::new();
     let mut calls = Vec::new();
     for block in blocks {
@@ -492,7 +492,7 @@ fn every_stream_is_translated_and_passed_on() {
         let (passed_on, outcome) = observe(*dialect, dice.cut(text.as_bytes()));
         assert_eq!(passed_on, text, "{name}: passed on byte for byte");
         assert_eq!(matches!(outcome, Outcome::Failed(_)), failing, "{name}");
-        for &to in ALL {
+        for &to in CALLERS {
             let whole = stream(*dialect, to, reply(), [text.as_bytes()]);
             let cut = stream(*dialect, to, reply(), dice.cut(text.as_bytes()));
             assert_eq!(cut, whole, "{name}");
@@ -535,7 +535,7 @@ fn some_streams_at_every_split() {
     let chosen: Vec<_> = recordings.iter().filter(short).take(5).collect();
     for Recording { dialect, json, .. } in &chosen {
         let text = json["response_text"].as_str().unwrap();
-        for &to in ALL {
+        for &to in CALLERS {
             let whole = stream(*dialect, to, reply(), [text.as_bytes()]);
             for at in 0..text.len() {
                 let (head, tail) = text.as_bytes().split_at(at);

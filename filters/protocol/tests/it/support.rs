@@ -30,6 +30,8 @@ pub(crate) const TARGET: Target<'static> = Target {
     no_developer_role: false,
     reasoning_field: None,
     keeps_cache_control: false,
+    model_fields: tollgate_protocol::ModelFields::Unknown,
+    extra_body: &[],
 };
 
 pub(crate) fn write(from: Dialect, to: Dialect, json: &Value) -> Result<Written, Unsupported> {

@@ -1,24 +1,24 @@
-//! Thinking, effort, sampling and `max_tokens`: parameters that Anthropic ties to
-//! each other, decided together so that no invalid combination is ever sent.
+//! Thinking, effort, sampling and `max_tokens`: parameters that Anthropic's models tie to
+//! each other, decided together so that no invalid combination is ever sent, whichever
+//! dialect it is sent in.
 
-use crate::anthropic::turns::Arranged;
-use crate::dialect::Dialect;
 use crate::neutral::{Effort, Reasoning, Request, ToolChoice, ToolMode};
 use crate::problem::Losses;
 use crate::target::{Target, Thinking};
+use crate::turns::Arranged;
 
 /// What will be sent.
-pub(super) struct Plan {
-    pub(super) max_tokens: u64,
-    pub(super) thinking: Option<Mode>,
-    pub(super) effort: Option<Effort>,
+pub(crate) struct Plan {
+    pub(crate) max_tokens: u64,
+    pub(crate) thinking: Option<Mode>,
+    pub(crate) effort: Option<Effort>,
     /// Whether `temperature`, `top_p` and `top_k` may be sent.
-    pub(super) sampling: bool,
+    pub(crate) sampling: bool,
 }
 
 /// The value of `thinking`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Disabled,
     Enabled { budget_tokens: u64 },
     Adaptive,
@@ -32,21 +32,25 @@ const MAX_TOKENS_UNKNOWN: u64 = 8_192;
 /// The levels of `output_config.effort`, unless the catalogue knows better.
 const EFFORTS: [Effort; 4] = [Effort::Low, Effort::Medium, Effort::High, Effort::Max];
 
-pub(super) fn plan(
+/// The plan of a call that does not think, or whose thinking goes on in the caller's own
+/// words.
+pub(crate) fn plain(request: &Request, target: &Target<'_>, losses: &mut Losses) -> Plan {
+    Plan {
+        max_tokens: max_tokens(request, target, losses),
+        thinking: None,
+        effort: None,
+        sampling: !target.drops_sampling,
+    }
+}
+
+pub(crate) fn plan(
     request: &Request,
     target: &Target<'_>,
     arranged: &Arranged<'_>,
     losses: &mut Losses,
 ) -> Plan {
-    let mut plan = Plan {
-        max_tokens: max_tokens(request, target, losses),
-        thinking: None,
-        effort: None,
-        sampling: !target.drops_sampling,
-    };
-    // In the caller's own dialect all of it goes on in the caller's own words.
-    let foreign = request.dialect != Dialect::Anthropic;
-    let Some(reasoning) = request.reasoning.as_ref().filter(|_| foreign) else {
+    let mut plan = plain(request, target, losses);
+    let Some(reasoning) = &request.reasoning else {
         return plan;
     };
     if target.thinking == Thinking::Never {
@@ -160,7 +164,7 @@ fn fit_budget(plan: &mut Plan, request: &Request, target: &Target<'_>, losses: &
 // === impl Plan ===
 
 impl Plan {
-    pub(super) fn thinks(&self) -> bool {
+    pub(crate) fn thinks(&self) -> bool {
         matches!(self.thinking, Some(Mode::Enabled { .. } | Mode::Adaptive))
     }
 }

@@ -1,5 +1,6 @@
-//! Neutral messages, arranged as Anthropic wants them: system prompts apart, turns
-//! of alternating roles, tool results first in theirs, and no blank text anywhere.
+//! Neutral messages, arranged as Anthropic Messages and Bedrock Converse want them:
+//! system prompts apart, turns of alternating roles, tool results first in theirs, and no
+//! blank text anywhere.
 //!
 //! Nothing is copied; what changes is the order and where the cache marks sit.
 
@@ -9,37 +10,38 @@ use crate::neutral::{Block, CacheMark, Content, Message, Request, Role};
 use crate::problem::Losses;
 
 /// The conversation as it will be written.
-pub(super) struct Arranged<'r> {
-    pub(super) system: Vec<Piece<'r>>,
-    pub(super) turns: Vec<Turn<'r>>,
+pub(crate) struct Arranged<'r> {
+    pub(crate) system: Vec<Piece<'r>>,
+    pub(crate) turns: Vec<Turn<'r>>,
 }
 
-pub(super) struct Turn<'r> {
-    pub(super) role: Role,
-    pub(super) pieces: Vec<Piece<'r>>,
+pub(crate) struct Turn<'r> {
+    pub(crate) role: Role,
+    pub(crate) pieces: Vec<Piece<'r>>,
 }
 
 /// A block with the cache mark that it will carry.
 #[derive(Clone, Copy)]
-pub(super) struct Piece<'r> {
-    pub(super) block: &'r Block,
-    pub(super) cache: Option<CacheMark>,
+pub(crate) struct Piece<'r> {
+    pub(crate) block: &'r Block,
+    pub(crate) cache: Option<CacheMark>,
 }
 
-pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged<'r> {
+/// `own`: the request is in the dialect that it is arranged for.
+pub(crate) fn arrange<'r>(request: &'r Request, own: bool, losses: &mut Losses) -> Arranged<'r> {
     let mut system = Vec::new();
     let mut turns: Vec<Turn<'r>> = Vec::new();
     let mut last_system: Option<&Message> = None;
     for message in &request.messages {
-        let mut pieces = pieces(message, losses);
-        if request.dialect != Dialect::Anthropic {
+        let mut pieces = pieces(message, own, losses);
+        if !own {
             extras::note(&message.extras, "messages", losses);
         }
         if pieces.is_empty() {
             continue;
         }
-        let hoisted = matches!(message.role, Role::System | Role::Developer)
-            && (turns.is_empty() || request.dialect != Dialect::Anthropic);
+        let hoisted =
+            matches!(message.role, Role::System | Role::Developer) && (turns.is_empty() || !own);
         if hoisted {
             if !turns.is_empty() {
                 losses.note(
@@ -68,7 +70,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
         && let Some(message) = last_system
     {
         // Only instructions: the last of them becomes what the user says.
-        let pieces = pieces(message, losses);
+        let pieces = pieces(message, own, losses);
         system.truncate(system.len().saturating_sub(pieces.len()));
         turns.push(Turn {
             role: Role::User,
@@ -80,7 +82,7 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
 
 /// The blocks of a message that can be sent. A cache mark on one that cannot moves
 /// to the block before it.
-fn pieces<'r>(message: &'r Message, losses: &mut Losses) -> Vec<Piece<'r>> {
+fn pieces<'r>(message: &'r Message, own: bool, losses: &mut Losses) -> Vec<Piece<'r>> {
     let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(message.content.len());
     for block in &message.content {
         let mut piece = Piece {
@@ -110,9 +112,7 @@ fn pieces<'r>(message: &'r Message, losses: &mut Losses) -> Vec<Piece<'r>> {
                 let inner = result.content.iter().rev().find_map(|block| block.cache);
                 piece.cache = block.cache.or(inner);
             }
-            Content::Foreign { dialect, kind, .. }
-                if *dialect != Dialect::Anthropic && message.role == Role::Assistant =>
-            {
+            Content::Foreign { kind, .. } if !own && message.role == Role::Assistant => {
                 losses.note(
                     format!("messages.{}", &**kind),
                     "only its own provider can read it",
@@ -145,7 +145,7 @@ fn is_thinking(piece: &Piece<'_>) -> bool {
 impl Arranged<'_> {
     /// Whether the tool loop that is still open was begun without signed thinking:
     /// then thinking cannot be switched on for this call.
-    pub(super) fn open_loop_lacks_thinking(&self) -> bool {
+    pub(crate) fn open_loop_lacks_thinking(&self) -> bool {
         let answers_tools = |turn: &Turn<'_>| {
             turn.role == Role::User
                 && turn

@@ -1,0 +1,222 @@
+//! Neutral messages as Cohere's `messages`: tool results are messages of their own, and
+//! what the model says before it calls tools is its `tool_plan`.
+
+use super::write_request::{IDS, NAMES};
+use crate::custom;
+use crate::extras;
+use crate::json::JsonWriter;
+use crate::neutral::{Block, Content, Document, Image, Message, Request, Role, Source};
+use crate::problem::Losses;
+use crate::target::Target;
+use crate::text::Text;
+
+pub(super) fn write(
+    request: &Request,
+    target: &Target<'_>,
+    losses: &mut Losses,
+    w: &mut JsonWriter<'_>,
+) {
+    w.field_array("messages", |w| {
+        for message in &request.messages {
+            extras::note(&message.extras, "messages", losses);
+            for block in &message.content {
+                extras::note(&block.extras, "messages", losses);
+            }
+            match message.role {
+                Role::System | Role::Developer => {
+                    plain("system", message.content.iter(), w);
+                }
+                Role::User => user(message, losses, w),
+                Role::Assistant => assistant(message, target, losses, w),
+            }
+        }
+    });
+}
+
+/// A message of these texts only, if there is any.
+fn plain<'r>(role: &str, blocks: impl Iterator<Item = &'r Block>, w: &mut JsonWriter<'_>) {
+    let texts: Vec<&Text> = blocks.filter_map(text).collect();
+    if !texts.is_empty() {
+        w.object(|w| {
+            w.field_str("role", role);
+            w.key("content");
+            w.joined(&texts, "\n");
+        });
+    }
+}
+
+fn user(message: &Message, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    let mut rest = Vec::new();
+    for block in &message.content {
+        let Content::ToolResult(result) = &block.content else {
+            rest.push(block);
+            continue;
+        };
+        let texts: Vec<&Text> = result.content.iter().filter_map(text).collect();
+        w.object(|w| {
+            w.field_str("role", "tool");
+            w.field_str("tool_call_id", &IDS.fit(&result.call_id));
+            w.key("content");
+            w.joined(&texts, "\n");
+        });
+        if result.is_error {
+            losses.note(
+                "messages.is_error",
+                "that a tool failed is only told by its text",
+            );
+        }
+    }
+    let has_images = |block: &&Block| matches!(block.content, Content::Image(_));
+    if !rest.iter().any(has_images) {
+        return plain("user", rest.into_iter(), w);
+    }
+    w.object(|w| {
+        w.field_str("role", "user");
+        w.field_array("content", |w| {
+            for block in rest {
+                match &block.content {
+                    Content::Image(Image { source }) => w.object(|w| image(source, w)),
+                    _ => text_part(block, w),
+                }
+            }
+        });
+    });
+}
+
+fn assistant(message: &Message, target: &Target<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    let has = |wanted: fn(&Content) -> bool| {
+        let mut blocks = message.content.iter();
+        blocks.any(|block| wanted(&block.content))
+    };
+    let calls = has(|content| matches!(content, Content::ToolCall(_)));
+    let thoughts = has(|content| matches!(content, Content::Thinking { .. }));
+    let thinks = thoughts && target.reasoning_field.is_some();
+    for block in &message.content {
+        match &block.content {
+            Content::Thinking { .. } if thinks => {}
+            Content::Thinking { .. } | Content::RedactedThinking { .. } => losses.note(
+                "messages.thinking",
+                "the model is not known to take its earlier thinking back",
+            ),
+            Content::Foreign { kind, .. } => losses.note(
+                format!("messages.{}", &**kind),
+                "only its own provider can read it",
+            ),
+            _ => {}
+        }
+    }
+    if !calls && !thinks {
+        return plain("assistant", message.content.iter(), w);
+    }
+    let texts: Vec<&Text> = message.content.iter().filter_map(text).collect();
+    w.object(|w| {
+        w.field_str("role", "assistant");
+        if calls && !texts.is_empty() {
+            w.key("tool_plan");
+            w.joined(&texts, "\n");
+        }
+        if thinks {
+            w.field_array("content", |w| {
+                for block in &message.content {
+                    match &block.content {
+                        Content::Thinking { text, .. } if !text.is_empty() => w.object(|w| {
+                            w.field_str("type", "thinking");
+                            w.field_text("thinking", text);
+                        }),
+                        Content::Text(_) | Content::Refusal(_) if !calls => text_part(block, w),
+                        _ => {}
+                    }
+                }
+            });
+        }
+        if calls {
+            w.field_array("tool_calls", |w| {
+                for block in &message.content {
+                    tool_call(block, w);
+                }
+            });
+        }
+    });
+}
+
+fn tool_call(block: &Block, w: &mut JsonWriter<'_>) {
+    let Content::ToolCall(call) = &block.content else {
+        return;
+    };
+    w.object(|w| {
+        w.field_str("id", &IDS.fit(&call.id));
+        w.field_str("type", "function");
+        w.field_object("function", |w| {
+            w.field_str("name", &NAMES.fit(&call.name));
+            let arguments = custom::arguments(call);
+            let arguments = Some(&*arguments).filter(|arguments| !arguments.trim().is_empty());
+            w.field_str("arguments", arguments.unwrap_or("{}"));
+        });
+    });
+}
+
+/// Text that is not blank.
+fn text(block: &Block) -> Option<&Text> {
+    match &block.content {
+        Content::Text(text) | Content::Refusal(text) if !text.is_blank() => Some(text),
+        _ => None,
+    }
+}
+
+fn text_part(block: &Block, w: &mut JsonWriter<'_>) {
+    if let Some(text) = text(block) {
+        w.object(|w| {
+            w.field_str("type", "text");
+            w.field_text("text", text);
+        });
+    }
+}
+
+fn image(source: &Source, w: &mut JsonWriter<'_>) {
+    w.field_str("type", "image_url");
+    w.field_object("image_url", |w| match source {
+        Source::Url(url) => w.field_text("url", url),
+        Source::Base64 { media_type, data } => {
+            w.key("url");
+            w.pieces(&[
+                "data:".into(),
+                media_type.into(),
+                ";base64,".into(),
+                data.into(),
+            ]);
+        }
+        // Refused before, or no image.
+        Source::Text(_) | Source::File { .. } => {}
+    });
+}
+
+/// Documents stand beside the messages: `[{"data": {title, text}}]`.
+pub(super) fn documents(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    let blocks = request.messages.iter().flat_map(|message| &message.content);
+    let mut found = blocks.filter_map(|block| match &block.content {
+        Content::Document(Document {
+            source: Source::Text(text),
+            name,
+        }) => Some((name, text)),
+        _ => None,
+    });
+    let Some(first) = found.next() else {
+        return;
+    };
+    losses.note(
+        "messages.document",
+        "documents stand beside the conversation, not in it",
+    );
+    w.field_array("documents", |w| {
+        for (name, text) in std::iter::once(first).chain(found) {
+            w.object(|w| {
+                w.field_object("data", |w| {
+                    if let Some(name) = name {
+                        w.field_str("title", name);
+                    }
+                    w.field_text("text", text);
+                });
+            });
+        }
+    });
+}
