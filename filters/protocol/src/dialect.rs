@@ -18,7 +18,7 @@ use crate::problem::{InvalidRequest, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
 use crate::target::{Target, Written};
-use crate::{anthropic, gemini, openai_chat};
+use crate::{anthropic, gemini, openai_chat, openai_completions, openai_responses};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -30,10 +30,20 @@ pub enum Dialect {
     Anthropic,
     /// Gemini, `POST /v1beta/models/{model}:generateContent`.
     Gemini,
+    /// OpenAI Responses, `POST /v1/responses`.
+    OpenaiResponses,
+    /// OpenAI's legacy completions, `POST /v1/completions`.
+    OpenaiCompletions,
 }
 
 /// Every dialect, for tables and tests.
-pub const ALL: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Gemini];
+pub const ALL: &[Dialect] = &[
+    Dialect::OpenaiChat,
+    Dialect::Anthropic,
+    Dialect::Gemini,
+    Dialect::OpenaiResponses,
+    Dialect::OpenaiCompletions,
+];
 
 /// What every dialect must be able to do: an upstream may speak it. Each method is
 /// the implementation behind the function of the same name at the top of the crate,
@@ -64,6 +74,16 @@ pub(crate) trait CallerCodec: Codec {
     fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
     /// What dropping one of this dialect's own fields does to a request's meaning.
     fn without(&self, extra: &Extra) -> Without;
+    /// Whether this dialect's providers run tools of this type themselves; the rest
+    /// of the types that only this dialect knows are run by the caller.
+    fn hosts(&self, _tool_type: &str) -> bool {
+        false
+    }
+    /// Whether its answers can hold calls of custom tools ([`crate::neutral::CallKind::Custom`]);
+    /// where not, they are told as functions.
+    fn knows_custom_calls(&self) -> bool {
+        false
+    }
 
     fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8>;
     fn stream_writer(&self, reply: Reply) -> Box<dyn StreamWriter>;
@@ -103,6 +123,8 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::OpenaiCompletions => &openai_completions::OpenaiCompletions,
     }
 }
 
@@ -113,6 +135,8 @@ pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::OpenaiCompletions => &openai_completions::OpenaiCompletions,
     }
 }
 
@@ -125,6 +149,8 @@ impl Dialect {
             Self::OpenaiChat => "openai-chat",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::OpenaiResponses => "openai-responses",
+            Self::OpenaiCompletions => "openai-completions",
         }
     }
 }

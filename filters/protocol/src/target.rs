@@ -33,6 +33,8 @@ pub struct Target<'a> {
     /// The upstream passes `cache_control` on, though its dialect has none
     /// (OpenRouter).
     pub keeps_cache_control: bool,
+    /// The upstream takes custom tools, and not only functions (Chat Completions).
+    pub custom_tools: bool,
 }
 
 /// How a model is told to think.

@@ -50,7 +50,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             .map_or(Framing::Events, |addressed| addressed.framing),
         ..Reply::default()
     };
-    let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
+    let can_tell_usage = matches!(from, Dialect::OpenaiChat | Dialect::OpenaiCompletions);
+    let asks_for_usage = can_tell_usage && plan.peek.stream;
 
     let body = if from == to {
         plan.peek
@@ -152,6 +153,8 @@ fn write_head(
 fn endpoint(dialect: Dialect, model: &str, stream: bool) -> Cow<'static, str> {
     match dialect {
         Dialect::Anthropic => "/messages".into(),
+        Dialect::OpenaiResponses => "/responses".into(),
+        Dialect::OpenaiCompletions => "/completions".into(),
         Dialect::Gemini => {
             // Tuned and published models say themselves what they are.
             let collection = if model.contains('/') { "" } else { "models/" };

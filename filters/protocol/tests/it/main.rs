@@ -20,6 +20,9 @@ mod gemini_requests;
 mod gemini_streams;
 mod goldens;
 mod json;
+mod openai_completions;
+mod openai_responses;
+mod openai_responses_streams;
 mod peek;
 mod recordings;
 mod requests_messages;
@@ -32,6 +35,7 @@ mod support;
 mod texts;
 mod validator;
 mod validator_gemini;
+mod validator_openai_responses;
 
 #[test]
 fn dialects_have_names() {

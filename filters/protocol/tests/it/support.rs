@@ -10,6 +10,8 @@ use tollgate_protocol::{
 pub(crate) const C: Dialect = Dialect::OpenaiChat;
 pub(crate) const M: Dialect = Dialect::Anthropic;
 pub(crate) const G: Dialect = Dialect::Gemini;
+pub(crate) const R: Dialect = Dialect::OpenaiResponses;
+pub(crate) const L: Dialect = Dialect::OpenaiCompletions;
 
 pub(crate) fn body(json: impl ToString) -> Body {
     Body::parse(json.to_string().into_bytes(), &Limits::request(1 << 24)).unwrap()
@@ -30,6 +32,7 @@ pub(crate) const TARGET: Target<'static> = Target {
     no_developer_role: false,
     reasoning_field: None,
     keeps_cache_control: false,
+    custom_tools: false,
 };
 
 pub(crate) fn write(from: Dialect, to: Dialect, json: &Value) -> Result<Written, Unsupported> {
