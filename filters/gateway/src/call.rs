@@ -98,7 +98,9 @@ impl Endpoint {
     fn of(path: &str) -> Self {
         match path {
             "/v1/chat/completions" => Self::Generate(Dialect::OpenaiChat),
+            "/v1/completions" => Self::Generate(Dialect::OpenaiCompletions),
             "/v1/messages" => Self::Generate(Dialect::Anthropic),
+            "/v1/responses" => Self::Generate(Dialect::OpenaiResponses),
             "/v1/models" | "/v1/models/" | "/v1beta/models" | "/v1beta/models/" => Self::Models,
             _ if addressed(path, "").is_some() => Self::Generate(Dialect::Gemini),
             _ => {
@@ -229,6 +231,15 @@ mod tests {
                 "/v1/messages?beta=true",
                 Endpoint::Generate(Dialect::Anthropic),
             ),
+            (
+                "/v1/responses",
+                Endpoint::Generate(Dialect::OpenaiResponses),
+            ),
+            (
+                "/v1/completions",
+                Endpoint::Generate(Dialect::OpenaiCompletions),
+            ),
+            ("/v1/responses/compact", Endpoint::Unknown),
             ("/v1/models", Endpoint::Models),
             ("/v1/models/gpt-5", Endpoint::Model("gpt-5".into())),
             (

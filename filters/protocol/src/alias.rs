@@ -1,13 +1,16 @@
-//! Names and ids that an upstream would reject, made acceptable.
+//! Tools that an upstream knows otherwise than the caller: under another name, as a
+//! function instead of a custom tool, outside of their namespace.
 //!
-//! The replacement depends on the original alone, so it is the same in the tool
-//! list, the tool choice, the history and every later turn, and prompt caches
+//! The replacement of a name depends on the original alone, so it is the same in the
+//! tool list, the tool choice, the history and every later turn, and prompt caches
 //! stay warm.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Tool names that were changed for an upstream, to be changed back in its answer.
+use crate::neutral::{CallKind, Tool};
+
+/// What was changed about tools for an upstream, to be changed back in its answer.
 /// Empty for nearly every request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases(Option<Arc<Vec<Alias>>>);
@@ -16,6 +19,9 @@ pub struct Aliases(Option<Arc<Vec<Alias>>>);
 struct Alias {
     sent: String,
     original: String,
+    kind: CallKind,
+    /// Its namespace and its name there.
+    namespace: Option<(String, String)>,
 }
 
 /// What an upstream accepts as a name or an id: `[A-Za-z0-9_-]{1,max_chars}`.
@@ -33,24 +39,52 @@ impl Aliases {
 
     /// The caller's own name of the tool that the upstream calls `sent`.
     pub fn original<'a>(&'a self, sent: &'a str) -> &'a str {
-        let pairs = self.0.as_deref().map(Vec::as_slice).unwrap_or_default();
-        pairs
-            .iter()
-            .find(|alias| alias.sent == sent)
-            .map_or(sent, |alias| &alias.original)
+        self.find(sent).map_or(sent, |alias| &alias.original)
     }
 
-    pub(crate) fn collect<'a>(names: impl Iterator<Item = &'a str>, charset: Charset) -> Self {
-        let mut pairs: Vec<Alias> = Vec::new();
-        for original in names {
-            if let Cow::Owned(sent) = charset.fit(original)
-                && !pairs.iter().any(|alias| alias.original == original)
-            {
-                let original = original.to_owned();
-                pairs.push(Alias { sent, original });
+    /// What the caller's tool takes that the upstream calls `sent`.
+    pub(crate) fn kind(&self, sent: &str) -> CallKind {
+        self.find(sent).map_or(CallKind::Function, |tool| tool.kind)
+    }
+
+    /// Namespace and name, where the caller's tool with this (original) name has a
+    /// namespace.
+    pub(crate) fn namespace(&self, original: &str) -> Option<(&str, &str)> {
+        let mut tools = self.tools().iter();
+        let tool = tools.find(|tool| tool.original == original)?;
+        let (namespace, name) = tool.namespace.as_ref()?;
+        Some((namespace, name))
+    }
+
+    /// Of the tools of a request, for an upstream that accepts names of `charset`.
+    pub(crate) fn of_tools(tools: &[Tool], charset: Charset) -> Self {
+        let mut known: Vec<Alias> = Vec::new();
+        for tool in tools {
+            let Some(original) = tool.name() else {
+                continue;
+            };
+            let sent = charset.fit(original);
+            let (kind, namespace) = (tool.kind(), tool.namespace());
+            let changed =
+                matches!(sent, Cow::Owned(_)) || kind == CallKind::Custom || namespace.is_some();
+            if changed && !known.iter().any(|alias| alias.original == original) {
+                known.push(Alias {
+                    sent: sent.into_owned(),
+                    original: original.to_owned(),
+                    kind,
+                    namespace,
+                });
             }
         }
-        Self((!pairs.is_empty()).then(|| Arc::new(pairs)))
+        Self((!known.is_empty()).then(|| Arc::new(known)))
+    }
+
+    fn tools(&self) -> &[Alias] {
+        self.0.as_deref().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn find(&self, sent: &str) -> Option<&Alias> {
+        self.tools().iter().find(|alias| alias.sent == sent)
     }
 }
 

@@ -111,6 +111,10 @@ impl CallerCodec for Anthropic {
         fields::without(extra)
     }
 
+    fn hosts(&self, tool_type: &str) -> bool {
+        fields::hosts(tool_type)
+    }
+
     fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8> {
         write_response::write(response, reply)
     }

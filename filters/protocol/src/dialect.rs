@@ -20,7 +20,9 @@ use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
 use crate::target::{PassOn, Target, Written};
-use crate::{bedrock_converse, cohere, gemini, ollama, openai_chat};
+use crate::{
+    bedrock_converse, cohere, gemini, ollama, openai_chat, openai_completions, openai_responses,
+};
 
 /// A wire format that callers or providers speak.
 #[non_exhaustive]
@@ -28,6 +30,10 @@ use crate::{bedrock_converse, cohere, gemini, ollama, openai_chat};
 pub enum Dialect {
     /// OpenAI Chat Completions, `POST /v1/chat/completions`.
     OpenaiChat,
+    /// OpenAI Responses, `POST /v1/responses`.
+    OpenaiResponses,
+    /// OpenAI's legacy completions, `POST /v1/completions`.
+    OpenaiCompletions,
     /// Anthropic Messages, `POST /v1/messages`.
     Anthropic,
     /// Gemini, `POST /v1beta/models/{model}:generateContent`.
@@ -48,6 +54,8 @@ pub enum Dialect {
 /// Every dialect, for tables and tests.
 pub const ALL: &[Dialect] = &[
     Dialect::OpenaiChat,
+    Dialect::OpenaiResponses,
+    Dialect::OpenaiCompletions,
     Dialect::Anthropic,
     Dialect::Gemini,
     Dialect::AnthropicBedrock,
@@ -58,7 +66,13 @@ pub const ALL: &[Dialect] = &[
 ];
 
 /// The dialects that callers speak.
-pub const CALLERS: &[Dialect] = &[Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Gemini];
+pub const CALLERS: &[Dialect] = &[
+    Dialect::OpenaiChat,
+    Dialect::OpenaiResponses,
+    Dialect::OpenaiCompletions,
+    Dialect::Anthropic,
+    Dialect::Gemini,
+];
 
 /// What every dialect must be able to do: an upstream may speak it. Each method is
 /// the implementation behind the function of the same name at the top of the crate,
@@ -103,6 +117,16 @@ pub(crate) trait CallerCodec: Codec {
     fn read_request(&self, body: &Body) -> Result<Request, InvalidRequest>;
     /// What dropping one of this dialect's own fields does to a request's meaning.
     fn without(&self, extra: &Extra) -> Without;
+    /// Whether this dialect's providers run tools of this type themselves; the rest
+    /// of the types that only this dialect knows are run by the caller.
+    fn hosts(&self, _tool_type: &str) -> bool {
+        false
+    }
+    /// Whether its answers can hold calls of custom tools ([`crate::neutral::CallKind::Custom`]);
+    /// where not, they are told as functions.
+    fn knows_custom_calls(&self) -> bool {
+        false
+    }
 
     fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8>;
     fn stream_writer(&self, reply: Reply) -> Box<dyn StreamWriter>;
@@ -147,6 +171,8 @@ pub(crate) fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
         Dialect::Cohere => &cohere::Cohere,
         Dialect::Ollama => &ollama::Ollama,
+        Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::OpenaiCompletions => &openai_completions::OpenaiCompletions,
     }
 }
 
@@ -162,6 +188,8 @@ pub(crate) fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
         Dialect::Anthropic | Dialect::AnthropicBedrock | Dialect::AnthropicVertex => {
             &Anthropic(Platform::Api)
         }
+        Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::OpenaiCompletions => &openai_completions::OpenaiCompletions,
     }
 }
 
@@ -172,6 +200,8 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenaiChat => "openai-chat",
+            Self::OpenaiResponses => "openai-responses",
+            Self::OpenaiCompletions => "openai-completions",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
             Self::AnthropicBedrock => "anthropic-bedrock",

@@ -2,7 +2,7 @@
 
 use crate::dialect::{Without, caller};
 use crate::json::JsonWriter;
-use crate::neutral::{Extra, Request, Tool};
+use crate::neutral::{Block, Content, Extra, Request, Tool, ToolChoice};
 use crate::problem::{Losses, Unsupported};
 
 /// Stands in for JSON mode where a dialect has none.
@@ -14,7 +14,17 @@ pub(crate) const STORED_FILE: &str =
 
 /// Accounts for the top-level fields that are not written in a foreign dialect.
 pub(crate) fn settle(request: &Request, losses: &mut Losses) -> Result<(), Unsupported> {
-    for extra in request.extras.iter().filter(|extra| !extra.mirrored) {
+    settle_except(request, &[], losses)
+}
+
+/// As [`settle`], for an upstream that knows some of the fields all the same.
+pub(crate) fn settle_except(
+    request: &Request,
+    known: &[&str],
+    losses: &mut Losses,
+) -> Result<(), Unsupported> {
+    let unknown = |extra: &&Extra| !extra.mirrored && !known.contains(&extra.key.as_str());
+    for extra in request.extras.iter().filter(unknown) {
         match caller(request.dialect).without(extra) {
             Without::Loss(reason) => losses.note(extra.key.as_str(), reason),
             Without::Unsupported(message) => {
@@ -25,17 +35,62 @@ pub(crate) fn settle(request: &Request, losses: &mut Losses) -> Result<(), Unsup
     Ok(())
 }
 
-/// A tool of another dialect is never dropped silently: the model would be asked
-/// to do without it.
+/// Whether a request can do without its tools that only its own dialect knows.
+///
+/// A tool that the provider itself runs (`web_search`) and that is merely offered
+/// among others can be left out: agents list such tools always, and a model that may
+/// use one may as well not. That is a loss, see [`note_foreign_tools`]. Refused are
+/// one that is forced by the tool choice, one that is all there is, and one that the
+/// caller would run itself: there the request means something else without it.
 pub(crate) fn refuse_foreign_tools(request: &Request) -> Result<(), Unsupported> {
+    let alone = request.tools.iter().all(is_foreign);
     for (index, tool) in request.tools.iter().enumerate() {
-        if let Tool::Foreign { kind, .. } = tool {
+        let Tool::Foreign { kind, raw } = tool else {
+            continue;
+        };
+        let hosted = caller(request.dialect).hosts(kind);
+        let name = raw.json().get("name").and_then(crate::json::Json::as_str);
+        if alone || !hosted || name.is_some_and(|name| is_forced(request, &name)) {
             let kind = kind.as_str();
             let message = format!("Tools of type '{kind}' are not available for this model.");
             return Err(Unsupported::new(format!("tools[{index}]"), message));
         }
     }
     Ok(())
+}
+
+/// Notes the tools that [`refuse_foreign_tools`] lets pass, and that are not written.
+pub(crate) fn note_foreign_tools(request: &Request, losses: &mut Losses) {
+    for tool in &request.tools {
+        if let Tool::Foreign { kind, .. } = tool {
+            let field = format!("tools.{}", kind.as_str());
+            losses.note(
+                field,
+                "the upstream does not run such a tool; others remain",
+            );
+        }
+    }
+}
+
+fn is_foreign(tool: &Tool) -> bool {
+    matches!(tool, Tool::Foreign { .. })
+}
+
+fn is_forced(request: &Request, name: &str) -> bool {
+    match &request.tool_choice {
+        Some(ToolChoice::Named(forced)) => forced == name,
+        Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
+        _ => false,
+    }
+}
+
+/// Claude Code's first system block, meant for Anthropic alone: it changes with every
+/// request, and would void another upstream's prompt cache.
+pub(crate) fn is_billing_header(block: &Block) -> bool {
+    let Content::Text(text) = &block.content else {
+        return false;
+    };
+    text.begins_with("x-anthropic-billing-header")
 }
 
 pub(crate) fn no_such_content(kind: &str) -> String {

@@ -33,6 +33,8 @@ mod models;
 pub mod neutral;
 mod ollama;
 mod openai_chat;
+mod openai_completions;
+mod openai_responses;
 mod path;
 mod peek;
 mod plan;
@@ -126,7 +128,9 @@ pub fn read_response(dialect: Dialect, body: Vec<u8>) -> Result<Response, ErrorI
 
 /// Writes a whole answer for the caller.
 pub fn write_response(dialect: Dialect, response: &Response, reply: &Reply) -> Vec<u8> {
-    caller(dialect).write_response(response, reply)
+    let codec = caller(dialect);
+    let response = custom::fit(response, &reply.aliases, codec.knows_custom_calls());
+    codec.write_response(&response, reply)
 }
 
 /// A whole answer from the upstream's dialect to the caller's.

@@ -20,6 +20,7 @@ pub use self::message::{
     ToolCall, ToolResult,
 };
 pub use self::request::{Effort, Format, Reasoning, Request, Sampling, Tool, ToolChoice, ToolMode};
+pub(crate) use self::request::{NAME_THERE, NAMESPACE};
 pub use self::response::{Choice, Response, StopReason};
 pub use self::signature::Signature;
 pub(crate) use self::signature::shown as shown_signature;

@@ -5,15 +5,15 @@
 mod calls;
 mod check;
 mod context;
-mod error;
+pub(crate) mod error;
 mod fields;
-mod models;
+pub(crate) mod models;
 mod read_messages;
 mod read_request;
 mod read_response;
 mod read_stream;
 mod thinking;
-mod usage;
+pub(crate) mod usage;
 mod write_messages;
 mod write_request;
 mod write_response;
@@ -89,6 +89,10 @@ impl CallerCodec for OpenaiChat {
 
     fn without(&self, extra: &Extra) -> Without {
         fields::without(extra)
+    }
+
+    fn knows_custom_calls(&self) -> bool {
+        true
     }
 
     fn write_response(&self, response: &Response, reply: &Reply) -> Vec<u8> {

@@ -38,12 +38,13 @@ struct UsageEdit {
 
 /// The keys that decide something here. One of them twice would let gateway and
 /// upstream read two different requests out of one body.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "model",
     "stream",
     "stream_options",
     "max_tokens",
     "max_completion_tokens",
+    "max_output_tokens",
     "user",
     "safety_identifier",
     "metadata",
@@ -71,6 +72,7 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
         options,
         max_tokens,
         max_completion,
+        max_output,
         user,
         safety,
         metadata,
@@ -91,7 +93,10 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
     Ok(Peek {
         model: name.into_owned(),
         stream,
-        max_output_tokens: max_completion.or(max_tokens).and_then(Json::as_u64),
+        max_output_tokens: max_completion
+            .or(max_tokens)
+            .or(max_output)
+            .and_then(Json::as_u64),
         include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()),
         user: [safety, user, user_id]
             .into_iter()

@@ -39,6 +39,8 @@ pub struct Target<'a> {
     /// Members that the channel adds to the body of every request, by name: guardrails,
     /// performance and service tier of Bedrock Converse.
     pub extra_body: &'a [(&'a str, Raw)],
+    /// The upstream takes custom tools, and not only functions (Chat Completions).
+    pub custom_tools: bool,
 }
 
 /// How a model is told to think.

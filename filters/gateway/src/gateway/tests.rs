@@ -46,6 +46,15 @@ fn refusals_speak_the_callers_dialect_and_leave_one_event() {
         ),
         ("GET", CHAT, &[good], true, 405, "POST"),
         ("POST", "/v1/models", &[good], true, 405, "GET"),
+        ("GET", "/v1/responses", &[good], true, 405, "POST"),
+        (
+            "POST",
+            "/v1/responses/compact",
+            &[good],
+            false,
+            404,
+            "/v1/responses/compact",
+        ),
         ("POST", "/v1/nothing", &[good], false, 404, "/v1/nothing"),
         (
             "POST",

@@ -8,6 +8,8 @@ use tollgate_protocol::Dialect;
 pub(super) fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
     match (dialect, stream) {
         (Dialect::Anthropic, _) => "/messages".to_owned(),
+        (Dialect::OpenaiResponses, _) => "/responses".to_owned(),
+        (Dialect::OpenaiCompletions, _) => "/completions".to_owned(),
         (Dialect::Gemini, stream) => {
             let method = if stream {
                 "streamGenerateContent?alt=sse"

@@ -48,7 +48,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             .map_or(Framing::Events, |addressed| addressed.framing),
         ..Reply::default()
     };
-    let asks_for_usage = from == Dialect::OpenaiChat && plan.peek.stream;
+    let can_tell_usage = matches!(from, Dialect::OpenaiChat | Dialect::OpenaiCompletions);
+    let asks_for_usage = can_tell_usage && plan.peek.stream;
 
     let (body, losses) = if from.takes_as_it_is(to) {
         let betas = betas(&stream.call.forwarded);

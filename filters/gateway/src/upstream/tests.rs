@@ -11,6 +11,8 @@ use crate::gateway::Gateway;
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
+const RESPONSES: &str = "/v1/responses";
+const RESPONSES_REQUEST: &str = r#"{"model":"m","input":"hi"}"#;
 
 /// A request that the router has just handed to its first channel.
 fn begin(channels: Vec<Channel>, path: &str, body: &str) -> (MockHost, Gateway, Attempt) {
@@ -116,6 +118,57 @@ fn an_answer_in_another_dialect_is_translated() {
     assert_eq!(
         host.shown(Map::Response, "content-length"),
         body.len().to_string()
+    );
+    assert_eq!(event(&host, gateway, 200).usage.unwrap().output_tokens, 2);
+}
+
+#[test]
+fn the_path_is_that_of_the_channels_dialect() {
+    for (path, body, upstream, expected) in [
+        (CHAT, OPENAI_REQUEST, "openai-responses", "/v1/responses"),
+        (
+            RESPONSES,
+            RESPONSES_REQUEST,
+            "openai-responses",
+            "/v1/responses",
+        ),
+        (RESPONSES, RESPONSES_REQUEST, "anthropic", "/v1/messages"),
+        (
+            CHAT,
+            OPENAI_REQUEST,
+            "openai-completions",
+            "/v1/completions",
+        ),
+        (
+            "/v1/completions",
+            r#"{"model":"m","prompt":"hi"}"#,
+            "openai-completions",
+            "/v1/completions",
+        ),
+        (
+            RESPONSES,
+            RESPONSES_REQUEST,
+            "openai-chat",
+            "/v1/chat/completions",
+        ),
+    ] {
+        let (host, ..) = begin(vec![channel(1, upstream)], path, body);
+        assert_eq!(host.shown(Map::Request, ":path"), expected);
+    }
+}
+
+#[test]
+fn a_responses_caller_gets_an_answer_of_any_channel() {
+    let (host, gateway, mut attempt) = begin(
+        vec![channel(1, "openai-chat")],
+        RESPONSES,
+        RESPONSES_REQUEST,
+    );
+    answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+    let body = host.text(Body::Response);
+    assert!(
+        body.contains(r#""object":"response""#) && body.contains(r#""text":"hello""#),
+        "{body}"
     );
     assert_eq!(event(&host, gateway, 200).usage.unwrap().output_tokens, 2);
 }

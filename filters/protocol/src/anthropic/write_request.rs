@@ -31,6 +31,7 @@ pub(super) fn write(
     check::check(request)?;
     if !same_dialect {
         extras::settle(request, &mut losses)?;
+        extras::note_foreign_tools(request, &mut losses);
     }
     let arranged = arrange(request, same_dialect, &mut losses);
     let plan = if same_dialect {
@@ -68,15 +69,8 @@ pub(super) fn write(
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
-        aliases: Aliases::collect(request.tools.iter().filter_map(name), NAMES),
+        aliases: Aliases::of_tools(&request.tools, NAMES),
     })
-}
-
-fn name(tool: &Tool) -> Option<&str> {
-    match tool {
-        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
-        Tool::Foreign { .. } => None,
-    }
 }
 
 fn tools(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
@@ -85,15 +79,16 @@ fn tools(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
         return;
     }
     let allowed = |tool: &Tool| match &request.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => {
-            name(tool).is_none_or(|name| names.iter().any(|allowed| allowed == name))
-        }
+        Some(ToolChoice::Allowed { names, .. }) => tool
+            .name()
+            .is_none_or(|name| names.iter().any(|allowed| allowed == name)),
         _ => true,
     };
     w.field_array("tools", |w| {
         for tool in &request.tools {
             match tool {
-                Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
+                Tool::Foreign { raw, .. } if context.same_dialect => w.raw(raw.as_str()),
+                Tool::Foreign { .. } => {}
                 tool if allowed(tool) => w.object(|w| function(context, tool, w)),
                 _ => {}
             }

@@ -22,6 +22,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     let mut losses = Losses::default();
     check::check(request)?;
     extras::settle(request, &mut losses)?;
+    extras::note_foreign_tools(request, &mut losses);
     let arranged = arrange(request, false, &mut losses);
     let plan = plan(request, target, &arranged, &mut losses);
     let mut context = Context::new(losses);
@@ -44,7 +45,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
-        aliases: Aliases::collect(request.tools.iter().filter_map(write_tools::name), NAMES),
+        aliases: Aliases::of_tools(&request.tools, NAMES),
     })
 }
 

@@ -55,13 +55,6 @@ pub(super) fn write(context: &mut Context, request: &Request, w: &mut JsonWriter
     });
 }
 
-pub(super) fn name(tool: &Tool) -> Option<&str> {
-    match tool {
-        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
-        Tool::Foreign { .. } => None,
-    }
-}
-
 /// The names of the tools that were called in the history.
 fn called(request: &Request) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
@@ -77,9 +70,9 @@ fn called(request: &Request) -> Vec<&str> {
 
 fn is_allowed(request: &Request, tool: &Tool) -> bool {
     match &request.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => {
-            name(tool).is_none_or(|name| names.iter().any(|allowed| allowed == name))
-        }
+        Some(ToolChoice::Allowed { names, .. }) => tool
+            .name()
+            .is_none_or(|name| names.iter().any(|allowed| allowed == name)),
         _ => true,
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     let mut losses = Losses::default();
     check::check(request)?;
     extras::settle(request, &mut losses)?;
+    extras::note_foreign_tools(request, &mut losses);
     let body = object_bytes(|w| {
         w.field_str("model", target.model);
         // No default here: the version of the API decides it.
@@ -37,15 +38,8 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     Ok(Written {
         body,
         losses: losses.into_vec(),
-        aliases: Aliases::collect(request.tools.iter().filter_map(name), NAMES),
+        aliases: Aliases::of_tools(&request.tools, NAMES),
     })
-}
-
-fn name(tool: &Tool) -> Option<&str> {
-    match tool {
-        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
-        Tool::Foreign { .. } => None,
-    }
 }
 
 fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
@@ -58,7 +52,7 @@ fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     }
     // Neither one tool nor some can be chosen, but the others can be left out.
     let is_allowed = |tool: &&Tool| {
-        let named = |wanted: &str| name(tool) == Some(wanted);
+        let named = |wanted: &str| tool.name() == Some(wanted);
         match &request.tool_choice {
             Some(ToolChoice::Named(wanted)) => named(wanted),
             Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|wanted| named(wanted)),
@@ -119,7 +113,7 @@ fn function(tool: &Tool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
             extras::note(extras, "tools", losses);
             (name, description, custom::PARAMETERS)
         }
-        // Refused before.
+        // Accounted for before.
         Tool::Foreign { .. } => return,
     };
     w.object(|w| {

@@ -30,6 +30,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     check::check(request)?;
     if !same_dialect {
         extras::settle(request, &mut losses)?;
+        extras::note_foreign_tools(request, &mut losses);
     }
     let arranged = arrange(request, &mut losses);
     let mut context = Context {
@@ -59,7 +60,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
-        aliases: Aliases::collect(request.tools.iter().filter_map(write_tools::name), NAMES),
+        aliases: Aliases::of_tools(&request.tools, NAMES),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Functions and the choice among them.
 
 use crate::custom;
+use crate::dialect::Dialect;
 use crate::extras;
 use crate::gemini::write_parts::Context;
 use crate::gemini::write_request::NAMES;
@@ -11,11 +12,11 @@ pub(super) fn write(context: &mut Context<'_>, request: &Request, w: &mut JsonWr
     let functions: Vec<&Tool> = request
         .tools
         .iter()
-        .filter(|tool| name(tool).is_some_and(|name| may_be_called(request, name)))
+        .filter(|tool| tool.name().is_some_and(|name| may_be_called(request, name)))
         .collect();
     let foreign = || {
         request.tools.iter().filter_map(|tool| match tool {
-            Tool::Foreign { raw, .. } => Some(raw),
+            Tool::Foreign { raw, .. } if request.dialect == Dialect::Gemini => Some(raw),
             _ => None,
         })
     };
@@ -52,13 +53,6 @@ fn may_be_called(request: &Request, name: &str) -> bool {
             names,
         }) => names.iter().any(|allowed| allowed == name),
         _ => true,
-    }
-}
-
-pub(super) fn name(tool: &Tool) -> Option<&str> {
-    match tool {
-        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
-        Tool::Foreign { .. } => None,
     }
 }
 

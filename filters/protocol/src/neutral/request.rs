@@ -1,7 +1,7 @@
 //! A request for one answer (or several choices of it).
 
 use crate::dialect::{Dialect, Names, caller};
-use crate::neutral::{CacheMark, Extra, Message};
+use crate::neutral::{CacheMark, CallKind, Extra, Message};
 use crate::text::{Raw, Text};
 
 /// A request in neutral form. It owns what it needs (shared with its body), so it
@@ -61,7 +61,8 @@ pub enum Tool {
     Custom {
         name: Text,
         description: Option<Text>,
-        /// The grammar of the text, verbatim.
+        /// The grammar of the text, as the Responses API has it:
+        /// `{"type": "grammar", "syntax", "definition"}`.
         format: Option<Raw>,
         extras: Vec<Extra>,
     },
@@ -158,22 +159,60 @@ impl Request {
 
     /// Where the caller's body holds the message with this index here.
     pub(crate) fn field_of(&self, message: usize) -> String {
-        if self.dialect == Dialect::Gemini {
+        let index = message.checked_sub(self.system_apart);
+        match (self.dialect, index) {
+            // Items are not messages there: their numbers differ.
+            (Dialect::OpenaiResponses, Some(_)) => "input".to_owned(),
+            (Dialect::OpenaiResponses, None) => "instructions".to_owned(),
             // Several contents may have become one message.
-            let system = message < self.system_apart;
-            return if system {
-                "systemInstruction"
-            } else {
-                "contents"
-            }
-            .to_owned();
-        }
-        match message.checked_sub(self.system_apart) {
-            Some(index) => format!("messages[{index}]"),
-            None => "system".to_owned(),
+            (Dialect::Gemini, Some(_)) => "contents".to_owned(),
+            (Dialect::Gemini, None) => "systemInstruction".to_owned(),
+            (Dialect::OpenaiCompletions, _) => "prompt".to_owned(),
+            (_, Some(index)) => format!("messages[{index}]"),
+            (_, None) => "system".to_owned(),
         }
     }
 }
+
+// === impl Tool ===
+
+impl Tool {
+    /// The name under which it is called; tools of one dialect have none.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Function { name, .. } | Self::Custom { name, .. } => Some(name),
+            Self::Foreign { .. } => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> CallKind {
+        match self {
+            Self::Custom { .. } => CallKind::Custom,
+            Self::Function { .. } | Self::Foreign { .. } => CallKind::Function,
+        }
+    }
+
+    pub(crate) fn extras(&self) -> &[Extra] {
+        match self {
+            Self::Function { extras, .. } | Self::Custom { extras, .. } => extras,
+            Self::Foreign { .. } => &[],
+        }
+    }
+
+    /// The namespace that it belongs to (Responses API), and its name there; both
+    /// are in its name.
+    pub(crate) fn namespace(&self) -> Option<(String, String)> {
+        let text = |key: &str| {
+            let extra = self.extras().iter().find(|extra| extra.key == *key)?;
+            Some(extra.value.json().as_str()?.into_owned())
+        };
+        Some((text(NAMESPACE)?, text(NAME_THERE)?))
+    }
+}
+
+/// The (mirrored) extras of a tool that keep its namespace and its name there.
+pub(crate) const NAMESPACE: &str = "namespace";
+pub(crate) const NAME_THERE: &str = "namespace.name";
 
 // === impl Effort ===
 

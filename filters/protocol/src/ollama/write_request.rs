@@ -16,6 +16,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     let mut losses = Losses::default();
     check::check(request)?;
     extras::settle(request, &mut losses)?;
+    extras::note_foreign_tools(request, &mut losses);
     let body = object_bytes(|w| {
         w.field_str("model", target.model);
         // It streams unless it is told not to.
@@ -36,21 +37,14 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     Ok(Written {
         body,
         losses: losses.into_vec(),
-        aliases: Aliases::collect(request.tools.iter().filter_map(name), NAMES),
+        aliases: Aliases::of_tools(&request.tools, NAMES),
     })
-}
-
-fn name(tool: &Tool) -> Option<&str> {
-    match tool {
-        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name),
-        Tool::Foreign { .. } => None,
-    }
 }
 
 /// There is no choice here, but tools that may not be called can be left out.
 fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     let is_allowed = |tool: &&Tool| {
-        let named = |wanted: &str| name(tool) == Some(wanted);
+        let named = |wanted: &str| tool.name() == Some(wanted);
         match &request.tool_choice {
             Some(ToolChoice::Mode(ToolMode::None))
             | Some(ToolChoice::Allowed {
@@ -119,7 +113,7 @@ fn function(tool: &Tool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
             extras::note(extras, "tools", losses);
             (name, description, custom::PARAMETERS)
         }
-        // Refused before.
+        // Accounted for before.
         Tool::Foreign { .. } => return,
     };
     w.object(|w| {

@@ -37,6 +37,7 @@ struct Fragment<'a> {
     id: String,
     name: Option<Cow<'a, str>>,
     arguments: Option<Cow<'a, str>>,
+    kind: CallKind,
 }
 
 // === impl Calls ===
@@ -90,7 +91,7 @@ impl Call {
                 call,
                 id,
                 name,
-                kind: CallKind::Function,
+                kind: fragment.kind,
             });
             if !early.is_empty() {
                 let json = early.into();
@@ -115,14 +116,22 @@ impl Call {
 
 impl<'a> Fragment<'a> {
     fn read(json: Json<'a>) -> Self {
-        let [index, id, function] = json.members(["index", "id", "function"]);
-        let [name, arguments] = function.map_or([None; 2], |function| {
-            function.members(["name", "arguments"])
-        });
+        let [index, id, function, custom] = json.members(["index", "id", "function", "custom"]);
+        let custom = custom.and_then(Json::non_null);
+        let kind = match custom {
+            Some(_) => CallKind::Custom,
+            None => CallKind::Function,
+        };
+        let [name, arguments] = match (custom, function) {
+            (Some(custom), _) => custom.members(["name", "input"]),
+            (None, Some(function)) => function.members(["name", "arguments"]),
+            (None, None) => [None; 2],
+        };
         let id = id.and_then(Json::as_str).unwrap_or_default();
         Self {
             index: index.and_then(Json::as_u64),
             id: id.chars().take(MAX_ID_CHARS).collect(),
+            kind,
             name: non_empty(name),
             arguments: match arguments.filter(|arguments| arguments.kind() == Kind::Object) {
                 // Some send the object itself.

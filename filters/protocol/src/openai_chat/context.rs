@@ -21,6 +21,11 @@ impl Context<'_> {
         self.request.dialect == Dialect::OpenaiChat
     }
 
+    /// Whether custom tools go as such, not as functions.
+    pub(super) fn takes_custom(&self) -> bool {
+        self.same_dialect() || self.target.custom_tools
+    }
+
     fn keeps_marks(&self) -> bool {
         self.same_dialect() || self.target.keeps_cache_control
     }

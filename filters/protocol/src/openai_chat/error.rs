@@ -1,9 +1,9 @@
-//! `{"error": {"message", "type", "param", "code"}}`.
+//! The error shape of both of OpenAI's dialects: `{"error": {"message", "type", "param", "code"}}`.
 
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{JsonWriter, object_bytes};
 
-pub(super) fn kind(kind: &str, code: &str) -> Option<ErrorKind> {
+pub(crate) fn kind(kind: &str, code: &str) -> Option<ErrorKind> {
     Some(match (kind, code) {
         (_, "context_length_exceeded") => ErrorKind::ContextLength,
         (_, "insufficient_quota") | ("insufficient_quota", _) => ErrorKind::InsufficientQuota,
@@ -18,13 +18,13 @@ pub(super) fn kind(kind: &str, code: &str) -> Option<ErrorKind> {
     })
 }
 
-pub(super) fn write(error: &ErrorInfo) -> (u16, Vec<u8>) {
+pub(crate) fn write(error: &ErrorInfo) -> (u16, Vec<u8>) {
     let body = object_bytes(|w| w.field_object("error", |w| members(w, error)));
     (error.status, body)
 }
 
 /// The inside of the `error` object.
-pub(super) fn members(w: &mut JsonWriter<'_>, error: &ErrorInfo) {
+pub(crate) fn members(w: &mut JsonWriter<'_>, error: &ErrorInfo) {
     let (kind, code) = type_and_code(error.kind);
     w.field_str("message", &error.message);
     w.field_str("type", kind);
@@ -36,6 +36,12 @@ pub(super) fn members(w: &mut JsonWriter<'_>, error: &ErrorInfo) {
         Some(code) => w.field_str("code", code),
         None => w.field_null("code"),
     }
+}
+
+/// The code alone, where a place has no room for the rest; never empty.
+pub(crate) fn code(error: &ErrorInfo) -> &str {
+    let (kind, code) = type_and_code(error.kind);
+    error.code.as_deref().or(code).unwrap_or(kind)
 }
 
 /// As OpenAI's own API says it; clients match on the code.

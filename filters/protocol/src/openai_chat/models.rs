@@ -3,7 +3,7 @@
 use crate::json::{JsonWriter, object_bytes};
 use crate::models::ModelEntry;
 
-pub(super) fn write_list(models: &[ModelEntry<'_>]) -> Vec<u8> {
+pub(crate) fn write_list(models: &[ModelEntry<'_>]) -> Vec<u8> {
     object_bytes(|w| {
         w.field_str("object", "list");
         w.field_array("data", |w| {
@@ -14,7 +14,7 @@ pub(super) fn write_list(models: &[ModelEntry<'_>]) -> Vec<u8> {
     })
 }
 
-pub(super) fn write_one(model: &ModelEntry<'_>) -> Vec<u8> {
+pub(crate) fn write_one(model: &ModelEntry<'_>) -> Vec<u8> {
     object_bytes(|w| members(w, model))
 }
 

@@ -82,6 +82,9 @@ pub(super) fn assistant(
 
 fn tool_call(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Block, InvalidRequest> {
     let kind = read.optional_text(read::object(json, at)?, "type", at)?;
+    if let Some(custom) = json.get("custom").and_then(Json::non_null) {
+        return custom_call(read, json, custom, at);
+    }
     let Some(function) = json.get("function").and_then(Json::non_null) else {
         return Ok(Block::new(Content::Foreign {
             dialect: Dialect::OpenaiChat,
@@ -102,14 +105,38 @@ fn tool_call(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Block, Inv
         },
         kind: CallKind::Function,
     }));
+    attachments(read, json, &mut block);
+    Ok(block)
+}
+
+fn custom_call(
+    read: Read<'_>,
+    json: Json<'_>,
+    custom: Json<'_>,
+    at: &Path<'_>,
+) -> Result<Block, InvalidRequest> {
+    let inside = at.key("custom");
+    let mut block = Block::new(Content::ToolCall(ToolCall {
+        id: read.optional_text(json, "id", at)?.unwrap_or_default(),
+        name: read.text_of(custom, "name", &inside)?,
+        arguments: read
+            .optional_text(custom, "input", &inside)?
+            .unwrap_or_default(),
+        kind: CallKind::Custom,
+    }));
+    attachments(read, json, &mut block);
+    Ok(block)
+}
+
+/// What a call has beside the call itself.
+fn attachments(read: Read<'_>, json: Json<'_>, block: &mut Block) {
     for (key, value) in json.entries().filter(|(_, value)| !value.is_null()) {
         match &*key {
-            "id" | "type" | "function" | "index" => {}
+            "id" | "type" | "function" | "custom" | "index" => {}
             "cache_control" => block.cache = CacheMark::read(value),
             _ => block.extras.push(read.extra(&key, value)),
         }
     }
-    Ok(block)
 }
 
 fn tool_result(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Message, InvalidRequest> {

@@ -2,13 +2,13 @@
 
 use crate::body::Body;
 use crate::dialect::Dialect;
-use crate::json::{Json, Kind};
+use crate::json::{Json, JsonWriter, Kind};
 use crate::neutral::{CacheMark, Effort, Format, Reasoning, Request, Tool, ToolChoice, ToolMode};
 use crate::openai_chat::read_messages;
 use crate::path::Path;
 use crate::problem::InvalidRequest;
 use crate::read::{self, Read};
-use crate::text::Text;
+use crate::text::{Raw, Text};
 
 pub(super) fn read(body: &Body) -> Result<Request, InvalidRequest> {
     let read = Read::new(body);
@@ -97,6 +97,9 @@ fn field(
 
 fn tool(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Tool, InvalidRequest> {
     let kind = read.optional_text(read::object(json, at)?, "type", at)?;
+    if let Some(custom) = json.get("custom").and_then(Json::non_null) {
+        return custom_tool(read, json, custom, at);
+    }
     let function = json.get("function").and_then(Json::non_null);
     let Some(function) = function.filter(|_| kind.as_deref().is_none_or(|kind| kind == "function"))
     else {
@@ -126,6 +129,41 @@ fn tool(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Tool, InvalidRe
     })
 }
 
+/// A tool that takes free text. The grammar stands one level deeper than in the
+/// Responses API, whose form is the neutral one.
+fn custom_tool(
+    read: Read<'_>,
+    json: Json<'_>,
+    custom: Json<'_>,
+    at: &Path<'_>,
+) -> Result<Tool, InvalidRequest> {
+    let inside = at.key("custom");
+    let format = custom.get("format").and_then(Json::non_null);
+    let grammar = format.and_then(|format| format.get("grammar")?.non_null());
+    let format = match grammar {
+        Some(grammar) => {
+            let mut flat = Vec::new();
+            JsonWriter::new(&mut flat).object(|w| {
+                w.field_str("type", "grammar");
+                for (key, value) in grammar.entries() {
+                    w.field_raw(&key, value.raw());
+                }
+            });
+            Raw::parse(&String::from_utf8(flat).unwrap_or_default())
+        }
+        None => format.map(|format| read.raw(format)),
+    };
+    let others = json
+        .entries()
+        .filter(|(key, value)| !value.is_null() && !matches!(key.as_ref(), "type" | "custom"));
+    Ok(Tool::Custom {
+        name: read.text_of(custom, "name", &inside)?,
+        description: read.optional_text(custom, "description", &inside)?,
+        format,
+        extras: others.map(|(key, value)| read.extra(&key, value)).collect(),
+    })
+}
+
 /// Nothing for a kind of choice that is not known here.
 fn tool_choice(
     read: Read<'_>,
@@ -140,9 +178,9 @@ fn tool_choice(
     }
     let kind = read.optional_text(read::object(json, at)?, "type", at)?;
     match kind.as_deref().unwrap_or("function") {
-        "function" => {
-            let function = json.get("function").unwrap_or(json);
-            let name = read.text_of(function, "name", &at.key("function"))?;
+        kind @ ("function" | "custom") => {
+            let tool = json.get(kind).unwrap_or(json);
+            let name = read.text_of(tool, "name", &at.key(kind))?;
             Ok(Some(ToolChoice::Named(name)))
         }
         "allowed_tools" => {
@@ -154,8 +192,8 @@ fn tool_choice(
                 .ok_or_else(|| read::missing(&at.key("tools")))?;
             let mut names = Vec::new();
             for tool in read::array(tools, &at.key("tools"))? {
-                let function = tool.get("function").unwrap_or(tool);
-                names.push(read.text_of(function, "name", &at.key("tools"))?);
+                let inside = tool.get("function").or_else(|| tool.get("custom"));
+                names.push(read.text_of(inside.unwrap_or(tool), "name", &at.key("tools"))?);
             }
             let mode = mode
                 .as_deref()

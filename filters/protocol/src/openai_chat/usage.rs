@@ -5,7 +5,7 @@ use crate::json::{Json, JsonWriter};
 use crate::neutral::Usage;
 
 /// The usage of an answer or of a stream's chunk.
-pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
+pub(crate) fn of_answer(answer: Json<'_>) -> Option<Usage> {
     let [usage, groq] = answer.members(["usage", "x_groq"]);
     of_members(usage, groq)
 }
@@ -52,7 +52,7 @@ fn read(usage: Json<'_>) -> Usage {
 }
 
 /// The members of `usage`.
-pub(super) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
+pub(crate) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
     let input = usage.input_tokens.unwrap_or(0);
     let output = usage.output_tokens.unwrap_or(0);
     w.field_u64("prompt_tokens", input);

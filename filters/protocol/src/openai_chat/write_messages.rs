@@ -4,6 +4,7 @@
 //! such a message cannot hold (images) moves to the user message after it.
 
 use crate::custom;
+use crate::extras;
 use crate::json::{JsonWriter, Piece};
 use crate::neutral::{
     Block, CallKind, Content, Document, Image, Media, Message, Role, Source, ToolCall, ToolResult,
@@ -34,9 +35,10 @@ fn system(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) 
         _ => "system",
     };
     let blocks = message.content.iter();
-    let blocks: Vec<&Block> = blocks.filter(|block| !is_billing_header(block)).collect();
+    let blocks: Vec<&Block> = blocks
+        .filter(|block| !extras::is_billing_header(block))
+        .collect();
     if blocks.len() < message.content.len() {
-        // It changes with every request, and would void the upstream's prompt cache.
         let reason = "the client's billing header is not for this upstream";
         context.losses.note("system", reason);
         if blocks.is_empty() {
@@ -49,14 +51,6 @@ fn system(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) 
         content(context, &blocks, context.joint("\n\n"), w);
         context.extras(&message.extras, PLACE, w);
     });
-}
-
-/// Claude Code's first system block, meant for Anthropic alone.
-fn is_billing_header(block: &Block) -> bool {
-    let Content::Text(text) = &block.content else {
-        return false;
-    };
-    text.begins_with("x-anthropic-billing-header")
 }
 
 fn user(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
@@ -134,6 +128,14 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
             _ => said.push(block),
         }
     }
+    let traces = message.content.iter();
+    let only_traces = traces
+        .filter(|block| matches!(block.content, Content::Foreign { .. }))
+        .count()
+        == message.content.len();
+    if only_traces && !message.content.is_empty() && !context.same_dialect() {
+        return;
+    }
     w.object(|w| {
         w.field_str("role", "assistant");
         w.key("content");
@@ -168,6 +170,15 @@ fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
     };
     w.object(|w| {
         w.field_str("id", &IDS.fit(id));
+        if call.kind == CallKind::Custom && context.takes_custom() {
+            w.field_str("type", "custom");
+            w.field_object("custom", |w| {
+                w.field_str("name", &NAMES.fit(name));
+                w.field_text("input", &call.arguments);
+            });
+            context.cache(block.cache, w);
+            return context.extras(&block.extras, PLACE, w);
+        }
         w.field_str("type", "function");
         w.field_object("function", |w| {
             w.field_str("name", &NAMES.fit(name));
@@ -259,7 +270,12 @@ fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
                     w.key("url");
                     url(source, w);
                     // The only field of an image that is kept apart, `detail`, stands here.
-                    context.extras(&block.extras, PLACE, w);
+                    // The Responses API has it too, with a level that is not known here.
+                    let own = block.extras.iter().find(|extra| extra.key == *"detail");
+                    match own.filter(|detail| detail.value.as_str() != r#""original""#) {
+                        Some(detail) => w.field_raw("detail", detail.value.as_str()),
+                        None => context.extras(&block.extras, PLACE, w),
+                    }
                 });
                 return context.cache(block.cache, w);
             }

@@ -1,5 +1,6 @@
 //! The neutral form into a Chat Completions request.
 
+use crate::alias::Aliases;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Effort, Format, Reasoning, Request};
@@ -19,6 +20,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     check::check(request)?;
     if !context.same_dialect() {
         extras::settle(request, &mut context.losses)?;
+        extras::note_foreign_tools(request, &mut context.losses);
     }
     let body = object_bytes(|w| {
         w.field_str("model", target.model);
@@ -29,7 +31,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     Ok(Written {
         body,
         losses: context.losses.into_vec(),
-        aliases: write_tools::aliases(request),
+        aliases: Aliases::of_tools(&request.tools, write_tools::NAMES),
     })
 }
 

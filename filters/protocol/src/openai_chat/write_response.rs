@@ -1,7 +1,7 @@
 //! The neutral form into a Chat Completions answer.
 
 use crate::json::{JsonWriter, object_bytes};
-use crate::neutral::{Block, Choice, Content, Image, Media, Response, Source};
+use crate::neutral::{Block, CallKind, Choice, Content, Image, Media, Response, Source};
 use crate::openai_chat::read_response::finish_reason;
 use crate::openai_chat::{thinking, usage};
 use crate::reply::Reply;
@@ -122,6 +122,13 @@ fn tool_call(block: &Block, call: u32, reply: &Reply, w: &mut JsonWriter<'_>) {
         return;
     };
     w.field_str("id", &call_id(&tool.id, reply, call));
+    if tool.kind == CallKind::Custom {
+        w.field_str("type", "custom");
+        return w.field_object("custom", |w| {
+            w.field_str("name", reply.aliases.original(&tool.name));
+            w.field_str("input", &tool.arguments);
+        });
+    }
     w.field_str("type", "function");
     w.field_object("function", |w| {
         w.field_str("name", reply.aliases.original(&tool.name));

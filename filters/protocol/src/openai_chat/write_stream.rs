@@ -15,7 +15,7 @@ use std::collections::btree_map::Entry;
 use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::json::JsonWriter;
-use crate::neutral::{StopReason, StreamEvent, Usage, shown_signature};
+use crate::neutral::{CallKind, StopReason, StreamEvent, Usage, shown_signature};
 use crate::openai_chat::read_response::finish_reason;
 use crate::openai_chat::thinking::Placement;
 use crate::openai_chat::write_response::{call_id, id, media};
@@ -35,9 +35,9 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct ChoiceState {
     /// The upstream's numbers of the calls; the position is the index told.
-    calls: Vec<u32>,
-    /// The call that has no arguments yet. Arguments must be JSON in the end.
-    bare: Option<u32>,
+    calls: Vec<(u32, CallKind)>,
+    /// The calls that have no arguments yet. Arguments must be JSON in the end.
+    bare: Vec<u32>,
     place: Placement,
     /// Whether more thinking would continue the last block.
     thinking_open: bool,
@@ -115,10 +115,9 @@ impl Writer {
         self.choices.entry(choice).or_default()
     }
 
-    /// Whatever is not an argument ends the call before it, and the thinking too
-    /// if it is not more of that.
+    /// Whatever is neither an argument nor another call ends the calls before it.
     fn settle(&mut self, choice: u32, out: &mut Vec<u8>) {
-        if let Some(call) = self.state(choice).bare.take() {
+        for call in std::mem::take(&mut self.state(choice).bare) {
             self.arguments(choice, call, "{}", out);
         }
     }
@@ -172,13 +171,21 @@ impl Writer {
         }
     }
 
-    fn tool_call(&mut self, choice: u32, call: u32, id: &str, name: &str, out: &mut Vec<u8>) {
-        self.settle(choice, out);
+    fn tool_call(
+        &mut self,
+        choice: u32,
+        call: u32,
+        kind: CallKind,
+        [id, name]: [&str; 2],
+        out: &mut Vec<u8>,
+    ) {
         self.end_thinking(choice);
         let state = self.state(choice);
         state.place.call();
-        state.calls.push(call);
-        state.bare = Some(call);
+        state.calls.push((call, kind));
+        if kind == CallKind::Function {
+            state.bare.push(call);
+        }
         let index = state.calls.len() as u64 - 1;
         let id = call_id(id, &self.reply, call);
         let name = self.reply.aliases.original(name);
@@ -187,10 +194,11 @@ impl Writer {
                 w.object(|w| {
                     w.field_u64("index", index);
                     w.field_str("id", &id);
-                    w.field_str("type", "function");
-                    w.field_object("function", |w| {
+                    let (kind, arguments) = member_names(kind);
+                    w.field_str("type", kind);
+                    w.field_object(kind, |w| {
                         w.field_str("name", name);
-                        w.field_str("arguments", "");
+                        w.field_str(arguments, "");
                     });
                 });
             });
@@ -202,20 +210,18 @@ impl Writer {
             return;
         }
         let state = self.state(choice);
-        state.bare = state.bare.filter(|bare| *bare != call);
+        state.bare.retain(|bare| *bare != call);
         let indexes = (0..).zip(&state.calls);
-        let index = indexes
-            .filter(|(_, known)| **known == call)
-            .map(|(index, _)| index)
-            .last();
-        let Some(index) = index else {
+        let known = indexes.filter(|(_, (known, _))| *known == call).last();
+        let Some((index, &(_, kind))) = known else {
             return;
         };
         self.chunk(choice, None, out, |w| {
             w.field_array("tool_calls", |w| {
                 w.object(|w| {
                     w.field_u64("index", index);
-                    w.field_object("function", |w| w.field_str("arguments", json));
+                    let (kind, arguments) = member_names(kind);
+                    w.field_object(kind, |w| w.field_str(arguments, json));
                 });
             });
         });
@@ -237,6 +243,14 @@ impl ThinkingBlock {
         if let Some(position) = self.position {
             w.field_u64("position", position);
         }
+    }
+}
+
+/// What a call's object is called, and its arguments in it.
+fn member_names(kind: CallKind) -> (&'static str, &'static str) {
+    match kind {
+        CallKind::Function => ("function", "arguments"),
+        CallKind::Custom => ("custom", "input"),
     }
 }
 
@@ -276,10 +290,10 @@ impl StreamWriter for Writer {
                 call,
                 id,
                 name,
-                ..
+                kind,
             } => {
                 self.open(*choice, out);
-                self.tool_call(*choice, *call, id, name, out);
+                self.tool_call(*choice, *call, *kind, [id, name], out);
             }
             StreamEvent::Arguments { choice, call, json } => {
                 self.arguments(*choice, *call, json, out);

@@ -1,9 +1,9 @@
 //! Tools and the choice among them.
 
-use crate::alias::{Aliases, Charset};
+use crate::alias::Charset;
 use crate::custom;
 use crate::json::JsonWriter;
-use crate::neutral::{Request, Tool, ToolChoice, ToolMode};
+use crate::neutral::{CallKind, Tool, ToolChoice, ToolMode};
 use crate::openai_chat::context::Context;
 
 /// `tools[].function.name`, by the API reference.
@@ -20,10 +20,16 @@ pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     w.field_array("tools", |w| {
         for tool in &request.tools {
             match tool {
-                Tool::Foreign { raw, .. } => w.raw(raw.as_str()),
+                Tool::Foreign { raw, .. } if context.same_dialect() => w.raw(raw.as_str()),
+                Tool::Foreign { .. } => {}
                 Tool::Custom { extras, .. } => w.object(|w| {
-                    w.field_str("type", "function");
-                    w.field_object("function", |w| custom(tool, w));
+                    if context.takes_custom() {
+                        w.field_str("type", "custom");
+                        w.field_object("custom", |w| custom(tool, w));
+                    } else {
+                        w.field_str("type", "function");
+                        w.field_object("function", |w| custom_as_function(tool, w));
+                    }
                     context.extras(extras, "tools", w);
                 }),
                 Tool::Function { cache, extras, .. } => {
@@ -37,7 +43,7 @@ pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
             }
         }
     });
-    tool_choice(request, w);
+    tool_choice(context, w);
     if let Some(parallel) = request.parallel_tool_calls {
         w.field_bool("parallel_tool_calls", parallel);
     }
@@ -66,8 +72,44 @@ fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
     }
 }
 
-/// The function that stands for a tool which takes free text.
+/// Its format is nested once more than in the Responses API.
 fn custom(tool: &Tool, w: &mut JsonWriter<'_>) {
+    let Tool::Custom {
+        name,
+        description,
+        format,
+        ..
+    } = tool
+    else {
+        return;
+    };
+    w.field_str("name", &NAMES.fit(name));
+    if let Some(description) = description {
+        w.field_text("description", description);
+    }
+    let Some(format) = format else {
+        return;
+    };
+    let is_grammar = format.json().get("syntax").is_some();
+    w.field_object("format", |w| {
+        if is_grammar {
+            w.field_str("type", "grammar");
+            w.field_object("grammar", |w| {
+                let members = format.json().entries();
+                for (key, value) in members.filter(|(key, _)| key != "type") {
+                    w.field_raw(&key, value.raw());
+                }
+            });
+        } else {
+            for (key, value) in format.json().entries() {
+                w.field_raw(&key, value.raw());
+            }
+        }
+    });
+}
+
+/// The function that stands for a tool which takes free text.
+fn custom_as_function(tool: &Tool, w: &mut JsonWriter<'_>) {
     if let Tool::Custom {
         name, description, ..
     } = tool
@@ -80,10 +122,17 @@ fn custom(tool: &Tool, w: &mut JsonWriter<'_>) {
     }
 }
 
-fn tool_choice(request: &Request, w: &mut JsonWriter<'_>) {
+fn tool_choice(context: &Context<'_>, w: &mut JsonWriter<'_>) {
+    let request = context.request;
     let named = |name: &str, w: &mut JsonWriter<'_>| {
-        w.field_str("type", "function");
-        w.field_object("function", |w| w.field_str("name", &NAMES.fit(name)));
+        let mut tools = request.tools.iter();
+        let tool = tools.find(|tool| tool.name() == Some(name));
+        let kind = match tool.map(Tool::kind) {
+            Some(CallKind::Custom) if context.takes_custom() => "custom",
+            _ => "function",
+        };
+        w.field_str("type", kind);
+        w.field_object(kind, |w| w.field_str("name", &NAMES.fit(name)));
     };
     match &request.tool_choice {
         None => {}
@@ -109,13 +158,4 @@ fn mode_name(mode: ToolMode) -> &'static str {
         ToolMode::None => "none",
         ToolMode::Required => "required",
     }
-}
-
-/// The tools whose names had to be changed.
-pub(super) fn aliases(request: &Request) -> Aliases {
-    let names = request.tools.iter().filter_map(|tool| match tool {
-        Tool::Function { name, .. } | Tool::Custom { name, .. } => Some(name.as_str()),
-        Tool::Foreign { .. } => None,
-    });
-    Aliases::collect(names, NAMES)
 }

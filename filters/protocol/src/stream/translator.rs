@@ -1,6 +1,7 @@
 //! A stream of one dialect, rewritten in another, event by event.
 
 use crate::answer;
+use crate::custom::Fitter;
 use crate::dialect::{Dialect, caller, codec};
 use crate::error::ErrorInfo;
 use crate::framing::Event;
@@ -24,7 +25,8 @@ use crate::stream::{
 /// Where the upstream answers whole JSON instead, the caller still gets a legal
 /// stream at `finish`. Memory: one event or JSON answer (up to
 /// [`super::MAX_EVENT_BYTES`]), a few bytes for every choice and tool call, and for
-/// an Anthropic caller up to 1 MiB of tool arguments that arrive out of order.
+/// an Anthropic caller up to 1 MiB of tool arguments that arrive out of order; for a
+/// Responses caller, whose stream ends by repeating it, the answer so far.
 pub struct Translator {
     from: Dialect,
     intake: Intake,
@@ -33,6 +35,7 @@ pub struct Translator {
 
 struct Codecs {
     reader: Box<dyn StreamReader>,
+    fitter: Fitter,
     writer: Box<dyn StreamWriter>,
     progress: Progress,
 }
@@ -47,6 +50,7 @@ impl Translator {
             intake: Intake::new(codec(from).framing()),
             codec: Codecs {
                 reader: codec(from).stream_reader(),
+                fitter: Fitter::new(reply.aliases.clone(), caller(to).knows_custom_calls()),
                 writer: caller(to).stream_writer(reply),
                 progress: Progress::new(),
             },
@@ -115,15 +119,17 @@ impl Codecs {
     fn read(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         let Self {
             reader,
+            fitter,
             writer,
             progress,
         } = self;
         let mut fault = Ok(());
-        reader.read(event, &mut |event| {
+        let mut take = |event: StreamEvent<'_>| {
             if fault.is_ok() {
-                fault = take(writer.as_mut(), progress, &event, out);
+                fault = self::take(writer.as_mut(), progress, &event, out);
             }
-        });
+        };
+        reader.read(event, &mut |event| fitter.fit(event, &mut take));
         fault
     }
 
@@ -132,14 +138,18 @@ impl Codecs {
         match answer::read(from, body) {
             Ok(response) => {
                 let Self {
-                    writer, progress, ..
+                    fitter,
+                    writer,
+                    progress,
+                    ..
                 } = self;
                 let mut fault = Ok(());
-                response.replay(&mut |event| {
+                let mut take = |event: StreamEvent<'_>| {
                     if fault.is_ok() {
-                        fault = take(writer.as_mut(), progress, &event, out);
+                        fault = self::take(writer.as_mut(), progress, &event, out);
                     }
-                });
+                };
+                response.replay(&mut |event| fitter.fit(event, &mut take));
                 if let Err(fault) = fault {
                     self.end_early(&fault.into(), out);
                 }

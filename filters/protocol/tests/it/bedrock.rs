@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 use tollgate_protocol::neutral::{Effort, Usage};
 use tollgate_protocol::stream::{Outcome, Status};
 use tollgate_protocol::{
-    CALLERS, Classified, Dialect, ErrorKind, ModelFields, Raw, Target, Thinking, classify_response,
+    Classified, Dialect, ErrorKind, ModelFields, Raw, Target, Thinking, classify_response,
     read_error, read_response, read_usage, translate_response,
 };
 
 use crate::event_stream::{event, exception};
 use crate::support::{
-    C, M, Streamed, TARGET, events, refused, reply, stream, translate, translate_for, value,
+    C, CHATTING, M, Streamed, TARGET, last_error, refused, reply, stream, translate, translate_for,
+    value,
 };
 use crate::validator;
 
@@ -554,7 +555,7 @@ fn streams_that_end_badly() {
         "metadata",
         &json!({"usage": &answer(json!([]), "")["usage"], "metrics": {"latencyMs": 1}}),
     );
-    for &to in CALLERS {
+    for to in CHATTING {
         // All but the usage.
         let cut = &good[..good.len() - metadata.len() + 5];
         let whole = stream(B, to, reply(), [cut]);
@@ -612,7 +613,7 @@ fn streams_that_end_badly() {
     ];
     for (name, payload, kind) in rows {
         let error = exception(name, &payload);
-        for &to in CALLERS {
+        for to in CHATTING {
             let whole = check_stream(to, &error);
             assert!(
                 matches!(&whole.status, Status::Error(error) if error.kind == kind),
@@ -622,9 +623,8 @@ fn streams_that_end_badly() {
             let begun = [event("messageStart", &json!({})), text(), error.clone()].concat();
             let whole = stream(B, to, reply(), [begun.as_slice()]);
             assert_eq!(whole.outcome, Outcome::Failed(kind), "{name}");
-            let told = events(&whole.text);
-            let told = told.last().unwrap();
-            assert!(told["error"]["message"].is_string(), "{told}");
+            let told = last_error(&whole.text);
+            assert!(told["message"].is_string(), "{told}");
         }
     }
 }
@@ -632,7 +632,7 @@ fn streams_that_end_badly() {
 #[test]
 fn other_answers_to_a_streaming_request() {
     let whole = answer(json!([{"text": "x"}]), "end_turn").to_string();
-    for &to in CALLERS {
+    for to in CHATTING {
         let streamed = check_stream(to, whole.as_bytes());
         assert_eq!(
             (streamed.outcome, streamed.usage),

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use tollgate_protocol::neutral::Usage;
 use tollgate_protocol::stream::{Outcome, Status};
 use tollgate_protocol::{
-    CALLERS, Classified, Dialect, ErrorKind, Target, Thinking, classify_response, read_error,
-    read_response, read_usage, translate_response,
+    Classified, Dialect, ErrorKind, Target, Thinking, classify_response, read_error, read_response,
+    read_usage, translate_response,
 };
 
 use crate::support::{
-    C, M, TARGET, events, refused, reply, sse, stream, stream_at_every_split, translate,
-    translate_for, value,
+    C, CHATTING, M, TARGET, last_error, refused, reply, sse, stream, stream_at_every_split,
+    translate, translate_for, value,
 };
 use crate::validator;
 
@@ -372,7 +372,7 @@ fn story() -> Vec<Value> {
 #[test]
 fn streams_reach_every_caller() {
     let text = sse(&story());
-    for &to in CALLERS {
+    for to in CHATTING {
         let whole = stream_at_every_split(H, to, &text);
         assert_eq!(whole.outcome, Outcome::Complete);
         assert_eq!(counted(&whole.usage), USAGE);
@@ -411,16 +411,16 @@ fn streams_that_end_badly() {
         (failed, Outcome::Failed(ErrorKind::Upstream)),
     ];
     for (text, outcome) in rows {
-        for &to in CALLERS {
+        for to in CHATTING {
             let whole = stream(H, to, reply(), [text.as_bytes()]);
             assert_eq!(whole.outcome, outcome, "{text}");
             if whole.status == Status::Answer {
-                assert!(events(&whole.text).last().unwrap()["error"].is_object());
+                assert!(last_error(&whole.text).is_object());
             }
         }
     }
     let whole = answer("COMPLETE").to_string();
-    for &to in CALLERS {
+    for to in CHATTING {
         let streamed = stream_at_every_split(H, to, &whole);
         assert_eq!(streamed.outcome, Outcome::Complete);
         validator::check(to, &streamed.text);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tollgate_protocol::json::{Json, Kind, Limits};
 use tollgate_protocol::{Dialect, translate_response, write_request};
 
-use crate::support::{C, G, M, TARGET, reply, request, stream_at_every_split};
+use crate::support::{C, G, M, R, TARGET, reply, request, stream_at_every_split};
 use crate::validator;
 
 const RULER: &str = "\n----------------------------------------------------------------\n";
@@ -137,4 +137,32 @@ fn an_answer_of_gemini() {
 fn streams_from_and_to_gemini() {
     check_stream("stream_gemini_to_anthropic.txt", G, M);
     check_stream("stream_openai_chat_to_gemini.txt", C, G);
+}
+
+#[test]
+fn codex_request_for_others() {
+    check_request("request_openai_responses_to_anthropic.txt", R, M);
+    check_request("request_openai_responses_to_openai_chat.txt", R, C);
+}
+
+#[test]
+fn an_agents_request_for_responses() {
+    check_request("request_anthropic_to_openai_responses.txt", M, R);
+}
+
+#[test]
+fn an_answer_for_a_responses_caller() {
+    check_answer("answer_anthropic_to_openai_responses.txt", M, R);
+}
+
+#[test]
+fn streams_for_a_responses_caller() {
+    check_stream("stream_anthropic_to_openai_responses.txt", M, R);
+    check_stream("stream_openai_chat_to_openai_responses.txt", C, R);
+}
+
+#[test]
+fn a_responses_stream_for_others() {
+    check_stream("stream_openai_responses_to_anthropic.txt", R, M);
+    check_stream("stream_openai_responses_to_openai_chat.txt", R, C);
 }

@@ -25,6 +25,9 @@ mod gemini_streams;
 mod goldens;
 mod json;
 mod ollama;
+mod openai_completions;
+mod openai_responses;
+mod openai_responses_streams;
 mod peek;
 mod recordings;
 mod recordings_upstream;
@@ -38,6 +41,7 @@ mod support;
 mod texts;
 mod validator;
 mod validator_gemini;
+mod validator_openai_responses;
 
 #[test]
 fn dialects_have_names() {

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use tollgate_protocol::neutral::Effort;
 use tollgate_protocol::stream::{Outcome, Status};
 use tollgate_protocol::{
-    CALLERS, Classified, Dialect, ErrorKind, Target, Thinking, classify_response, read_error,
-    read_response, read_usage, translate_response,
+    Classified, Dialect, ErrorKind, Target, Thinking, classify_response, read_error, read_response,
+    read_usage, translate_response,
 };
 
 use crate::support::{
-    C, M, TARGET, events, refused, reply, stream, stream_at_every_split, translate, translate_for,
-    value,
+    C, CHATTING, M, TARGET, last_error, refused, reply, stream, stream_at_every_split, translate,
+    translate_for, value,
 };
 use crate::validator;
 
@@ -222,7 +222,7 @@ fn story() -> String {
 
 #[test]
 fn streams_reach_every_caller() {
-    for &to in CALLERS {
+    for to in CHATTING {
         let whole = stream_at_every_split(O, to, &story());
         assert_eq!(whole.outcome, Outcome::Complete);
         assert_eq!(
@@ -246,7 +246,7 @@ fn streams_reach_every_caller() {
     let second = read_response(O, same.clone().into()).unwrap();
     assert_eq!(first, second);
     assert_eq!(read_usage(O, same.as_bytes()), second.usage);
-    for &to in CALLERS {
+    for to in CHATTING {
         // A whole answer to a streaming request is the same as its only line.
         let streamed = stream_at_every_split(O, to, &same);
         assert_eq!(streamed.outcome, Outcome::Complete);
@@ -291,11 +291,11 @@ fn streams_that_end_badly_and_errors() {
         (format!("{begun}{}", last("length")), Outcome::Complete),
     ];
     for (text, outcome) in rows {
-        for &to in CALLERS {
+        for to in CHATTING {
             let whole = stream_at_every_split(O, to, &text);
             assert_eq!(whole.outcome, outcome, "{text}");
             if whole.status == Status::Answer && outcome != Outcome::Complete {
-                assert!(events(&whole.text).last().unwrap()["error"].is_object());
+                assert!(last_error(&whole.text).is_object());
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use tollgate_protocol::{Body, Limits, peek};
 
-use crate::support::{C, M, body};
+use crate::support::{C, M, R, body};
 
 #[test]
 fn finds_what_policy_needs() {
@@ -123,4 +123,14 @@ fn edits_touch_nothing_else() {
         true,
         Some(r#"{"stream_options":{"include_usage":true},"stream":true,"model":"y"}"#),
     );
+}
+
+#[test]
+fn the_limit_of_a_responses_request_is_seen() {
+    let body = self::body(r#"{"model":"m","input":"hi","max_output_tokens":7}"#);
+    let peeked = peek(R, &body).unwrap();
+    assert_eq!(peeked.max_output_tokens, Some(7));
+    let twice = r#"{"model":"m","max_output_tokens":7,"max_output_tokens":9}"#;
+    let error = peek(R, &self::body(twice)).unwrap_err();
+    assert_eq!(error.field, "max_output_tokens");
 }

@@ -9,7 +9,7 @@ use tollgate_protocol::{
 };
 
 use crate::recordings::{folder, said};
-use crate::support::{Dice, TARGET, body, reply, stream, value};
+use crate::support::{CHATTING, Dice, TARGET, body, reply, stream, value};
 use crate::validator;
 
 /// Folder of recordings and what is spoken there.
@@ -170,7 +170,7 @@ fn every_answer_and_error_reaches_every_caller() {
         if status != 200 {
             errors += 1;
             let error = read_error(dialect, u16::try_from(status).unwrap(), &bytes);
-            for &to in CALLERS {
+            for to in CHATTING {
                 let (_, body) = write_error(to, &error);
                 assert!(value(&body)["error"]["message"].is_string(), "{name}");
             }
@@ -183,7 +183,7 @@ fn every_answer_and_error_reaches_every_caller() {
         assert_eq!(response.usage, Some(usage), "{name}");
         let counted = (usage.input_tokens, usage.output_tokens);
         assert_eq!(counted, told(&answer["usage"]), "{name}");
-        for &to in CALLERS {
+        for to in CHATTING {
             let (body, _) = translate_response(dialect, to, bytes.clone(), &reply()).unwrap();
             let again = read_response(to, body).unwrap();
             assert_eq!(
@@ -217,7 +217,7 @@ fn every_stream_reaches_every_caller() {
         let bytes = decode(base64);
         let first = read_response(dialect, bytes.clone()).unwrap();
         assert!(first.usage.is_some(), "{name}");
-        for &to in CALLERS {
+        for to in CHATTING {
             let whole = stream(dialect, to, reply(), [bytes.as_slice()]);
             let cut = stream(dialect, to, reply(), dice.cut(&bytes));
             assert_eq!(cut, whole, "{name}");

@@ -283,7 +283,7 @@ fn what_would_change_the_meaning_is_refused() {
         (json!({"functions": []}), "functions"),
         (json!({"web_search_options": {}}), "web_search_options"),
         (
-            json!({"tools": [{"type": "custom", "custom": {"name": "x"}}]}),
+            json!({"tools": [{"type": "oracle", "name": "x"}]}),
             "tools[0]",
         ),
     ];

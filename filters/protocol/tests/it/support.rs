@@ -10,6 +10,8 @@ use tollgate_protocol::{
 pub(crate) const C: Dialect = Dialect::OpenaiChat;
 pub(crate) const M: Dialect = Dialect::Anthropic;
 pub(crate) const G: Dialect = Dialect::Gemini;
+pub(crate) const R: Dialect = Dialect::OpenaiResponses;
+pub(crate) const L: Dialect = Dialect::OpenaiCompletions;
 
 pub(crate) fn body(json: impl ToString) -> Body {
     Body::parse(json.to_string().into_bytes(), &Limits::request(1 << 24)).unwrap()
@@ -32,7 +34,21 @@ pub(crate) const TARGET: Target<'static> = Target {
     keeps_cache_control: false,
     model_fields: tollgate_protocol::ModelFields::Unknown,
     extra_body: &[],
+    custom_tools: false,
 };
+
+/// The dialects of callers who can be told of tools and thinking: all but the legacy
+/// completions, which have text and nothing else.
+pub(crate) const CHATTING: [Dialect; 4] = [C, R, M, G];
+
+/// The error that a stream's last event holds.
+pub(crate) fn last_error(stream: &str) -> Value {
+    let mut last = events(stream).pop().unwrap_or_default();
+    match &mut last {
+        last if last["error"].is_object() => last["error"].take(),
+        last => last["response"]["error"].take(),
+    }
+}
 
 pub(crate) fn write(from: Dialect, to: Dialect, json: &Value) -> Result<Written, Unsupported> {
     write_request(to, &request(from, json), &TARGET)

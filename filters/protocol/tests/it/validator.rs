@@ -3,8 +3,9 @@
 use serde_json::Value;
 use tollgate_protocol::Dialect;
 
-use crate::support::{C, G, M, events};
+use crate::support::{C, G, L, M, R, events};
 use crate::validator_gemini;
+use crate::validator_openai_responses;
 
 /// Panics with the reason where a successful stream breaks its dialect's grammar.
 pub(crate) fn check(dialect: Dialect, stream: &str) {
@@ -12,6 +13,8 @@ pub(crate) fn check(dialect: Dialect, stream: &str) {
         C => chat(stream),
         M => messages(stream),
         G => validator_gemini::check(stream),
+        R => validator_openai_responses::check(stream),
+        L => completions(stream),
         other => panic!("no validator for {other}"),
     };
     if let Err(reason) = result {
@@ -75,25 +78,35 @@ fn chat(stream: &str) -> Result<(), String> {
                 let known = calls
                     .iter_mut()
                     .find(|known| (known.0, known.1) == (index, number));
-                let arguments = call["function"]["arguments"].as_str().ok_or("arguments")?;
+                let custom = call.get("custom").is_some();
+                let (kind, key) = if custom {
+                    ("custom", "input")
+                } else {
+                    ("function", "arguments")
+                };
+                let arguments = call[kind][key].as_str().ok_or("arguments")?;
                 match known {
                     Some(known) => {
-                        if call.get("id").is_some() || call["function"].get("name").is_some() {
+                        if call.get("id").is_some() || call[kind].get("name").is_some() {
                             return Err("repeats the id or name of a call".into());
                         }
-                        known.2.push_str(arguments);
+                        if !custom {
+                            known.2.push_str(arguments);
+                        }
                     }
                     None => {
                         let of_choice =
                             calls.iter().filter(|known| known.0 == index).count() as u64;
                         let complete = call["id"].as_str().is_some_and(|id| !id.is_empty())
-                            && call["type"] == "function"
-                            && call["function"]["name"].is_string()
+                            && call["type"] == kind
+                            && call[kind]["name"].is_string()
                             && arguments.is_empty();
                         if number != of_choice || !complete {
                             return Err(format!("call {number} begins wrongly"));
                         }
-                        calls.push((index, number, String::new()));
+                        // The text of a custom tool is a JSON value to nobody.
+                        let begun = if custom { "0 " } else { "" };
+                        calls.push((index, number, begun.into()));
                     }
                 }
             }
@@ -113,6 +126,38 @@ fn chat(stream: &str) -> Result<(), String> {
     roles.dedup();
     finished.sort_unstable();
     (roles == finished && !roles.is_empty())
+        .then_some(())
+        .ok_or("has a choice without finish".into())
+}
+
+/// ```text
+/// stream = chunk+ [usage chunk] [DONE]      same id in all; each choice finishes once
+/// ```
+fn completions(stream: &str) -> Result<(), String> {
+    let mut chunks = events(stream);
+    if chunks.pop() != Some("[DONE]".into()) || stream.contains("event:") {
+        return Err("does not end with [DONE], or has named events".into());
+    }
+    let mut finished: Vec<Value> = Vec::new();
+    let mut begun: Vec<Value> = Vec::new();
+    for chunk in &chunks {
+        if chunk["object"] != "text_completion" || chunk["id"] != chunks[0]["id"] {
+            return Err("has a wrong object or id".into());
+        }
+        for choice in chunk["choices"].as_array().ok_or("choices")? {
+            if finished.contains(&choice["index"]) || !choice["text"].is_string() {
+                return Err("goes on after its finish, or has no text".into());
+            }
+            begun.push(choice["index"].clone());
+            if choice["finish_reason"].is_string() {
+                finished.push(choice["index"].clone());
+            }
+        }
+    }
+    begun.sort_by_key(Value::as_u64);
+    begun.dedup();
+    finished.sort_by_key(Value::as_u64);
+    (begun == finished && !begun.is_empty())
         .then_some(())
         .ok_or("has a choice without finish".into())
 }

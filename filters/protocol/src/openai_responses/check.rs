@@ -1,0 +1,59 @@
+//! What a request holds that the Responses API cannot say without changing its
+//! meaning. All of it is found before anything is written.
+
+use crate::dialect::Dialect;
+use crate::extras;
+use crate::neutral::{Block, Content, Document, Image, Media, Request, Role, Source};
+use crate::openai_responses::write_input::audio_format;
+use crate::problem::Unsupported;
+
+pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
+    if request.dialect == Dialect::OpenaiResponses {
+        return Ok(());
+    }
+    if request.choices.is_some_and(|choices| choices > 1) {
+        let message = "This model gives one choice; 'n' must be 1.";
+        return Err(Unsupported::new("n", message));
+    }
+    if !request.stop.is_empty() {
+        let message = "This model takes no stop sequences.";
+        return Err(Unsupported::new(request.names().stop, message));
+    }
+    extras::refuse_foreign_tools(request)?;
+    for (index, message) in request.messages.iter().enumerate() {
+        for block in &message.content {
+            block_of(message.role, block)
+                .map_err(|reason| Unsupported::new(request.field_of(index), reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn block_of(role: Role, block: &Block) -> Result<(), String> {
+    let reason = match &block.content {
+        // Traces of tools that the provider ran: dropped, because what came of them
+        // is in the text.
+        Content::Foreign { .. } if role == Role::Assistant => return Ok(()),
+        Content::Foreign { kind, .. } => return Err(extras::no_such_content(kind)),
+        Content::ToolResult(result) => {
+            let mut inside = result.content.iter();
+            return inside.try_for_each(|block| block_of(role, block));
+        }
+        Content::Image(Image {
+            source: Source::File { .. },
+        })
+        | Content::Document(Document {
+            source: Source::File { .. },
+            ..
+        }) => extras::STORED_FILE,
+        Content::Audio(Media { source }) => match source {
+            Source::Base64 { media_type, .. } if audio_format(media_type).is_some() => {
+                return Ok(());
+            }
+            _ => "Audio must be WAV or MP3 as base64.",
+        },
+        Content::Video(_) => "This model takes no video.",
+        _ => return Ok(()),
+    };
+    Err(reason.to_owned())
+}

@@ -1,0 +1,45 @@
+//! `usage` as the Responses API counts: input includes cached tokens, output includes
+//! reasoning.
+
+use crate::json::{Json, JsonWriter};
+use crate::neutral::Usage;
+
+/// The usage of a response object.
+pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
+    let usage = answer.get("usage").and_then(Json::non_null)?;
+    let at = |top: Json<'_>, path: &[&str]| {
+        let found = path.iter().try_fold(top, |json, key| json.get(key));
+        found.and_then(Json::as_u64)
+    };
+    let count = |path: &[&str]| at(usage, path);
+    Some(Usage {
+        input_tokens: count(&["input_tokens"]),
+        cache_read_tokens: count(&["input_tokens_details", "cached_tokens"]),
+        cache_write_5m_tokens: count(&["input_tokens_details", "cache_write_tokens"]),
+        cache_write_1h_tokens: None,
+        output_tokens: count(&["output_tokens"]),
+        reasoning_tokens: count(&["output_tokens_details", "reasoning_tokens"]),
+        input_audio_tokens: count(&["input_tokens_details", "audio_tokens"]),
+        output_audio_tokens: count(&["output_tokens_details", "audio_tokens"]),
+        output_image_tokens: count(&["output_tokens_details", "image_tokens"]),
+        web_searches: at(answer, &["tool_usage", "web_search", "num_requests"]),
+    })
+}
+
+/// The members of `usage`.
+pub(super) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
+    let input = usage.input_tokens.unwrap_or(0);
+    let output = usage.output_tokens.unwrap_or(0);
+    w.field_u64("input_tokens", input);
+    w.field_object("input_tokens_details", |w| {
+        w.field_u64("cached_tokens", usage.cache_read_tokens.unwrap_or(0));
+        // Newer SDKs demand it.
+        let written = usage.cache_write_tokens().unwrap_or(0);
+        w.field_u64("cache_write_tokens", written);
+    });
+    w.field_u64("output_tokens", output);
+    w.field_object("output_tokens_details", |w| {
+        w.field_u64("reasoning_tokens", usage.reasoning_tokens.unwrap_or(0));
+    });
+    w.field_u64("total_tokens", input.saturating_add(output));
+}
