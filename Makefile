@@ -4,7 +4,7 @@
 # that is done costs milliseconds, and one that fails says which command mends it.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-WASM   := $(TARGET)/wasm32-wasip1/release/tollgate_gateway.wasm
+WASM   := $(TARGET)/filter/tollgate_gateway.wasm
 WASM_BYTES_MAX := 1000000
 
 # The control plane has a release profile of its own (see Cargo.toml): it must survive a failing
@@ -38,6 +38,7 @@ build: setup wasm server ## Build the filter (.wasm) and the control plane, for 
 .PHONY: wasm
 wasm: wasm-targets ## Build the filter alone, and check its size
 	$(CARGO) build $(LOCKED) --release -p tollgate-gateway --target wasm32-wasip1
+	@.make/wasm-opt $(TARGET)/wasm32-wasip1/release/$(notdir $(WASM)) $(WASM)
 	@$(MAKE) --no-print-directory check-size
 
 .PHONY: server

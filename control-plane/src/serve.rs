@@ -298,7 +298,7 @@ async fn unavailable_port(args: &ControlArgs, defaults: Defaults) -> Result<u16>
     }
 }
 
-/// The filter: as told, else beside this program, else where Cargo puts it.
+/// The filter: as told, else beside this program, else where `make wasm` puts it.
 pub(crate) fn wasm_file(told: Option<&Path>) -> Result<PathBuf> {
     const NAME: &str = "tollgate_gateway.wasm";
     let candidates = match told {
@@ -306,7 +306,7 @@ pub(crate) fn wasm_file(told: Option<&Path>) -> Result<PathBuf> {
         None => {
             let program = std::env::current_exe().context("where this program is")?;
             let folder = program.parent().unwrap_or(Path::new("."));
-            let built = Path::new("wasm32-wasip1").join("release").join(NAME);
+            let built = Path::new("filter").join(NAME);
             vec![folder.join(NAME), folder.join("..").join(built)]
         }
     };

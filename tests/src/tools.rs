@@ -20,7 +20,7 @@ pub fn tollgate() -> PathBuf {
 pub fn wasm() -> PathBuf {
     find(
         "TOLLGATE_WASM",
-        &["wasm32-wasip1/release/tollgate_gateway.wasm"],
+        &["filter/tollgate_gateway.wasm"],
         "make build",
     )
 }
