@@ -85,6 +85,10 @@ fmt: rust ## Format all code
 bench: setup-test wasm server ## Measure the gateway under load (ARGS="…" for more)
 	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench -- $(ARGS)
 
+.PHONY: fuzz
+fuzz: rust ## Look for inputs that break the dialects (FUZZ_SECONDS=30 each; ARGS="stream …" for some)
+	.make/fuzz $(ARGS)
+
 .PHONY: check-size
 check-size: ## Fail if the filter is over its size limit (Envoy compiles it at start)
 	@test -f $(WASM) || { echo "tollgate: no filter yet; run: make wasm" >&2; exit 1; }
