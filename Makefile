@@ -66,6 +66,7 @@ playground-page: wasm-targets
 .PHONY: test
 test: setup-test wasm playground-page ## Run every test: units, pure crates for WebAssembly, end to end on real Envoy
 	$(CARGO) check $(LOCKED) --target wasm32-unknown-unknown $(PURE:%=-p %)
+	$(CARGO) check $(LOCKED) -p tollgate-protocol --benches
 	$(CARGO) build $(LOCKED) $(NATIVE) --bins
 	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
 	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
@@ -82,8 +83,15 @@ fmt: rust ## Format all code
 	$(CARGO) fmt --all
 
 .PHONY: bench
-bench: setup-test wasm server ## Measure the gateway under load (ARGS="…" for more)
+bench: bench-protocol bench-gateway ## Measure the dialects, then the gateway under load (its ARGS="…" for more)
+
+.PHONY: bench-gateway
+bench-gateway: setup-test wasm server
 	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench -- $(ARGS)
+
+.PHONY: bench-protocol
+bench-protocol: rust ## Measure the dialects alone (ONLY="…": the rows that contain it)
+	$(CARGO) bench $(LOCKED) -p tollgate-protocol --bench protocol -- $(if $(ONLY),"$(ONLY)")
 
 .PHONY: fuzz
 fuzz: rust ## Look for inputs that break the dialects (FUZZ_SECONDS=30 each; ARGS="stream …" for some)
