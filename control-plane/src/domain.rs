@@ -6,6 +6,7 @@
 
 mod base_url;
 mod channel;
+mod channel_configs;
 mod group;
 mod log;
 mod model_config;
@@ -17,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
+pub use channel_configs::{ChannelConfigs, InvalidConfigs, config_schema};
 pub use group::{DEFAULT_SET, Group, GroupPatch};
 pub use log::{AttemptRecord, Log, TokenCounts, outcome_name};
 pub use model_config::{ModelConfig, ModelConfigPatch};

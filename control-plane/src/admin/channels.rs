@@ -9,14 +9,14 @@ use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tollgate_catalog::builtin;
+use tollgate_catalog::{Mode, builtin};
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::{ApiError, State, rules};
-use crate::domain::{Channel, ChannelPatch, Listed};
+use crate::domain::{Channel, ChannelPatch, Listed, config_schema};
 use crate::store::ChannelQuery;
 
 pub(super) fn routes() -> Router<State> {
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Router<State> {
         .route("/channels/batch_info", post(info))
         .route("/channel", one_new.clone())
         .route("/channel/", one_new)
+        .route("/channel/type_metas", get(type_metas))
         .route("/channel/{id}", get(show).put(update).delete(delete))
         .route("/channel/{id}/status", post(set_status))
 }
@@ -88,8 +89,15 @@ struct TypeMeta {
     name: &'static str,
     key_help: &'static str,
     default_base_url: &'static str,
+    /// Where its documentation is.
     readme: &'static str,
-    config_schema: BTreeMap<String, String>,
+    config_schema: Value,
+    // What AI Proxy does not tell:
+    dialect: &'static str,
+    /// Spoken as well, so that those who speak it are not translated.
+    also: Vec<&'static str>,
+    quirks: Vec<&'static str>,
+    modes: &'static [Mode],
 }
 
 async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
@@ -146,7 +154,9 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
         let patch = form::read(&mut fields, &mut notes)?;
         fields.finish()?;
         let channel = form::complete(patch)?;
-        form::check_configs(channel.kind, channel.configs.as_ref())?;
+        let configs = channel.configs.clone().unwrap_or_default();
+        let own_address = channel.base_url.as_ref().is_some_and(Option::is_some);
+        form::check_configs(channel.kind.unwrap_or_default(), &configs, own_address)?;
         channels.extend(form::one_per_key(channel)?);
     }
     let made = state.store.create_channels(channels).await?;
@@ -176,10 +186,11 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
             "must be one line when a channel is changed",
         ));
     }
-    if patch.configs.is_some() || patch.kind.is_some() {
+    if patch.configs.is_some() || patch.kind.is_some() || patch.base_url.is_some() {
         let now = state.store.channel(id).await?;
         let configs = patch.configs.as_ref().unwrap_or(&now.configs);
-        form::check_configs(patch.kind.or(Some(now.kind)), Some(configs))?;
+        let base_url = patch.base_url.as_ref().unwrap_or(&now.base_url);
+        form::check_configs(patch.kind.unwrap_or(now.kind), configs, base_url.is_some())?;
     }
     let channel = state.store.update_channel(id, patch).await?;
     data_with_note(View::from(channel), &notes.join("; "))
@@ -212,8 +223,16 @@ async fn type_metas() -> Reply {
         name: &provider.name,
         key_help: &provider.key_help,
         default_base_url: provider.base_url.as_deref().unwrap_or_default(),
-        readme: "",
-        config_schema: BTreeMap::new(),
+        readme: &provider.docs,
+        config_schema: config_schema(provider),
+        dialect: &provider.dialect,
+        also: provider
+            .also
+            .iter()
+            .map(|also| also.dialect.as_str())
+            .collect(),
+        quirks: provider.quirks.iter().map(|quirk| quirk.as_str()).collect(),
+        modes: &provider.modes,
     };
     let metas: BTreeMap<i64, TypeMeta> = builtin()
         .providers()

@@ -7,6 +7,8 @@ use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tollgate_protocol::Thinking;
+use tollgate_protocol::neutral::Effort;
 
 use super::answer::{Reply, data, done};
 use super::body::Body;
@@ -249,6 +251,26 @@ fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
     if !matches!(limit, None | Some(Some(Ok(_)))) {
         let rule = format!("must be a whole number from 0 to {}", u32::MAX);
         return Err(ApiError::field("config.max_output_tokens", rule));
+    }
+    for flag in ["vision", "drops_sampling"] {
+        if config.get(flag).is_some_and(|value| !value.is_boolean()) {
+            return Err(ApiError::field(
+                &format!("config.{flag}"),
+                "must be true or false",
+            ));
+        }
+    }
+    let thinking = config.get("thinking");
+    if thinking.is_some_and(|name| name.as_str().and_then(Thinking::read).is_none()) {
+        let rule = "must be default, never or adaptive";
+        return Err(ApiError::field("config.thinking", rule));
+    }
+    let is_effort = |name: &Value| name.as_str().and_then(Effort::read).is_some();
+    let all_efforts = |names: &Value| names.as_array().is_some_and(|n| n.iter().all(is_effort));
+    if !config.get("efforts").is_none_or(all_efforts) {
+        let known = Effort::ALL.map(Effort::as_str).join(", ");
+        let rule = format!("must be a list of {known}");
+        return Err(ApiError::field("config.efforts", rule));
     }
     Ok(Some(config))
 }

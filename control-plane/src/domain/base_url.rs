@@ -24,20 +24,47 @@ pub enum InvalidBaseUrl {
 
 const MAX_LENGTH: usize = 255;
 
-/// What people paste along with the base URL, from a provider's curl example.
-const ENDPOINTS: [&str; 7] = [
-    "/chat/completions",
-    "/completions",
-    "/responses",
-    "/embeddings",
-    "/images/generations",
-    "/messages/count_tokens",
-    "/messages",
+/// What people paste along with the base URL, from a provider's curl example: the endpoint, behind
+/// what of it belongs to the base URL.
+const ENDPOINTS: [(&str, &str); 17] = [
+    ("", "/chat/completions"),
+    ("", "/completions"),
+    ("", "/responses"),
+    ("", "/embeddings"),
+    ("", "/moderations"),
+    ("", "/images/generations"),
+    ("", "/images/edits"),
+    ("", "/audio/speech"),
+    ("", "/audio/transcriptions"),
+    ("", "/audio/translations"),
+    ("", "/rerank"),
+    ("", "/messages/count_tokens"),
+    ("", "/messages"),
+    // Cohere's, and Ollama's
+    ("/v1", "/chat"),
+    ("/v2", "/chat"),
+    ("", "/api/chat"),
+    ("", "/api/generate"),
+];
+
+/// Endpoints behind a model's name, and the folder of models: Gemini, Vertex AI, Bedrock.
+const MODEL_ENDPOINTS: [(&str, &str); 10] = [
+    ("/models/", ":generateContent"),
+    ("/models/", ":streamGenerateContent"),
+    ("/models/", ":countTokens"),
+    ("/models/", ":embedContent"),
+    ("/models/", ":rawPredict"),
+    ("/models/", ":streamRawPredict"),
+    ("/model/", "/converse"),
+    ("/model/", "/converse-stream"),
+    ("/model/", "/invoke"),
+    ("/model/", "/invoke-with-response-stream"),
 ];
 
 impl BaseUrl {
     /// Reads a base URL. If the text is a whole endpoint, such as `…/v1/chat/completions`, the
-    /// endpoint is cut off and returned beside the URL, so that the person can be told.
+    /// endpoint is cut off, with the query behind it, and returned beside the URL, so that the
+    /// person can be told.
     ///
     /// # Errors
     /// Names the rule that is broken. The text itself is not in the error: it may hold a secret.
@@ -53,9 +80,6 @@ impl BaseUrl {
         if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
             return Err(InvalidBaseUrl::Credentials);
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(InvalidBaseUrl::Query);
-        }
         // The parser mends `https:api.example.com` and backslashes; better to ask than to guess.
         if !text.contains("://") || text.contains(['\\', ' ', '\t', '\n', '\r']) || !url.has_host()
         {
@@ -70,6 +94,11 @@ impl BaseUrl {
             cut = cut.or(Some(endpoint));
         }
         let path = path.to_owned();
+        // What stands behind an endpoint is the endpoint's; elsewhere it may be meant.
+        if url.fragment().is_some() || url.query().is_some() && cut.is_none() {
+            return Err(InvalidBaseUrl::Query);
+        }
+        url.set_query(None);
         url.set_path(&path);
         let url = Self(url);
         // Escapes make it longer than what was typed.
@@ -113,10 +142,18 @@ impl BaseUrl {
 }
 
 fn cut_endpoint(path: &str) -> Option<(&str, &'static str)> {
-    ENDPOINTS.into_iter().find_map(|endpoint| {
-        let kept = path.strip_suffix(endpoint)?;
-        Some((kept.trim_end_matches('/'), endpoint))
-    })
+    let behind_model = MODEL_ENDPOINTS.into_iter().find_map(|(folder, endpoint)| {
+        let (kept, model) = path.strip_suffix(endpoint)?.rsplit_once(folder)?;
+        (!model.is_empty() && !model.contains('/')).then_some((kept, endpoint))
+    });
+    let plain = || {
+        ENDPOINTS.into_iter().find_map(|(base, endpoint)| {
+            let kept = path.strip_suffix(endpoint)?;
+            kept.ends_with(base).then_some((kept, endpoint))
+        })
+    };
+    let (kept, endpoint) = behind_model.or_else(plain)?;
+    Some((kept.trim_end_matches('/'), endpoint))
 }
 
 impl fmt::Display for BaseUrl {
@@ -171,6 +208,62 @@ mod tests {
             "https://a.example",
             Some("/messages"),
         );
+        for (pasted, expected, cut) in [
+            (
+                "/v1/chat/completions?api-version=1",
+                "/v1",
+                "/chat/completions",
+            ),
+            ("/v1/completions", "/v1", "/completions"),
+            ("/v1/responses/", "/v1", "/responses"),
+            ("/v1/embeddings", "/v1", "/embeddings"),
+            ("/v1/images/generations", "/v1", "/images/generations"),
+            ("/v1/audio/transcriptions", "/v1", "/audio/transcriptions"),
+            ("/v1/messages?beta=true", "/v1", "/messages"),
+            ("/v1/messages/count_tokens", "/v1", "/messages/count_tokens"),
+            (
+                "/api/paas/v4/chat/completions",
+                "/api/paas/v4",
+                "/chat/completions",
+            ),
+            (
+                "/v1beta/models/gemini-2.5-pro:generateContent",
+                "/v1beta",
+                ":generateContent",
+            ),
+            (
+                "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse&key=canary",
+                "/v1beta",
+                ":streamGenerateContent",
+            ),
+            (
+                "/v1/projects/p/locations/l/publishers/anthropic/models/claude:streamRawPredict/",
+                "/v1/projects/p/locations/l/publishers/anthropic",
+                ":streamRawPredict",
+            ),
+            (
+                "/model/anthropic.claude-v2%3A1/converse-stream",
+                "",
+                "/converse-stream",
+            ),
+            ("/model/m/invoke", "", "/invoke"),
+            ("/v2/chat", "/v2", "/chat"),
+            ("/api/chat", "", "/api/chat"),
+        ] {
+            let expected = format!("https://a.example{expected}");
+            check(&format!("https://a.example{pasted}"), &expected, Some(cut));
+        }
+        // These only look like endpoints.
+        for path in [
+            "/chat",
+            "/invoke",
+            "/v1/models/x:generate",
+            "/models/:generateContent",
+            "/xcompletions",
+        ] {
+            let url = format!("https://a.example{path}");
+            check(&url, &url, None);
+        }
         check("http://[::1]:9/x", "http://[::1]:9/x", None);
         check(
             "https://a.example/v1/messages//messages/chat/completions",

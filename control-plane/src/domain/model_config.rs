@@ -1,7 +1,10 @@
 //! What is known of a model beside who serves it: price and limits.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tollgate_policy::price::Price;
+use tollgate_protocol::Thinking;
+use tollgate_protocol::neutral::Effort;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
@@ -30,6 +33,36 @@ pub struct ModelConfigPatch {
 }
 
 impl ModelConfig {
+    /// A member of the config, if it holds one that can be read as such.
+    fn fact<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        T::deserialize(self.config.get(name)?).ok()
+    }
+
+    /// Whether it sees images, if its config tells.
+    #[must_use]
+    pub fn vision(&self) -> Option<bool> {
+        self.fact("vision")
+    }
+
+    /// Whether it rejects sampling parameters, if its config tells.
+    #[must_use]
+    pub fn drops_sampling(&self) -> Option<bool> {
+        self.fact("drops_sampling")
+    }
+
+    /// How it is told to think, if its config tells.
+    #[must_use]
+    pub fn thinking(&self) -> Option<Thinking> {
+        Thinking::read(&self.fact::<String>("thinking")?)
+    }
+
+    /// The effort levels that it knows, if its config tells.
+    #[must_use]
+    pub fn efforts(&self) -> Option<Vec<Effort>> {
+        let names: Vec<String> = self.fact("efforts")?;
+        names.iter().map(|name| Effort::read(name)).collect()
+    }
+
     /// The model's limit of output tokens, if its config tells.
     #[must_use]
     pub fn max_output_tokens(&self) -> Option<u32> {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use serde_json::{Map, Value};
 use tollgate_catalog::Model;
 use tollgate_policy::price::{InvalidUsd, NanoUsd, Price, Rate};
 
@@ -128,18 +129,32 @@ fn config(model: &Model) -> Result<(String, ModelConfigPatch)> {
         column: format!("catalogue model {}", model.id),
         why: why.to_string(),
     })?;
-    let limit = serde_json::Value::from(model.max_output_tokens);
     let patch = ModelConfigPatch {
         owner: Some(model.owner.clone()),
         price: Some(price),
-        config: Some(
-            [("max_output_tokens".to_owned(), limit)]
-                .into_iter()
-                .collect(),
-        ),
+        config: Some(facts(model)),
         ..ModelConfigPatch::default()
     };
     Ok((model.id.clone(), patch))
+}
+
+/// What is known of it, where an administrator can see and change it.
+fn facts(model: &Model) -> Map<String, Value> {
+    let mut facts = Map::new();
+    facts.insert("max_output_tokens".into(), model.max_output_tokens.into());
+    if let Some(vision) = model.vision {
+        facts.insert("vision".into(), vision.into());
+    }
+    if let Some(thinking) = &model.thinking {
+        facts.insert("thinking".into(), thinking.clone().into());
+    }
+    if !model.efforts.is_empty() {
+        facts.insert("efforts".into(), model.efforts.clone().into());
+    }
+    if model.drops_sampling {
+        facts.insert("drops_sampling".into(), true.into());
+    }
+    facts
 }
 
 fn price(model: &Model) -> std::result::Result<Price, InvalidUsd> {

@@ -4,15 +4,19 @@
 //! entry in `providers.toml` and no code. The files are compiled in; this crate never reads a
 //! file, never talks to a network and holds no secret.
 
+mod mode;
 mod model;
 mod provider;
+mod setting;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+pub use mode::Mode;
 pub use model::Model;
-pub use provider::{Auth, Provider};
+pub use provider::{Also, Auth, Provider, Values};
+pub use setting::{Kind, Setting, Unfilled};
 
 /// Everything that is known of providers and models.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
+use tollgate_protocol::Thinking;
+use tollgate_protocol::neutral::Effort;
 
 use crate::{InvalidCatalog, Provider};
 
@@ -17,6 +19,18 @@ pub struct Model {
     pub id: String,
     pub owner: String,
     pub max_output_tokens: u32,
+    /// How it is told to think, by the name of a `tollgate_protocol::Thinking`.
+    #[serde(default)]
+    pub thinking: Option<String>,
+    /// The effort levels that it knows, by their names; empty: all of them.
+    #[serde(default)]
+    pub efforts: Vec<String>,
+    /// It rejects `temperature`, `top_p` and `top_k`.
+    #[serde(default)]
+    pub drops_sampling: bool,
+    /// Whether it sees images.
+    #[serde(default)]
+    pub vision: Option<bool>,
     pub input: String,
     pub output: String,
     #[serde(default)]
@@ -52,6 +66,17 @@ pub(crate) fn parse(
         }
         if !providers.contains_key(&model.provider) {
             return refuse("unknown provider");
+        }
+        let mut thinking = model.thinking.iter();
+        if !thinking.all(|name| Thinking::read(name).is_some()) {
+            return refuse("unknown kind of thinking");
+        }
+        if !model
+            .efforts
+            .iter()
+            .all(|name| Effort::read(name).is_some())
+        {
+            return refuse("unknown effort");
         }
         let prices = [Some(&model.input), Some(&model.output)]
             .into_iter()

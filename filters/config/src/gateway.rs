@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tollgate_protocol::neutral::Effort;
+use tollgate_protocol::{Dialect, Quirk, Thinking};
+
+use crate::named;
 
 /// Everything the gateway role needs to route a request. Published whole by ECDS.
 ///
@@ -21,7 +25,7 @@ pub struct GatewayConfig {
 }
 
 /// One upstream: where it is, what it speaks, what it serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
     pub id: i64,
     pub name: String,
@@ -35,6 +39,20 @@ pub struct Channel {
     pub authority: String,
     /// Path of the base URL without a trailing slash, such as `/v1`; may be empty.
     pub base_path: String,
+    /// What it speaks besides, at other paths: a caller who speaks one of these needs no
+    /// translation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
+    /// Path below `base_path` instead of the dialect's own, such as
+    /// `/deployments/{model}/chat/completions`, where `{model}` is the model that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Query that every request has, without the question mark; may be empty. Never a secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
+    /// In what it differs from its dialect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "named")]
+    pub quirks: Vec<Quirk>,
     /// Request headers that this provider always gets. Never a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -49,8 +67,17 @@ pub struct Channel {
     pub priority: i32,
 }
 
-/// What the gateway must know of a model.
+/// A further dialect of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Also {
+    /// As [`Channel::dialect`].
+    pub dialect: String,
+    /// As [`Channel::base_path`].
+    pub base_path: String,
+}
+
+/// What the gateway must know of a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
     pub model: String,
     /// Shown as `owned_by` in model lists.
@@ -65,6 +92,18 @@ pub struct Model {
     /// Further attempts after the first failed. `None`: as many as there are other channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_times: Option<u32>,
+    /// How it is told to think.
+    #[serde(default, skip_serializing_if = "is_default", with = "named::one")]
+    pub thinking: Thinking,
+    /// The effort levels that it knows; empty: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "named")]
+    pub efforts: Vec<Effort>,
+    /// It rejects `temperature`, `top_p` and `top_k`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drops_sampling: bool,
+    /// Whether it sees images; `None`: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vision: Option<bool>,
 }
 
 /// Why a configuration was refused. Envoy then NACKs it and keeps the last good one.
@@ -91,19 +130,26 @@ impl GatewayConfig {
             if channel.cluster.is_empty() || channel.authority.is_empty() {
                 return refuse("cluster and authority must not be empty");
             }
-            if !channel.base_path.is_empty() && !channel.base_path.starts_with('/') {
+            let also = || channel.also.iter();
+            let mut paths = also().map(|it| &it.base_path).chain([&channel.base_path]);
+            if !paths.all(|path| path.is_empty() || path.starts_with('/')) {
                 return refuse("base_path must start with '/'");
             }
-            if channel
-                .dialect
-                .parse::<tollgate_protocol::Dialect>()
-                .is_err()
-            {
+            let endpoint = channel.endpoint.as_deref();
+            if endpoint.is_some_and(|path| !path.starts_with('/') || path.contains('?')) {
+                return refuse("endpoint must start with '/' and hold no '?'");
+            }
+            let mut dialects = also().map(|it| &it.dialect).chain([&channel.dialect]);
+            if !dialects.all(|dialect| dialect.parse::<Dialect>().is_ok()) {
                 return refuse("unknown dialect");
             }
         }
         Ok(())
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Channel {
@@ -123,3 +169,65 @@ impl fmt::Display for InvalidConfig {
 }
 
 impl std::error::Error for InvalidConfig {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(channel: &str, model: &str) -> Result<GatewayConfig, String> {
+        let text = format!(
+            r#"{{"max_body_bytes":1,"max_response_bytes":1,
+                "channels":[{{"id":1,"name":"c","cluster":"c","dialect":"openai-chat","scheme":"http",
+                    "authority":"a","base_path":"","models":[],"sets":[],"priority":1{channel}}}],
+                "models":[{{"model":"m"{model}}}]}}"#
+        );
+        let config: GatewayConfig = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        config.validate().map_err(|e| e.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn what_it_does_not_say_is_not_so() {
+        let config = config("", "").unwrap();
+        assert!(config.channels[0].quirks.is_empty());
+        assert_eq!(
+            (config.models[0].vision, config.models[0].efforts.len()),
+            (None, 0)
+        );
+    }
+
+    #[test]
+    fn facts_travel_by_name() {
+        let channel = r#","quirks":["no-developer-role"],"query":"a=b","endpoint":"/x/{model}","also":[{"dialect":"anthropic","base_path":"/v1"}]"#;
+        let model = r#","thinking":"adaptive","efforts":["low","max"],"drops_sampling":true,"vision":false"#;
+        let read = config(channel, model).unwrap();
+        assert_eq!(read.channels[0].quirks, [Quirk::NoDeveloperRole]);
+        assert_eq!(read.models[0].thinking, Thinking::Adaptive);
+        assert_eq!(read.models[0].efforts, [Effort::Low, Effort::Max]);
+        let again = serde_json::from_str(&serde_json::to_string(&read).unwrap());
+        assert_eq!(read, again.unwrap());
+    }
+
+    #[test]
+    fn an_unknown_name_refuses_the_configuration() {
+        for (channel, model, why) in [
+            (r#","quirks":["odd"]"#, "", "unknown quirk"),
+            (
+                r#","also":[{"dialect":"odd","base_path":""}]"#,
+                "",
+                "unknown dialect",
+            ),
+            (
+                r#","also":[{"dialect":"anthropic","base_path":"v1"}]"#,
+                "",
+                "base_path must",
+            ),
+            (r#","endpoint":"x""#, "", "endpoint must"),
+            ("", r#","thinking":"deep""#, "unknown kind of thinking"),
+            ("", r#","efforts":["odd"]"#, "unknown effort"),
+        ] {
+            let error = config(channel, model).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

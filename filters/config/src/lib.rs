@@ -8,8 +8,9 @@
 
 mod gateway;
 pub mod meter;
+mod named;
 pub mod names;
 mod role;
 
-pub use gateway::{Channel, GatewayConfig, InvalidConfig, Model};
+pub use gateway::{Also, Channel, GatewayConfig, InvalidConfig, Model};
 pub use role::{Role, RoleConfig};

@@ -34,6 +34,7 @@ pub(crate) fn channel(id: i64, dialect: &str) -> Channel {
         model_mapping: Default::default(),
         sets: vec!["default".into()],
         priority: 10,
+        ..Channel::default()
     }
 }
 
@@ -44,8 +45,13 @@ pub(crate) fn host(channels: Vec<Channel>) -> MockHost {
         owner: "us".into(),
         created_unix_s: 7,
         max_output_tokens: Some(100),
-        retry_times: None,
+        ..Model::default()
     };
+    host_with(channels, model)
+}
+
+/// The same with other facts about the model.
+pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
     let config = GatewayConfig {
         max_body_bytes: 1_000,
         max_response_bytes: 10_000,

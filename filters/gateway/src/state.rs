@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use tollgate_config::{Channel, GatewayConfig, InvalidConfig, Model};
+use tollgate_config::{Also, Channel, GatewayConfig, InvalidConfig, Model};
 use tollgate_policy::routing::Routes;
 use tollgate_protocol::Dialect;
 
@@ -80,7 +80,17 @@ impl Active {
     }
 }
 
-/// What a channel speaks. The configuration was validated, so this is always known.
-pub(crate) fn dialect(channel: &Channel) -> Dialect {
-    channel.dialect.parse().unwrap_or(Dialect::OpenaiChat)
+/// What a channel speaks to a caller of this dialect: the same if it can, else its first. The
+/// configuration was validated, so this is always known.
+pub(crate) fn dialect(channel: &Channel, caller: Dialect) -> Dialect {
+    match also(channel, caller) {
+        Some(_) => caller,
+        None => channel.dialect.parse().unwrap_or(Dialect::OpenaiChat),
+    }
+}
+
+/// The place of a dialect that is not the channel's first.
+pub(crate) fn also(channel: &Channel, dialect: Dialect) -> Option<&Also> {
+    let mut also = channel.also.iter();
+    also.find(|also| also.dialect == dialect.as_str())
 }

@@ -158,6 +158,7 @@ mod tests {
             model_mapping: Default::default(),
             sets: sets.iter().map(|s| (*s).to_owned()).collect(),
             priority,
+            ..Channel::default()
         }
     }
 

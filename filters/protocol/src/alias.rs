@@ -114,6 +114,21 @@ impl Charset {
     }
 }
 
+/// A tool call's id for upstreams that take exactly nine letters or digits.
+pub(crate) fn nine_chars(id: &str) -> Cow<'_, str> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Cow::Borrowed(id);
+    }
+    let mut hash = fnv1a(id.as_bytes());
+    let digits = (0..9).filter_map(|_| {
+        let digit = usize::try_from(hash % 62).ok()?;
+        hash /= 62;
+        DIGITS.get(digit).copied().map(char::from)
+    });
+    Cow::Owned(digits.collect())
+}
+
 /// FNV-1a, 64 bits (draft-eastlake-fnv, section 5).
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

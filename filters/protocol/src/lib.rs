@@ -29,6 +29,7 @@ mod extras;
 mod framing;
 mod gemini;
 mod media;
+mod mend;
 mod models;
 pub mod neutral;
 mod ollama;
@@ -39,12 +40,14 @@ mod path;
 mod peek;
 mod plan;
 mod problem;
+mod quirk;
 mod read;
 mod reply;
 pub mod sse;
 pub mod stream;
 mod target;
 mod turns;
+mod vision;
 
 /// Texts and raw values, which the JSON view keeps as ranges of a body.
 mod text {
@@ -65,9 +68,11 @@ pub use crate::json::Limits;
 pub use crate::models::ModelEntry;
 pub use crate::peek::Peek;
 pub use crate::problem::{InvalidRequest, Loss, Unsupported};
+pub use crate::quirk::{Quirk, UnknownQuirk};
 pub use crate::reply::{Framing, Reply};
-pub use crate::target::{ModelFields, PassOn, Target, Thinking, Written};
+pub use crate::target::{ModelFields, PassOn, Target, Thinking, ThinkingWords, Written};
 pub use crate::text::{Raw, Text};
+pub use crate::vision::image_field;
 /// The JSON view that all of this is built on.
 pub use tollgate_json as json;
 

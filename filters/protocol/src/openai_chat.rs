@@ -24,13 +24,14 @@ use crate::body::Body;
 use crate::dialect::{CallerCodec, Codec, Names, Without};
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{Json, Kind};
+use crate::mend;
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage};
 use crate::peek::{self, Peek};
-use crate::problem::{InvalidRequest, Unsupported};
+use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::target::{Target, Written};
+use crate::target::{PassOn, Target, Written};
 
 pub(crate) struct OpenaiChat;
 
@@ -49,6 +50,17 @@ impl Codec for OpenaiChat {
         target: &Target<'_>,
     ) -> Result<Written, Unsupported> {
         write_request::write(request, target)
+    }
+
+    fn pass_on(
+        &self,
+        peek: &Peek,
+        body: &Body,
+        edits: &PassOn<'_>,
+        losses: &mut Losses,
+    ) -> Option<Vec<u8>> {
+        let mends = mend::chat(body, edits, losses);
+        peek.rewrite_with(body, Some(edits.model), edits.include_usage, mends)
     }
 
     fn is_answer(&self, answer: Json<'_>) -> bool {

@@ -164,7 +164,7 @@ fn usage_edit(body: &Body) -> UsageEdit {
     }
 }
 
-fn span(body: &Body, part: &str) -> Range<usize> {
+pub(crate) fn span(body: &Body, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(body.as_str().as_ptr() as usize);
     start..start + part.len()
 }
@@ -187,7 +187,17 @@ impl Peek {
         model: Option<&str>,
         include_usage: bool,
     ) -> Option<Vec<u8>> {
-        let mut edits: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
+        self.rewrite_with(body, model, include_usage, Vec::new())
+    }
+
+    /// The same with edits of others, which touch neither member.
+    pub(crate) fn rewrite_with(
+        &self,
+        body: &Body,
+        model: Option<&str>,
+        include_usage: bool,
+        mut edits: Vec<(Range<usize>, Vec<u8>)>,
+    ) -> Option<Vec<u8>> {
         if let Some(model) = model.filter(|model| *model != self.model)
             && let Some(span) = &self.model_span
         {
@@ -204,7 +214,8 @@ impl Peek {
         }
         let replaced = self.replaced.iter();
         edits.extend(replaced.map(|(span, text)| (span.clone(), text.as_bytes().to_vec())));
-        edits.sort_by_key(|(span, _)| span.start);
+        // What is inserted stands before what is replaced at the same place.
+        edits.sort_by_key(|(span, _)| (span.start, span.end));
         (!edits.is_empty()).then(|| apply(body.as_str().as_bytes(), &edits))
     }
 }

@@ -41,6 +41,12 @@ pub struct Target<'a> {
     pub extra_body: &'a [(&'a str, Raw)],
     /// The upstream takes custom tools, and not only functions (Chat Completions).
     pub custom_tools: bool,
+    /// The upstream rejects `stream_options` (Mistral).
+    pub no_stream_options: bool,
+    /// The upstream takes only nine letters or digits as a tool call's id (Mistral).
+    pub nine_char_call_ids: bool,
+    /// How a Chat Completions upstream is told to think.
+    pub thinking_words: ThinkingWords,
 }
 
 /// How a model is told to think.
@@ -81,6 +87,44 @@ pub struct PassOn<'a> {
     pub include_usage: bool,
     /// The caller's `anthropic-beta`, for platforms that want it in the body.
     pub betas: &'a [&'a str],
+    /// What the model and the upstream's quirks demand besides.
+    pub target: Option<&'a Target<'a>>,
+}
+
+/// What a Chat Completions upstream calls thinking; the dialect itself has only
+/// `reasoning_effort`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThinkingWords {
+    /// `reasoning_effort`.
+    #[default]
+    Effort,
+    /// It has none.
+    None,
+    /// `thinking: {"type": "enabled"}` or `"disabled"` (Zhipu, Moonshot, Doubao).
+    Type,
+    /// `enable_thinking` and `thinking_budget` (DashScope, SiliconFlow).
+    Enable,
+    /// `reasoning` with `effort`, `max_tokens` or `enabled` (OpenRouter).
+    Object,
+}
+
+// === impl Thinking ===
+
+impl Thinking {
+    /// The name in configurations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Never => "never",
+            Self::Adaptive => "adaptive",
+        }
+    }
+
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::Default, Self::Never, Self::Adaptive]
+            .into_iter()
+            .find(|thinking| thinking.as_str() == name)
+    }
 }
 
 /// A request in an upstream's dialect.

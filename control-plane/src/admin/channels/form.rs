@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use tollgate_catalog::builtin;
+use tollgate_catalog::{Unfilled, builtin};
 
 use super::MASK;
 use crate::admin::fields::Fields;
 use crate::admin::{ApiError, rules};
 use crate::demo::Behaviour;
-use crate::domain::{BaseUrl, ChannelPatch, DEFAULT_PRIORITY};
+use crate::domain::{BaseUrl, ChannelConfigs, ChannelPatch, DEFAULT_PRIORITY, InvalidConfigs};
 use crate::secrets::Secret;
 
 /// Lines of one key field: one channel each.
@@ -61,24 +61,45 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
     Ok(patch)
 }
 
-/// Configs that the channel's type does not have are refused. Only the demo provider has some yet.
+/// Configs that the channel's type does not have are refused, and so is a channel that would have
+/// no address.
 pub(super) fn check_configs(
-    kind: Option<i64>,
-    configs: Option<&Map<String, Value>>,
+    kind: i64,
+    configs: &Map<String, Value>,
+    own_address: bool,
 ) -> Result<(), ApiError> {
-    let Some(configs) = configs.filter(|configs| !configs.is_empty()) else {
+    // A type that is no longer known is not served either.
+    let Some(provider) = builtin().provider(kind) else {
         return Ok(());
     };
-    let provider = kind.and_then(|kind| builtin().provider(kind));
-    if !provider.is_some_and(|provider| provider.demo) {
-        return Err(ApiError::field(
-            "configs",
-            "must be empty: this type has none yet",
-        ));
+    if provider.demo {
+        return Behaviour::read(configs)
+            .map(drop)
+            .map_err(|rule| ApiError::field("configs", rule.to_string()));
     }
-    Behaviour::read(configs)
-        .map(drop)
-        .map_err(|rule| ApiError::field("configs", rule.to_string()))
+    let configs = ChannelConfigs::read(provider, configs)
+        .map_err(|InvalidConfigs(text)| ApiError::Invalid(text))?;
+    provider.query(&configs.values).map_err(unfilled)?;
+    provider.headers(&configs.values).map_err(unfilled)?;
+    match provider.base_url(&configs.values) {
+        None | Some(Err(Unfilled::Missing(_))) if own_address => Ok(()),
+        Some(filled) => filled.map(drop).map_err(unfilled),
+        None => {
+            let rule = "is required: this type has no address of its own";
+            Err(ApiError::field("base_url", rule))
+        }
+    }
+}
+
+fn unfilled(unfilled: Unfilled<'_>) -> ApiError {
+    let (name, rule) = match unfilled {
+        Unfilled::Missing(name) => (name, "is required without a base_url"),
+        Unfilled::Unfit(name) => (
+            name,
+            "must be letters and digits, with '.', '_' and '-' only between them",
+        ),
+    };
+    ApiError::field(&format!("configs.{name}"), rule)
 }
 
 /// What a new channel must have.
@@ -167,7 +188,8 @@ fn base_url(
         BaseUrl::parse(&text).map_err(|rule| ApiError::field("base_url", rule))?;
     if let Some(endpoint) = endpoint {
         notes.push(format!(
-            "base_url: {endpoint} was cut off; the gateway adds it"
+            "base_url: {endpoint} was cut off, with all around it that belongs to it; \
+             the gateway adds what is needed"
         ));
     }
     Ok(Some(Some(url)))

@@ -83,10 +83,21 @@ async fn channels_from_first_to_last() {
             .await;
         assert_eq!(api.get("/channels/").await["total"], 1);
         let metas = api.get("/channels/type_metas").await;
+        let anthropic = &metas["14"];
         assert_eq!(
-            metas["14"]["defaultBaseUrl"],
-            "https://api.anthropic.com/v1"
+            (&anthropic["name"], &anthropic["defaultBaseUrl"]),
+            (&json!("anthropic"), &json!("https://api.anthropic.com/v1"))
         );
+        assert!(anthropic["keyHelp"].as_str().unwrap().contains("sk-ant-"));
+        let azure = &metas["3"]["configSchema"];
+        assert_eq!(azure["additionalProperties"], false);
+        let version = &azure["properties"]["api_version"];
+        assert_eq!(
+            (&version["type"], &version["default"]),
+            (&json!("string"), &json!("2025-04-01-preview"))
+        );
+        assert_eq!(metas["36"]["also"], json!(["anthropic"]));
+        assert_eq!(api.get("/channel/type_metas").await, metas);
     })
     .await;
 }
@@ -257,7 +268,7 @@ async fn configs_belong_to_the_channels_type() {
         let path = format!("/channel/{}", made["id"]);
         for (body, words) in [
             (json!({"configs": {"static_txt": "hi"}}), "unknown field"),
-            (json!({"type": 1}), "configs must be empty"),
+            (json!({"type": 1}), "configs.static_text is not known"),
         ] {
             api.refused("PUT", &path, body, 400, words).await;
         }
@@ -267,4 +278,66 @@ async fn configs_belong_to_the_channels_type() {
         assert_eq!(changed["configs"], json!({}));
     })
     .await;
+}
+
+#[tokio::test]
+async fn configs_fill_the_address_and_are_checked() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let azure = |configs: Value, base_url: &str| {
+            json!({"type": 4, "key": "sk-azure-0123456789", "models": ["m"], "configs": configs,
+                "base_url": base_url})
+        };
+        for (configs, words) in [
+            (
+                json!({}),
+                "configs.resource_name is required without a base_url",
+            ),
+            (
+                json!({"resource_name": "evil.example/x"}),
+                "must be letters and digits",
+            ),
+            (
+                json!({"resource_name": 1}),
+                "configs.resource_name must be text",
+            ),
+        ] {
+            let body = azure(configs, "");
+            api.refused("POST", "/channel/", body, 400, words).await;
+        }
+        let own = azure(
+            json!({"quirks": ["no-sampling"]}),
+            "https://res.openai.azure.com",
+        );
+        let made = &api.ok("POST", "/channel/", own).await[0];
+        let path = format!("/channel/{}", made["id"]);
+        let words = "configs.resource_name is required";
+        api.refused("PUT", &path, json!({"base_url": ""}), 400, words)
+            .await;
+        let body = json!({"base_url": "", "configs": {"resource_name": "res"}});
+        let changed = api.ok("PUT", &path, body).await;
+        assert_eq!(changed["configs"], json!({"resource_name": "res"}));
+
+        let nowhere = json!({"type": 1000, "models": ["m"], "key": "sk-some-0123456789"});
+        api.refused("POST", "/channel/", nowhere, 400, "base_url is required")
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_setting_of_the_demo_provider_is_one_that_it_understands() {
+    for kind in [53, 55] {
+        let provider = tollgate_catalog::builtin().provider(kind).unwrap();
+        for setting in &provider.config {
+            let value = match setting.kind {
+                tollgate_catalog::Kind::Text => json!("stop"),
+                tollgate_catalog::Kind::Integer => json!(1),
+                tollgate_catalog::Kind::Object => json!({}),
+            };
+            let configs = json!({ &setting.name: value });
+            let read = crate::demo::Behaviour::read(configs.as_object().unwrap());
+            assert!(read.is_ok(), "{kind}: {} {read:?}", setting.name);
+        }
+    }
 }

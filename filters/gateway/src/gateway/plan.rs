@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 
+use tollgate_config::Channel;
 use tollgate_host::{Body as HostBody, Host};
 use tollgate_policy::routing::order;
 use tollgate_protocol::neutral::Request;
 use tollgate_protocol::{
-    Body, Dialect, ErrorInfo, Limits, Target, Unsupported, Written, peek, peek_addressed,
-    read_request, write_request,
+    Body, Dialect, ErrorInfo, Limits, Target, Unsupported, Written, image_field, peek,
+    peek_addressed, read_request, write_request,
 };
 
 use crate::memory::{Hold, READ_FACTOR};
@@ -45,20 +46,34 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
     let mut speaks = ordered
         .iter()
         .filter_map(|index| active.channel(*index))
-        .map(dialect);
+        .map(|channel| dialect(channel, caller));
     let foreign = speaks.any(|dialect| !dialect.takes_as_it_is(caller));
-    let request = if foreign {
+    let blind = active.model(&model).and_then(|model| model.vision) == Some(false);
+    let request = if foreign || blind {
         if !hold.grow(size.saturating_mul(READ_FACTOR)) {
             return Err(refusal::no_room());
         }
-        let mut request = read_request(caller, &body)?;
-        if let Some(addressed) = addressed {
-            addressed.complete(&mut request);
+        match read_request(caller, &body) {
+            Ok(mut request) => {
+                if let Some(addressed) = addressed {
+                    addressed.complete(&mut request);
+                }
+                Some(request)
+            }
+            Err(invalid) if foreign => return Err(invalid.into()),
+            // Passed on as it is, it may mean something to its own provider.
+            Err(_) => None,
         }
-        Some(request)
     } else {
         None
     };
+    if let Some(request) = request.as_ref().filter(|_| blind)
+        && let Some(field) = image_field(request)
+    {
+        let message = format!("'{field}' holds an image, and this model cannot see images.");
+        return Err(Unsupported::new(field, message).into());
+    }
+    let request = request.filter(|_| foreign);
     let Able {
         mut channels,
         written,
@@ -86,15 +101,26 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
 }
 
 /// What a request is written for.
-pub(crate) fn target<'a>(active: &Active, model: &str, sent: &'a str) -> Target<'a> {
-    Target {
+pub(crate) fn target<'a>(
+    active: &'a Active,
+    channel: &Channel,
+    model: &str,
+    sent: &'a str,
+) -> Target<'a> {
+    let mut target = Target {
         model: sent,
-        max_output_tokens: active
-            .model(model)
-            .and_then(|m| m.max_output_tokens)
-            .map(u64::from),
         ..Target::default()
+    };
+    if let Some(model) = active.model(model) {
+        target.max_output_tokens = model.max_output_tokens.map(u64::from);
+        target.drops_sampling = model.drops_sampling;
+        target.thinking = model.thinking;
+        target.efforts = &model.efforts;
     }
+    for quirk in &channel.quirks {
+        quirk.apply(&mut target);
+    }
+    target
 }
 
 struct Able {
@@ -126,14 +152,14 @@ fn able(
         .iter()
         .filter_map(|i| Some((*i, active.channel(*i)?)))
     {
-        let dialect = dialect(channel);
+        let dialect = dialect(channel, caller);
         let as_it_is = dialect.takes_as_it_is(caller).then_some(true);
         let known = as_it_is.or_else(|| able.get(&dialect).copied());
         let can = match (known, request) {
             (Some(can), _) => can,
             (None, None) => false,
             (None, Some(request)) => {
-                let target = target(active, model, channel.upstream_model(model));
+                let target = target(active, channel, model, channel.upstream_model(model));
                 match write_request(dialect, request, &target) {
                     Ok(written) => {
                         if found.channels.is_empty() {

@@ -1,10 +1,11 @@
+use tollgate_config::Model;
 use tollgate_config::meter::Outcome;
 use tollgate_config::names::CLUSTER_PROPERTY;
 use tollgate_host::Host;
 
 use super::*;
 use crate::fixture::{
-    ANTHROPIC_REQUEST, OPENAI_REQUEST, channel, event, head, host, key_of, request,
+    ANTHROPIC_REQUEST, OPENAI_REQUEST, channel, event, head, host, host_with, key_of, request,
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -304,5 +305,43 @@ fn a26_geminis_callers_may_put_their_token_into_the_query() {
             r#""status":"#
         };
         assert!(body.contains(shape), "{path}: {body}");
+    }
+}
+
+#[test]
+fn a_picture_for_a_model_that_cannot_see_goes_nowhere() {
+    let chat = r#"{"model":"m","messages":[{"role":"user","content":"hi"},{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}"#;
+    let messages = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://a.example/b.png"}}]}]}"#;
+    let odd = r#"{"model":"m","messages":[{"role":"user","content":7}]}"#;
+    for (vision, path, body, field) in [
+        (Some(false), CHAT, chat, Some("messages[1]")),
+        (Some(false), MESSAGES, messages, Some("messages[0]")),
+        (Some(false), CHAT, OPENAI_REQUEST, None),
+        (Some(false), CHAT, odd, None),
+        (Some(true), CHAT, chat, None),
+        (None, CHAT, chat, None),
+    ] {
+        let model = Model {
+            model: "m".into(),
+            vision,
+            ..Model::default()
+        };
+        let dialect = if path == CHAT {
+            "openai-chat"
+        } else {
+            "anthropic"
+        };
+        let host = host_with(vec![channel(1, dialect)], model);
+        let (gateway, flow) = request(&host, path, body);
+        let Some(field) = field else {
+            assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
+            continue;
+        };
+        let refused = host.replied().unwrap();
+        let text = refused.body;
+        assert_eq!(refused.status, 400, "{text}");
+        let why = format!("'{field}' holds an image");
+        assert!(text.contains(&why), "{text}");
+        assert!(event(&host, gateway, 400).attempts.is_empty());
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
 
 /// A name as one segment of a path: percent-encoded, but for what RFC 3986 §2.3 calls unreserved
 /// and the `@` before a version on Vertex.
-fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     let mut segment = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {

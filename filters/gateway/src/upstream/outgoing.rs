@@ -6,10 +6,10 @@ use tollgate_host::{Headers, Host, Map};
 use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, write_request};
 
 use super::Terms;
-use super::endpoint::endpoint;
+use super::endpoint::{endpoint, segment};
 use crate::call::header;
 use crate::gateway::target;
-use crate::state::dialect;
+use crate::state::{also, dialect};
 use crate::stream::Stream;
 
 pub(super) struct Prepared {
@@ -32,7 +32,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let following = following
         .and_then(|index| active.channel(index))
         .map(|c| c.cluster.clone());
-    let (from, to) = (dialect(channel), stream.call.dialect());
+    let to = stream.call.dialect();
+    let from = dialect(channel, to);
     let plan = stream.plan.as_mut()?;
     let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
@@ -48,8 +49,9 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             .map_or(Framing::Events, |addressed| addressed.framing),
         ..Reply::default()
     };
+    let target = target(&active, channel, &plan.model, &sent_model);
     let can_tell_usage = matches!(from, Dialect::OpenaiChat | Dialect::OpenaiCompletions);
-    let asks_for_usage = can_tell_usage && plan.peek.stream;
+    let asks_for_usage = can_tell_usage && plan.peek.stream && !target.no_stream_options;
 
     let (body, losses) = if from.takes_as_it_is(to) {
         let betas = betas(&stream.call.forwarded);
@@ -57,6 +59,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             model: &sent_model,
             include_usage: asks_for_usage,
             betas: &betas.iter().map(String::as_str).collect::<Vec<_>>(),
+            target: Some(&target),
         };
         pass_on(from, &plan.peek, &source.body, &edits)
     } else {
@@ -65,10 +68,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             .take_if(|(written_for, _)| *written_for == index)
         {
             Some((_, written)) => written,
-            None => {
-                let target = target(&active, &plan.model, &sent_model);
-                write_request(from, source.request.as_ref()?, &target).ok()?
-            }
+            None => write_request(from, source.request.as_ref()?, &target).ok()?,
         };
         reply.aliases = written.aliases;
         (Some(written.body), written.losses)
@@ -88,8 +88,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     };
     stream.losses = losses;
     stream.begin_attempt(channel, &sent_model, host.now_unix_ms());
-    let endpoint = endpoint(from, &sent_model, stream_wanted);
-    let head_written = write_head(host, stream, channel, &endpoint, length, stream_wanted);
+    let path = path(channel, from, &sent_model, stream_wanted);
+    let head_written = write_head(host, stream, channel, path, length, stream_wanted);
     if following.is_none()
         && let Some(plan) = &mut stream.plan
     {
@@ -111,23 +111,23 @@ fn write_head(
     host: &dyn Host,
     stream: &Stream,
     channel: &Channel,
-    endpoint: &str,
+    mut path: String,
     length: usize,
     stream_wanted: bool,
 ) -> bool {
     let call = &stream.call;
-    let spoken = dialect(channel);
+    let spoken = dialect(channel, call.dialect());
     // A dialect's own headers mean nothing, or something else, in another; Bedrock has those of
     // Anthropic in its bodies.
     let same_headers = spoken.takes_as_it_is(call.dialect()) && spoken != Dialect::AnthropicBedrock;
-    let mut path = format!("{}{endpoint}", channel.base_path);
+    let mut queries = vec![channel.query.clone()];
     // Gemini's query says how to answer, and could ask for an answer without its usage.
     if spoken == call.dialect() && spoken != Dialect::Gemini {
-        let query = call.forwarded_query();
-        if !query.is_empty() {
-            path.push('?');
-            path.push_str(&query);
-        }
+        queries.push(call.forwarded_query());
+    }
+    for query in queries.iter().filter(|query| !query.is_empty()) {
+        path.push(if path.contains('?') { '&' } else { '?' });
+        path.push_str(query);
     }
     let length = length.to_string();
     let mut headers: Vec<(&str, &[u8])> = vec![
@@ -154,6 +154,18 @@ fn write_head(
         headers.push(("accept", accepted(spoken, stream_wanted)));
     }
     host.set_headers(Map::Request, &headers).is_ok()
+}
+
+/// Where a channel takes model calls in this dialect.
+fn path(channel: &Channel, dialect: Dialect, model: &str, stream: bool) -> String {
+    let (base, own) = match also(channel, dialect) {
+        Some(also) => (&also.base_path, None),
+        None => (&channel.base_path, channel.endpoint.as_deref()),
+    };
+    match own {
+        Some(own) => format!("{base}{}", own.replace("{model}", &segment(model))),
+        None => format!("{base}{}", endpoint(dialect, model, stream)),
+    }
 }
 
 /// What a provider may answer with.

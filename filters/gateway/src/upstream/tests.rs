@@ -1,11 +1,16 @@
-use tollgate_config::Channel;
+mod wire;
+
 use tollgate_config::meter::Outcome;
+use tollgate_config::names::REQUEST_ID_HEADER;
+use tollgate_config::{Also, Channel, Model};
 use tollgate_host::mock::MockHost;
+use tollgate_protocol::Thinking;
+use tollgate_protocol::neutral::Effort;
 
 use super::*;
 use crate::fixture::{
     ANTHROPIC_REQUEST, GEMINI_ANSWER, GEMINI_REQUEST, OPENAI_ANSWER, OPENAI_REQUEST, channel,
-    event, head, host, request,
+    event, head, host, host_with, request,
 };
 use crate::gateway::Gateway;
 
@@ -58,6 +63,172 @@ fn the_head_is_made_anew() {
         OPENAI_REQUEST,
         "same dialect: the same bytes"
     );
+}
+
+#[test]
+fn the_path_is_the_channels() {
+    let plain = || channel(1, "openai-chat");
+    let mut native = plain();
+    native.also.push(Also {
+        dialect: "anthropic".into(),
+        base_path: "/anthropic/v1".into(),
+    });
+    let mut deployed = plain();
+    deployed.model_mapping.insert("m".into(), "a/b c".into());
+    deployed.endpoint = Some("/deployments/{model}/chat/completions".into());
+    deployed.query = "api-version=1".into();
+    for (channel, path, body, expected) in [
+        (plain(), MESSAGES, ANTHROPIC_REQUEST, "/v1/chat/completions"),
+        (
+            native.clone(),
+            MESSAGES,
+            ANTHROPIC_REQUEST,
+            "/anthropic/v1/messages",
+        ),
+        (native, CHAT, OPENAI_REQUEST, "/v1/chat/completions"),
+        (
+            deployed.clone(),
+            "/v1/chat/completions?x=1",
+            OPENAI_REQUEST,
+            "/v1/deployments/a%2Fb%20c/chat/completions?api-version=1&x=1",
+        ),
+        (
+            deployed,
+            "/v1/messages?beta=true",
+            ANTHROPIC_REQUEST,
+            "/v1/deployments/a%2Fb%20c/chat/completions?api-version=1",
+        ),
+    ] {
+        let (host, ..) = begin(vec![channel], path, body);
+        assert_eq!(host.shown(Map::Request, ":path"), expected);
+    }
+}
+
+#[test]
+fn a_caller_whose_dialect_the_channel_speaks_too_is_not_translated() {
+    let mut native = channel(1, "openai-chat");
+    native.also.push(Also {
+        dialect: "anthropic".into(),
+        base_path: "/anthropic/v1".into(),
+    });
+    let (host, gateway, mut attempt) = begin(vec![native], MESSAGES, ANTHROPIC_REQUEST);
+    assert_eq!(host.text(Body::Request), ANTHROPIC_REQUEST);
+    let body = r#"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":1}}"#;
+    answer(&host, &mut attempt, "200", body);
+    assert_eq!(host.text(Body::Response), body);
+    assert_eq!(event(&host, gateway, 200).usage.unwrap().input_tokens, 3);
+}
+
+#[test]
+fn quirks_and_facts_reach_what_is_written() {
+    let quirky = |quirks: &[&str]| {
+        let mut channel = channel(1, "openai-chat");
+        channel.quirks = quirks.iter().map(|name| name.parse().unwrap()).collect();
+        channel
+    };
+    let facts = |change: fn(&mut Model)| {
+        let mut model = Model {
+            model: "m".into(),
+            ..Model::default()
+        };
+        change(&mut model);
+        model
+    };
+    let chat =
+        r#"{"model":"m","stream":true,"max_completion_tokens":9,"temperature":0,"messages":[]}"#;
+    let messages = r#"{"model":"m","max_tokens":5000,"temperature":0,"thinking":{"type":"enabled","budget_tokens":2048},"messages":[{"role":"user","content":"hi"}]}"#;
+    for (channel, model, path, body, there, gone) in [
+        (
+            quirky(&[]),
+            facts(|_| ()),
+            CHAT,
+            chat,
+            "stream_options",
+            "\"max_tokens\"",
+        ),
+        (
+            quirky(&["legacy-max-tokens"]),
+            facts(|_| ()),
+            CHAT,
+            chat,
+            "\"max_tokens\":9",
+            "completion_tokens",
+        ),
+        (
+            quirky(&["no-stream-options"]),
+            facts(|_| ()),
+            CHAT,
+            chat,
+            "temperature",
+            "stream_options",
+        ),
+        (
+            quirky(&["legacy-max-tokens"]),
+            facts(|_| ()),
+            MESSAGES,
+            messages,
+            "\"max_tokens\":5000",
+            "completion_tokens",
+        ),
+        (
+            quirky(&[]),
+            facts(|m| m.drops_sampling = true),
+            CHAT,
+            chat,
+            "\"m\"",
+            "temperature",
+        ),
+        (
+            quirky(&[]),
+            facts(|m| m.drops_sampling = true),
+            MESSAGES,
+            messages,
+            "\"m\"",
+            "temperature",
+        ),
+        (
+            quirky(&[]),
+            facts(|m| m.max_output_tokens = Some(70)),
+            MESSAGES,
+            messages,
+            "_tokens\":70",
+            "5000",
+        ),
+        (
+            quirky(&[]),
+            facts(|m| m.thinking = Thinking::Never),
+            MESSAGES,
+            messages,
+            "\"m\"",
+            "reasoning",
+        ),
+        (
+            quirky(&[]),
+            facts(|m| m.efforts = vec![Effort::High]),
+            MESSAGES,
+            messages,
+            "\"high\"",
+            "medium",
+        ),
+        (
+            quirky(&["thinking-type"]),
+            facts(|_| ()),
+            MESSAGES,
+            messages,
+            "\"enabled\"",
+            "reasoning",
+        ),
+    ] {
+        let host = host_with(vec![channel], model);
+        let (_gateway, flow) = request(&host, path, body);
+        assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
+        attempt(&host);
+        let sent = host.text(Body::Request);
+        assert!(
+            sent.contains(there) && !sent.contains(gone),
+            "{there}: {sent}"
+        );
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ const EDITS: PassOn<'static> = PassOn {
     model: "other",
     include_usage: true,
     betas: &[],
+    target: None,
 };
 
 fn main() {

@@ -12,6 +12,7 @@
 use crate::anthropic::write_request;
 use crate::body::Body;
 use crate::json::{Json, JsonWriter, object_bytes};
+use crate::mend;
 use crate::peek::Peek;
 use crate::problem::Losses;
 use crate::target::{PassOn, Target};
@@ -80,7 +81,8 @@ impl Platform {
         losses: &mut Losses,
     ) -> Option<Vec<u8>> {
         let Some(version) = self.version() else {
-            return peek.rewrite(body, Some(edits.model), false);
+            let mends = mend::anthropic(body, edits, losses);
+            return peek.rewrite_with(body, Some(edits.model), false, mends);
         };
         let inside = self.with_system_on_top(body, edits, losses);
         let json = inside.as_ref().map_or(body.json(), Body::json);
@@ -95,7 +97,12 @@ impl Platform {
                     "stream" | "anthropic_beta" => self == Self::Bedrock,
                     _ => false,
                 };
-                if !gone {
+                let unwanted = edits
+                    .target
+                    .and_then(|target| mend::anthropic_drops(&key, json, target));
+                if let Some(reason) = unwanted.filter(|_| !gone) {
+                    losses.note(&*key, reason);
+                } else if !gone {
                     w.field_raw(&key, value.raw());
                 }
             }

@@ -1,10 +1,14 @@
 //! What the parts of a request's writing share: the request, its target, what is
 //! lost, and the rules that depend on them.
 
+use std::borrow::Cow;
+
+use crate::alias;
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::JsonWriter;
 use crate::neutral::{Block, CacheMark, Content, Extra, Request};
+use crate::openai_chat::write_tools::IDS;
 use crate::problem::Losses;
 use crate::target::Target;
 
@@ -43,6 +47,14 @@ impl Context<'_> {
             extras::write(extras, w);
         } else {
             extras::note(extras, place, &mut self.losses);
+        }
+    }
+
+    /// A tool call's id as the upstream takes it.
+    pub(super) fn call_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match self.target.nine_char_call_ids {
+            true => alias::nine_chars(id),
+            false => IDS.fit(id),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::neutral::{
     Block, CallKind, Content, Document, Image, Media, Message, Role, Source, ToolCall, ToolResult,
 };
 use crate::openai_chat::context::Context;
-use crate::openai_chat::write_tools::{IDS, NAMES};
+use crate::openai_chat::write_tools::NAMES;
 use crate::text::Text;
 
 /// Where the losses of messages are.
@@ -97,7 +97,7 @@ fn tool_result(
     }
     w.object(|w| {
         w.field_str("role", "tool");
-        w.field_str("tool_call_id", &IDS.fit(&result.call_id));
+        w.field_str("tool_call_id", &context.call_id(&result.call_id));
         w.key("content");
         content(context, blocks, context.joint("\n"), w);
         context.cache(block.cache, w);
@@ -169,7 +169,7 @@ fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
         _ => return,
     };
     w.object(|w| {
-        w.field_str("id", &IDS.fit(id));
+        w.field_str("id", &context.call_id(id));
         if call.kind == CallKind::Custom && context.takes_custom() {
             w.field_str("type", "custom");
             w.field_object("custom", |w| {

@@ -7,7 +7,7 @@ use crate::neutral::{Effort, Format, Reasoning, Request};
 use crate::openai_chat::context::Context;
 use crate::openai_chat::{check, write_messages, write_tools};
 use crate::problem::{Losses, Unsupported};
-use crate::target::{Target, Thinking, Written};
+use crate::target::{Target, Thinking, ThinkingWords, Written};
 
 const MAX_USER_CHARS: usize = 64;
 
@@ -63,7 +63,9 @@ fn parameters(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     if request.stream {
         w.field_bool("stream", true);
         // Whether or not the caller wants to see it: what is used is billed.
-        w.field_object("stream_options", |w| w.field_bool("include_usage", true));
+        if !target.no_stream_options {
+            w.field_object("stream_options", |w| w.field_bool("include_usage", true));
+        }
     }
     for extra in request.extras.iter().filter(|_| context.same_dialect()) {
         let unwanted = target.thinking == Thinking::Never && extra.key == *"reasoning_effort";
@@ -132,6 +134,9 @@ fn reasoning(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         // Goes back in the caller's own words.
         return;
     }
+    if context.target.thinking_words != ThinkingWords::Effort {
+        return thinking_words(context, reasoning, w);
+    }
     let known = context.target.efforts;
     let effort = match reasoning {
         // Only a model that is known to have a lowest level can be told to use it.
@@ -147,6 +152,47 @@ fn reasoning(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
         Reasoning::Adaptive(None) => return,
     };
     w.field_str("reasoning_effort", effort.nearest(known).as_str());
+}
+
+/// Thinking, for upstreams that have other words for it than the dialect.
+fn thinking_words(context: &mut Context<'_>, reasoning: &Reasoning, w: &mut JsonWriter<'_>) {
+    let target = context.target;
+    let off = matches!(
+        reasoning,
+        Reasoning::Off | Reasoning::Effort(Effort::None) | Reasoning::Budget(0)
+    );
+    let effort = match reasoning {
+        Reasoning::Effort(effort) | Reasoning::Adaptive(Some(effort)) => Some(*effort),
+        _ => None,
+    };
+    match target.thinking_words {
+        ThinkingWords::Effort => {}
+        ThinkingWords::None => context.losses.note(
+            context.request.names().reasoning,
+            "the upstream cannot be told how hard to think",
+        ),
+        ThinkingWords::Type => w.field_object("thinking", |w| {
+            w.field_str("type", if off { "disabled" } else { "enabled" });
+        }),
+        ThinkingWords::Enable => {
+            w.field_bool("enable_thinking", !off);
+            let budget = match reasoning {
+                Reasoning::Budget(tokens) => Some(*tokens),
+                _ => effort.map(Effort::budget_tokens),
+            };
+            if let Some(budget) = budget.filter(|_| !off) {
+                w.field_u64("thinking_budget", budget);
+            }
+        }
+        ThinkingWords::Object => w.field_object("reasoning", |w| match (reasoning, effort) {
+            _ if off => w.field_bool("enabled", false),
+            (Reasoning::Budget(tokens), _) => w.field_u64("max_tokens", *tokens),
+            (_, Some(effort)) => {
+                w.field_str("effort", effort.nearest(target.efforts).as_str());
+            }
+            _ => w.field_bool("enabled", true),
+        }),
+    }
 }
 
 fn format(request: &Request, w: &mut JsonWriter<'_>) {

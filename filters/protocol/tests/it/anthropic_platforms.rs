@@ -23,6 +23,7 @@ fn passed(to: Dialect, input: &str, betas: &[&str]) -> (String, Vec<String>) {
         model: "up",
         include_usage: true,
         betas,
+        ..PassOn::default()
     };
     let (edited, losses) = pass_on(to, &peek, &body, &edits);
     let edited = edited.map_or_else(

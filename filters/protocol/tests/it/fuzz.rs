@@ -4,8 +4,8 @@
 use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::stream::{Observer, ObserverOptions};
 use tollgate_protocol::{
-    ALL, Body, CALLERS, Dialect, Framing, PassOn, Reply, Target, classify_response, pass_on, peek,
-    read_error, read_request, read_response, read_usage, redact, replace_response_model,
+    ALL, Body, CALLERS, Dialect, Framing, PassOn, Quirk, Reply, Target, classify_response, pass_on,
+    peek, read_error, read_request, read_response, read_usage, redact, replace_response_model,
     write_request, write_response,
 };
 
@@ -90,10 +90,15 @@ fn swallow(bytes: &[u8], dice: &mut Dice) {
                 && CALLERS.contains(&from)
             {
                 if let Ok(peeked) = peek(from, body) {
+                    let mut target = Target::default();
+                    for quirk in Quirk::ALL {
+                        quirk.apply(&mut target);
+                    }
                     let edits = PassOn {
                         model: "other",
                         include_usage: true,
                         betas: &["effort-2025-11-24", "x"],
+                        target: Some(&target),
                     };
                     let (edited, _) = pass_on(
                         if to.takes_as_it_is(from) { to } else { from },

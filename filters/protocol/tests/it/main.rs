@@ -29,6 +29,7 @@ mod openai_completions;
 mod openai_responses;
 mod openai_responses_streams;
 mod peek;
+mod quirks;
 mod recordings;
 mod recordings_upstream;
 mod requests_messages;

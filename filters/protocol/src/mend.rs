@@ -1,0 +1,205 @@
+//! What an upstream's quirks demand of a body that otherwise passes as it is: its
+//! caller speaks the same dialect, but not quite the same.
+//!
+//! Each mend is an edit of a span; all bytes around it stay. A member whose key is
+//! written with escapes is left alone: no client does that.
+
+use std::ops::Range;
+
+use crate::alias;
+use crate::body::Body;
+use crate::json::{Json, JsonWriter, Kind};
+use crate::peek::span;
+use crate::problem::Losses;
+use crate::target::{PassOn, Target, Thinking};
+
+/// Spans with what takes their place; they do not overlap, and have no particular order.
+pub(crate) type Edits = Vec<(Range<usize>, Vec<u8>)>;
+
+/// For a Chat Completions upstream.
+pub(crate) fn chat(body: &Body, edits: &PassOn<'_>, losses: &mut Losses) -> Edits {
+    let Some(target) = edits.target else {
+        return Edits::new();
+    };
+    let mut mender = Mender::new(body, target, losses);
+    mender.members(chat_drops);
+    if target.legacy_max_tokens {
+        mender.rename("max_completion_tokens", "max_tokens");
+    }
+    if target.no_developer_role || target.string_content || target.nine_char_call_ids {
+        mender.messages();
+    }
+    mender.edits
+}
+
+/// For an Anthropic upstream.
+pub(crate) fn anthropic(body: &Body, edits: &PassOn<'_>, losses: &mut Losses) -> Edits {
+    let Some(target) = edits.target else {
+        return Edits::new();
+    };
+    let mut mender = Mender::new(body, target, losses);
+    mender.members(anthropic_drops);
+    mender.edits
+}
+
+/// Why this upstream must not get this top-level member.
+type Drops = fn(key: &str, body: Json<'_>, target: &Target<'_>) -> Option<&'static str>;
+
+fn chat_drops(key: &str, body: Json<'_>, target: &Target<'_>) -> Option<&'static str> {
+    match key {
+        "stream_options" if target.no_stream_options => Some("the upstream rejects it"),
+        "reasoning_effort" if target.thinking == Thinking::Never => Some(CANNOT_THINK),
+        // The newer name wins where both are given.
+        "max_tokens" if target.legacy_max_tokens => {
+            let newer = body.get("max_completion_tokens").and_then(Json::non_null);
+            newer.map(|_| "max_completion_tokens goes before it")
+        }
+        _ => sampling(key, target),
+    }
+}
+
+/// Why an Anthropic upstream must not get this top-level member.
+pub(crate) fn anthropic_drops(key: &str, _: Json<'_>, target: &Target<'_>) -> Option<&'static str> {
+    match key {
+        "thinking" if target.thinking == Thinking::Never => Some(CANNOT_THINK),
+        _ => sampling(key, target),
+    }
+}
+
+fn sampling(key: &str, target: &Target<'_>) -> Option<&'static str> {
+    let is_sampling = matches!(key, "temperature" | "top_p" | "top_k");
+    (target.drops_sampling && is_sampling).then_some("the model takes no sampling parameters")
+}
+
+const CANNOT_THINK: &str = "the model cannot think";
+
+struct Mender<'b> {
+    body: &'b Body,
+    target: &'b Target<'b>,
+    edits: Edits,
+    losses: &'b mut Losses,
+}
+
+// === impl Mender ===
+
+impl<'b> Mender<'b> {
+    fn new(body: &'b Body, target: &'b Target<'b>, losses: &'b mut Losses) -> Self {
+        Self {
+            body,
+            target,
+            edits: Edits::new(),
+            losses,
+        }
+    }
+
+    /// Removes the top-level members that `drops` names, each with one comma.
+    fn members(&mut self, drops: Drops) {
+        let json = self.body.json();
+        let mut end = span(self.body, json.raw()).start + 1;
+        let mut kept = false;
+        for (key, value) in json.entries() {
+            let value = span(self.body, value.raw());
+            let Some(reason) = drops(&key, json, self.target) else {
+                kept = true;
+                end = value.end;
+                continue;
+            };
+            self.losses.note(key, reason);
+            // The comma before it, or after it where nothing stands before.
+            let until = if kept {
+                value.end
+            } else {
+                self.after_comma(value.end)
+            };
+            self.edits.push((end..until, Vec::new()));
+            end = until;
+        }
+    }
+
+    fn after_comma(&self, at: usize) -> usize {
+        let rest = self.body.as_str().get(at..).unwrap_or_default();
+        let trimmed = rest.trim_start_matches(WHITE);
+        match trimmed.strip_prefix(',') {
+            Some(after) => at + (rest.len() - after.len()),
+            None => at,
+        }
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        let Some(value) = self.body.json().get(from).and_then(Json::non_null) else {
+            return;
+        };
+        let start = span(self.body, value.raw()).start;
+        let before = self.body.as_str().get(..start).unwrap_or_default();
+        let before = before.trim_end_matches([' ', '\t', '\n', '\r', ':']);
+        if let Some(head) = before.strip_suffix(&format!("\"{from}\"")) {
+            let edit = format!("\"{to}\"").into_bytes();
+            self.edits.push((head.len()..before.len(), edit));
+        }
+    }
+
+    fn messages(&mut self) {
+        let Some(messages) = self.body.json().get("messages") else {
+            return;
+        };
+        for message in messages.items() {
+            let [role, content, calls, call_id] =
+                message.members(["role", "content", "tool_calls", "tool_call_id"]);
+            let name = role.and_then(Json::as_str).unwrap_or_default();
+            if let Some(role) = role
+                && self.target.no_developer_role
+                && name == "developer"
+            {
+                self.replace(role, "system");
+            }
+            if let Some(content) = content
+                && self.target.string_content
+                && name != "user"
+            {
+                let joint = if name == "tool" { "\n" } else { "\n\n" };
+                let joint = if name == "assistant" { "" } else { joint };
+                self.flatten(content, joint);
+            }
+            if self.target.nine_char_call_ids {
+                let calls = calls.into_iter().flat_map(Json::items);
+                let ids = calls.filter_map(|call| call.get("id")).chain(call_id);
+                for id in ids {
+                    self.call_id(id);
+                }
+            }
+        }
+    }
+
+    /// Parts of text become one string; with any other part among them they stay.
+    fn flatten(&mut self, content: Json<'_>, joint: &str) {
+        if content.kind() != Kind::Array {
+            return;
+        }
+        let text = |part: Json<'_>| {
+            let [kind, text] = part.members(["type", "text"]);
+            let is_text = kind.and_then(Json::as_str).as_deref() == Some("text");
+            let text = text.filter(|_| is_text)?.as_str()?;
+            Some(text.into_owned())
+        };
+        let texts: Option<Vec<String>> = content.items().map(text).collect();
+        if let Some(texts) = texts {
+            self.replace(content, &texts.join(joint));
+        }
+    }
+
+    fn call_id(&mut self, id: Json<'_>) {
+        if let Some(text) = id.as_str()
+            && let std::borrow::Cow::Owned(fitted) = alias::nine_chars(&text)
+        {
+            self.replace(id, &fitted);
+        }
+    }
+
+    fn replace(&mut self, value: Json<'_>, with: &str) {
+        let mut quoted = Vec::new();
+        JsonWriter::new(&mut quoted).string(with);
+        self.edits.push((span(self.body, value.raw()), quoted));
+    }
+}
+
+const WHITE: [char; 4] = [' ', '\t', '\n', '\r'];
