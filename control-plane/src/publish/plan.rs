@@ -69,6 +69,7 @@ impl Plan {
             name: channel.name.clone(),
             cluster: upstream.cluster.clone(),
             dialect: provider.dialect.clone(),
+            embeddings: provider.embeddings.clone(),
             scheme: if base_url.is_https() { "https" } else { "http" }.into(),
             authority: base_url.authority(),
             base_path: base_url.path().to_owned(),

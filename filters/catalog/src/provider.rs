@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tollgate_protocol::Dialect;
+use tollgate_protocol::embeddings::Shape;
 
 use crate::InvalidCatalog;
 
@@ -19,6 +20,9 @@ pub struct Provider {
     pub base_url: Option<String>,
     /// Name of a `tollgate_protocol::Dialect`.
     pub dialect: String,
+    /// Name of a `tollgate_protocol::embeddings::Shape`, where the dialect does not tell it.
+    #[serde(default)]
+    pub embeddings: Option<String>,
     #[serde(default)]
     pub auth: Auth,
     /// Request headers that it needs and that a caller may override. Never a secret.
@@ -78,6 +82,10 @@ impl Provider {
         }
         if self.dialect.parse::<Dialect>().is_err() {
             return Err("unknown dialect");
+        }
+        let shape = self.embeddings.as_ref();
+        if shape.is_some_and(|shape| shape.parse::<Shape>().is_err()) {
+            return Err("unknown shape of embeddings");
         }
         match &self.base_url {
             None if !self.demo => return Err("base_url is missing"),

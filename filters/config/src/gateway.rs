@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tollgate_protocol::embeddings::Shape;
 
 /// Everything the gateway role needs to route a request. Published whole by ECDS.
 ///
@@ -29,6 +30,10 @@ pub struct Channel {
     pub cluster: String,
     /// `openai-chat`, `anthropic`, … (`tollgate_protocol::Dialect`).
     pub dialect: String,
+    /// How it is asked for vectors (`tollgate_protocol::embeddings::Shape`), where its dialect
+    /// does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<String>,
     /// `http` or `https`, as `:scheme` of the upstream request.
     pub scheme: String,
     /// `:authority` of the upstream, with the port when it is not the scheme's default.
@@ -100,6 +105,10 @@ impl GatewayConfig {
                 .is_err()
             {
                 return refuse("unknown dialect");
+            }
+            let shape = channel.embeddings.as_ref();
+            if shape.is_some_and(|shape| shape.parse::<Shape>().is_err()) {
+                return refuse("unknown shape of embeddings");
             }
         }
         Ok(())
