@@ -85,6 +85,7 @@ impl Plan {
             name: channel.name.clone(),
             cluster: upstream.cluster.clone(),
             dialect: provider.dialect.clone(),
+            embeddings: provider.embeddings.clone(),
             scheme: if base_url.is_https() { "https" } else { "http" }.into(),
             authority: base_url.authority(),
             base_path,
@@ -303,6 +304,7 @@ mod tests {
         ),
         (43, "https://api.siliconflow.cn/v1", BEARER, ""),
         (45, "https://api.x.ai/v1", BEARER, ""),
+        (47, "https://api.jina.ai/v1", BEARER, ""),
         (49, "https://qianfan.baidubce.com/v2", BEARER, ""),
         (50, "https://own.example/v1", BEARER, ""),
         (

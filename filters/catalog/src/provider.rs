@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
+use tollgate_protocol::embeddings::Shape;
 use tollgate_protocol::{Dialect, Quirk};
 
 use crate::setting::{self, Kind, Setting, Unfilled};
@@ -24,6 +25,9 @@ pub struct Provider {
     /// What it speaks besides, at the same host.
     #[serde(default)]
     pub also: Vec<Also>,
+    /// Name of a `tollgate_protocol::embeddings::Shape`, where the dialect does not tell it.
+    #[serde(default)]
+    pub embeddings: Option<String>,
     #[serde(default)]
     pub auth: Auth,
     /// Request headers that it needs and that a caller may override; templates. Never a secret.
@@ -194,6 +198,10 @@ impl Provider {
         }
         if !self.demo && !self.docs.starts_with("https://") {
             return Err("docs must say where the facts are from");
+        }
+        let shape = self.embeddings.as_ref();
+        if shape.is_some_and(|shape| shape.parse::<Shape>().is_err()) {
+            return Err("unknown shape of embeddings");
         }
         match &self.base_url {
             Some(_) if self.demo => return Err("a demo provider has no base_url"),

@@ -151,6 +151,11 @@ fn a_broken_provider_is_refused_by_name() {
     );
     check(
         "key_help = 'k'",
+        "key_help = 'k'\nembeddings = 'esperanto'",
+        "unknown shape of embeddings",
+    );
+    check(
+        "key_help = 'k'",
         "key_help = 'k'\ncolour = 'red'",
         "unknown field",
     );

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tollgate_protocol::embeddings::Shape;
 use tollgate_protocol::neutral::Effort;
 use tollgate_protocol::{Dialect, Quirk, Thinking};
 
@@ -33,6 +34,10 @@ pub struct Channel {
     pub cluster: String,
     /// `openai-chat`, `anthropic`, … (`tollgate_protocol::Dialect`).
     pub dialect: String,
+    /// How it is asked for vectors (`tollgate_protocol::embeddings::Shape`), where its dialect
+    /// does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<String>,
     /// `http` or `https`, as `:scheme` of the upstream request.
     pub scheme: String,
     /// `:authority` of the upstream, with the port when it is not the scheme's default.
@@ -142,6 +147,10 @@ impl GatewayConfig {
             let mut dialects = also().map(|it| &it.dialect).chain([&channel.dialect]);
             if !dialects.all(|dialect| dialect.parse::<Dialect>().is_ok()) {
                 return refuse("unknown dialect");
+            }
+            let shape = channel.embeddings.as_ref();
+            if shape.is_some_and(|shape| shape.parse::<Shape>().is_err()) {
+                return refuse("unknown shape of embeddings");
             }
         }
         Ok(())

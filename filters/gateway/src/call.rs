@@ -1,7 +1,9 @@
 //! What the caller asks for, read from the request's head.
 
 use tollgate_host::Headers;
-use tollgate_protocol::{Addressed, Dialect, Framing};
+use tollgate_protocol::{Addressed, Dialect, ErrorInfo, Framing, write_error};
+
+use crate::operation::Operation;
 
 /// The head of a request.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(crate) struct Call {
 pub(crate) enum Endpoint {
     /// A model call.
     Generate(Dialect),
+    /// Vectors, or a count.
+    Operation(Operation),
     Models,
     Model(String),
     #[default]
@@ -73,6 +77,22 @@ impl Call {
         self.dialect.unwrap_or(Dialect::OpenaiChat)
     }
 
+    /// What is asked for, if it is not a model call.
+    pub(crate) fn operation(&self) -> Option<&Operation> {
+        match &self.endpoint {
+            Endpoint::Operation(operation) => Some(operation),
+            _ => None,
+        }
+    }
+
+    /// Status and body of an error, as the caller expects it.
+    pub(crate) fn write_error(&self, error: &ErrorInfo) -> (u16, Vec<u8>) {
+        match self.operation() {
+            Some(operation) => operation.write_error(error),
+            None => write_error(self.dialect(), error),
+        }
+    }
+
     /// The token in the query, where Gemini's clients may put it.
     pub(crate) fn query_key(&self) -> Option<String> {
         let key = parameter(&self.query, "key").filter(|_| self.dialect() == Dialect::Gemini);
@@ -96,6 +116,9 @@ impl Call {
 
 impl Endpoint {
     fn of(path: &str) -> Self {
+        if let Some(operation) = Operation::of(path) {
+            return Self::Operation(operation);
+        }
         match path {
             "/v1/chat/completions" => Self::Generate(Dialect::OpenaiChat),
             "/v1/completions" => Self::Generate(Dialect::OpenaiCompletions),
@@ -114,7 +137,7 @@ impl Endpoint {
     /// The methods that the endpoint has; `None` when there is no such endpoint.
     pub(crate) fn methods(&self) -> Option<&'static str> {
         match self {
-            Self::Generate(_) => Some("POST"),
+            Self::Generate(_) | Self::Operation(_) => Some("POST"),
             Self::Models | Self::Model(_) => Some("GET"),
             Self::Unknown => None,
         }
@@ -138,6 +161,7 @@ fn dialect(endpoint: &Endpoint, path: &str, query: &str, headers: &Headers) -> D
     };
     match endpoint {
         Endpoint::Generate(dialect) => *dialect,
+        Endpoint::Operation(operation) => operation.dialect(),
         _ if path.starts_with("/v1beta/") => Dialect::Gemini,
         _ if path.starts_with("/v1/messages") => Dialect::Anthropic,
         _ if header(headers, "anthropic-version").is_some() => Dialect::Anthropic,
@@ -190,7 +214,7 @@ fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
 }
 
 /// RFC 3986 §2.1; what is no valid escape stays as it is.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

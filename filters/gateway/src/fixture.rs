@@ -26,6 +26,7 @@ pub(crate) fn channel(id: i64, dialect: &str) -> Channel {
         name: format!("c{id}"),
         cluster: format!("channel-{id}"),
         dialect: dialect.into(),
+        embeddings: None,
         scheme: "https".into(),
         authority: format!("provider-{id}.example"),
         base_path: "/v1".into(),

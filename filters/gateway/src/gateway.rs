@@ -9,6 +9,7 @@
 mod admit;
 mod answer;
 mod models;
+mod operate;
 mod plan;
 
 use std::cell::RefCell;
@@ -107,6 +108,8 @@ impl Gateway {
         }
         self.phase = Phase::Decided;
         match decide(host, &mut stream, size) {
+            // Answered here.
+            Ok(()) if stream.answered => Flow::Hold,
             Ok(()) => {
                 let id = stream.id.clone();
                 drop(stream);
@@ -164,7 +167,21 @@ impl Gateway {
 
 /// Reads the body, makes the plan and tells the router.
 fn decide(host: &dyn Host, stream: &mut Stream, size: usize) -> Result<(), ErrorInfo> {
-    let plan = plan::plan(host, stream, size)?;
+    let plan = match stream.call.operation().cloned() {
+        None => plan::plan(host, stream, size)?,
+        Some(operation) => match operate::plan(host, stream, operation, size)? {
+            operate::Planned::Route(plan) => *plan,
+            operate::Planned::Counted {
+                plan,
+                counter,
+                tokens,
+            } => {
+                stream.plan = Some(*plan);
+                operate::reply(host, stream, counter, tokens);
+                return Ok(());
+            }
+        },
+    };
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let first = plan
         .channels

@@ -27,6 +27,7 @@ mod gateway;
 mod losses;
 mod memory;
 mod meter;
+mod operation;
 mod refusal;
 mod settle;
 mod state;

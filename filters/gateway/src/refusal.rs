@@ -3,7 +3,7 @@
 use tollgate_host::{Host, Level};
 use tollgate_policy::auth::Denied;
 use tollgate_policy::routing::NoRoute;
-use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, write_error};
+use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind};
 
 use crate::stream::Stream;
 
@@ -11,7 +11,7 @@ use crate::stream::Stream;
 pub(crate) fn refuse(host: &dyn Host, stream: &mut Stream, error: ErrorInfo) {
     let dialect = stream.call.dialect();
     let error = error.with_request_id(stream.id.clone());
-    let (status, body) = write_error(dialect, &error);
+    let (status, body) = stream.call.write_error(&error);
     let mut headers = answer_headers(dialect, &stream.id);
     headers.push(("content-type", "application/json"));
     if error.kind == ErrorKind::MethodNotAllowed {

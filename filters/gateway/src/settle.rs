@@ -103,17 +103,26 @@ fn usage(stream: &Stream, outcome: Outcome) -> Option<Usage> {
         reasoning_tokens: told.reasoning_tokens.unwrap_or(0),
         estimated: false,
     };
+    if stream.embeds() && outcome == Outcome::Success && told.input_tokens.is_none() {
+        // Vectors are paid by what goes in, and some providers do not say how much it was.
+        usage.input_tokens = estimated_input(stream);
+        usage.estimated = true;
+    }
     let cut = matches!(outcome, Outcome::ClientGone | Outcome::Interrupted);
     let counted = stream.output_bytes.div_ceil(BYTES_PER_TOKEN);
     if cut && counted > usage.output_tokens {
         usage.output_tokens = counted;
         usage.estimated = true;
         if told.input_tokens.is_none() {
-            let body = stream.plan.as_ref().map_or(0, |plan| plan.body_bytes);
-            usage.input_tokens = u64::try_from(body).unwrap_or(0).div_ceil(BYTES_PER_TOKEN);
+            usage.input_tokens = estimated_input(stream);
         }
     }
     (usage != Usage::default()).then_some(usage)
+}
+
+fn estimated_input(stream: &Stream) -> u64 {
+    let body = stream.plan.as_ref().map_or(0, |plan| plan.body_bytes);
+    u64::try_from(body).unwrap_or(0).div_ceil(BYTES_PER_TOKEN)
 }
 
 /// Envoy hands numbers over as 64 bits, little endian.

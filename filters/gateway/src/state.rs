@@ -85,8 +85,13 @@ impl Active {
 pub(crate) fn dialect(channel: &Channel, caller: Dialect) -> Dialect {
     match also(channel, caller) {
         Some(_) => caller,
-        None => channel.dialect.parse().unwrap_or(Dialect::OpenaiChat),
+        None => first_dialect(channel),
     }
+}
+
+/// What a channel speaks where nothing is known of its other dialects: to count and to embed.
+pub(crate) fn first_dialect(channel: &Channel) -> Dialect {
+    channel.dialect.parse().unwrap_or(Dialect::OpenaiChat)
 }
 
 /// The place of a dialect that is not the channel's first.

@@ -4,12 +4,14 @@ use std::rc::Rc;
 
 use tollgate_config::Channel;
 use tollgate_config::meter::{Attempt, TokenRecord};
+use tollgate_protocol::embeddings;
 use tollgate_protocol::neutral::{Request, Usage};
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
 
 use crate::call::Call;
 use crate::memory::Hold;
+use crate::operation::Operation;
 use crate::state::Active;
 
 /// Longest error text that is kept for the log, in bytes.
@@ -78,6 +80,8 @@ pub(crate) struct Source {
     pub(crate) body: Body,
     /// Only where at least one channel speaks another dialect.
     pub(crate) request: Option<Request>,
+    /// The same of a call for vectors.
+    pub(crate) embed: Option<embeddings::Request>,
     /// The memory that all of it takes, given back with it.
     #[expect(dead_code, reason = "held for its drop")]
     pub(crate) hold: Hold,
@@ -105,6 +109,11 @@ impl Stream {
             upstream_id: String::new(),
             losses: Vec::new(),
         }
+    }
+
+    /// Whether vectors are asked for.
+    pub(crate) fn embeds(&self) -> bool {
+        matches!(self.call.operation(), Some(Operation::Embed { .. }))
     }
 
     /// The place of the next attempt's channel, and of the one after it.

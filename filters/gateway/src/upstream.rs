@@ -15,6 +15,7 @@
 
 mod endpoint;
 mod flow;
+mod operate;
 mod outgoing;
 mod whole;
 
@@ -76,6 +77,8 @@ pub(crate) struct Terms {
     shown_model: Option<String>,
     /// The gateway asked for the closing usage chunk, the caller did not.
     drops_usage_chunk: bool,
+    /// The answer to something else than a model call.
+    operation: Option<operate::Answer>,
     max_response_bytes: usize,
 }
 
@@ -241,7 +244,7 @@ impl Attempt {
             let seconds = error.retry_after_s?;
             Some(seconds.to_string().into_bytes())
         });
-        let (status, body) = write_error(to, &error);
+        let (status, body) = stream.call.write_error(&error);
         stream.answer_begins(status);
         match at {
             Ended::AtHeaders => {

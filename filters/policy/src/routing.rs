@@ -150,6 +150,7 @@ mod tests {
             name: format!("c{id}"),
             cluster: format!("channel-{id}"),
             dialect: "openai-chat".into(),
+            embeddings: None,
             scheme: "http".into(),
             authority: "example.com".into(),
             base_path: String::new(),

@@ -162,7 +162,8 @@ fn holds_events(dialect: Dialect, body: &[u8]) -> bool {
         .any(|field| inside.starts_with(field))
 }
 
-fn garbage(body: &[u8]) -> ErrorInfo {
+/// What is said of a body that is no answer.
+pub(crate) fn garbage(body: &[u8]) -> ErrorInfo {
     ErrorInfo::upstream(match body.trim_ascii_start().first() {
         None => "The upstream's answer was empty.",
         Some(b'<') => "The upstream answered with a web page.",

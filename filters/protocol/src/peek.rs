@@ -130,6 +130,16 @@ pub(crate) fn addressed(
     })
 }
 
+/// Of a call whose path names the model, and which gives no stream.
+pub(crate) fn of_path(model: &str) -> Result<Peek, InvalidRequest> {
+    let model = model.to_owned();
+    let call = Addressed {
+        model,
+        ..Addressed::default()
+    };
+    addressed(&call, None, Vec::new())
+}
+
 /// Where `include_usage: true` has to go; see [`Peek::rewrite`].
 fn usage_edit(body: &Body) -> UsageEdit {
     const MEMBER: &str = r#""include_usage":true"#;
@@ -218,6 +228,18 @@ impl Peek {
         edits.sort_by_key(|(span, _)| (span.start, span.end));
         (!edits.is_empty()).then(|| apply(body.as_str().as_bytes(), &edits))
     }
+}
+
+/// The edit that puts `text` in the place of the string `old`, a part of `whole`.
+pub(crate) fn replace_string(
+    whole: &str,
+    old: Json<'_>,
+    text: &str,
+) -> Option<(Range<usize>, Vec<u8>)> {
+    let start = (old.raw().as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let mut quoted = Vec::new();
+    JsonWriter::new(&mut quoted).string(text);
+    Some((start..start.checked_add(old.raw().len())?, quoted))
 }
 
 /// Replaces the spans, which are in order and do not overlap.

@@ -13,6 +13,9 @@ use super::{Settings, ordered, pb};
 /// Name of the route configuration and of its one virtual host.
 pub(super) const NAME: &str = "tollgate";
 
+/// What callers put before the names of endpoints: OpenAI, Anthropic and others, Gemini, Cohere.
+const MODEL_PATHS: [&str; 3] = ["/v1", "/v1beta", "/v2"];
+
 /// Statuses after which another channel may do better: the fault is the channel's (its key, its
 /// quota, its load), not the request's. Never 400, 413, 422 or 451.
 const RETRIABLE_STATUSES: [u32; 8] = [401, 402, 403, 404, 408, 409, 425, 429];
@@ -69,7 +72,11 @@ pub(super) fn routes<'a>(
     let host = route::VirtualHost {
         name: NAME.into(),
         domains: vec!["*".into()],
-        routes: vec![model_route("/v1"), model_route("/v1beta"), admin_route],
+        routes: MODEL_PATHS
+            .map(model_route)
+            .into_iter()
+            .chain([admin_route])
+            .collect(),
         ..Default::default()
     };
     route::RouteConfiguration {

@@ -66,7 +66,7 @@ pub(super) fn admit(
                 model,
             )?;
         }
-        Endpoint::Generate(_) | Endpoint::Unknown => {
+        Endpoint::Generate(_) | Endpoint::Operation(_) | Endpoint::Unknown => {
             check_body_headers(&headers, active.config.max_body_bytes)?;
             if end {
                 return Err(refusal::no_body());

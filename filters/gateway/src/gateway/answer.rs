@@ -3,7 +3,7 @@
 //! caller reads its own dialect and nothing of an upstream's words.
 
 use tollgate_host::{Host, Map};
-use tollgate_protocol::{ErrorInfo, ErrorKind, write_error};
+use tollgate_protocol::{ErrorInfo, ErrorKind};
 
 use crate::refusal::{answer_headers, too_large, too_slow};
 use crate::stream::Stream;
@@ -11,7 +11,7 @@ use crate::stream::Stream;
 /// Replaces the head and says what is to replace the body. An answer without a body stays without.
 pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) -> Vec<u8> {
     let error = error(host, stream).with_request_id(stream.id.clone());
-    let (status, body) = write_error(stream.call.dialect(), &error);
+    let (status, body) = stream.call.write_error(&error);
     let status = status.to_string();
     let length = if end { 0 } else { body.len() }.to_string();
     let mut headers: Vec<(&str, &[u8])> = vec![

@@ -25,12 +25,7 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
     let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
     let caller = stream.call.dialect();
 
-    // The body, and what is written from it.
-    let mut hold = Hold::take(size.saturating_mul(2)).ok_or_else(refusal::no_room)?;
-    let body = host.body(HostBody::Request, 0, size).unwrap_or_default();
-    let limits =
-        Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
-    let body = Body::parse(body, &limits)?;
+    let (body, mut hold) = read_body(host, active, size)?;
     let addressed = stream.call.addressed.as_ref();
     let peek = match addressed {
         Some(addressed) => peek_addressed(caller, &body, addressed)?,
@@ -78,12 +73,7 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
         mut channels,
         written,
     } = able(active, caller, &model, request.as_ref(), &ordered)?;
-    let retries = active.model(&model).and_then(|model| model.retry_times);
-    if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
-        channels.truncate(retries.saturating_add(1));
-    }
-    // As many as Envoy will try: a channel that never gets its turn is none.
-    channels.truncate(super::RETRIES_MAX + 1);
+    as_many_as_tried(active, &model, &mut channels);
     hold.shrink_to(size.saturating_mul(4));
     Ok(Plan {
         peek,
@@ -92,12 +82,35 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
         source: Some(Source {
             body,
             request,
+            embed: None,
             hold,
         }),
         channels,
         tried: 0,
         written,
     })
+}
+
+/// The body, with room for it and for what is written from it.
+pub(super) fn read_body(
+    host: &dyn Host,
+    active: &Active,
+    size: usize,
+) -> Result<(Body, Hold), ErrorInfo> {
+    let hold = Hold::take(size.saturating_mul(2)).ok_or_else(refusal::no_room)?;
+    let body = host.body(HostBody::Request, 0, size).unwrap_or_default();
+    let limits =
+        Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
+    Ok((Body::parse(body, &limits)?, hold))
+}
+
+/// Leaves as many channels as Envoy will try: one that never gets its turn is none.
+pub(super) fn as_many_as_tried(active: &Active, model: &str, channels: &mut Vec<usize>) {
+    let retries = active.model(model).and_then(|model| model.retry_times);
+    if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
+        channels.truncate(retries.saturating_add(1));
+    }
+    channels.truncate(super::RETRIES_MAX + 1);
 }
 
 /// What a request is written for.

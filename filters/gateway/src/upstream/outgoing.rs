@@ -5,8 +5,8 @@ use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_host::{Headers, Host, Map};
 use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, write_request};
 
-use super::Terms;
 use super::endpoint::{endpoint, segment};
+use super::{Terms, operate};
 use crate::call::header;
 use crate::gateway::target;
 use crate::state::{also, dialect};
@@ -26,6 +26,9 @@ pub(super) struct Prepared {
 /// Takes the next channel and writes the request's head for it. `None` when there is no channel
 /// left, which Envoy's retry limit prevents.
 pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> {
+    if let Some(operation) = stream.call.operation().cloned() {
+        return operate::prepare(host, stream, &operation);
+    }
     let active = stream.active.clone()?;
     let (index, following) = stream.next_channel()?;
     let channel = active.channel(index)?;
@@ -84,6 +87,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             && asks_for_usage
             && plan.peek.include_usage != Some(true),
         reply,
+        operation: None,
         max_response_bytes: usize::try_from(active.config.max_response_bytes).unwrap_or(usize::MAX),
     };
     stream.losses = losses;
@@ -107,7 +111,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
 
 /// Sets the whole head: what an earlier attempt wrote, what the caller must not tell a provider,
 /// and what Envoy adds for itself are all gone with it. The key is added after this filter.
-fn write_head(
+pub(super) fn write_head(
     host: &dyn Host,
     stream: &Stream,
     channel: &Channel,

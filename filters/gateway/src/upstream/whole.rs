@@ -65,6 +65,9 @@ impl WholeAnswer {
             shown_model,
             ..
         } = &self.terms;
+        if let Some(operation) = &self.terms.operation {
+            return operation.judge(stream, body, shown_model.as_deref());
+        }
         let is_object = body.trim_ascii_start().first() == Some(&b'{');
         if !from.takes_as_it_is(*to) || !is_object {
             // Not an object: an upstream that streams although nobody asked it to.

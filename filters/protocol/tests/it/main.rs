@@ -16,6 +16,8 @@ mod answers;
 mod anthropic_platforms;
 mod bedrock;
 mod cohere;
+mod count;
+mod embeddings;
 mod errors;
 mod event_stream;
 mod fuzz;

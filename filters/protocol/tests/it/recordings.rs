@@ -8,12 +8,14 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use tollgate_protocol::count::Counter;
+use tollgate_protocol::embeddings::{Shape, shape_of};
 use tollgate_protocol::json::{Json, Limits};
 use tollgate_protocol::neutral::{Content, StopReason};
 use tollgate_protocol::stream::{Observer, ObserverOptions, Outcome, Status};
 use tollgate_protocol::{
-    Addressed, CALLERS, Dialect, peek, peek_addressed, read_error, read_request, read_response,
-    read_usage, translate_response, write_error, write_request,
+    Addressed, Body, CALLERS, Dialect, peek, peek_addressed, read_error, read_request,
+    read_response, read_usage, translate_response, write_error, write_request,
 };
 
 use crate::support::{C, Dice, G, L, M, R, TARGET, body, reply, stream, value};
@@ -70,6 +72,31 @@ pub(crate) fn folder() -> Option<PathBuf> {
 }
 
 pub(crate) fn recordings() -> Vec<Recording> {
+    let mut found = Vec::new();
+    for (name, json) in files() {
+        let path = json["path"].as_str().unwrap_or_default();
+        let dialect = match path {
+            path if path.ends_with("/chat/completions") => C,
+            "/v1/messages" => M,
+            path if path.ends_with("enerateContent") => G,
+            path if path.ends_with("/responses") => R,
+            _ => continue,
+        };
+        if !json["request"].is_object() {
+            // Cut off by the recorder's limit.
+            continue;
+        }
+        found.push(Recording {
+            name,
+            dialect,
+            json,
+        });
+    }
+    found
+}
+
+/// All recordings, by their names.
+fn files() -> Vec<(String, Value)> {
     let Some(folder) = folder() else {
         println!("SKIPPED: no recordings; set TOLLGATE_RECORDINGS to their folder");
         return Vec::new();
@@ -90,27 +117,58 @@ pub(crate) fn recordings() -> Vec<Recording> {
     {
         for file in list(&endpoint) {
             let json: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-            let path = json["path"].as_str().unwrap_or_default();
-            let dialect = match path {
-                path if path.ends_with("/chat/completions") => C,
-                "/v1/messages" => M,
-                path if path.ends_with("enerateContent") => G,
-                path if path.ends_with("/responses") => R,
-                _ => continue,
-            };
-            if !json["request"].is_object() {
-                // Cut off by the recorder's limit.
-                continue;
-            }
             let name = file.strip_prefix(&folder).unwrap().display().to_string();
-            found.push(Recording {
-                name,
-                dialect,
-                json,
-            });
+            found.push((name, json));
         }
     }
     found
+}
+
+/// The recorded calls for vectors.
+pub(crate) fn embeddings() -> Vec<(String, Shape, Value)> {
+    let shape = |path: &str| {
+        Some(match path {
+            "/v1/embeddings" => Shape::Openai,
+            "/v2/embed" => Shape::Cohere,
+            _ if path.ends_with(":embedContent") => Shape::Gemini,
+            _ if path.ends_with(":batchEmbedContents") => Shape::GeminiBatch,
+            _ if path.contains("titan-embed") => Shape::Titan,
+            _ => return None,
+        })
+    };
+    let mut found = Vec::new();
+    for (name, json) in files() {
+        let Some(mut shape) = shape(json["path"].as_str().unwrap_or_default()) else {
+            continue;
+        };
+        if shape == Shape::Openai {
+            shape = shape_of(&body(&json["request"]));
+        }
+        found.push((name, shape, json));
+    }
+    found
+}
+
+/// The recorded calls that count tokens.
+pub(crate) fn counts() -> Vec<(String, Counter, Value)> {
+    let counter = |path: &str| {
+        Some(match path {
+            "/v1/messages/count_tokens" => Counter::Anthropic,
+            "/v1/responses/input_tokens" => Counter::Responses,
+            _ if path.ends_with(":countTokens") => Counter::Gemini,
+            _ if path.ends_with("/count-tokens") => Counter::Bedrock,
+            _ => return None,
+        })
+    };
+    let counted = |(name, json): (String, Value)| {
+        let counter = counter(json["path"].as_str()?)?;
+        Some((name, counter, json))
+    };
+    files().into_iter().filter_map(counted).collect()
+}
+
+pub(crate) fn body_of(request: &Value) -> Body {
+    body(request)
 }
 
 #[test]
