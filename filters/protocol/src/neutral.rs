@@ -23,5 +23,5 @@ pub use self::request::{Effort, Format, Reasoning, Request, Sampling, Tool, Tool
 pub(crate) use self::request::{NAME_THERE, NAMESPACE};
 pub use self::response::{Choice, Response, StopReason};
 pub use self::signature::Signature;
-pub(crate) use self::signature::shown as shown_signature;
+pub(crate) use self::signature::{holds_marked, shown as shown_signature};
 pub use self::usage::Usage;

@@ -29,13 +29,13 @@ use crate::dialect::{CallerCodec, Codec, Names, Without};
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{Json, Kind};
 use crate::models::ModelEntry;
-use crate::neutral::{Extra, Request, Response, Usage};
+use crate::neutral::{Extra, Request, Response, Usage, holds_marked};
 use crate::openai_chat::{error, models};
 use crate::peek::{self, Peek};
-use crate::problem::{InvalidRequest, Unsupported};
+use crate::problem::{InvalidRequest, Losses, Unsupported};
 use crate::reply::Reply;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::target::{Target, Written};
+use crate::target::{PassOn, Target, Written};
 
 pub(crate) struct OpenaiResponses;
 
@@ -54,6 +54,35 @@ impl Codec for OpenaiResponses {
         target: &Target<'_>,
     ) -> Result<Written, Unsupported> {
         write_request::write(request, target)
+    }
+
+    /// What another provider signed goes no further; then the body is written anew.
+    fn pass_on(
+        &self,
+        peek: &Peek,
+        body: &Body,
+        edits: &PassOn<'_>,
+        losses: &mut Losses,
+    ) -> Option<Vec<u8>> {
+        let marked = holds_marked(body.as_str(), "encrypted_content");
+        let anew = marked.then(|| {
+            let mut request = read_request::read(body).ok()?;
+            reasoning::drop_foreign(&mut request, losses);
+            let target = Target {
+                model: edits.model,
+                ..edits.target.copied().unwrap_or_default()
+            };
+            write_request::write(&request, &target).ok()
+        });
+        match anew.flatten() {
+            None => peek.rewrite(body, Some(edits.model), edits.include_usage),
+            Some(written) => {
+                for loss in written.losses {
+                    losses.note(loss.field, loss.reason);
+                }
+                Some(written.body)
+            }
+        }
     }
 
     fn is_answer(&self, answer: Json<'_>) -> bool {

@@ -13,6 +13,7 @@ use crate::anthropic::write_request;
 use crate::body::Body;
 use crate::json::{Json, JsonWriter, object_bytes};
 use crate::mend;
+use crate::neutral::holds_marked;
 use crate::peek::Peek;
 use crate::problem::Losses;
 use crate::target::{PassOn, Target};
@@ -81,6 +82,9 @@ impl Platform {
         losses: &mut Losses,
     ) -> Option<Vec<u8>> {
         let Some(version) = self.version() else {
+            if holds_marked(body.as_str(), "signature") {
+                return self.anew(body, edits, losses);
+            }
             let mends = mend::anthropic(body, edits, losses);
             return peek.rewrite_with(body, Some(edits.model), false, mends);
         };
@@ -110,7 +114,8 @@ impl Platform {
     }
 
     /// These platforms take no system message at the top of `messages`, as Anthropic
-    /// does; a body with one goes through the neutral form.
+    /// does; a body with one goes through the neutral form, as does one with what other
+    /// providers signed.
     fn with_system_on_top(
         self,
         body: &Body,
@@ -118,19 +123,26 @@ impl Platform {
         losses: &mut Losses,
     ) -> Option<Body> {
         let first = body.json().get("messages")?.items().next()?;
-        if first.get("role")?.as_str()? != "system" {
+        let is_system = first.get("role")?.as_str()? == "system";
+        if !is_system && !holds_marked(body.as_str(), "signature") {
             return None;
         }
+        let written = Self::Api.anew(body, edits, losses)?;
+        Body::parse(written, &crate::json::Limits::response()).ok()
+    }
+
+    /// The body through the neutral form, which leaves out what other providers signed.
+    fn anew(self, body: &Body, edits: &PassOn<'_>, losses: &mut Losses) -> Option<Vec<u8>> {
         let request = read_request(Dialect::Anthropic, body).ok()?;
         let target = Target {
             model: edits.model,
-            ..Target::default()
+            ..edits.target.copied().unwrap_or_default()
         };
-        let written = write_request::write(&request, &target, Self::Api).ok()?;
+        let written = write_request::write(&request, &target, self).ok()?;
         for loss in written.losses {
             losses.note(loss.field, loss.reason);
         }
-        Body::parse(written.body, &crate::json::Limits::response()).ok()
+        Some(written.body)
     }
 }
 

@@ -59,3 +59,20 @@ pub(crate) fn shown(by: Dialect, data: &str, dialect: Dialect) -> Cow<'_, str> {
         Cow::Owned(format!("{MARK}{by}.{data}"))
     }
 }
+
+/// Whether a body holds, under `key`, what another provider signed. Its own provider
+/// would refuse the whole request for that, so such a body cannot be passed on as it is.
+///
+/// The text is searched, not read: between quotes of its own, the name of a member
+/// cannot be a piece of a string, where quotes are escaped.
+pub(crate) fn holds_marked(body: &str, key: &str) -> bool {
+    const OPENING: &str = "\"tg.";
+    let mut places = memchr::memmem::find_iter(body.as_bytes(), OPENING);
+    places.any(|at| {
+        let before = body.get(..at).map(str::trim_ascii_end);
+        let before = before.and_then(|before| before.strip_suffix(':'));
+        let name = before.and_then(|before| before.trim_ascii_end().strip_suffix('"'));
+        name.and_then(|name| name.strip_suffix(key))
+            .is_some_and(|rest| rest.ends_with('"'))
+    })
+}

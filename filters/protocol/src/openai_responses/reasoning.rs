@@ -13,9 +13,9 @@
 
 use crate::dialect::Dialect;
 use crate::json::{Json, JsonWriter};
-use crate::neutral::{Block, Content, Signature, shown_signature};
+use crate::neutral::{Block, Content, Request, Signature, shown_signature};
 use crate::path::Path;
-use crate::problem::InvalidRequest;
+use crate::problem::{InvalidRequest, Losses};
 use crate::read::Read;
 use crate::text::Text;
 
@@ -52,6 +52,25 @@ pub(super) fn read(read: Read<'_>, item: Json<'_>, at: &Path<'_>) -> Result<Bloc
         }
     }
     Ok(block)
+}
+
+/// Leaves out what other providers signed, of which the caller knew nothing else.
+pub(super) fn drop_foreign(request: &mut Request, losses: &mut Losses) {
+    let is_foreign = |block: &Block| match &block.content {
+        Content::Thinking {
+            signature: Some(signature),
+            ..
+        } => signature.by != Dialect::OpenaiResponses,
+        Content::RedactedThinking { .. } => true,
+        _ => false,
+    };
+    for message in &mut request.messages {
+        if message.content.iter().any(is_foreign) {
+            message.content.retain(|block| !is_foreign(block));
+            let reason = "only thinking that the provider signed itself can be sent back";
+            losses.note("input.reasoning", reason);
+        }
+    }
 }
 
 /// What the encrypted content of the item with this id means.

@@ -20,6 +20,7 @@ mod count;
 mod embeddings;
 mod errors;
 mod event_stream;
+mod foreign_signatures;
 mod fuzz;
 mod gemini_answers;
 mod gemini_requests;
