@@ -65,6 +65,11 @@ pub(crate) trait StreamReader {
 pub(crate) trait StreamWriter {
     fn write(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault>;
 
+    /// What tells the caller, in the middle of a stream, that it is still alive.
+    fn keep_alive(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b": keep-alive\n\n");
+    }
+
     /// The legal end of a successful stream. Not after `fail`.
     fn end(&mut self, out: &mut Vec<u8>);
 

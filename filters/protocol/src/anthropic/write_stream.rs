@@ -301,6 +301,10 @@ impl StreamWriter for Writer {
         Ok(())
     }
 
+    fn keep_alive(&mut self, out: &mut Vec<u8>) {
+        event("ping", out, |_| {});
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) {
         self.start(out);
         self.release_all(out);

@@ -44,6 +44,15 @@ impl Frames {
         }
     }
 
+    /// White space between elements, or a comment between events.
+    pub(crate) fn keep_alive(&self, out: &mut Vec<u8>) {
+        match self.framing {
+            Framing::Events => out.extend_from_slice(b": keep-alive\n\n"),
+            Framing::Array if self.begun => out.push(b'\n'),
+            Framing::Array => {}
+        }
+    }
+
     /// The last formality of a stream that has begun, whether it succeeded or not.
     pub(crate) fn end(&mut self, out: &mut Vec<u8>) {
         let open = self.begun && !std::mem::replace(&mut self.ended, true);

@@ -225,6 +225,10 @@ impl StreamWriter for Writer {
         Ok(())
     }
 
+    fn keep_alive(&mut self, out: &mut Vec<u8>) {
+        self.frames.keep_alive(out);
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) {
         self.state(0);
         let choices: Vec<u32> = self.choices.keys().copied().collect();

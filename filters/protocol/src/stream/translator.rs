@@ -130,7 +130,11 @@ impl Codecs {
             }
         };
         reader.read(event, &mut |event| fitter.fit(event, &mut take));
-        fault
+        fault?;
+        if is_keep_alive(event) && progress.is_running() && progress.is_answer() {
+            writer.keep_alive(out);
+        }
+        Ok(())
     }
 
     /// A whole JSON answer where a stream was expected.
@@ -181,6 +185,12 @@ impl Codecs {
             self.progress.note_error(error);
         }
     }
+}
+
+/// Whether an event says nothing but that the upstream is still there: a comment, or
+/// what Anthropic and OpenAI call such an event. Callers with read time-outs need it too.
+fn is_keep_alive(event: &Event<'_>) -> bool {
+    event.data.is_none() && event.terminated || matches!(event.name, "ping" | "keepalive")
 }
 
 /// One neutral event: noted, then written.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_protocol::stream::{Outcome, Status, Translator};
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply};
 
-use crate::support::{C, M, Streamed, events, reply, sse, stream, stream_at_every_split};
+use crate::support::{C, G, M, R, Streamed, events, reply, sse, stream, stream_at_every_split};
 use crate::validator;
 
 fn chunk(delta: Value) -> Value {
@@ -412,6 +412,35 @@ fn j11_j13_pings_and_done() {
         + "data: [DONE]\n\n"
         + &sse(&[chunk(json!({"content": "late"}))]);
     assert!(!complete(C, M, &twice).text.contains("late"));
+}
+
+#[test]
+fn what_keeps_a_connection_alive_reaches_callers_who_wait() {
+    let from_chat = sse(&[chunk(json!({"content": "a"}))])
+        + ": PROCESSING\n\n"
+        + &sse(&[finish("stop")])
+        + "data: [DONE]\n\n";
+    let mut inner = text(0, "a");
+    inner.insert(2, json!({"type": "ping"}));
+    let from_messages = messages(&inner, "end_turn");
+    let (comment, ping) = (
+        ": keep-alive\n\n",
+        "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+    );
+    for (from, input, to, told) in [
+        (C, &from_chat, M, ping),
+        (C, &from_chat, G, comment),
+        (C, &from_chat, R, comment),
+        (M, &from_messages, C, comment),
+        (M, &from_messages, G, comment),
+    ] {
+        let streamed = stream_at_every_split(from, to, input);
+        let count = streamed.text.matches(told).count();
+        assert_eq!(count, 1, "{from} to {to}: {}", streamed.text);
+        // Not before it is known whether there will be an answer.
+        let early = stream(from, to, reply(), [&b": PROCESSING\n\n"[..]]);
+        assert_eq!(early.text, "");
+    }
 }
 
 #[test]

@@ -193,6 +193,8 @@ fn messages(stream: &str) -> Result<(), String> {
             return Err(format!("has index {} in place of {next}", event["index"]));
         }
         state = match (state, name) {
+            // Anywhere once it has begun.
+            (state, "ping") if state != State::Fresh && state != State::Closed => state,
             (State::Fresh, "message_start") => {
                 let message = &event["message"];
                 if message["content"] != Value::Array(vec![]) || !message["usage"].is_object() {
