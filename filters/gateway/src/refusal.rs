@@ -105,6 +105,16 @@ pub(crate) fn wrong_method(allowed: &str) -> ErrorInfo {
     .with_code("method_not_supported")
 }
 
+/// 426 is what clients of the Responses WebSocket take as "use HTTP then".
+pub(crate) fn no_upgrade() -> ErrorInfo {
+    let message = "This endpoint does not take WebSockets; send the request by POST.";
+    ErrorInfo {
+        status: 426,
+        ..ErrorInfo::new(ErrorKind::MethodNotAllowed, message)
+    }
+    .with_code("upgrade_not_supported")
+}
+
 pub(crate) fn too_large(max_bytes: u64) -> ErrorInfo {
     ErrorInfo::new(
         ErrorKind::RequestTooLarge,

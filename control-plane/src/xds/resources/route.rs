@@ -45,6 +45,13 @@ pub(super) fn routes<'a>(
         timeout: pb::seconds(0),
         idle_timeout: pb::seconds(SILENCE_S),
         retry_policy: Some(retry_policy()),
+        // Not to be served, but refused by the filter in words that clients know: by Envoy's own
+        // 403 they do not learn that they should ask without it.
+        upgrade_configs: vec![route::route_action::UpgradeConfig {
+            upgrade_type: "websocket".into(),
+            enabled: pb::boolean(true),
+            connect_config: None,
+        }],
         ..Default::default()
     };
     let model_route = |prefix: &str| route::Route {

@@ -39,6 +39,10 @@ pub(super) fn admit(
             &stream.call.path,
         ));
     };
+    // Whatever the method: behind an upgrade no request body could be told from a stream.
+    if header(&headers, "upgrade").is_some() {
+        return Err(refusal::no_upgrade());
+    }
     if stream.call.method != methods {
         return Err(refusal::wrong_method(methods));
     }

@@ -49,6 +49,14 @@ fn refusals_speak_the_callers_dialect_and_leave_one_event() {
         ("POST", "/v1/models", &[good], true, 405, "GET"),
         ("GET", "/v1/responses", &[good], true, 405, "POST"),
         (
+            "GET",
+            "/v1/responses",
+            &[good, ("upgrade", "websocket")],
+            true,
+            426,
+            "WebSockets",
+        ),
+        (
             "POST",
             "/v1/responses/compact",
             &[good],
