@@ -5,9 +5,16 @@
 
 mod answer;
 mod anthropic;
+mod asked;
+mod bedrock;
+mod cohere;
 mod fault;
+mod gemini;
+mod ollama;
 mod openai;
+mod responses;
 mod server;
+mod wire;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -20,7 +27,7 @@ use serde_json::Value;
 pub use answer::{Answer, Told, Tool};
 pub use fault::{Cut, Fault};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, string};
 use crate::patience;
 
 /// A running provider. It stops taking connections when it is dropped.
@@ -158,7 +165,7 @@ impl Provider {
     /// What an administrator types as the channel's base URL.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}{}", self.address, self.dialect.base_path())
     }
 
     #[must_use]
@@ -238,10 +245,7 @@ impl Drop for Provider {
 impl State {
     /// Enters the call in the books and says what to play for it.
     fn enter(&self, call: Call) -> Script {
-        let model = call.json_or_null()["model"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let model = call.model();
         let mut books = self.books.lock().expect("not poisoned");
         books.calls.push(call);
         let nth = books.calls_by_model.entry(model.clone()).or_default();
@@ -309,8 +313,11 @@ impl Call {
         serde_json::from_slice(&self.body).expect("the gateway sends JSON")
     }
 
-    fn json_or_null(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    /// The model that was asked for, by the path or by the body; "" when neither says.
+    #[must_use]
+    pub fn model(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
+        asked::model_in(&self.path).unwrap_or_else(|| string(&body["model"]))
     }
 
     #[must_use]

@@ -92,7 +92,7 @@ impl Scene {
     #[must_use]
     pub fn request(&self, dialect: Dialect, text: &str) -> Request {
         self.with_token(Request::post(
-            dialect.path(),
+            &dialect.path_to(&self.model, false),
             &dialect.ask(&self.model, text, false),
         ))
     }
@@ -100,7 +100,7 @@ impl Scene {
     #[must_use]
     pub fn stream_request(&self, dialect: Dialect, text: &str) -> Request {
         self.with_token(Request::post(
-            dialect.path(),
+            &dialect.path_to(&self.model, true),
             &dialect.ask(&self.model, text, true),
         ))
     }
@@ -383,8 +383,8 @@ impl Answered {
     #[track_caller]
     pub fn request_id(&self) -> String {
         let header = match self.dialect {
-            Dialect::OpenAi => "x-request-id",
             Dialect::Anthropic => "request-id",
+            _ => "x-request-id",
         };
         let id = self.response.header(header);
         id.unwrap_or_else(|| panic!("no {header}: {:?}", self.response.headers))
