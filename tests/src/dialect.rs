@@ -106,7 +106,7 @@ impl Dialect {
             Self::Responses => 57,
             Self::Gemini => 24,
             Self::Bedrock => 33,
-            Self::Cohere => 34,
+            Self::Cohere => 35,
             Self::Ollama => 30,
         }
     }
