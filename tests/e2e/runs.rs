@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
-use tollgate_tests::provider::{Call, Told};
+use tollgate_tests::provider::{CLAUDE, Call, Told};
 use tollgate_tests::sdk::Sdk;
 use tollgate_tests::{Answer, Dialect, Fault, Gateway, Provider, Scene};
 
@@ -35,7 +35,7 @@ pub(crate) const MODELS: [&str; 24] = [
     "bad_request",
     "rate_limit",
     "refused_key",
-    "unused",
+    "stop_sequences",
 ];
 
 /// What an upstream says when it refuses the gateway's key; nobody else may ever read it.
@@ -133,9 +133,15 @@ pub(crate) fn runs() -> impl Iterator<Item = &'static Run> {
 impl Run {
     fn play(sdk: Sdk, upstream: Dialect) -> Self {
         let provider = scripted(upstream);
-        let scene = Scene::on(Gateway::shared())
-            .models(&MODELS)
-            .channel(&provider)
+        let scene = Scene::on(Gateway::shared()).models(&MODELS);
+        // Bedrock's models say by name whose they are, and with that how they are told to think.
+        let mapped = |model: &String| (model.clone(), json!(format!("{CLAUDE}{model}")));
+        let mapping: serde_json::Map<String, Value> = match upstream {
+            Dialect::Bedrock => scene.all_models().iter().map(mapped).collect(),
+            _ => serde_json::Map::new(),
+        };
+        let scene = scene
+            .channel_with(&provider, json!({"model_mapping": mapping}))
             .ready();
         let played = sdk.play(scene.address, &scene.token.key, &scene.name);
         Self {
@@ -177,13 +183,21 @@ impl Run {
         format!("{scenario}-{}", self.scene.name)
     }
 
+    /// The model's name at the upstream.
+    pub(crate) fn upstream_model(&self, scenario: &str) -> String {
+        match self.upstream {
+            Dialect::Bedrock => format!("{CLAUDE}{}", self.model(scenario)),
+            _ => self.model(scenario),
+        }
+    }
+
     pub(crate) fn call(&self, scenario: &str) -> Call {
         self.nth_call(scenario, 0)
     }
 
     #[track_caller]
     pub(crate) fn nth_call(&self, scenario: &str, n: usize) -> Call {
-        let model = self.model(scenario);
+        let model = self.upstream_model(scenario);
         let mut calls = self
             .provider
             .calls()
@@ -214,7 +228,7 @@ impl Run {
 
     /// What of the scripted usage the upstream has words for.
     pub(crate) fn cached(&self) -> u64 {
-        if self.upstream == Dialect::Ollama {
+        if [Dialect::Cohere, Dialect::Ollama].contains(&self.upstream) {
             0
         } else {
             USAGE.cache_read

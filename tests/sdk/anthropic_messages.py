@@ -33,9 +33,16 @@ def asked(text):
 
 def text(model):
     answer = client.messages.create(
-        model=model, max_tokens=64, system="Be brief.", messages=asked("hello"), stop_sequences=["END"]
+        model=model, max_tokens=64, system="Be brief.", messages=asked("hello")
     )
     return answer.to_dict()
+
+
+def stop_sequences(model):
+    answer = client.messages.create(
+        model=model, max_tokens=64, messages=asked("hello"), stop_sequences=["END"]
+    )
+    return answer.content[0].text
 
 
 def stream(model):
@@ -153,12 +160,12 @@ def stream_thinking_tools(model):
 
 
 def told(answer):
-    blocks = {block.type: block for block in answer.content}
+    thoughts = [block for block in answer.content if block.type == "thinking"]
     return {
         "order": [block.type for block in answer.content],
-        "text": blocks["text"].text,
-        "reasoning": blocks["thinking"].thinking,
-        "signature": blocks["thinking"].signature,
+        "text": "".join(block.text for block in answer.content if block.type == "text"),
+        "reasoning": "".join(block.thinking for block in thoughts),
+        "signature": "".join(block.signature for block in thoughts),
         "usage": answer.usage.to_dict(),
     }
 
@@ -177,10 +184,6 @@ def stream_structured(model):
     ) as events:
         answer = events.get_final_message()
     return Weather.model_validate_json(answer.content[0].text).model_dump()
-
-
-def count_tokens(model):
-    return client.messages.count_tokens(model=model, messages=asked("hello")).input_tokens
 
 
 def length(model):
@@ -226,6 +229,7 @@ def models(model):
 play.all_of(
     [
         text,
+        stop_sequences,
         stream,
         stream_accumulated,
         tools,
@@ -238,7 +242,6 @@ play.all_of(
         stream_thinking,
         structured,
         stream_structured,
-        count_tokens,
         length,
         errors,
         broken_stream,

@@ -54,11 +54,17 @@ def text(model):
         model=model,
         contents="hello",
         config=config(
-            system_instruction="Be brief.", max_output_tokens=64, temperature=0.5, stop_sequences=["END"]
+            system_instruction="Be brief.", max_output_tokens=64, temperature=0.5
         ),
     )
     assert answer.text == "It is sunny.", answer
     return wire(answer)
+
+
+def stop_sequences(model):
+    return client.models.generate_content(
+        model=model, contents="hello", config=config(stop_sequences=["END"])
+    ).text
 
 
 def stream(model):
@@ -263,6 +269,7 @@ def models(model):
 play.all_of(
     [
         text,
+        stop_sequences,
         stream,
         stream_accumulated,
         tools,

@@ -43,9 +43,13 @@ def text(model):
         ],
         max_completion_tokens=64,
         temperature=0.5,
-        stop=["END"],
     )
     return answer.to_dict()
+
+
+def stop_sequences(model):
+    answer = client.chat.completions.create(model=model, messages=asked("hello"), stop=["END"])
+    return answer.choices[0].message.content
 
 
 def stream(model):
@@ -225,6 +229,7 @@ def models(model):
 play.all_of(
     [
         text,
+        stop_sequences,
         stream,
         stream_without_usage,
         stream_accumulated,

@@ -30,6 +30,9 @@ pub use fault::{Cut, Fault};
 use crate::dialect::{Dialect, string};
 use crate::patience;
 
+/// What a model's name may begin with at Bedrock, where it says whose the model is.
+pub const CLAUDE: &str = "us.anthropic.claude-";
+
 /// A running provider. It stops taking connections when it is dropped.
 #[derive(Debug)]
 pub struct Provider {
@@ -80,7 +83,7 @@ struct State {
 struct Books {
     calls: Vec<Call>,
     calls_by_model: HashMap<String, usize>,
-    told: Told,
+    told: HashMap<String, Told>,
     /// Calls during whose answer the caller closed the connection.
     abandoned: usize,
     stopped: bool,
@@ -101,7 +104,8 @@ impl Builder {
         self.plays(Answer::text(text))
     }
 
-    /// A model with a script of its own. `tools` is also the script of `tools-…`.
+    /// A model with a script of its own. `tools` is also the script of `tools-…`, and of that with
+    /// [`CLAUDE`] before it.
     #[must_use]
     pub fn model(mut self, model: &str, script: impl Into<Script>) -> Self {
         self.models.insert(model.into(), script.into());
@@ -188,7 +192,17 @@ impl Provider {
     /// The tokens in all the usage figures that left this provider.
     #[must_use]
     pub fn told(&self) -> Told {
-        self.books().told
+        let mut sum = Told::default();
+        for told in self.books().told.values() {
+            sum += *told;
+        }
+        sum
+    }
+
+    /// The same of the calls for one model.
+    #[must_use]
+    pub fn told_of(&self, model: &str) -> Told {
+        self.books().told.get(model).copied().unwrap_or_default()
     }
 
     /// Waits until that many callers have closed the connection during an answer.
@@ -256,15 +270,17 @@ impl State {
     }
 
     fn script_for(&self, model: &str) -> &Script {
-        let family = model.split('-').next().unwrap_or_default();
+        let family = model.strip_prefix(CLAUDE).unwrap_or(model);
+        let family = family.split('-').next().unwrap_or_default();
         self.models
             .get(model)
             .or_else(|| self.models.get(family))
             .unwrap_or(&self.default)
     }
 
-    fn tell(&self, told: Told) {
-        self.books.lock().expect("not poisoned").told += told;
+    fn tell(&self, model: &str, told: Told) {
+        let mut books = self.books.lock().expect("not poisoned");
+        *books.told.entry(model.to_owned()).or_default() += told;
     }
 
     fn abandon(&self) {

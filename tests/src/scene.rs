@@ -236,6 +236,12 @@ impl Builder {
         self.models[0].clone()
     }
 
+    /// The names that [`Scene::models`] will have.
+    #[must_use]
+    pub fn all_models(&self) -> &[String] {
+        &self.models
+    }
+
     /// Fields of the model's configuration, such as its price.
     #[must_use]
     pub fn config(mut self, config: Value) -> Self {

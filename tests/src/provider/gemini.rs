@@ -39,10 +39,11 @@ pub(super) fn stream(answer: &Answer, asked: &Asked) -> Vec<Piece> {
         parts.extend(thoughts.map(|piece| vec![json!({"text": piece, "thought": true})]));
     }
     if tools.is_empty() {
-        let mut texts = pieces(&answer.text, answer.chunks);
-        let last = texts.pop().unwrap_or_default();
-        parts.extend(texts.into_iter().map(|piece| vec![json!({"text": piece})]));
-        parts.push(vec![last_text(answer, &last)]);
+        let texts = pieces(&answer.text, answer.chunks).into_iter();
+        parts.extend(texts.map(|piece| vec![json!({"text": piece})]));
+        if answer.thinking.is_some() {
+            parts.push(vec![last_text(answer, "")]);
+        }
     }
     parts.extend(calls(answer, tools).into_iter().map(|call| vec![call]));
 

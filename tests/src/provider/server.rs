@@ -19,6 +19,8 @@ use crate::dialect::Dialect;
 pub(super) struct Piece {
     bytes: Vec<u8>,
     told: Told,
+    /// Of the call that it answers.
+    model: String,
 }
 
 /// How the bytes of a body are delimited.
@@ -36,6 +38,7 @@ impl Piece {
         Self {
             bytes: bytes.into(),
             told: Told::default(),
+            model: String::new(),
         }
     }
 
@@ -105,10 +108,11 @@ impl Connection {
             return Ok(true);
         }
         let body = wire::whole(self.dialect, answer, asked);
-        self.state.tell(Told {
+        let told = Told {
             answers: 1,
             ..wire::tellable(self.dialect, answer.usage)
-        });
+        };
+        self.state.tell(&asked.model, told);
         self.respond(
             200,
             "application/json",
@@ -200,6 +204,9 @@ impl Connection {
 
     fn pieces(&self, answer: &Answer, asked: &Asked) -> Vec<Piece> {
         let mut pieces = wire::stream(self.dialect, answer, asked);
+        for piece in &mut pieces {
+            piece.model.clone_from(&asked.model);
+        }
         // A stream counts as an answer with usage once, however many events tell it.
         if let Some(piece) = pieces.iter_mut().find(|p| p.told != Told::default()) {
             piece.told.answers = 1;
@@ -275,7 +282,7 @@ impl Connection {
             self.state.abandon();
             return Err(error);
         }
-        self.state.tell(piece.told);
+        self.state.tell(&piece.model, piece.told);
         Ok(())
     }
 

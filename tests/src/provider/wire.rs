@@ -97,7 +97,8 @@ pub(super) fn tellable(dialect: Dialect, usage: Told) -> Told {
     ) {
         told.input += std::mem::take(&mut told.cache_write);
     }
-    if dialect == Dialect::Ollama {
+    // Cohere tells what of the prompt was cached, but bills it like the rest.
+    if matches!(dialect, Dialect::Cohere | Dialect::Ollama) {
         told.input += std::mem::take(&mut told.cache_read);
     }
     if matches!(
