@@ -79,7 +79,8 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Anthropic | Self::Responses => "/v1",
             Self::Gemini => "/v1beta",
-            Self::Bedrock | Self::Cohere | Self::Ollama => "",
+            Self::Cohere => "/v2",
+            Self::Bedrock | Self::Ollama => "",
         }
     }
 

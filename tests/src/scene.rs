@@ -155,7 +155,9 @@ impl Scene {
     pub fn logs(&self) -> Vec<LogRow> {
         let mut rows = self.admin.all_logs(&format!("token_name={}", self.name));
         // `ready` asks for the model until it is there, which is logged as well.
-        rows.retain(|row| !row.endpoint().starts_with("/v1/models"));
+        // A colon comes before the method of a Gemini call.
+        let is_lookup = |path: &str| path.starts_with("/v1/models") && !path.contains(':');
+        rows.retain(|row| !is_lookup(row.endpoint()));
         rows
     }
 
