@@ -104,9 +104,9 @@ impl Dialect {
         match self {
             Self::OpenAi => 1,
             Self::Anthropic => 14,
-            Self::Responses => 57,
+            Self::Responses => 1013,
             Self::Gemini => 24,
-            Self::Bedrock => 33,
+            Self::Bedrock => 1012,
             Self::Cohere => 35,
             Self::Ollama => 30,
         }
