@@ -46,6 +46,13 @@ impl Dialect {
         }
     }
 
+    /// The upstream's dialect after this one, round and round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let at = Self::UPSTREAMS.iter().position(|it| *it == self);
+        Self::UPSTREAMS[at.map_or(0, |at| (at + 1) % Self::UPSTREAMS.len())]
+    }
+
     /// Where it is called; for those whose path names the model, see [`Dialect::path_to`].
     #[must_use]
     pub fn path(self) -> &'static str {
@@ -235,7 +242,19 @@ impl Dialect {
     #[must_use]
     #[track_caller]
     pub fn error_of(self, body: &Value) -> (String, String) {
-        let error = &body["error"];
+        // In a stream of Responses it is the event itself, or within the response that failed.
+        let error = match self {
+            Self::Responses if body["type"] == "error" => {
+                assert!(body["message"].is_string(), "no error: {body}");
+                return (string(&body["code"]), string(&body["message"]));
+            }
+            Self::Responses if body["response"].is_object() => {
+                let error = &body["response"]["error"];
+                assert!(error["message"].is_string(), "no error: {body}");
+                return (string(&error["code"]), string(&error["message"]));
+            }
+            _ => &body["error"],
+        };
         if self == Self::Gemini {
             assert!(
                 error["code"].is_u64() && error["message"].is_string(),
