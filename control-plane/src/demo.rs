@@ -1,7 +1,7 @@
 //! The demo provider: a real HTTP upstream that answers deterministically and costs nothing.
 //!
-//! It speaks OpenAI Chat Completions and Anthropic Messages as their providers do on the wire, and
-//! does what it is told: by its channel's configs, and by a directive in the last user message,
+//! It speaks OpenAI Chat Completions and Responses, Anthropic Messages and Gemini as their providers
+//! do on the wire, and does what it is told: by its channel's configs, and by a directive in the last user message,
 //!
 //! ```text
 //! [demo chunks=20 delay_ms=50 text="a slow answer" input_tokens=1000]
@@ -16,7 +16,9 @@ mod anthropic;
 mod behaviour;
 mod directive;
 mod events;
+mod gemini;
 mod openai;
+mod responses;
 mod sample;
 mod server;
 

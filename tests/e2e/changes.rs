@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_new_provider_serves_within_a_second() {
-    for upstream in Dialect::ALL {
+    for upstream in Dialect::UPSTREAMS {
         let provider = Provider::speaking(upstream).text("hi").start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).made();
         becomes(&scene, 200);

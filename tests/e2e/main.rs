@@ -11,6 +11,8 @@ mod interrupted;
 mod lifecycle;
 mod passthrough;
 mod refusals;
+mod runs;
 mod sdk;
+mod sdk_content;
 mod secrets;
 mod the_provider;

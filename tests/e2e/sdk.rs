@@ -1,73 +1,57 @@
-//! The vendors' SDKs, both generations, against models of their own vendor and of the other one:
-//! who answers must not be noticed.
-
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+//! The vendors' SDKs, both generations, against models of their own vendor and of the others: who
+//! answers must not be noticed.
 
 use serde_json::{Value, json};
+use tollgate_tests::Dialect;
 use tollgate_tests::dialect::array;
-use tollgate_tests::provider::{Call, Told};
-use tollgate_tests::sdk::Sdk;
-use tollgate_tests::{Answer, Dialect, Fault, Gateway, Provider, Scene};
 
-const MODELS: [&str; 16] = [
-    "text",
-    "stream",
-    "stream_without_usage",
-    "stream_accumulated",
-    "tools",
-    "stream_tools",
-    "images",
-    "thinking",
-    "stream_thinking",
-    "length",
-    "errors",
-    "broken_stream",
-    "models",
-    "bad_request",
-    "rate_limit",
-    "refused_key",
-];
-
-/// What an upstream says when it refuses the gateway's key; nobody else may ever read it.
-const KEY_CANARY: &str = "sk-upstream-key-canary";
-
-const USAGE: Told = Told {
-    answers: 1,
-    input: 11,
-    cache_read: 5,
-    cache_write: 0,
-    output: 7,
-    reasoning: 0,
-};
-
-/// What one SDK saw of a gateway in front of an upstream of one dialect.
-struct Run {
-    sdk: Sdk,
-    upstream: Dialect,
-    suffix: String,
-    played: BTreeMap<String, Value>,
-    provider: Provider,
-}
+use crate::runs::{KEY_CANARY, MODELS, Run, runs};
 
 #[test]
 fn text_comes_through_whole() {
     for run in runs() {
         let answer = run.result("text");
-        assert_eq!(answer["model"], format!("text-{}", run.suffix), "{run}");
         assert_eq!(run.sdk.dialect.text_of(answer), "It is sunny.", "{run}");
-        let (stop, usage) = match run.sdk.dialect {
-            Dialect::OpenAi => (&answer["choices"][0]["finish_reason"], "prompt_tokens"),
-            Dialect::Anthropic => (&answer["stop_reason"], "input_tokens"),
+        let [model, stop, input, output] = match run.sdk.dialect {
+            Dialect::OpenAi => [
+                "/model",
+                "/choices/0/finish_reason",
+                "/usage/prompt_tokens",
+                "/usage/completion_tokens",
+            ],
+            Dialect::Gemini => [
+                "/modelVersion",
+                "/candidates/0/finishReason",
+                "/usageMetadata/promptTokenCount",
+                "/usageMetadata/candidatesTokenCount",
+            ],
+            Dialect::Responses => [
+                "/model",
+                "/status",
+                "/usage/input_tokens",
+                "/usage/output_tokens",
+            ],
+            _ => [
+                "/model",
+                "/stop_reason",
+                "/usage/input_tokens",
+                "/usage/output_tokens",
+            ],
         };
-        assert_eq!(stop, run.natural_end(), "{run}");
-        // OpenAI's count of the input is gross, Anthropic's net.
-        let expected = if run.sdk.dialect == Dialect::OpenAi {
-            16
+        // Anthropic's count of the input is net of the cache, all others' is gross.
+        let counted = if run.sdk.dialect == Dialect::Anthropic {
+            16 - run.cached()
         } else {
-            11
+            16
         };
-        assert_eq!(answer["usage"][usage], expected, "{run}");
+        for (field, expected) in [
+            (model, json!(run.model("text"))),
+            (stop, json!(run.natural_end())),
+            (input, json!(counted)),
+            (output, json!(7)),
+        ] {
+            assert_eq!(answer.pointer(field), Some(&expected), "{run}: {answer}");
+        }
     }
 }
 
@@ -75,24 +59,52 @@ fn text_comes_through_whole() {
 fn the_upstream_is_asked_in_its_own_dialect() {
     for run in runs() {
         let call = run.call("text");
-        let sent = call.json();
-        assert_eq!(call.path, run.upstream.path(), "{run}");
-        assert_eq!(sent["model"], format!("text-{}", run.suffix), "{run}");
-        let system = match run.upstream {
-            Dialect::OpenAi => {
-                assert_eq!(sent["stop"], json!(["END"]), "{run}");
-                assert!(sent.get("stop_sequences").is_none(), "{run}: {sent}");
-                sent["messages"][0].to_string()
+        let (path, sent) = (call.path.as_str(), call.json());
+        assert_eq!(
+            path,
+            run.upstream.path_to(&run.upstream_model("text"), false),
+            "{run}"
+        );
+        let (system, max_tokens) = match run.upstream {
+            Dialect::OpenAi => ("/messages/0", "/max_completion_tokens"),
+            Dialect::Anthropic => ("/system", "/max_tokens"),
+            Dialect::Responses if run.sdk.dialect == Dialect::OpenAi => {
+                ("/input/0", "/max_output_tokens")
             }
-            Dialect::Anthropic => {
-                assert_eq!(sent["stop_sequences"], json!(["END"]), "{run}");
-                assert_eq!(sent["max_tokens"], 64, "{run}");
-                assert!(call.header("anthropic-version").is_some(), "{run}");
-                assert!(sent.get("stop").is_none(), "{run}: {sent}");
-                sent["system"].to_string()
+            Dialect::Responses => ("/instructions", "/max_output_tokens"),
+            Dialect::Gemini => ("/systemInstruction", "/generationConfig/maxOutputTokens"),
+            Dialect::Bedrock => ("/system", "/inferenceConfig/maxTokens"),
+            Dialect::Cohere => ("/messages/0", "/max_tokens"),
+            Dialect::Ollama => ("/messages/0", "/options/num_predict"),
+        };
+        let at = |pointer: &str| sent.pointer(pointer).cloned().unwrap_or_default();
+        let system = at(system).to_string();
+        assert!(system.contains("Be brief."), "{run}: {sent}");
+        assert_eq!(at(max_tokens), 64, "{run}: {sent}");
+        if run.upstream == Dialect::Anthropic {
+            assert!(call.header("anthropic-version").is_some(), "{run}");
+        }
+    }
+}
+
+#[test]
+fn stop_sequences_stop_or_are_refused() {
+    for run in runs().filter(|run| run.sdk.dialect != Dialect::Responses) {
+        let place = match run.upstream {
+            Dialect::OpenAi => "/stop",
+            Dialect::Anthropic | Dialect::Cohere => "/stop_sequences",
+            Dialect::Gemini => "/generationConfig/stopSequences",
+            Dialect::Bedrock => "/inferenceConfig/stopSequences",
+            Dialect::Ollama => "/options/stop",
+            // It has none, and an answer that goes on is not what was asked for.
+            Dialect::Responses => {
+                assert_eq!(run.raised("stop_sequences")["status"], 400, "{run}");
+                continue;
             }
         };
-        assert!(system.contains("Be brief."), "{run}: {sent}");
+        assert_eq!(run.result("stop_sequences"), "It is sunny.", "{run}");
+        let sent = run.call("stop_sequences").json();
+        assert_eq!(sent.pointer(place), Some(&json!(["END"])), "{run}: {sent}");
     }
 }
 
@@ -103,6 +115,7 @@ fn a_stream_comes_in_pieces_with_one_beginning_and_one_end() {
         assert_eq!(seen["text"], "It is sunny.", "{run}");
         assert_eq!(seen["pieces"], 3, "{run}: the upstream sent three");
         assert_eq!(seen["finish_reasons"], json!([run.natural_end()]), "{run}");
+        let types = array(&seen["types"]);
         match run.sdk.dialect {
             Dialect::OpenAi => {
                 assert_eq!(seen["ids"], 1, "{run}");
@@ -114,11 +127,17 @@ fn a_stream_comes_in_pieces_with_one_beginning_and_one_end() {
             Dialect::Anthropic => {
                 assert_eq!(seen["starts"], 1, "{run}");
                 assert_eq!(seen["output_tokens"], 7, "{run}");
-                assert_eq!(
-                    array(&seen["types"]).last(),
-                    Some(&json!("message_stop")),
-                    "{run}"
-                );
+                assert_eq!(types.last(), Some(&json!("message_stop")), "{run}");
+            }
+            Dialect::Responses => {
+                assert_eq!(seen["input_tokens"], 16, "{run}");
+                assert_eq!(seen["output_tokens"], 7, "{run}");
+                assert_eq!(types.last(), Some(&json!("response.completed")), "{run}");
+            }
+            _ => {
+                assert_eq!(seen["ids"], 1, "{run}");
+                assert_eq!(seen["input_tokens"], 16, "{run}");
+                assert_eq!(seen["output_tokens"], 7, "{run}");
             }
         }
     }
@@ -141,106 +160,25 @@ fn the_sdks_own_accumulator_agrees_with_every_event() {
         assert_eq!(run.sdk.dialect.text_of(answer), "It is sunny.", "{run}");
         let (output, cached) = match run.sdk.dialect {
             Dialect::OpenAi => (
-                "completion_tokens",
-                &answer["usage"]["prompt_tokens_details"]["cached_tokens"],
+                "/usage/completion_tokens",
+                "/usage/prompt_tokens_details/cached_tokens",
             ),
-            Dialect::Anthropic => ("output_tokens", &answer["usage"]["cache_read_input_tokens"]),
-        };
-        assert_eq!(answer["usage"][output], 7, "{run}");
-        // A message_start comes before an OpenAI upstream has told any usage.
-        if !(run.sdk.dialect == Dialect::Anthropic && run.upstream == Dialect::OpenAi) {
-            assert_eq!(cached, 5, "{run}: {answer}");
-        }
-    }
-}
-
-#[test]
-fn parallel_tools_are_called_and_answered() {
-    for run in runs() {
-        for scenario in ["tools", "stream_tools"] {
-            let seen = run.result(scenario);
-            let calls = array(&seen["calls"]);
-            let said: Vec<&Value> = calls.iter().map(|call| &call[2]["city"]).collect();
-            assert_eq!(said, ["Paris", "Rome"], "{run} {scenario}");
-            assert_ne!(
-                calls[0][0], calls[1][0],
-                "{run} {scenario}: each has its own id"
-            );
-            assert_eq!(
-                seen["finish_reasons"],
-                json!([run.tool_end(), run.natural_end()]),
-                "{run}"
-            );
-            assert_eq!(seen["answer"], "Sunny in both.", "{run} {scenario}");
-        }
-        let (asked, answered) = (
-            run.nth_call("tools", 0).json(),
-            run.nth_call("tools", 1).json(),
-        );
-        let (schema, results) = match run.upstream {
-            Dialect::OpenAi => (&asked["tools"][0]["function"]["parameters"], "tool_call_id"),
-            Dialect::Anthropic => (&asked["tools"][0]["input_schema"], "tool_use_id"),
-        };
-        assert_eq!(schema["required"], json!(["city"]), "{run}");
-        assert_eq!(
-            schema["additionalProperties"], false,
-            "{run}: the schema is sent whole"
-        );
-        let answered = answered.to_string();
-        assert_eq!(answered.matches(results).count(), 2, "{run}: {answered}");
-        assert!(
-            answered.contains("sunny in Paris") && answered.contains("sunny in Rome"),
-            "{run}"
-        );
-    }
-}
-
-#[test]
-fn images_arrive_as_data_and_as_urls() {
-    for run in runs() {
-        assert_eq!(run.result("images"), "It is sunny.", "{run}");
-        let sent = run.call("images").json();
-        let content = &sent["messages"][0]["content"];
-        let (data, url) = match run.upstream {
-            Dialect::OpenAi => (
-                &content[1]["image_url"]["url"],
-                &content[2]["image_url"]["url"],
+            Dialect::Anthropic => ("/usage/output_tokens", "/usage/cache_read_input_tokens"),
+            Dialect::Responses => (
+                "/usage/output_tokens",
+                "/usage/input_tokens_details/cached_tokens",
             ),
-            Dialect::Anthropic => (&content[1]["source"]["data"], &content[2]["source"]["url"]),
+            _ => (
+                "/usageMetadata/candidatesTokenCount",
+                "/usageMetadata/cachedContentTokenCount",
+            ),
         };
-        let data = data.as_str().unwrap_or_else(|| panic!("{run}: {content}"));
-        assert!(data.ends_with("ErkJggg=="), "{run}: {content}");
-        assert_eq!(
-            data.starts_with("data:image/png;base64,"),
-            run.upstream == Dialect::OpenAi,
-            "{run}: {content}"
-        );
-        assert_eq!(url, "https://example.com/cat.png", "{run}");
-    }
-}
-
-#[test]
-fn thinking_is_kept_apart_from_the_answer() {
-    for run in runs() {
-        for scenario in ["thinking", "stream_thinking"] {
-            let seen = run.result(scenario);
-            assert_eq!(seen["text"], "It is sunny.", "{run} {scenario}");
-            assert_eq!(seen["reasoning"], "Let me think.", "{run} {scenario}");
-            if run.sdk.dialect == Dialect::Anthropic {
-                assert_eq!(
-                    seen["order"],
-                    json!(["thinking", "text"]),
-                    "{run} {scenario}"
-                );
-                if run.upstream == Dialect::Anthropic {
-                    assert_eq!(seen["signature"], "signature-scripted", "{run} {scenario}");
-                }
-            }
-        }
-        let sent = run.call("thinking").json();
-        match run.upstream {
-            Dialect::OpenAi => assert!(sent["reasoning_effort"].is_string(), "{run}: {sent}"),
-            Dialect::Anthropic => assert!(sent["thinking"].is_object(), "{run}: {sent}"),
+        assert_eq!(answer.pointer(output), Some(&json!(7)), "{run}: {answer}");
+        // A message_start comes before most upstreams have told any usage.
+        let early = [Dialect::Anthropic, Dialect::Gemini].contains(&run.upstream);
+        if run.sdk.dialect != Dialect::Anthropic || early {
+            let cached = answer.pointer(cached).and_then(Value::as_u64);
+            assert_eq!(cached.unwrap_or(0), run.cached(), "{run}: {answer}");
         }
     }
 }
@@ -251,6 +189,8 @@ fn an_answer_that_was_too_long_says_so() {
         let expected = match run.sdk.dialect {
             Dialect::OpenAi => "length",
             Dialect::Anthropic => "max_tokens",
+            Dialect::Responses => "max_output_tokens",
+            _ => "MAX_TOKENS",
         };
         assert_eq!(run.result("length"), expected, "{run}");
     }
@@ -270,6 +210,12 @@ fn errors_are_the_exceptions_that_the_sdk_has_for_them() {
             ("unknown_model_retrieved", "NotFoundError", 404),
         ] {
             let error = &errors[scenario];
+            let class = match (run.sdk.dialect, status) {
+                // Google's SDK tells them apart by who is to blame.
+                (Dialect::Gemini, 500..) => "ServerError",
+                (Dialect::Gemini, _) => "ClientError",
+                _ => class,
+            };
             let classes = array(&error["classes"]);
             assert!(classes.contains(&json!(class)), "{run} {scenario}: {error}");
             assert_eq!(error["status"], status, "{run} {scenario}");
@@ -301,7 +247,7 @@ fn models_are_listed_in_the_callers_dialect_and_scope() {
             .filter_map(Value::as_str)
             .collect();
         assert!(
-            ids.iter().all(|id| id.ends_with(&run.suffix)),
+            ids.iter().all(|id| id.ends_with(&run.scene.name)),
             "{run}: no others: {ids:?}"
         );
         assert_eq!(
@@ -310,10 +256,16 @@ fn models_are_listed_in_the_callers_dialect_and_scope() {
             "{run}: this token's models: {ids:?}"
         );
         let one = &seen["one"];
-        assert_eq!(one["id"], format!("models-{}", run.suffix), "{run}");
+        let id = run.model("models");
+        let (field, expected) = match run.sdk.dialect {
+            Dialect::Gemini => ("name", json!(format!("models/{id}"))),
+            _ => ("id", json!(id)),
+        };
+        assert_eq!(one[field], expected, "{run}: {one}");
         match run.sdk.dialect {
-            Dialect::OpenAi => assert_eq!(one["object"], "model", "{run}: {one}"),
+            Dialect::Gemini => {}
             Dialect::Anthropic => assert_eq!(one["type"], "model", "{run}: {one}"),
+            _ => assert_eq!(one["object"], "model", "{run}: {one}"),
         }
     }
 }
@@ -326,14 +278,10 @@ fn the_caller_s_token_and_the_gateway_s_headers_stay_here() {
             for internal in ["x-tollgate", "x-envoy", "x-forwarded"] {
                 assert!(!everything.contains(internal), "{run}: {everything}");
             }
-            let key = match run.upstream {
-                Dialect::OpenAi => call
-                    .header("authorization")
-                    .and_then(|v| v.strip_prefix("Bearer ")),
-                Dialect::Anthropic => call.header("x-api-key"),
-            };
+            let key = call.header(run.upstream.key_header()).unwrap_or_default();
+            let key = key.strip_prefix("Bearer ").unwrap_or(key);
             assert!(
-                key.is_some_and(|k| k.starts_with("provider-key-canary")),
+                key.starts_with("provider-key-canary"),
                 "{run}: {everything}"
             );
             assert_eq!(
@@ -345,115 +293,38 @@ fn the_caller_s_token_and_the_gateway_s_headers_stay_here() {
     }
 }
 
-/// The provider behind all runs; also tried by itself.
-pub(crate) fn scripted(dialect: Dialect) -> Provider {
-    let tools = Answer::text("Sunny in both.")
-        .tool("call_paris", "get_weather", json!({"city": "Paris"}))
-        .tool("call_rome", "get_weather", json!({"city": "Rome"}));
-    let thinking = Answer::text("It is sunny.").thinking("Let me think.", "signature-scripted");
-    let cut_short = Answer::text("It").stops_for(match dialect {
-        Dialect::OpenAi => "length",
-        Dialect::Anthropic => "max_tokens",
-    });
-    let refused_key = format!("Incorrect API key provided: {KEY_CANARY}.");
-    Provider::speaking(dialect)
-        .plays(Answer::text("It is sunny.").usage(USAGE))
-        .model("tools", tools.clone())
-        .model("stream_tools", tools)
-        .model("thinking", thinking.clone())
-        .model("stream_thinking", thinking)
-        .model("length", cut_short)
-        .model(
-            "bad_request",
-            Fault::Says(400, "the first message is too short".into(), vec![]),
-        )
-        .model("rate_limit", Fault::Status(429))
-        .model("refused_key", Fault::Says(401, refused_key, vec![]))
-        .model("broken_stream", Fault::ErrorAfter(3))
-        .start()
-}
-
-/// Every SDK before every upstream, played once for all tests.
-fn runs() -> impl Iterator<Item = &'static Run> {
-    static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
-    RUNS.get_or_init(|| {
-        std::thread::scope(|scope| {
-            let pairs = Sdk::ALL
-                .into_iter()
-                .flat_map(|s| Dialect::ALL.map(|upstream| (s, upstream)));
-            let runs: Vec<_> = pairs
-                .map(|(s, u)| scope.spawn(move || Run::play(s, u)))
-                .collect();
-            runs.into_iter()
-                .map(|run| run.join().expect("the SDK's script runs"))
-                .collect()
-        })
-    })
-    .iter()
-}
-
-impl Run {
-    fn play(sdk: Sdk, upstream: Dialect) -> Self {
-        let provider = scripted(upstream);
-        let scene = Scene::on(Gateway::shared())
-            .models(&MODELS)
-            .channel(&provider)
-            .ready();
-        let played = sdk.play(scene.address, &scene.token.key, &scene.name);
-        Self {
-            sdk,
-            upstream,
-            suffix: scene.name,
-            played,
-            provider,
-        }
-    }
-
-    /// What the scenario returned.
-    #[track_caller]
-    fn result(&self, scenario: &str) -> &Value {
-        let result = &self.played[scenario];
-        assert!(
-            result.get("raised").is_none(),
-            "{self} {scenario}: {result}"
+#[test]
+fn the_ledger_equals_the_providers_own_books() {
+    for run in runs() {
+        let calls = run.provider.calls().len();
+        let attempts = |run: &Run| -> usize {
+            let rows = run.scene.logs();
+            rows.iter().map(|row| row.attempts().len()).sum()
+        };
+        tollgate_tests::eventually("all calls are in the ledger", || {
+            let booked = attempts(run);
+            if booked == calls {
+                Ok(())
+            } else {
+                Err(format!("{run}: {booked} of {calls}"))
+            }
+        });
+        // What was counted of a stream that broke is the gateway's own estimate.
+        let rows = run.scene.logs();
+        let whole = rows.iter().filter(|row| row.outcome() == "success");
+        let booked = whole.fold((0, 0), |sum, row| {
+            let (input, output) = row.tokens();
+            (sum.0 + input, sum.1 + output)
+        });
+        let (told, broken) = (
+            run.provider.told(),
+            run.provider.told_of(&run.upstream_model("broken_stream")),
         );
-        result
-    }
-
-    fn call(&self, scenario: &str) -> Call {
-        self.nth_call(scenario, 0)
-    }
-
-    #[track_caller]
-    fn nth_call(&self, scenario: &str, n: usize) -> Call {
-        let model = format!("{scenario}-{}", self.suffix);
-        let mut calls = self
-            .provider
-            .calls()
-            .into_iter()
-            .filter(|c| c.json()["model"] == *model);
-        calls
-            .nth(n)
-            .unwrap_or_else(|| panic!("{self}: no call number {n} for {model}"))
-    }
-
-    fn natural_end(&self) -> &'static str {
-        match self.sdk.dialect {
-            Dialect::OpenAi => "stop",
-            Dialect::Anthropic => "end_turn",
-        }
-    }
-
-    fn tool_end(&self) -> &'static str {
-        match self.sdk.dialect {
-            Dialect::OpenAi => "tool_calls",
-            Dialect::Anthropic => "tool_use",
-        }
-    }
-}
-
-impl std::fmt::Display for Run {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} before an upstream of {:?}", self.sdk, self.upstream)
+        let expected = (
+            told.gross_input() - broken.gross_input(),
+            told.output - broken.output,
+        );
+        assert_eq!(booked, expected, "{run}");
+        assert!(expected.0 > 100, "{run}: {expected:?}");
     }
 }

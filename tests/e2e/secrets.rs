@@ -93,10 +93,10 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
 
 #[test]
 fn what_a_caller_invents_reaches_no_provider_as_ours() {
-    for upstream in Dialect::ALL {
+    for upstream in Dialect::UPSTREAMS {
         let provider = Provider::speaking(upstream).start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-        for caller in Dialect::ALL {
+        for caller in Dialect::CALLERS {
             let request = scene
                 .request(caller, "hello")
                 .header("x-api-key", "foreign-canary")

@@ -5,6 +5,7 @@ Runs with both generations: 1.x sends `x-api-key`, 2.x `Authorization: Bearer`.
 
 import anthropic
 import play
+import pydantic
 
 URL, KEY, SUFFIX = play.arguments()
 client = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0, timeout=30)
@@ -21,15 +22,27 @@ WEATHER = {
 }
 
 
+class Weather(pydantic.BaseModel):
+    city: str
+    degrees: int
+
+
 def asked(text):
     return [{"role": "user", "content": text}]
 
 
 def text(model):
     answer = client.messages.create(
-        model=model, max_tokens=64, system="Be brief.", messages=asked("hello"), stop_sequences=["END"]
+        model=model, max_tokens=64, system="Be brief.", messages=asked("hello")
     )
     return answer.to_dict()
+
+
+def stop_sequences(model):
+    answer = client.messages.create(
+        model=model, max_tokens=64, messages=asked("hello"), stop_sequences=["END"]
+    )
+    return answer.content[0].text
 
 
 def stream(model):
@@ -72,7 +85,7 @@ def stream_tools(model):
     return looped(model, messages, first)
 
 
-def looped(model, messages, first):
+def looped(model, messages, first, **more):
     calls = [block for block in first.content if block.type == "tool_use"]
     results = [
         {
@@ -87,7 +100,9 @@ def looped(model, messages, first):
         {"role": "assistant", "content": [block.to_dict() for block in first.content]},
         {"role": "user", "content": results},
     ]
-    last = client.messages.create(model=model, max_tokens=64, messages=messages, tools=[WEATHER])
+    last = client.messages.create(
+        model=model, **{"max_tokens": 64, **more}, messages=messages, tools=[WEATHER]
+    )
     return {
         "calls": [[c.id, c.name, c.input] for c in calls],
         "finish_reasons": [first.stop_reason, last.stop_reason],
@@ -95,16 +110,20 @@ def looped(model, messages, first):
     }
 
 
-def images(model):
-    blocks = [
-        {"type": "text", "text": "What is on these?"},
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": play.PIXEL}},
-        {"type": "image", "source": {"type": "url", "url": "https://example.com/cat.png"}},
-    ]
+def shown(model, source):
+    blocks = [{"type": "text", "text": "What is on this?"}, {"type": "image", "source": source}]
     answer = client.messages.create(
         model=model, max_tokens=64, messages=[{"role": "user", "content": blocks}]
     )
     return answer.content[0].text
+
+
+def images(model):
+    return shown(model, {"type": "base64", "media_type": "image/png", "data": play.PIXEL})
+
+
+def image_urls(model):
+    return shown(model, {"type": "url", "url": play.PICTURE_URL})
 
 
 THINK = {"type": "enabled", "budget_tokens": 1024}
@@ -122,19 +141,53 @@ def stream_thinking(model):
         return told(events.get_final_message())
 
 
+def thinking_tools(model):
+    """What proves the thoughts goes back with the results."""
+    messages = asked("Weather in Paris and Rome?")
+    first = client.messages.create(
+        model=model, max_tokens=4096, thinking=THINK, messages=messages, tools=[WEATHER]
+    )
+    return looped(model, messages, first, max_tokens=4096, thinking=THINK)
+
+
+def stream_thinking_tools(model):
+    messages = asked("Weather in Paris and Rome?")
+    with client.messages.stream(
+        model=model, max_tokens=4096, thinking=THINK, messages=messages, tools=[WEATHER]
+    ) as events:
+        first = events.get_final_message()
+    return looped(model, messages, first, max_tokens=4096, thinking=THINK)
+
+
 def told(answer):
-    blocks = {block.type: block for block in answer.content}
+    thoughts = [block for block in answer.content if block.type == "thinking"]
     return {
         "order": [block.type for block in answer.content],
-        "text": blocks["text"].text,
-        "reasoning": blocks["thinking"].thinking,
-        "signature": blocks["thinking"].signature,
+        "text": "".join(block.text for block in answer.content if block.type == "text"),
+        "reasoning": "".join(block.thinking for block in thoughts),
+        "signature": "".join(block.signature for block in thoughts),
         "usage": answer.usage.to_dict(),
     }
 
 
+def structured(model):
+    answer = client.messages.parse(
+        model=model, max_tokens=64, messages=asked("Weather in Paris?"), output_format=Weather
+    )
+    assert isinstance(answer.parsed_output, Weather), answer
+    return answer.parsed_output.model_dump()
+
+
+def stream_structured(model):
+    with client.messages.stream(
+        model=model, max_tokens=64, messages=asked("Weather in Paris?"), output_format=Weather
+    ) as events:
+        answer = events.get_final_message()
+    return Weather.model_validate_json(answer.content[0].text).model_dump()
+
+
 def length(model):
-    answer = client.messages.create(model=model, max_tokens=1, messages=asked("hello"))
+    answer = client.messages.create(model=model, max_tokens=16, messages=asked("hello"))
     return answer.stop_reason
 
 
@@ -176,13 +229,19 @@ def models(model):
 play.all_of(
     [
         text,
+        stop_sequences,
         stream,
         stream_accumulated,
         tools,
         stream_tools,
+        thinking_tools,
+        stream_thinking_tools,
         images,
+        image_urls,
         thinking,
         stream_thinking,
+        structured,
+        stream_structured,
         length,
         errors,
         broken_stream,

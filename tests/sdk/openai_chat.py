@@ -4,6 +4,7 @@ import json
 
 import openai
 import play
+import pydantic
 
 URL, KEY, SUFFIX = play.arguments()
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
@@ -23,6 +24,11 @@ WEATHER = {
 }
 
 
+class Weather(pydantic.BaseModel):
+    city: str
+    degrees: int
+
+
 def asked(text):
     return [{"role": "user", "content": text}]
 
@@ -37,9 +43,13 @@ def text(model):
         ],
         max_completion_tokens=64,
         temperature=0.5,
-        stop=["END"],
     )
     return answer.to_dict()
+
+
+def stop_sequences(model):
+    answer = client.chat.completions.create(model=model, messages=asked("hello"), stop=["END"])
+    return answer.choices[0].message.content
 
 
 def stream(model):
@@ -95,13 +105,13 @@ def stream_tools(model):
     return looped(model, messages, first)
 
 
-def looped(model, messages, first):
+def looped(model, messages, first, **more):
     message = first.choices[0].message
     messages = [*messages, message.to_dict(exclude_none=True)]
     for call in message.tool_calls:
         result = f"sunny in {json.loads(call.function.arguments)['city']}"
         messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
-    last = client.chat.completions.create(model=model, messages=messages, tools=[WEATHER])
+    last = client.chat.completions.create(model=model, messages=messages, tools=[WEATHER], **more)
     return {
         "calls": [[c.id, c.function.name, json.loads(c.function.arguments)] for c in message.tool_calls],
         "finish_reasons": [first.choices[0].finish_reason, last.choices[0].finish_reason],
@@ -109,14 +119,36 @@ def looped(model, messages, first):
     }
 
 
-def images(model):
-    parts = [
-        {"type": "text", "text": "What is on these?"},
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{play.PIXEL}"}},
-        {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}},
-    ]
+def thinking_tools(model):
+    """What a provider wants to have back with the results rides on the message."""
+    messages = asked("Weather in Paris and Rome?")
+    first = client.chat.completions.create(
+        model=model, messages=messages, tools=[WEATHER], reasoning_effort="low"
+    )
+    return looped(model, messages, first, reasoning_effort="low")
+
+
+def stream_thinking_tools(model):
+    messages = asked("Weather in Paris and Rome?")
+    with client.chat.completions.stream(
+        model=model, messages=messages, tools=[WEATHER], reasoning_effort="low"
+    ) as events:
+        first = events.until_done().get_final_completion()
+    return looped(model, messages, first, reasoning_effort="low")
+
+
+def shown(model, url):
+    parts = [{"type": "text", "text": "What is on this?"}, {"type": "image_url", "image_url": {"url": url}}]
     answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": parts}])
     return answer.choices[0].message.content
+
+
+def images(model):
+    return shown(model, f"data:image/png;base64,{play.PIXEL}")
+
+
+def image_urls(model):
+    return shown(model, play.PICTURE_URL)
 
 
 def thinking(model):
@@ -140,8 +172,24 @@ def stream_thinking(model):
     }
 
 
+def structured(model):
+    answer = client.chat.completions.parse(
+        model=model, messages=asked("Weather in Paris?"), response_format=Weather
+    )
+    assert isinstance(answer.choices[0].message.parsed, Weather), answer
+    return answer.choices[0].message.parsed.model_dump()
+
+
+def stream_structured(model):
+    with client.chat.completions.stream(
+        model=model, messages=asked("Weather in Paris?"), response_format=Weather
+    ) as events:
+        answer = events.until_done().get_final_completion()
+    return answer.choices[0].message.parsed.model_dump()
+
+
 def length(model):
-    answer = client.chat.completions.create(model=model, messages=asked("hello"), max_tokens=1)
+    answer = client.chat.completions.create(model=model, messages=asked("hello"), max_tokens=16)
     return answer.choices[0].finish_reason
 
 
@@ -181,14 +229,20 @@ def models(model):
 play.all_of(
     [
         text,
+        stop_sequences,
         stream,
         stream_without_usage,
         stream_accumulated,
         tools,
         stream_tools,
+        thinking_tools,
+        stream_thinking_tools,
         images,
+        image_urls,
         thinking,
         stream_thinking,
+        structured,
+        stream_structured,
         length,
         errors,
         broken_stream,

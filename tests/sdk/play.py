@@ -28,10 +28,12 @@ def all_of(scenarios, suffix):
 
 def told(error):
     """What a program that catches the error can see of it."""
+    response = getattr(error, "response", None)
+    headers = getattr(response, "headers", None) or {}
     return {
         "classes": [c.__name__ for c in type(error).__mro__],
-        "status": getattr(error, "status_code", None),
-        "request_id": getattr(error, "request_id", None),
+        "status": getattr(error, "status_code", getattr(response, "status_code", None)),
+        "request_id": getattr(error, "request_id", headers.get("x-request-id")),
         "message": str(error),
         "body": getattr(error, "body", None),
         "type": getattr(error, "type", None),
@@ -50,3 +52,4 @@ def raised_by(call):
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+PICTURE_URL = "https://example.com/cat.png"

@@ -10,24 +10,84 @@ pub enum Dialect {
     OpenAi,
     /// Anthropic Messages.
     Anthropic,
+    /// OpenAI Responses.
+    Responses,
+    /// Gemini's `generateContent`.
+    Gemini,
+    /// Bedrock's `Converse`; nobody calls Tollgate in it, nor in those below.
+    Bedrock,
+    /// Cohere's second version.
+    Cohere,
+    /// Ollama's own, at `/api/chat`.
+    Ollama,
 }
 
 impl Dialect {
+    /// The two that nearly everybody speaks: what holds for every dialect alike is tried with them.
     pub const ALL: [Self; 2] = [Self::OpenAi, Self::Anthropic];
+    /// In which Tollgate can be called.
+    pub const CALLERS: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::Responses, Self::Gemini];
+    /// In which Tollgate can call.
+    pub const UPSTREAMS: [Self; 7] = [
+        Self::OpenAi,
+        Self::Anthropic,
+        Self::Responses,
+        Self::Gemini,
+        Self::Bedrock,
+        Self::Cohere,
+        Self::Ollama,
+    ];
 
     #[must_use]
     pub fn other(self) -> Self {
         match self {
-            Self::OpenAi => Self::Anthropic,
             Self::Anthropic => Self::OpenAi,
+            _ => Self::Anthropic,
         }
     }
 
+    /// The upstream's dialect after this one, round and round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let at = Self::UPSTREAMS.iter().position(|it| *it == self);
+        Self::UPSTREAMS[at.map_or(0, |at| (at + 1) % Self::UPSTREAMS.len())]
+    }
+
+    /// Where it is called; for those whose path names the model, see [`Dialect::path_to`].
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
             Self::OpenAi => "/v1/chat/completions",
             Self::Anthropic => "/v1/messages",
+            Self::Responses => "/v1/responses",
+            Self::Gemini => "/v1beta/models",
+            Self::Bedrock => "/model",
+            Self::Cohere => "/v2/chat",
+            Self::Ollama => "/api/chat",
+        }
+    }
+
+    /// The path (and query) of a call for this model.
+    #[must_use]
+    pub fn path_to(self, model: &str, stream: bool) -> String {
+        let path = self.path();
+        match (self, stream) {
+            (Self::Gemini, false) => format!("{path}/{model}:generateContent"),
+            (Self::Gemini, true) => format!("{path}/{model}:streamGenerateContent?alt=sse"),
+            (Self::Bedrock, false) => format!("{path}/{model}/converse"),
+            (Self::Bedrock, true) => format!("{path}/{model}/converse-stream"),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// What the base URL of a channel ends with.
+    #[must_use]
+    pub fn base_path(self) -> &'static str {
+        match self {
+            Self::OpenAi | Self::Anthropic | Self::Responses => "/v1",
+            Self::Gemini => "/v1beta",
+            Self::Cohere => "/v2",
+            Self::Bedrock | Self::Ollama => "",
         }
     }
 
@@ -37,6 +97,11 @@ impl Dialect {
         match self {
             Self::OpenAi => "openai-chat",
             Self::Anthropic => "anthropic",
+            Self::Responses => "openai-responses",
+            Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock-converse",
+            Self::Cohere => "cohere",
+            Self::Ollama => "ollama",
         }
     }
 
@@ -46,6 +111,21 @@ impl Dialect {
         match self {
             Self::OpenAi => 1,
             Self::Anthropic => 14,
+            Self::Responses => 1013,
+            Self::Gemini => 24,
+            Self::Bedrock => 1012,
+            Self::Cohere => 35,
+            Self::Ollama => 30,
+        }
+    }
+
+    /// The header in which a provider of the dialect takes its key.
+    #[must_use]
+    pub fn key_header(self) -> &'static str {
+        match self {
+            Self::Anthropic => "x-api-key",
+            Self::Gemini => "x-goog-api-key",
+            _ => "authorization",
         }
     }
 
@@ -53,14 +133,23 @@ impl Dialect {
     #[must_use]
     pub fn ask(self, model: &str, text: &str, stream: bool) -> Value {
         let messages = json!([{"role": "user", "content": text}]);
-        let mut body = json!({"model": model, "messages": messages});
-        match self {
-            Self::OpenAi if stream => body["stream_options"] = json!({"include_usage": true}),
-            Self::OpenAi => {}
-            Self::Anthropic => body["max_tokens"] = json!(256),
-        }
+        let mut body = match self {
+            Self::OpenAi | Self::Cohere => json!({"model": model, "messages": messages}),
+            Self::Ollama => json!({"model": model, "messages": messages, "stream": false}),
+            Self::Anthropic => json!({"model": model, "messages": messages, "max_tokens": 256}),
+            Self::Responses => json!({"model": model, "input": text}),
+            Self::Gemini => {
+                return json!({"contents": [{"role": "user", "parts": [{"text": text}]}]});
+            }
+            Self::Bedrock => {
+                return json!({"messages": [{"role": "user", "content": [{"text": text}]}]});
+            }
+        };
         if stream {
             body["stream"] = json!(true);
+            if self == Self::OpenAi {
+                body["stream_options"] = json!({"include_usage": true});
+            }
         }
         body
     }
@@ -68,17 +157,28 @@ impl Dialect {
     /// The text of a whole answer.
     #[must_use]
     pub fn text_of(self, answer: &Value) -> String {
+        let texts = |blocks: &Value| -> String {
+            array(blocks)
+                .iter()
+                .filter(|block| block["thought"] != true)
+                .map(|block| string(&block["text"]))
+                .collect()
+        };
         match self {
             Self::OpenAi => string(&answer["choices"][0]["message"]["content"]),
-            Self::Anthropic => array(&answer["content"])
+            Self::Anthropic => texts(&answer["content"]),
+            Self::Responses => array(&answer["output"])
                 .iter()
-                .filter(|block| block["type"] == "text")
-                .map(|block| string(&block["text"]))
+                .map(|item| texts(&item["content"]))
                 .collect(),
+            Self::Gemini => texts(&answer["candidates"][0]["content"]["parts"]),
+            Self::Bedrock => texts(&answer["output"]["message"]["content"]),
+            Self::Cohere => texts(&answer["message"]["content"]),
+            Self::Ollama => string(&answer["message"]["content"]),
         }
     }
 
-    /// The text of a stream.
+    /// The text of a stream of events (not of Bedrock's frames or Ollama's lines).
     #[must_use]
     pub fn text_of_stream(self, events: &[Event]) -> String {
         let data = events
@@ -89,15 +189,32 @@ impl Dialect {
                 .map(|d| string(&d["choices"][0]["delta"]["content"]))
                 .collect(),
             Self::Anthropic => data.map(|d| string(&d["delta"]["text"])).collect(),
+            Self::Responses => data
+                .filter(|d| d["type"] == "response.output_text.delta")
+                .map(|d| string(&d["delta"]))
+                .collect(),
+            Self::Cohere => data
+                .map(|d| string(&d["delta"]["message"]["content"]["text"]))
+                .collect(),
+            _ => data.map(|d| self.text_of(&d)).collect(),
         }
     }
 
-    /// Whether a stream ended as the dialect demands.
+    /// Whether a stream of events ended as the dialect demands.
     #[must_use]
     pub fn is_ended(self, events: &[Event]) -> bool {
         events.last().is_some_and(|last| match self {
             Self::OpenAi => last.data == "[DONE]",
             Self::Anthropic => last.name == "message_stop",
+            Self::Responses => {
+                ["response.completed", "response.incomplete"].contains(&last.name.as_str())
+            }
+            Self::Gemini => {
+                let data: Value = serde_json::from_str(&last.data).unwrap_or_default();
+                data["candidates"][0]["finishReason"].is_string()
+            }
+            Self::Cohere => last.data.contains("message-end"),
+            Self::Bedrock | Self::Ollama => false,
         })
     }
 
@@ -110,8 +227,9 @@ impl Dialect {
         });
         parsed
             .filter(|(name, data)| match self {
-                Self::OpenAi => data["error"].is_object(),
                 Self::Anthropic => *name == "error" && data["type"] == "error",
+                Self::Responses => data["type"] == "error" || data["response"]["error"].is_object(),
+                _ => data["error"].is_object(),
             })
             .map(|(_, data)| data)
             .next_back()
@@ -124,7 +242,26 @@ impl Dialect {
     #[must_use]
     #[track_caller]
     pub fn error_of(self, body: &Value) -> (String, String) {
-        let error = &body["error"];
+        // In a stream of Responses it is the event itself, or within the response that failed.
+        let error = match self {
+            Self::Responses if body["type"] == "error" => {
+                assert!(body["message"].is_string(), "no error: {body}");
+                return (string(&body["code"]), string(&body["message"]));
+            }
+            Self::Responses if body["response"].is_object() => {
+                let error = &body["response"]["error"];
+                assert!(error["message"].is_string(), "no error: {body}");
+                return (string(&error["code"]), string(&error["message"]));
+            }
+            _ => &body["error"],
+        };
+        if self == Self::Gemini {
+            assert!(
+                error["code"].is_u64() && error["message"].is_string(),
+                "no error of Google's: {body}"
+            );
+            return (string(&error["status"]), string(&error["message"]));
+        }
         assert!(
             error["message"].is_string() && error["type"].is_string(),
             "no error: {body}"

@@ -5,9 +5,16 @@
 
 mod answer;
 mod anthropic;
+mod asked;
+mod bedrock;
+mod cohere;
 mod fault;
+mod gemini;
+mod ollama;
 mod openai;
+mod responses;
 mod server;
+mod wire;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -20,8 +27,11 @@ use serde_json::Value;
 pub use answer::{Answer, Told, Tool};
 pub use fault::{Cut, Fault};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, string};
 use crate::patience;
+
+/// What a model's name may begin with at Bedrock, where it says whose the model is.
+pub const CLAUDE: &str = "us.anthropic.claude-";
 
 /// A running provider. It stops taking connections when it is dropped.
 #[derive(Debug)]
@@ -73,7 +83,7 @@ struct State {
 struct Books {
     calls: Vec<Call>,
     calls_by_model: HashMap<String, usize>,
-    told: Told,
+    told: HashMap<String, Told>,
     /// Calls during whose answer the caller closed the connection.
     abandoned: usize,
     stopped: bool,
@@ -94,7 +104,8 @@ impl Builder {
         self.plays(Answer::text(text))
     }
 
-    /// A model with a script of its own. `tools` is also the script of `tools-…`.
+    /// A model with a script of its own. `tools` is also the script of `tools-…`, and of that with
+    /// [`CLAUDE`] before it.
     #[must_use]
     pub fn model(mut self, model: &str, script: impl Into<Script>) -> Self {
         self.models.insert(model.into(), script.into());
@@ -158,7 +169,7 @@ impl Provider {
     /// What an administrator types as the channel's base URL.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}{}", self.address, self.dialect.base_path())
     }
 
     #[must_use]
@@ -181,7 +192,17 @@ impl Provider {
     /// The tokens in all the usage figures that left this provider.
     #[must_use]
     pub fn told(&self) -> Told {
-        self.books().told
+        let mut sum = Told::default();
+        for told in self.books().told.values() {
+            sum += *told;
+        }
+        sum
+    }
+
+    /// The same of the calls for one model.
+    #[must_use]
+    pub fn told_of(&self, model: &str) -> Told {
+        self.books().told.get(model).copied().unwrap_or_default()
     }
 
     /// Waits until that many callers have closed the connection during an answer.
@@ -238,10 +259,7 @@ impl Drop for Provider {
 impl State {
     /// Enters the call in the books and says what to play for it.
     fn enter(&self, call: Call) -> Script {
-        let model = call.json_or_null()["model"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let model = call.model();
         let mut books = self.books.lock().expect("not poisoned");
         books.calls.push(call);
         let nth = books.calls_by_model.entry(model.clone()).or_default();
@@ -252,15 +270,17 @@ impl State {
     }
 
     fn script_for(&self, model: &str) -> &Script {
-        let family = model.split('-').next().unwrap_or_default();
+        let family = model.strip_prefix(CLAUDE).unwrap_or(model);
+        let family = family.split('-').next().unwrap_or_default();
         self.models
             .get(model)
             .or_else(|| self.models.get(family))
             .unwrap_or(&self.default)
     }
 
-    fn tell(&self, told: Told) {
-        self.books.lock().expect("not poisoned").told += told;
+    fn tell(&self, model: &str, told: Told) {
+        let mut books = self.books.lock().expect("not poisoned");
+        *books.told.entry(model.to_owned()).or_default() += told;
     }
 
     fn abandon(&self) {
@@ -309,8 +329,11 @@ impl Call {
         serde_json::from_slice(&self.body).expect("the gateway sends JSON")
     }
 
-    fn json_or_null(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    /// The model that was asked for, by the path or by the body; "" when neither says.
+    #[must_use]
+    pub fn model(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
+        asked::model_in(&self.path).unwrap_or_else(|| string(&body["model"]))
     }
 
     #[must_use]

@@ -92,7 +92,7 @@ impl Scene {
     #[must_use]
     pub fn request(&self, dialect: Dialect, text: &str) -> Request {
         self.with_token(Request::post(
-            dialect.path(),
+            &dialect.path_to(&self.model, false),
             &dialect.ask(&self.model, text, false),
         ))
     }
@@ -100,7 +100,7 @@ impl Scene {
     #[must_use]
     pub fn stream_request(&self, dialect: Dialect, text: &str) -> Request {
         self.with_token(Request::post(
-            dialect.path(),
+            &dialect.path_to(&self.model, true),
             &dialect.ask(&self.model, text, true),
         ))
     }
@@ -155,7 +155,9 @@ impl Scene {
     pub fn logs(&self) -> Vec<LogRow> {
         let mut rows = self.admin.all_logs(&format!("token_name={}", self.name));
         // `ready` asks for the model until it is there, which is logged as well.
-        rows.retain(|row| !row.endpoint().starts_with("/v1/models"));
+        // A colon comes before the method of a Gemini call.
+        let is_lookup = |path: &str| path.starts_with("/v1/models") && !path.contains(':');
+        rows.retain(|row| !is_lookup(row.endpoint()));
         rows
     }
 
@@ -234,6 +236,12 @@ impl Builder {
     #[must_use]
     pub fn first_model(&self) -> String {
         self.models[0].clone()
+    }
+
+    /// The names that [`Scene::models`] will have.
+    #[must_use]
+    pub fn all_models(&self) -> &[String] {
+        &self.models
     }
 
     /// Fields of the model's configuration, such as its price.
@@ -383,8 +391,8 @@ impl Answered {
     #[track_caller]
     pub fn request_id(&self) -> String {
         let header = match self.dialect {
-            Dialect::OpenAi => "x-request-id",
             Dialect::Anthropic => "request-id",
+            _ => "x-request-id",
         };
         let id = self.response.header(header);
         id.unwrap_or_else(|| panic!("no {header}: {:?}", self.response.headers))

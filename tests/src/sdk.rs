@@ -17,7 +17,8 @@ use crate::tools;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Generation {
     Current,
-    /// What most people still have: `anthropic` 1.x sends `x-api-key`.
+    /// What most people still have: `anthropic` 1.x sends `x-api-key`, `google-genai` 2.x calls
+    /// `/v1beta`.
     Previous,
 }
 
@@ -45,11 +46,31 @@ impl Sdk {
         dialect: Dialect::OpenAi,
         generation: Generation::Previous,
     };
-    pub const ALL: [Self; 4] = [
+    pub const RESPONSES: Self = Self {
+        dialect: Dialect::Responses,
+        generation: Generation::Current,
+    };
+    pub const RESPONSES_2: Self = Self {
+        dialect: Dialect::Responses,
+        generation: Generation::Previous,
+    };
+    pub const GEMINI: Self = Self {
+        dialect: Dialect::Gemini,
+        generation: Generation::Current,
+    };
+    pub const GEMINI_2: Self = Self {
+        dialect: Dialect::Gemini,
+        generation: Generation::Previous,
+    };
+    pub const ALL: [Self; 8] = [
         Self::OPENAI,
         Self::OPENAI_2,
         Self::ANTHROPIC,
         Self::ANTHROPIC_1,
+        Self::RESPONSES,
+        Self::RESPONSES_2,
+        Self::GEMINI,
+        Self::GEMINI_2,
     ];
 
     /// Plays all scenarios of the script; each calls a model named `{scenario}-{model_suffix}`.
@@ -67,6 +88,9 @@ impl Sdk {
         let script = match self.dialect {
             Dialect::OpenAi => "openai_chat.py",
             Dialect::Anthropic => "anthropic_messages.py",
+            Dialect::Responses => "openai_responses.py",
+            Dialect::Gemini => "google_genai.py",
+            dialect => panic!("nobody calls Tollgate in {dialect:?}"),
         };
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("sdk")

@@ -67,7 +67,8 @@ pub enum Thinking {
 /// Whose words a model understands in `additionalModelRequestFields`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ModelFields {
-    /// It is not known: how to think, and `top_k`, cannot be said.
+    /// It is not known, unless the model's id at Bedrock names its provider: how to think, and
+    /// `top_k`, cannot be said.
     #[default]
     Unknown,
     /// `thinking`, `output_config` and `top_k`.

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Told, Tool, pieces};
+use super::asked::Asked;
 use super::server::Piece;
-use crate::dialect::array;
+use crate::dialect::{array, string};
 
-pub(super) fn whole(answer: &Answer, request: &Value) -> Value {
-    let tools = wanted(answer, request);
+pub(super) fn whole(answer: &Answer, asked: &Asked) -> Value {
+    let tools = wanted(answer, &asked.body);
     let mut content = Vec::new();
     if let Some((thinking, signature)) = &answer.thinking {
         content.push(json!({"type": "thinking", "thinking": thinking, "signature": signature}));
@@ -18,15 +19,15 @@ pub(super) fn whole(answer: &Answer, request: &Value) -> Value {
     for t in tools {
         content.push(json!({"type": "tool_use", "id": t.id, "name": t.name, "input": t.arguments}));
     }
-    let mut message = start(answer, request, content.into());
+    let mut message = start(answer, asked, content.into());
     message["stop_reason"] = json!(stop(answer, tools));
     message["usage"]["output_tokens"] = json!(answer.usage.output);
     message
 }
 
-pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
-    let tools = wanted(answer, request);
-    let message = start(answer, request, json!([]));
+pub(super) fn stream(answer: &Answer, asked: &Asked) -> Vec<Piece> {
+    let tools = wanted(answer, &asked.body);
+    let message = start(answer, asked, json!([]));
     // The input is told first, the output last: a stream that is cut has told its input.
     let input = Told {
         output: 0,
@@ -119,13 +120,41 @@ pub(super) fn error_event() -> String {
     format!("event: error\ndata: {error}\n\n")
 }
 
+/// Thoughts are taken back as they were given only, and while a call of the model is being answered
+/// they must be there.
+pub(super) fn refusal(answer: &Answer, asked: &Asked) -> Option<String> {
+    let messages = array(&asked.body["messages"]);
+    let given = answer.thinking.as_ref().map(|(_, it)| it.as_str());
+    for (at, message) in messages.iter().enumerate() {
+        for (n, block) in array(&message["content"]).iter().enumerate() {
+            if block["type"] == "thinking" && block["signature"].as_str() != given {
+                return Some(format!(
+                    "messages.{at}.content.{n}: Invalid `signature` in `thinking` block"
+                ));
+            }
+        }
+    }
+    let last = messages.iter().rposition(|m| m["role"] == "assistant")?;
+    let blocks = array(&messages[last]["content"]);
+    let calls = blocks.iter().any(|block| block["type"] == "tool_use");
+    let first = blocks.first().map(|block| string(&block["type"]))?;
+    let thinks = asked.body["thinking"]["type"] == "enabled";
+    (thinks && calls && !first.ends_with("thinking")).then(|| {
+        format!(
+            "messages.{last}.content.0.type: Expected `thinking` or `redacted_thinking`, but found \
+             `{first}`. When `thinking` is enabled, a final `assistant` message must start with a \
+             thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)."
+        )
+    })
+}
+
 fn event(name: &str, data: &Value) -> Piece {
     Piece::new(format!("event: {name}\ndata: {data}\n\n"))
 }
 
-fn start(answer: &Answer, request: &Value, content: Value) -> Value {
+fn start(answer: &Answer, asked: &Asked, content: Value) -> Value {
     json!({
-        "id": "msg_scripted", "type": "message", "role": "assistant", "model": request["model"],
+        "id": "msg_scripted", "type": "message", "role": "assistant", "model": asked.model,
         "content": content, "stop_reason": null, "stop_sequence": null,
         "usage": {
             "input_tokens": answer.usage.input,
@@ -140,8 +169,8 @@ fn start(answer: &Answer, request: &Value, content: Value) -> Value {
     })
 }
 
-fn wanted<'a>(answer: &'a Answer, request: &Value) -> &'a [Tool] {
-    let has_results = array(&request["messages"])
+fn wanted<'a>(answer: &'a Answer, body: &Value) -> &'a [Tool] {
+    let has_results = array(&body["messages"])
         .iter()
         .flat_map(|message| array(&message["content"]))
         .any(|block| block["type"] == "tool_result");

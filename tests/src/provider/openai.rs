@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Told, Tool, pieces};
+use super::asked::Asked;
 use super::server::Piece;
 use crate::dialect::array;
 
-pub(super) fn whole(answer: &Answer, request: &Value) -> Value {
-    let tools = wanted(answer, request);
+pub(super) fn whole(answer: &Answer, asked: &Asked) -> Value {
+    let tools = wanted(answer, &asked.body);
     let mut message =
         json!({"role": "assistant", "content": answer.text, "refusal": null, "annotations": []});
     if let Some((thinking, _)) = &answer.thinking {
@@ -25,19 +26,19 @@ pub(super) fn whole(answer: &Answer, request: &Value) -> Value {
     }
     json!({
         "id": "chatcmpl-scripted", "object": "chat.completion", "created": 1_763_600_000,
-        "model": request["model"],
+        "model": asked.model,
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": stop(answer, tools)}],
         "usage": usage(&answer.usage), "service_tier": "default", "system_fingerprint": "fp_scripted",
     })
 }
 
-pub(super) fn stream(answer: &Answer, request: &Value) -> Vec<Piece> {
-    let tools = wanted(answer, request);
-    let with_usage = request["stream_options"]["include_usage"] == true;
+pub(super) fn stream(answer: &Answer, asked: &Asked) -> Vec<Piece> {
+    let tools = wanted(answer, &asked.body);
+    let with_usage = asked.body["stream_options"]["include_usage"] == true;
     let chunk = |choices: Value, usage: Value| {
         let mut chunk = json!({
             "id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1_763_600_000,
-            "model": request["model"], "service_tier": "default", "system_fingerprint": "fp_scripted",
+            "model": asked.model, "service_tier": "default", "system_fingerprint": "fp_scripted",
             "choices": choices,
         });
         if with_usage {
@@ -102,10 +103,8 @@ pub(super) fn error_event() -> String {
     )
 }
 
-fn wanted<'a>(answer: &'a Answer, request: &Value) -> &'a [Tool] {
-    let has_results = array(&request["messages"])
-        .iter()
-        .any(|m| m["role"] == "tool");
+fn wanted<'a>(answer: &'a Answer, body: &Value) -> &'a [Tool] {
+    let has_results = array(&body["messages"]).iter().any(|m| m["role"] == "tool");
     if has_results { &[] } else { &answer.tools }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use socket2::SockRef;
 
 use super::answer::{Answer, Told};
+use super::asked::Asked;
 use super::fault::{Cut, Fault};
-use super::{Call, Script, State, anthropic, openai, until};
+use super::{Call, Script, State, until, wire};
 use crate::dialect::Dialect;
 
 /// A part of a streamed body that is written at once.
@@ -19,6 +19,8 @@ use crate::dialect::Dialect;
 pub(super) struct Piece {
     bytes: Vec<u8>,
     told: Told,
+    /// Of the call that it answers.
+    model: String,
 }
 
 /// How the bytes of a body are delimited.
@@ -36,6 +38,7 @@ impl Piece {
         Self {
             bytes: bytes.into(),
             told: Told::default(),
+            model: String::new(),
         }
     }
 
@@ -75,10 +78,10 @@ impl Connection {
         self.out.set_nodelay(true)?;
         let mut reader = BufReader::new(self.out.try_clone()?);
         while let Some(call) = read_call(&mut reader)? {
-            let request: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+            let asked = Asked::read(self.dialect, &call);
             let reusable = match self.state.enter(call) {
-                Script::Answer(answer) => self.answer(&answer, &request)?,
-                Script::Fault(fault) => self.fail(&fault, &request)?,
+                Script::Answer(answer) => self.answer(&answer, &asked)?,
+                Script::Fault(fault) => self.fail(&fault, &asked)?,
                 Script::Each(_) | Script::EveryNth(..) => unreachable!("`turn` has resolved it"),
             };
             if !reusable || self.state.books.lock().expect("not poisoned").stopped {
@@ -88,16 +91,15 @@ impl Connection {
         Ok(())
     }
 
-    fn answer(&mut self, answer: &Answer, request: &Value) -> io::Result<Reusable> {
+    fn answer(&mut self, answer: &Answer, asked: &Asked) -> io::Result<Reusable> {
+        if let Some(reason) = wire::refusal(self.dialect, answer, asked) {
+            return self.refuse(400, &reason, &[]);
+        }
         self.pause(answer.first_byte_delay)?;
-        if request["stream"] == true {
-            let pieces = self.pieces(answer, request);
-            self.head(
-                200,
-                "text/event-stream; charset=utf-8",
-                Framing::Chunked,
-                &answer.headers,
-            )?;
+        if asked.stream {
+            let pieces = self.pieces(answer, asked);
+            let kind = wire::stream_type(self.dialect, asked);
+            self.head(200, kind, Framing::Chunked, &answer.headers)?;
             for piece in pieces {
                 self.piece(&piece, Framing::Chunked)?;
                 self.pause(answer.delay)?;
@@ -105,14 +107,12 @@ impl Connection {
             self.out.write_all(b"0\r\n\r\n")?;
             return Ok(true);
         }
-        let body = match self.dialect {
-            Dialect::OpenAi => openai::whole(answer, request),
-            Dialect::Anthropic => anthropic::whole(answer, request),
-        };
-        self.state.tell(Told {
+        let body = wire::whole(self.dialect, answer, asked);
+        let told = Told {
             answers: 1,
-            ..answer.usage
-        });
+            ..wire::tellable(self.dialect, answer.usage)
+        };
+        self.state.tell(&asked.model, told);
         self.respond(
             200,
             "application/json",
@@ -121,17 +121,13 @@ impl Connection {
         )
     }
 
-    fn fail(&mut self, fault: &Fault, request: &Value) -> io::Result<Reusable> {
+    fn fail(&mut self, fault: &Fault, asked: &Asked) -> io::Result<Reusable> {
         let sample = Answer::text("This answer does not come to its end.").chunks(8);
         match fault {
             Fault::Status(status) => {
-                let body = self.error(*status, "The scripted provider refuses this call.");
-                self.respond(*status, "application/json", body.as_bytes(), &[])
+                self.refuse(*status, "The scripted provider refuses this call.", &[])
             }
-            Fault::Says(status, message, headers) => {
-                let body = self.error(*status, message);
-                self.respond(*status, "application/json", body.as_bytes(), headers)
-            }
+            Fault::Says(status, message, headers) => self.refuse(*status, message, headers),
             Fault::Reset => self.reset(),
             Fault::Close => Ok(false),
             Fault::Html => {
@@ -140,11 +136,7 @@ impl Connection {
             }
             Fault::Empty => self.respond(200, "application/json", b"", &[]),
             Fault::HalfJson => {
-                let body = match self.dialect {
-                    Dialect::OpenAi => openai::whole(&sample, request),
-                    Dialect::Anthropic => anthropic::whole(&sample, request),
-                };
-                let body = body.to_string();
+                let body = wire::whole(self.dialect, &sample, asked).to_string();
                 self.respond(
                     200,
                     "application/json",
@@ -153,49 +145,44 @@ impl Connection {
                 )
             }
             Fault::ErrorInJson => {
-                let body = self.error(500, "Something went wrong inside a 200.");
-                self.respond(200, "application/json", body.as_bytes(), &[])
+                let body = wire::error(self.dialect, 500, "Something went wrong inside a 200.");
+                self.respond(200, "application/json", body.to_string().as_bytes(), &[])
             }
-            Fault::ErrorInStream => self.broken_stream(request, 0, Some(self.error_event())),
-            Fault::ErrorAfter(n) => self.broken_stream(request, *n, Some(self.error_event())),
+            Fault::ErrorInStream => self.broken_stream(asked, 0, self.error_piece(asked)),
+            Fault::ErrorAfter(n) => self.broken_stream(asked, *n, self.error_piece(asked)),
             Fault::GarbageInStream => {
                 let garbage =
                     b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\xfe\n\ndata: \x00\x01\n\n";
-                self.broken_stream(request, 3, Some(garbage.to_vec()))
+                self.broken_stream(asked, 3, garbage.to_vec())
             }
             Fault::Garbage => {
                 self.out
                     .write_all(b"SMTP ready, this is no HTTP\r\n\r\n\x00\xff\xfe")?;
                 Ok(false)
             }
-            Fault::Cut(n, cut) => self.cut_stream(request, *n, *cut),
+            Fault::Cut(n, cut) => self.cut_stream(asked, *n, *cut),
         }
     }
 
     /// The first `n` pieces of a stream, then `last`, then a proper end of the body.
-    fn broken_stream(
-        &mut self,
-        request: &Value,
-        n: usize,
-        last: Option<Vec<u8>>,
-    ) -> io::Result<Reusable> {
-        self.head(200, "text/event-stream", Framing::Chunked, &[])?;
-        self.first_pieces(request, n, Framing::Chunked)?;
-        if let Some(last) = last {
-            self.piece(&Piece::new(last), Framing::Chunked)?;
-        }
+    fn broken_stream(&mut self, asked: &Asked, n: usize, last: Vec<u8>) -> io::Result<Reusable> {
+        let kind = wire::stream_type(self.dialect, asked);
+        self.head(200, kind, Framing::Chunked, &[])?;
+        self.first_pieces(asked, n, Framing::Chunked)?;
+        self.piece(&Piece::new(last), Framing::Chunked)?;
         self.out.write_all(b"0\r\n\r\n")?;
         Ok(true)
     }
 
-    fn cut_stream(&mut self, request: &Value, n: usize, cut: Cut) -> io::Result<Reusable> {
+    fn cut_stream(&mut self, asked: &Asked, n: usize, cut: Cut) -> io::Result<Reusable> {
         let framing = if cut == Cut::Clean {
             Framing::Close
         } else {
             Framing::Chunked
         };
-        self.head(200, "text/event-stream", framing, &[])?;
-        self.first_pieces(request, n, framing)?;
+        let kind = wire::stream_type(self.dialect, asked);
+        self.head(200, kind, framing, &[])?;
+        self.first_pieces(asked, n, framing)?;
         // A reset overtakes bytes that the other side has not read yet; give them a moment, so
         // that the cut comes after the pieces and not instead of them.
         self.pause(Duration::from_millis(100))?;
@@ -206,20 +193,20 @@ impl Connection {
         }
     }
 
-    fn first_pieces(&mut self, request: &Value, n: usize, framing: Framing) -> io::Result<()> {
+    fn first_pieces(&mut self, asked: &Asked, n: usize, framing: Framing) -> io::Result<()> {
         let sample = Answer::text("This answer does not come to its end.").chunks(8);
-        for piece in self.pieces(&sample, request).into_iter().take(n) {
+        for piece in self.pieces(&sample, asked).into_iter().take(n) {
             self.piece(&piece, framing)?;
             self.pause(Duration::from_millis(5))?;
         }
         Ok(())
     }
 
-    fn pieces(&self, answer: &Answer, request: &Value) -> Vec<Piece> {
-        let mut pieces = match self.dialect {
-            Dialect::OpenAi => openai::stream(answer, request),
-            Dialect::Anthropic => anthropic::stream(answer, request),
-        };
+    fn pieces(&self, answer: &Answer, asked: &Asked) -> Vec<Piece> {
+        let mut pieces = wire::stream(self.dialect, answer, asked);
+        for piece in &mut pieces {
+            piece.model.clone_from(&asked.model);
+        }
         // A stream counts as an answer with usage once, however many events tell it.
         if let Some(piece) = pieces.iter_mut().find(|p| p.told != Told::default()) {
             piece.told.answers = 1;
@@ -227,20 +214,19 @@ impl Connection {
         pieces
     }
 
-    fn error(&self, status: u16, message: &str) -> String {
-        match self.dialect {
-            Dialect::OpenAi => openai::error(status, message),
-            Dialect::Anthropic => anthropic::error(status, message),
-        }
-        .to_string()
+    fn error_piece(&self, asked: &Asked) -> Vec<u8> {
+        wire::error_piece(self.dialect, asked)
     }
 
-    fn error_event(&self) -> Vec<u8> {
-        match self.dialect {
-            Dialect::OpenAi => openai::error_event(),
-            Dialect::Anthropic => anthropic::error_event(),
-        }
-        .into_bytes()
+    fn refuse(
+        &mut self,
+        status: u16,
+        message: &str,
+        headers: &[(String, String)],
+    ) -> io::Result<Reusable> {
+        let body = wire::error(self.dialect, status, message).to_string();
+        let headers = [headers, &wire::error_headers(self.dialect, status)].concat();
+        self.respond(status, "application/json", body.as_bytes(), &headers)
     }
 
     fn respond(
@@ -296,7 +282,7 @@ impl Connection {
             self.state.abandon();
             return Err(error);
         }
-        self.state.tell(piece.told);
+        self.state.tell(&piece.model, piece.told);
         Ok(())
     }
 

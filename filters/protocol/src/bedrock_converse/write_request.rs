@@ -55,10 +55,29 @@ fn plan(
     arranged: &Arranged<'_>,
     losses: &mut Losses,
 ) -> Plan {
-    match target.model_fields {
+    match words(target) {
         ModelFields::Anthropic => plan::plan(request, target, arranged, losses),
         _ => plan::plain(request, target, losses),
     }
+}
+
+/// Whose words the model understands. Where the catalogue does not say it, the id of a foundation
+/// model or of an inference profile does: it names the provider, after the profile's region.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html>
+fn words(target: &Target<'_>) -> ModelFields {
+    if target.model_fields != ModelFields::Unknown {
+        return target.model_fields;
+    }
+    // An ARN ends with the id, `…:foundation-model/anthropic.claude-…`.
+    let id = target.model.rsplit('/').next().unwrap_or_default();
+    let names = || id.split('.').take(3);
+    let known = names().zip(names().skip(1)).find_map(|pair| match pair {
+        ("anthropic", _) => Some(ModelFields::Anthropic),
+        ("openai", _) => Some(ModelFields::OpenAi),
+        ("amazon", name) if name.starts_with("nova") => Some(ModelFields::Nova),
+        _ => None,
+    });
+    known.unwrap_or_default()
 }
 
 fn inference_config(context: &mut Context, request: &Request, plan: &Plan, w: &mut JsonWriter<'_>) {
@@ -126,7 +145,8 @@ fn model_fields(
     plan: &Plan,
     w: &mut JsonWriter<'_>,
 ) {
-    let fields = object_bytes(|w| match target.model_fields {
+    let words = words(target);
+    let fields = object_bytes(|w| match words {
         ModelFields::Unknown => {
             if request.reasoning.is_some() {
                 let reason = "it is not known how this model is told to think";
@@ -160,7 +180,7 @@ fn model_fields(
         let fields = String::from_utf8_lossy(&fields);
         w.field_raw("additionalModelRequestFields", &fields);
     }
-    if target.model_fields == ModelFields::Anthropic && !request.stop.is_empty() {
+    if words == ModelFields::Anthropic && !request.stop.is_empty() {
         // Otherwise nobody says which of them was met.
         w.field_raw("additionalModelResponseFieldPaths", r#"["/stop_sequence"]"#);
     }

@@ -10,7 +10,7 @@ use crate::text::Text;
 pub(super) fn read(body: &Body) -> Result<Response, ErrorInfo> {
     let json = body.json();
     let reason = json.get("finish_reason").and_then(Json::as_str);
-    if let Some(error) = failure(reason.as_deref()) {
+    if let Some(error) = failure(reason.as_deref(), json.get("error")) {
         return Err(error);
     }
     let mut content = Vec::new();
@@ -71,16 +71,22 @@ pub(super) fn stop_reason(name: Option<&str>) -> StopReason {
 }
 
 /// Reasons to finish that are errors.
-pub(super) fn failure(name: Option<&str>) -> Option<ErrorInfo> {
-    match name {
-        Some("ERROR") => {
-            let message = "The upstream provider failed without saying why.";
-            Some(ErrorInfo::upstream(message))
-        }
-        Some("TIMEOUT") => {
-            let message = "The upstream provider did not answer in time.";
-            Some(ErrorInfo::new(ErrorKind::Timeout, message))
-        }
-        _ => None,
-    }
+/// What went wrong with an answer that ended so, in the provider's words where it has any.
+pub(super) fn failure(name: Option<&str>, said: Option<Json<'_>>) -> Option<ErrorInfo> {
+    let (kind, message) = match name {
+        Some("ERROR") => (
+            ErrorKind::Upstream,
+            "The upstream provider failed without saying why.",
+        ),
+        Some("TIMEOUT") => (
+            ErrorKind::Timeout,
+            "The upstream provider did not answer in time.",
+        ),
+        _ => return None,
+    };
+    let said = said.and_then(Json::as_str).filter(|said| !said.is_empty());
+    Some(match said {
+        Some(said) => ErrorInfo::new(kind, said.into_owned()),
+        None => ErrorInfo::new(kind, message),
+    })
 }

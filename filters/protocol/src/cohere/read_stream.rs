@@ -57,7 +57,9 @@ impl StreamReader for Reader {
             // Citations, and whatever is added later.
             return;
         };
-        if !self.started {
+        // A stream that begins with its failure is an error, and no answer.
+        let failed = kind == "message-end" && delta.and_then(failed).is_some();
+        if !self.started && !failed {
             self.started = true;
             emit(StreamEvent::Start { model: "".into() });
         }
@@ -130,16 +132,21 @@ fn end(delta: Option<Json<'_>>, emit: &mut Emit<'_>) {
     if let Some(usage) = delta.and_then(usage::of_holder) {
         emit(StreamEvent::Usage(usage));
     }
-    let reason = delta.and_then(|delta| delta.get("finish_reason")?.as_str());
-    if let Some(error) = failure(reason.as_deref()) {
+    if let Some(error) = delta.and_then(failed) {
         return emit(StreamEvent::Error(error));
     }
+    let reason = delta.and_then(|delta| delta.get("finish_reason")?.as_str());
     emit(StreamEvent::Finish {
         choice: CHOICE,
         stop: stop_reason(reason.as_deref()),
         stop_sequence: None,
     });
     emit(StreamEvent::End);
+}
+
+fn failed(delta: Json<'_>) -> Option<ErrorInfo> {
+    let reason = delta.get("finish_reason").and_then(Json::as_str);
+    failure(reason.as_deref(), delta.get("error"))
 }
 
 /// One call, or the first of a list of them.

@@ -44,10 +44,11 @@ impl Frames {
         }
     }
 
-    /// White space between elements, or a comment between events.
+    /// White space between elements or events. Not a comment: Google's Python SDK takes every line
+    /// that is neither empty nor data for JSON.
     pub(crate) fn keep_alive(&self, out: &mut Vec<u8>) {
         match self.framing {
-            Framing::Events => out.extend_from_slice(b": keep-alive\n\n"),
+            Framing::Events => out.push(b'\n'),
             Framing::Array if self.begun => out.push(b'\n'),
             Framing::Array => {}
         }

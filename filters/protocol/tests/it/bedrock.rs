@@ -165,6 +165,42 @@ fn a_conversation_from_anthropic() {
 }
 
 #[test]
+fn a_models_id_says_whose_words_it_understands() {
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "reasoning_effort": "high"});
+    for (model, field) in [
+        (
+            "anthropic.claude-sonnet-4-5-20250929-v1:0",
+            Some("thinking"),
+        ),
+        (
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            Some("thinking"),
+        ),
+        (
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-1-20250805-v1:0",
+            Some("thinking"),
+        ),
+        ("openai.gpt-oss-120b-1:0", Some("reasoning_effort")),
+        ("eu.amazon.nova-2-lite-v1:0", Some("reasoningConfig")),
+        ("amazon.titan-text-express-v1", None),
+        ("my-anthropic.claude", None),
+        (
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/ab",
+            None,
+        ),
+        ("claude", None),
+        ("", None),
+    ] {
+        let target = Target { model, ..TARGET };
+        let (body, losses) = translate_for(C, B, &chat, &target);
+        let fields = body["additionalModelRequestFields"].as_object();
+        let said = fields.and_then(|fields| fields.keys().next());
+        assert_eq!(said.map(String::as_str), field, "{model}: {body}");
+        assert_eq!(losses.is_empty(), field.is_some(), "{model}: {losses:?}");
+    }
+}
+
+#[test]
 fn thinking_is_said_in_the_models_own_words() {
     let chat = |effort: &str| json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "reasoning_effort": effort, "temperature": 0.5});
     let adaptive = Target {

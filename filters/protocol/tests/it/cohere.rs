@@ -392,8 +392,9 @@ fn streams_reach_every_caller() {
 #[test]
 fn streams_that_end_badly() {
     let begun = sse(&story()[..6]);
-    let failed =
-        sse(&[json!({"type": "message-end", "delta": {"finish_reason": "ERROR", "error": "x"}})]);
+    let failed = sse(&[
+        json!({"type": "message-end", "delta": {"finish_reason": "ERROR", "error": "out of memory"}}),
+    ]);
     let rows = [
         (begun.clone(), Outcome::Interrupted),
         (
@@ -414,8 +415,12 @@ fn streams_that_end_badly() {
         for to in CHATTING {
             let whole = stream(H, to, reply(), [text.as_bytes()]);
             assert_eq!(whole.outcome, outcome, "{text}");
-            if whole.status == Status::Answer {
+            let answers = text.starts_with(&begun);
+            assert_eq!(whole.status == Status::Answer, answers, "{text}");
+            if answers {
                 assert!(last_error(&whole.text).is_object());
+                let said = whole.text.contains("out of memory");
+                assert_eq!(said, text.contains("out of memory"), "{text}");
             }
         }
     }

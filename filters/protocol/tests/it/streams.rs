@@ -423,16 +423,18 @@ fn what_keeps_a_connection_alive_reaches_callers_who_wait() {
     let mut inner = text(0, "a");
     inner.insert(2, json!({"type": "ping"}));
     let from_messages = messages(&inner, "end_turn");
-    let (comment, ping) = (
+    // Google's SDK reads comments as JSON, but not empty lines.
+    let (comment, ping, empty) = (
         ": keep-alive\n\n",
         "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        "\n\n\n",
     );
     for (from, input, to, told) in [
         (C, &from_chat, M, ping),
-        (C, &from_chat, G, comment),
+        (C, &from_chat, G, empty),
         (C, &from_chat, R, comment),
         (M, &from_messages, C, comment),
-        (M, &from_messages, G, comment),
+        (M, &from_messages, G, empty),
     ] {
         let streamed = stream_at_every_split(from, to, input);
         let count = streamed.text.matches(told).count();
