@@ -56,6 +56,7 @@ pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
     let config = GatewayConfig {
         max_body_bytes: 1_000,
         max_response_bytes: 10_000,
+        stores_responses: true,
         channels,
         models: vec![model],
     };

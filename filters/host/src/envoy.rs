@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::abi;
-use crate::host::{Body, Headers, Host, HostError, Level, Map, MeterHost};
+use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost};
 use crate::pairs::{decode_pairs, encode_pairs};
 
 /// Largest plugin configuration that is read, in bytes.
@@ -149,6 +149,28 @@ impl Host for Envoy {
         };
         abi::enqueue(id, record)
     }
+
+    fn call(&self, call: Call<'_>) -> Result<u32, HostError> {
+        let metadata = encode_pairs(call.metadata);
+        abi::grpc_call(
+            call.cluster,
+            call.service,
+            call.method,
+            &metadata,
+            call.message,
+            call.timeout_ms,
+        )
+    }
+
+    fn received(&self, size: usize) -> Option<Vec<u8>> {
+        abi::buffer(abi::BUFFER_GRPC_RECEIVE, 0, size)
+            .ok()
+            .flatten()
+    }
+
+    fn resume_request(&self) -> Result<(), HostError> {
+        abi::continue_request()
+    }
 }
 
 impl MeterHost for Envoy {
@@ -180,12 +202,6 @@ impl MeterHost for Envoy {
 
     fn cancel(&self, stream: u32) {
         abi::grpc_cancel(stream);
-    }
-
-    fn received(&self, size: usize) -> Option<Vec<u8>> {
-        abi::buffer(abi::BUFFER_GRPC_RECEIVE, 0, size)
-            .ok()
-            .flatten()
     }
 }
 

@@ -112,13 +112,18 @@ extern "C" fn proxy_on_queue_ready(id: u32, _queue: u32) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_grpc_receive(id: u32, stream: u32, size: usize) {
-    root(id, |root| root.message(stream, size));
+extern "C" fn proxy_on_grpc_receive(id: u32, grpc: u32, size: usize) {
+    // Streams are a root's, calls of one message each way are a request's.
+    if root(id, |root| root.message(grpc, size)).is_none() {
+        stream(id, |stream| stream.call_ended(grpc, Some(size)));
+    }
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_grpc_close(id: u32, stream: u32, _status: u32) {
-    root(id, |root| root.closed(stream));
+extern "C" fn proxy_on_grpc_close(id: u32, grpc: u32, _status: u32) {
+    if root(id, |root| root.closed(grpc)).is_none() {
+        stream(id, |stream| stream.call_ended(grpc, None));
+    }
 }
 
 fn root<T>(id: u32, call: impl FnOnce(&mut dyn Root) -> T) -> Option<T> {

@@ -88,6 +88,35 @@ pub trait Host {
     /// # Errors
     /// When no such queue is registered.
     fn enqueue(&self, queue: &str, record: &[u8]) -> Result<(), HostError>;
+
+    /// Begins a gRPC call of one message each way, and says its id. Its end comes to whoever made
+    /// it ([`crate::Stream::call_ended`]), unless that is gone by then: the host drops the call
+    /// with it.
+    ///
+    /// # Errors
+    /// When the cluster does not exist or cannot be reached at once. An end that comes all the same
+    /// is of an id that nobody knows.
+    fn call(&self, call: Call<'_>) -> Result<u32, HostError>;
+
+    /// The gRPC message that has just been received, at most `size` bytes.
+    fn received(&self, size: usize) -> Option<Vec<u8>>;
+
+    /// Lets a request go on that was held; to be called outside its own callbacks.
+    ///
+    /// # Errors
+    /// When there is no request.
+    fn resume_request(&self) -> Result<(), HostError>;
+}
+
+/// A gRPC call of one message each way.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub cluster: &'a str,
+    pub service: &'a str,
+    pub method: &'a str,
+    pub metadata: &'a [(&'a str, &'a [u8])],
+    pub message: &'a [u8],
+    pub timeout_ms: u32,
 }
 
 /// What the meter singleton may ask besides.
@@ -125,9 +154,6 @@ pub trait MeterHost: Host {
 
     /// Drops a stream without waiting for the other side.
     fn cancel(&self, stream: u32);
-
-    /// The message that has just been received, at most `size` bytes.
-    fn received(&self, size: usize) -> Option<Vec<u8>>;
 }
 
 /// A header map.
