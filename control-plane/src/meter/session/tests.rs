@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::TokenPatch;
 use crate::gateways::Registry;
 use crate::ledger::Ledger;
+use crate::responses::Responses;
 use crate::secrets::KeyRing;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -29,7 +30,9 @@ async fn world() -> World {
         .await
         .unwrap();
     let registry = Registry::new();
-    let meter = Meter::new(store.clone(), Ledger::new(store.clone()), registry.clone());
+    let responses = Responses::new(store.clone(), Duration::from_secs(60));
+    let ledger = Ledger::new(store.clone());
+    let meter = Meter::new(store.clone(), ledger, registry.clone(), responses);
     World {
         store,
         meter,
@@ -97,6 +100,7 @@ fn usage(sequence: u64, id: &str) -> from_gateway::Kind {
         sequence,
         events,
         dropped_events: 4,
+        ..UsageBatch::default()
     })
 }
 
