@@ -307,3 +307,6 @@ fn away() -> ErrorInfo {
         "Stored responses cannot be reached at the moment; try again.",
     )
 }
+
+#[cfg(test)]
+mod tests;
