@@ -74,7 +74,7 @@ fn a_translated_answer_is_kept_unless_the_caller_does_not_want_it() {
         (
             "openai-chat",
             r#","stream":true"#,
-            &CHAT_STREAM[..80],
+            r#"data: {"id":"c","choices":[{"index":0,"delta":{"content":"hello"}}]}"#,
             false,
         ),
         ("openai-chat", "", r#"{"error":{"message":"no"}}"#, false),
