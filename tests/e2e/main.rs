@@ -13,4 +13,5 @@ mod passthrough;
 mod refusals;
 mod sdk;
 mod secrets;
+mod stored;
 mod the_provider;

@@ -126,8 +126,8 @@ impl Stream for Downstream {
         self.0.response_body(&HOST, size, end)
     }
 
-    fn call_ended(&mut self, call: u32, size: Option<usize>) {
-        self.0.call_ended(&HOST, call, size);
+    fn call_ended(&mut self, call: u32, message: Option<Vec<u8>>) {
+        self.0.call_ended(&HOST, call, message);
     }
 
     fn log(&mut self) {

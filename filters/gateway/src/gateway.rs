@@ -169,13 +169,12 @@ impl Gateway {
         }
     }
 
-    /// The control plane answered with `size` bytes, or not at all.
-    pub(crate) fn call_ended(&mut self, host: &dyn Host, call: u32, size: Option<usize>) {
-        // A call that could not even begin may end all the same.
+    /// The control plane answered with a message, or not at all.
+    pub(crate) fn call_ended(&mut self, host: &dyn Host, call: u32, message: Option<Vec<u8>>) {
         let Some(asked) = self.asked.take_if(|asked| asked.call == call) else {
             return;
         };
-        let answer = kept::answered(host, size);
+        let answer = kept::answered(message);
         if let kept::Then::Plan(gathered) = asked.then {
             let gathered = match self.stream.try_borrow() {
                 Ok(stream) => {
@@ -240,7 +239,9 @@ impl Gateway {
 
     /// The request is over, however it ended.
     pub(crate) fn log(&mut self, host: &dyn Host) {
-        self.asked = None;
+        if let Some(asked) = self.asked.take() {
+            host.cancel_call(asked.call);
+        }
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             state::remove(&stream.id);
             settle::settle(host, &mut stream);

@@ -126,6 +126,7 @@ unsafe extern "C" {
         call: *mut u32,
     ) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_grpc_send(stream: u32, data: *const u8, size: usize, end: u32) -> u32;
     fn proxy_grpc_cancel(stream: u32) -> u32;
 }
@@ -243,6 +244,13 @@ pub(crate) fn continue_request() -> Result<(), HostError> {
     // SAFETY: no memory crosses.
     let status = unsafe { proxy_continue_stream(STREAM_REQUEST) };
     done("continue_stream", status)
+}
+
+/// From here to the end of the callback, host calls are about this context.
+pub(crate) fn set_effective_context(context: u32) -> Result<(), HostError> {
+    // SAFETY: no memory crosses.
+    let status = unsafe { proxy_set_effective_context(context) };
+    done("set_effective_context", status)
 }
 
 pub(crate) fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {

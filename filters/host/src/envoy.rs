@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use crate::abi;
 use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost};
 use crate::pairs::{decode_pairs, encode_pairs};
+use crate::{abi, exports};
 
 /// Largest plugin configuration that is read, in bytes.
 const CONFIGURATION_BYTES_MAX: usize = 64 << 20;
@@ -152,20 +152,21 @@ impl Host for Envoy {
 
     fn call(&self, call: Call<'_>) -> Result<u32, HostError> {
         let metadata = encode_pairs(call.metadata);
-        abi::grpc_call(
+        let call = abi::grpc_call(
             call.cluster,
             call.service,
             call.method,
             &metadata,
             call.message,
             call.timeout_ms,
-        )
+        )?;
+        exports::call_made(call);
+        Ok(call)
     }
 
-    fn received(&self, size: usize) -> Option<Vec<u8>> {
-        abi::buffer(abi::BUFFER_GRPC_RECEIVE, 0, size)
-            .ok()
-            .flatten()
+    fn cancel_call(&self, call: u32) {
+        exports::call_forgotten(call);
+        abi::grpc_cancel(call);
     }
 
     fn resume_request(&self) -> Result<(), HostError> {
@@ -202,6 +203,12 @@ impl MeterHost for Envoy {
 
     fn cancel(&self, stream: u32) {
         abi::grpc_cancel(stream);
+    }
+
+    fn received(&self, size: usize) -> Option<Vec<u8>> {
+        abi::buffer(abi::BUFFER_GRPC_RECEIVE, 0, size)
+            .ok()
+            .flatten()
     }
 }
 

@@ -89,17 +89,15 @@ pub trait Host {
     /// When no such queue is registered.
     fn enqueue(&self, queue: &str, record: &[u8]) -> Result<(), HostError>;
 
-    /// Begins a gRPC call of one message each way, and says its id. Its end comes to whoever made
-    /// it ([`crate::Stream::call_ended`]), unless that is gone by then: the host drops the call
-    /// with it.
+    /// Begins a gRPC call of one message each way, and says its id. Its end comes to the request
+    /// that made it ([`crate::Stream::call_ended`]), if that is still there.
     ///
     /// # Errors
-    /// When the cluster does not exist or cannot be reached at once. An end that comes all the same
-    /// is of an id that nobody knows.
+    /// When the cluster does not exist or cannot be reached at once.
     fn call(&self, call: Call<'_>) -> Result<u32, HostError>;
 
-    /// The gRPC message that has just been received, at most `size` bytes.
-    fn received(&self, size: usize) -> Option<Vec<u8>>;
+    /// Drops a call whose end is of no interest any more. It does not come then.
+    fn cancel_call(&self, call: u32);
 
     /// Lets a request go on that was held; to be called outside its own callbacks.
     ///
@@ -154,6 +152,9 @@ pub trait MeterHost: Host {
 
     /// Drops a stream without waiting for the other side.
     fn cancel(&self, stream: u32);
+
+    /// The message that has just been received, at most `size` bytes.
+    fn received(&self, size: usize) -> Option<Vec<u8>>;
 }
 
 /// A header map.

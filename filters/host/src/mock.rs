@@ -18,6 +18,7 @@ pub struct MockHost {
     received: RefCell<Vec<u8>>,
     streams: Cell<u32>,
     calls: RefCell<Vec<Called>>,
+    cancelled: RefCell<Vec<u32>>,
     resumed: Cell<bool>,
     control_plane_away: Cell<bool>,
     aborted: Cell<bool>,
@@ -110,6 +111,12 @@ impl MockHost {
     /// The gRPC calls of one message that the filter made since the last time.
     pub fn take_calls(&self) -> Vec<Called> {
         self.calls.borrow_mut().drain(..).collect()
+    }
+
+    /// The gRPC calls that the filter dropped.
+    #[must_use]
+    pub fn cancelled_calls(&self) -> Vec<u32> {
+        self.cancelled.borrow().clone()
     }
 
     /// Whether the filter let its held request go on.
@@ -305,8 +312,8 @@ impl Host for MockHost {
         Ok(self.streams.get())
     }
 
-    fn received(&self, _: usize) -> Option<Vec<u8>> {
-        Some(self.received.borrow().clone())
+    fn cancel_call(&self, call: u32) {
+        self.cancelled.borrow_mut().push(call);
     }
 
     fn resume_request(&self) -> Result<(), HostError> {
@@ -358,4 +365,8 @@ impl MeterHost for MockHost {
     }
 
     fn cancel(&self, _: u32) {}
+
+    fn received(&self, _: usize) -> Option<Vec<u8>> {
+        Some(self.received.borrow().clone())
+    }
 }

@@ -5,7 +5,7 @@
 //!                       ┌─history──► planned with it in front, and on
 //! asked ──call──► ended ┼─JSON─────► answered
 //!            │          └─nothing──► refused: no such response, or 503
-//!            └─the caller leaves: Envoy drops the call
+//!            └─the caller leaves: the call is dropped
 //! ```
 //!
 //! Whose response it may be is what the token says, and never what the caller sends. An id of another
@@ -201,11 +201,7 @@ pub(super) fn shown(
 }
 
 /// What a call that has ended brought; an error when it brought nothing.
-pub(super) fn answered(host: &dyn Host, size: Option<usize>) -> Result<answer::Kind, ErrorInfo> {
-    let message = size.and_then(|size| match size {
-        0 => None,
-        size => host.received(size),
-    });
+pub(super) fn answered(message: Option<Vec<u8>>) -> Result<answer::Kind, ErrorInfo> {
     let answer = message.and_then(|message| Answer::decode(message.as_slice()).ok());
     answer.and_then(|answer| answer.kind).ok_or_else(away)
 }

@@ -45,8 +45,7 @@ fn the_call(host: &MockHost) -> (Called, Call) {
 
 fn end_call(host: &MockHost, gateway: &mut Gateway, call: u32, kind: answer::Kind) {
     let message = Answer { kind: Some(kind) }.encode_to_vec();
-    host.put_received(&message);
-    gateway.call_ended(host, call, Some(message.len()));
+    gateway.call_ended(host, call, Some(message));
 }
 
 fn continuing(id: &str) -> String {
@@ -255,6 +254,7 @@ fn a_request_without_its_history_is_refused() {
 fn who_leaves_while_waiting_leaves_nothing_behind() {
     let (host, mut gateway, called) = waiting("openai-chat");
     gateway.log(&host);
+    assert_eq!(host.cancelled_calls(), [called.id]);
     end_call(
         &host,
         &mut gateway,
