@@ -59,17 +59,19 @@ impl Responses {
         }
     }
 
-    /// Keeps a response that came from a gateway.
+    /// Keeps responses that came from a gateway.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn keep(&self, stored: &Stored) -> store::Result<()> {
-        if self.retention_ms == 0 || !responses::is_ours(&stored.id) {
+    pub async fn keep(&self, all: &[Stored]) -> store::Result<()> {
+        if self.retention_ms == 0 {
             return Ok(());
         }
-        self.store.keep_response(stored, now_unix_ms()).await?;
-        // It fails when nobody waits, which is no failure.
-        let _ = self.kept.send(stored.id.as_str().into());
+        self.store.keep_responses(all, now_unix_ms()).await?;
+        for stored in all {
+            // It fails when nobody waits, which is no failure.
+            let _ = self.kept.send(stored.id.as_str().into());
+        }
         Ok(())
     }
 

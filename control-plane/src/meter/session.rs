@@ -113,12 +113,14 @@ impl Session {
     /// Acknowledged like usage: what is not on disk stays with the gateway.
     async fn keep(&self, batch: UsageBatch) -> Result<(), Status> {
         let responses = &self.meter.0.responses;
+        let mut all = Vec::new();
         for encoded in &batch.events {
             match Stored::decode(encoded.as_slice()) {
-                Ok(stored) => patiently("responses", || responses.keep(&stored)).await,
+                Ok(stored) => all.push(stored),
                 Err(error) => tracing::error!(node = self.node, %error, "unreadable response"),
             }
         }
+        patiently("responses", || responses.keep(&all)).await;
         let ack = UsageAck {
             sequence: batch.sequence,
         };

@@ -56,7 +56,7 @@ async fn every_call_is_answered_for_its_own_tenant_alone() {
     with_responses(async |responses| {
         // Old enough that nothing is waited for.
         let id = id(1);
-        responses.keep(&stored(&id)).await.unwrap();
+        responses.keep(&[stored(&id)]).await.unwrap();
         let missing = answer::Kind::NotFound(Nothing {});
         for kind in kinds() {
             assert_eq!(ask(&responses, "h", &id, kind.clone()).await, missing);
@@ -92,7 +92,7 @@ async fn a_young_response_is_waited_for() {
             tokio::task::yield_now().await;
         }
         assert!(!waiting.is_finished());
-        responses.keep(&stored(&id)).await.unwrap();
+        responses.keep(&[stored(&id)]).await.unwrap();
         assert!(matches!(waiting.await.unwrap(), answer::Kind::Json(_)));
     })
     .await;
@@ -119,7 +119,7 @@ async fn without_retention_nothing_is_kept() {
             .await
             .unwrap();
         let responses = Responses::new(store.clone(), Duration::ZERO);
-        responses.keep(&stored(&id(1))).await.unwrap();
+        responses.keep(&[stored(&id(1))]).await.unwrap();
         assert!(store.response("g", &id(1), 0).await.is_err());
     })
     .await;

@@ -52,45 +52,61 @@ struct Link {
 }
 
 impl Store {
-    /// Keeps a response. One that is kept already stays as it is; one whose group is gone, or that
-    /// is no response, is not kept.
+    /// Keeps responses. One that is kept already stays as it is; one whose group is gone, or that is
+    /// no response, is not kept.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn keep_response(&self, stored: &Stored, now_unix_ms: i64) -> Result<()> {
-        let Some(output) = output(&stored.response) else {
-            tracing::error!(id = stored.id, "a response without output is not kept");
-            return Ok(());
-        };
-        let bytes = stored.input.len() + output.len();
-        let done = sqlx::query(
-            "INSERT INTO responses (id, group_id, token_id, model, created_at, previous, thread, \
-             bytes, input, output, response) \
-             VALUES ($1, $2, $3, $4, $5, $6, \
-             COALESCE((SELECT thread FROM responses WHERE id = $6 AND group_id = $2), $1), \
-             $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-        )
-        .bind(stored.id.clone())
-        .bind(stored.group.clone())
-        .bind(stored.token_id)
-        .bind(stored.model.clone())
-        .bind(now_unix_ms)
-        .bind(stored.previous.clone())
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .bind(stored.input.clone())
-        .bind(output.to_owned())
-        .bind(stored.response.clone())
-        .execute(self.writer())
-        .await;
-        match done.map_err(|error| (is_foreign_key(&error), Error::from(error))) {
-            Ok(_) | Err((true, _)) => Ok(()),
-            // The same again would be refused again.
-            Err((_, error @ Error::Statement(_))) => {
-                tracing::error!(id = stored.id, %error, "a response is not kept");
-                Ok(())
-            }
-            Err((_, error)) => Err(error),
+    pub async fn keep_responses(&self, all: &[Stored], now_unix_ms: i64) -> Result<()> {
+        match self.keep_at_once(all, now_unix_ms).await {
+            Err(Error::Statement(_)) => {}
+            done => return done,
         }
+        // One of them is refused, which must not take the others with it.
+        for stored in all {
+            match self
+                .keep_at_once(std::slice::from_ref(stored), now_unix_ms)
+                .await
+            {
+                Err(Error::Statement(error)) => {
+                    tracing::warn!(id = stored.id, %error, "a response is not kept");
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep_at_once(&self, all: &[Stored], now_unix_ms: i64) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        for stored in all {
+            let Some(output) = output(&stored.response) else {
+                tracing::error!(id = stored.id, "a response without output is not kept");
+                continue;
+            };
+            let bytes = stored.input.len() + output.len();
+            sqlx::query(
+                "INSERT INTO responses (id, group_id, token_id, model, created_at, previous, \
+                 thread, bytes, input, output, response) \
+                 VALUES ($1, $2, $3, $4, $5, $6, \
+                 COALESCE((SELECT thread FROM responses WHERE id = $6 AND group_id = $2), $1), \
+                 $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+            )
+            .bind(stored.id.clone())
+            .bind(stored.group.clone())
+            .bind(stored.token_id)
+            .bind(stored.model.clone())
+            .bind(now_unix_ms)
+            .bind(stored.previous.clone())
+            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+            .bind(stored.input.clone())
+            .bind(output.to_owned())
+            .bind(stored.response.clone())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// The response object of a group's response that was kept at or after `since`.
@@ -271,12 +287,6 @@ fn output(response: &str) -> Option<&str> {
     let response: Response<'_> = serde_json::from_str(response).ok()?;
     let output = response.output.get();
     output.starts_with('[').then_some(output)
-}
-
-fn is_foreign_key(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(|cause| cause.is_foreign_key_violation())
 }
 
 #[cfg(test)]

@@ -104,6 +104,40 @@ pub fn continued(body: &Body, history: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// A request that passes to a provider of its own dialect, without the reasoning in it whose id begins
+/// with `prefix`: another provider's, which this one could neither read nor find in its own store,
+/// and would refuse. What holds none of it stays as it is.
+pub fn without_reasoning(request: Vec<u8>, prefix: &str) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(&request) else {
+        return request;
+    };
+    let request_json = Json::trusted(text);
+    let is_foreign = |item: &Json<'_>| {
+        let [kind, id] = item.members(["type", "id"]);
+        let text = |value: Option<Json<'_>>, is: &dyn Fn(&str) -> bool| {
+            value.and_then(Json::as_str).is_some_and(|text| is(&text))
+        };
+        text(kind, &|kind| kind == "reasoning") && text(id, &|id| id.starts_with(prefix))
+    };
+    let mut items = request_json.get("input").into_iter().flat_map(Json::items);
+    if !items.any(|item| is_foreign(&item)) {
+        return request;
+    }
+    object_bytes(|w| {
+        for (key, value) in request_json.entries() {
+            if key != "input" {
+                w.field_raw(&key, value.raw());
+                continue;
+            }
+            w.field_array("input", |w| {
+                for item in value.items().filter(|item| !is_foreign(item)) {
+                    w.raw(item.raw());
+                }
+            });
+        }
+    })
+}
+
 /// What stands between the brackets of an array.
 fn inside(array: &str) -> Option<&str> {
     let inside = array.trim().strip_prefix('[')?.strip_suffix(']')?;

@@ -26,7 +26,8 @@ fn stored(group: &str, id: &str, previous: &str) -> Stored {
 }
 
 async fn keep(store: &Store, stored: &Stored, now: i64) {
-    store.keep_response(stored, now).await.unwrap();
+    let all = std::slice::from_ref(stored);
+    store.keep_responses(all, now).await.unwrap();
 }
 
 async fn ids(store: &Store, id: &str) -> Option<Vec<String>> {
@@ -71,11 +72,17 @@ async fn a_response_is_kept_once_and_verbatim() {
             "too old"
         );
         // No such group, no such output: not kept, and not tried again for ever.
-        keep(&store, &stored("nobody", "r2", ""), 10).await;
         again.id = "r3".into();
         again.response = r#"{"output":{}}"#.into();
-        keep(&store, &again, 10).await;
-        assert_eq!(with_texts(&store).await, ["r1"]);
+        let all = [
+            stored("g", "r4", ""),
+            stored("nobody", "r2", ""),
+            again,
+            stored("g", "r5", "r4"),
+        ];
+        store.keep_responses(&all, 10).await.unwrap();
+        assert_eq!(with_texts(&store).await, ["r1", "r4", "r5"]);
+        assert_eq!(ids(&store, "r5").await.unwrap(), ["r4", "r5"]);
     })
     .await;
 }

@@ -4,6 +4,7 @@ use tollgate_config::Channel;
 use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_config::responses::REPLY_PREFIX;
 use tollgate_host::{Headers, Host, Map};
+use tollgate_protocol::conversation::without_reasoning;
 use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, write_request};
 
 use super::endpoint::{endpoint, segment};
@@ -72,8 +73,14 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             target: Some(&target),
         };
         let (edited, losses) = pass_on(from, &plan.peek, &source.body, &edits);
-        let unchanged = || source.is_continued.then(|| source.body.as_str().into());
-        (edited.or_else(unchanged), losses)
+        if source.is_continued {
+            // What Envoy holds is without the history, which came from other providers.
+            let body = edited.unwrap_or_else(|| source.body.as_str().into());
+            let ours = format!("rs_{REPLY_PREFIX}");
+            (Some(without_reasoning(body, &ours)), losses)
+        } else {
+            (edited, losses)
+        }
     } else {
         let written = match plan
             .written

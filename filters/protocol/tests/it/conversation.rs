@@ -1,7 +1,7 @@
 //! Requests that continue a response by its id.
 
 use tollgate_protocol::conversation::{
-    Continuation, continuation, continued, final_response, own_items,
+    Continuation, continuation, continued, final_response, own_items, without_reasoning,
 };
 use tollgate_protocol::stream::Translator;
 use tollgate_protocol::{Body, Dialect, Limits, Reply};
@@ -87,6 +87,27 @@ fn history_goes_in_front_and_its_id_goes() {
         assert_eq!(String::from_utf8(continued).unwrap(), expected);
     }
     assert_eq!(continued(&body(own), "{}"), None);
+}
+
+#[test]
+fn reasoning_of_another_provider_is_left_out() {
+    for (text, expected) in [
+        (
+            r#"{"a": 1,"input":[{"x": 1},{"type":"reasoning","id":"rs_tg1"},{"type":"reasoning","id":"rs_1"}],"b":2}"#,
+            r#"{"a":1,"input":[{"x": 1},{"type":"reasoning","id":"rs_1"}],"b":2}"#,
+        ),
+        (
+            r#"{"input":[{"id":"rs_tg1","type":"reasoning"}]}"#,
+            r#"{"input":[]}"#,
+        ),
+        (r#"{ "input": [{"type":"message","id":"rs_tg1"}] }"#, ""),
+        (r#"{ "input": "rs_tg" }"#, ""),
+        (r#"{ "model": 1 }"#, ""),
+    ] {
+        let kept = without_reasoning(text.as_bytes().to_vec(), "rs_tg");
+        let expected = if expected.is_empty() { text } else { expected };
+        assert_eq!(String::from_utf8(kept).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn history_is_asked_for_in_the_name_of_the_token() {
 
 #[test]
 fn history_goes_to_the_upstream_in_front_of_the_request() {
-    let history = r#"[{"role":"user",  "content":"hi"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]}]"#;
+    let history = r#"[{"role":"user",  "content":"hi"},{"type":"reasoning","id":"rs_tg_0","summary":[]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]}]"#;
     for (dialect, expected) in [
         (
             "openai-responses",
