@@ -250,11 +250,7 @@ impl Gateway {
 }
 
 /// Makes the plan and tells the router.
-fn decide(
-    host: &dyn Host,
-    stream: &mut Stream,
-    gathered: plan::Gathered,
-) -> Result<(), ErrorInfo> {
+fn decide(host: &dyn Host, stream: &mut Stream, gathered: plan::Gathered) -> Result<(), ErrorInfo> {
     let plan = match stream.call.operation().cloned() {
         None => plan::plan(host, stream, gathered)?,
         Some(operation) => match operate::plan(host, stream, operation, gathered)? {

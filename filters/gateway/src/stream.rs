@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use tollgate_config::meter::{Attempt, TokenRecord};
 use tollgate_config::{Channel, responses};
-use tollgate_protocol::json::Json;
 use tollgate_protocol::embeddings;
+use tollgate_protocol::json::Json;
 use tollgate_protocol::neutral::{Request, Usage};
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};

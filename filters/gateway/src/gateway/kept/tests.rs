@@ -363,7 +363,7 @@ fn questions_that_cannot_be_asked() {
         ("POST", OURS, "sk-good", 405, "GET, DELETE"),
         ("GET", THEIRS, "sk-good", 404, "not found"),
         ("DELETE", "resp_%27", "sk-good", 404, "resp_'"),
-        ("GET", "input_tokens", "sk-good", 404, "input_tokens"),
+        ("GET", "compact", "sk-good", 404, "compact"),
     ] {
         let host = host(vec![channel(1, "openai-chat")]);
         let path = format!("{RESPONSES}/{rest}");
