@@ -34,8 +34,8 @@ const YOUNG_MS: i64 = 60 * 60 * 1_000;
 /// Gateways' clocks may be that much ahead.
 const AHEAD_MS: i64 = 60 * 1_000;
 
-/// How often what is too old is deleted.
-const PURGE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often what is too old, or was deleted by its owner, is forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Ids that a waiting call may be behind; past that it looks for itself.
 const KEPT_IDS: usize = 1_024;
@@ -75,15 +75,19 @@ impl Responses {
         Ok(())
     }
 
-    /// Deletes what is too old, for as long as the program runs.
+    /// Forgets what is too old and what was deleted, for as long as the program runs.
     pub async fn purge(self) {
         let mut interval = tokio::time::interval(PURGE_EVERY);
         loop {
             interval.tick().await;
             match self.store.purge_responses(self.since()).await {
                 Ok(0) => {}
-                Ok(count) => tracing::info!(count, "old responses are deleted"),
-                Err(error) => tracing::error!(%error, "old responses are not deleted"),
+                Ok(count) => tracing::info!(count, "old responses are forgotten"),
+                Err(error) => tracing::error!(%error, "old responses are not forgotten"),
+            }
+            // By then, what continued one of them when it was deleted has come.
+            if let Err(error) = self.store.forget_deleted(now_unix_ms() - YOUNG_MS).await {
+                tracing::error!(%error, "deleted responses are not forgotten");
             }
         }
     }
@@ -124,7 +128,9 @@ impl Responses {
         let json = match kind {
             Some(call::Kind::Show(_)) => store.response(group, id, since).await?,
             Some(call::Kind::Delete(_)) => {
-                store.delete_response(group, id, since).await?;
+                store
+                    .delete_response(group, id, since, now_unix_ms())
+                    .await?;
                 items::deleted(id)
             }
             Some(call::Kind::History(history)) => {

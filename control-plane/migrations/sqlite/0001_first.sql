@@ -116,8 +116,8 @@ CREATE INDEX logs_model ON logs (model, id);
 
 -- Answers that gateways translated for callers of the Responses API, kept so that they can be shown
 -- and continued by id. Each holds its own part of a conversation only; what came before it is found
--- through `previous`. A deleted one keeps its row, so that it is known to be gone, and its texts for
--- as long as a response that continues it is there.
+-- through `previous`. A deleted one keeps its row, so that it is known to be gone, and the items for
+-- as long as a response that continues it is there, or may yet come.
 CREATE TABLE responses (
     id         TEXT   NOT NULL PRIMARY KEY,            -- `resp_tg…`, made at a gateway
     group_id   TEXT   NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
@@ -126,8 +126,8 @@ CREATE TABLE responses (
     created_at BIGINT NOT NULL,
     previous   TEXT   NOT NULL,                        -- '': it continues none
     thread     TEXT   NOT NULL,                        -- id of the conversation's first
-    deleted    BIGINT NOT NULL DEFAULT 0,
-    bytes      BIGINT NOT NULL,                        -- of its items, both ways; 0: texts are gone
+    deleted_at BIGINT NOT NULL DEFAULT 0,              -- 0: it is there
+    bytes      BIGINT NOT NULL,                        -- of its items, both ways; 0: they are gone
     input      TEXT   NOT NULL,                        -- its own items, a JSON array, verbatim
     output     TEXT   NOT NULL,                        -- the items of the answer, likewise
     response   TEXT   NOT NULL                         -- the response object
@@ -136,3 +136,4 @@ CREATE INDEX responses_group ON responses (group_id);
 CREATE INDEX responses_previous ON responses (previous);
 CREATE INDEX responses_thread ON responses (thread, created_at);
 CREATE INDEX responses_created_at ON responses (created_at);
+CREATE INDEX responses_deleted_at ON responses (deleted_at) WHERE deleted_at > 0;

@@ -10,14 +10,13 @@ use tollgate_config::responses::{CONVERSATION_RESPONSES_MAX, Stored};
 
 use super::query::Conditions;
 use super::row::Columns;
-use super::write::Write;
 use super::{Error, Result, Store};
 
 /// Every response that a conversation has had up to one of them, the newest first. The texts are
 /// left out, so that a conversation that is too long costs little.
 const CHAIN: &str = "WITH RECURSIVE chain (id, previous, bytes, depth) AS ( \
      SELECT id, previous, bytes, 1 FROM responses \
-     WHERE id = $1 AND group_id = $2 AND deleted = 0 AND created_at >= $3 \
+     WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3 \
      UNION ALL \
      SELECT before.id, before.previous, before.bytes, chain.depth + 1 \
      FROM chain JOIN responses AS before ON before.id = chain.previous \
@@ -116,7 +115,7 @@ impl Store {
     pub async fn response(&self, group: &str, id: &str, since_unix_ms: i64) -> Result<String> {
         let row = sqlx::query(
             "SELECT response FROM responses \
-             WHERE id = $1 AND group_id = $2 AND deleted = 0 AND created_at >= $3",
+             WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3",
         )
         .bind(id.to_owned())
         .bind(group.to_owned())
@@ -132,12 +131,12 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn response_is_deleted(&self, group: &str, id: &str) -> Result<bool> {
-        let row = sqlx::query("SELECT deleted FROM responses WHERE id = $1 AND group_id = $2")
+        let row = sqlx::query("SELECT deleted_at FROM responses WHERE id = $1 AND group_id = $2")
             .bind(id.to_owned())
             .bind(group.to_owned())
             .fetch_optional(self.reader())
             .await?;
-        row.map_or(Ok(false), |row| row.flag("deleted"))
+        row.map_or(Ok(false), |row| row.flag("deleted_at"))
     }
 
     /// The conversation that ends with a group's response, which was kept at or after `since`; what
@@ -205,15 +204,57 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Deletes a group's response. Its texts go at once, unless a response continues it; then they
-    /// go with the last of those.
+    /// Deletes a group's response: it is not there any more from now on. Its items are
+    /// [forgotten](Self::forget_deleted) later.
     ///
     /// # Errors
     /// When the group has no such response, or the database is away.
-    pub async fn delete_response(&self, group: &str, id: &str, since_unix_ms: i64) -> Result<()> {
-        let (group, id) = (group.to_owned(), id.to_owned());
-        self.write(move |write| Box::pin(write.delete_response(group, id, since_unix_ms)))
-            .await
+    pub async fn delete_response(
+        &self,
+        group: &str,
+        id: &str,
+        since_unix_ms: i64,
+        now_unix_ms: i64,
+    ) -> Result<()> {
+        let done = sqlx::query(
+            "UPDATE responses SET deleted_at = $4, response = '' \
+             WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3",
+        )
+        .bind(id.to_owned())
+        .bind(group.to_owned())
+        .bind(since_unix_ms)
+        .bind(now_unix_ms)
+        .execute(self.writer())
+        .await?;
+        match done.rows_affected() {
+            0 => Err(Error::missing("response", id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets the items of responses that were deleted before that time and that nothing continues.
+    /// A response that continues one of them may be under way when it is deleted, so that time
+    /// should be a while ago.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn forget_deleted(&self, before_unix_ms: i64) -> Result<()> {
+        // From the last of a conversation to its first, as far as nothing else needs them.
+        for _ in 0..CONVERSATION_RESPONSES_MAX {
+            let done = sqlx::query(
+                "UPDATE responses SET bytes = 0, input = '', output = '' \
+                 WHERE deleted_at > 0 AND deleted_at < $1 AND bytes > 0 AND NOT EXISTS ( \
+                 SELECT 1 FROM responses AS next WHERE next.previous = responses.id \
+                 AND next.group_id = responses.group_id AND next.bytes > 0)",
+            )
+            .bind(before_unix_ms)
+            .execute(self.writer())
+            .await?;
+            if done.rows_affected() == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets conversations whose last response was kept before that time. Says how many responses
@@ -231,41 +272,6 @@ impl Store {
         .execute(self.writer())
         .await?;
         Ok(done.rows_affected())
-    }
-}
-
-impl Write {
-    async fn delete_response(&mut self, group: String, id: String, since: i64) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE responses SET deleted = 1, response = '' \
-             WHERE id = $1 AND group_id = $2 AND deleted = 0 AND created_at >= $3",
-        )
-        .bind(id.clone())
-        .bind(group.clone())
-        .bind(since)
-        .execute(&mut *self.transaction)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(Error::missing("response", id));
-        }
-        // From here to the first: those that only this one still needed.
-        let mut next = id;
-        for _ in 0..CONVERSATION_RESPONSES_MAX {
-            let emptied = sqlx::query(
-                "UPDATE responses SET bytes = 0, input = '', output = '' \
-                 WHERE id = $1 AND group_id = $2 AND deleted = 1 AND bytes > 0 AND NOT EXISTS ( \
-                 SELECT 1 FROM responses AS after \
-                 WHERE after.previous = $1 AND after.group_id = $2 AND after.bytes > 0) \
-                 RETURNING previous",
-            )
-            .bind(next)
-            .bind(group.clone())
-            .fetch_optional(&mut *self.transaction)
-            .await?;
-            let Some(row) = emptied else { break };
-            next = row.text("previous")?;
-        }
-        Ok(())
     }
 }
 

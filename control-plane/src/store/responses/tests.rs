@@ -99,12 +99,12 @@ async fn another_tenants_response_is_not_there() {
             Err(Error::NotFound(_))
         ));
         assert!(matches!(
-            store.delete_response("g", "r1", 0).await,
+            store.delete_response("g", "r1", 0, 20).await,
             Err(Error::NotFound(_))
         ));
         assert_eq!(ids(&store, "r1").await, None);
         assert_eq!(ids(&store, "r2").await, None);
-        store.delete_response("h", "r1", 0).await.unwrap();
+        store.delete_response("h", "r1", 0, 20).await.unwrap();
         assert!(!store.response_is_deleted("g", "r1").await.unwrap());
         assert!(store.response_is_deleted("h", "r1").await.unwrap());
 
@@ -115,8 +115,9 @@ async fn another_tenants_response_is_not_there() {
             Err(Error::NotFound(_))
         ));
 
+        assert_eq!(with_texts(&store).await, ["r1", "r2"]);
         store.delete_groups(&["g".into()]).await.unwrap();
-        assert_eq!(with_texts(&store).await, Vec::<String>::new());
+        assert_eq!(with_texts(&store).await, ["r1"], "the other group's");
     })
     .await;
 }
@@ -165,22 +166,37 @@ async fn a_conversation_has_a_limit() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_gone_as_soon_as_nothing_continues_it() {
+async fn what_is_deleted_is_forgotten_when_nothing_continues_it() {
     with_store(async |store| {
         groups(&store).await;
         for (id, previous) in [("r1", ""), ("r2", "r1"), ("r3", "r2"), ("other", "r1")] {
             keep(&store, &stored("g", id, previous), 10).await;
         }
-        let delete = async |id: &str| store.delete_response("g", id, 0).await;
+        let delete = async |id: &str| store.delete_response("g", id, 0, 20).await;
         delete("r2").await.unwrap();
         assert!(matches!(delete("r2").await, Err(Error::NotFound(_))));
         assert_eq!(ids(&store, "r2").await, None);
         assert_eq!(ids(&store, "r3").await.unwrap(), ["r1", "r2", "r3"]);
         delete("r1").await.unwrap();
+        store.forget_deleted(21).await.unwrap();
         assert_eq!(with_texts(&store).await, ["other", "r1", "r2", "r3"]);
         delete("r3").await.unwrap();
+        store.forget_deleted(20).await.unwrap();
+        assert_eq!(
+            with_texts(&store).await,
+            ["other", "r1", "r2", "r3"],
+            "too soon"
+        );
+        // What continued it was under way while it was deleted.
+        keep(&store, &stored("g", "late", "r3"), 20).await;
+        assert_eq!(ids(&store, "late").await.unwrap().len(), 4);
+        store.forget_deleted(21).await.unwrap();
+        assert_eq!(ids(&store, "late").await.unwrap().len(), 4);
+        delete("late").await.unwrap();
+        store.forget_deleted(21).await.unwrap();
         assert_eq!(with_texts(&store).await, ["other", "r1"]);
         delete("other").await.unwrap();
+        store.forget_deleted(21).await.unwrap();
         assert_eq!(with_texts(&store).await, Vec::<String>::new());
     })
     .await;
