@@ -90,6 +90,12 @@ pub struct ControlArgs {
         value_parser = clap::value_parser!(u64).range(1024..=(512 << 20)))]
     pub max_body_bytes: u64,
 
+    /// How long responses are kept that callers of the Responses API may continue by their id, after
+    /// the last of a conversation; 0 keeps none
+    #[arg(long, env = "RESPONSES_RETENTION_DAYS", default_value_t = 30, value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(0..=3650))]
+    pub responses_retention_days: u32,
+
     /// The filter, at the same path on every gateway's machine [default: beside this program]
     #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]
     pub wasm: Option<PathBuf>,

@@ -13,6 +13,7 @@ pub mod home;
 pub mod ledger;
 pub mod meter;
 pub mod publish;
+pub mod responses;
 pub mod run;
 pub mod secrets;
 pub mod serve;

@@ -2,7 +2,7 @@
 //!
 //! Each gateway's meter singleton holds one bidirectional gRPC stream. It gets a snapshot of all
 //! tokens and then every change; it sends usage in numbered batches, and a batch is acknowledged
-//! only when the ledger has it on disk. What a gateway says is bounded and never trusted with more
+//! only when the ledger has it on disk. Responses that are kept come up in the same way. What a gateway says is bounded and never trusted with more
 //! than its own usage.
 
 mod flush;
@@ -19,6 +19,7 @@ pub use service::Server;
 use crate::domain::now_unix_ms;
 use crate::gateways::Registry;
 use crate::ledger::Ledger;
+use crate::responses::Responses;
 use crate::store::Store;
 
 /// What all streams share. Cloning shares it.
@@ -30,6 +31,7 @@ struct Shared {
     store: Store,
     ledger: Ledger,
     registry: Registry,
+    responses: Responses,
     flushes: flush::Flushes,
     version: AtomicU64,
     unbooked: AtomicU64,
@@ -40,7 +42,7 @@ const FLUSH_AGAIN: Duration = Duration::from_millis(50);
 
 impl Meter {
     #[must_use]
-    pub fn new(store: Store, ledger: Ledger, registry: Registry) -> Self {
+    pub fn new(store: Store, ledger: Ledger, registry: Registry, responses: Responses) -> Self {
         // Versions rise over restarts too, as long as the clock does not go back.
         let version = AtomicU64::new(now_unix_ms().unsigned_abs());
         let flushes = flush::Flushes::default();
@@ -48,6 +50,7 @@ impl Meter {
             store,
             ledger,
             registry,
+            responses,
             flushes,
             version,
             unbooked: AtomicU64::new(0),

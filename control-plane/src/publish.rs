@@ -155,6 +155,7 @@ pub async fn left_out(store: &Store) -> Result<Vec<(i64, String)>, crate::store:
         unavailable_port: 0,
         wasm: PathBuf::new(),
         max_body_bytes: 0,
+        stores_responses: false,
     };
     Ok(plan::plan(&channels, &models, &settings, nowhere).left_out)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::serve::ListenerExt;
@@ -21,6 +22,7 @@ use crate::gateways::{self, Registry};
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
 use crate::publish::Publisher;
+use crate::responses::{self, Responses};
 use crate::secrets::{self, Secret};
 use crate::store::{self, Claim, FirstKeys, Store};
 use crate::trust::Trust;
@@ -107,13 +109,17 @@ impl ControlPlane {
             unavailable_port: unavailable_port(args, defaults).await?,
             wasm: wasm.clone(),
             max_body_bytes: args.max_body_bytes,
+            stores_responses: args.responses_retention_days > 0,
         };
         let closed = xds::resources::closed(&settings);
         let registry = Registry::new();
         let behaviours = Behaviours::new(demo.local_addr()?);
         let (publisher, snapshots) =
             Publisher::start(store.clone(), settings, behaviours.clone()).await?;
-        let meter = Meter::new(store.clone(), Ledger::new(store.clone()), registry.clone());
+        let days = u64::from(args.responses_retention_days);
+        let responses = Responses::new(store.clone(), Duration::from_secs(days * 24 * 60 * 60));
+        let ledger = Ledger::new(store.clone());
+        let meter = Meter::new(store.clone(), ledger, registry.clone(), responses.clone());
         let control = Self {
             xds: xds.local_addr()?,
             admin: admin.local_addr()?,
@@ -128,7 +134,7 @@ impl ControlPlane {
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        control.spawn_grpc(xds, snapshots, closed)?;
+        control.spawn_grpc(xds, snapshots, closed, responses.clone())?;
         control.spawn_http(admin, control.http(admin_key));
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
@@ -136,6 +142,12 @@ impl ControlPlane {
                 .ending
                 .clone()
                 .run_until_cancelled_owned(publisher.run()),
+        );
+        control.tasks.spawn(
+            control
+                .ending
+                .clone()
+                .run_until_cancelled_owned(responses.purge()),
         );
         Ok(control)
     }
@@ -160,6 +172,7 @@ impl ControlPlane {
         listener: TcpListener,
         snapshots: watch::Receiver<Arc<xds::Snapshot>>,
         instead: (String, xds::Resource),
+        responses: Responses,
     ) -> Result<()> {
         let mut server = tonic::transport::Server::builder();
         if let Some(tls) = self.trust.tls() {
@@ -173,10 +186,12 @@ impl ControlPlane {
         let ads =
             xds::service::Service::new(snapshots, self.registry.clone(), closed).into_server();
         let meter = meter::Server::new(self.meter.clone());
+        let responses = responses::Server::new(responses);
         let serving = server
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(InterceptedService::new(ads, self.trust.clone()))
             .add_service(InterceptedService::new(meter, self.trust.clone()))
+            .add_service(InterceptedService::new(responses, self.trust.clone()))
             .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         // Gateways' streams never end by themselves, so there is nothing to wait for: they are
         // cut, and a gateway keeps what it has not seen acknowledged.

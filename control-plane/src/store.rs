@@ -13,6 +13,7 @@ mod logs;
 mod models;
 mod publish;
 mod query;
+mod responses;
 mod row;
 mod seed;
 mod tokens;
@@ -31,6 +32,7 @@ pub use error::{Error, Result};
 pub use groups::GroupQuery;
 pub use logs::{CodeType, LogQuery, NewLog};
 pub use models::ModelQuery;
+pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
 pub use tokens::{Created, TokenQuery};
 

@@ -15,4 +15,5 @@ mod runs;
 mod sdk;
 mod sdk_content;
 mod secrets;
+mod stored;
 mod the_provider;

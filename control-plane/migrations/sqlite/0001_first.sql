@@ -113,3 +113,27 @@ CREATE INDEX logs_group ON logs (group_id, id);
 CREATE INDEX logs_token ON logs (token_id, id);
 CREATE INDEX logs_channel ON logs (channel_id, id);
 CREATE INDEX logs_model ON logs (model, id);
+
+-- Answers that gateways translated for callers of the Responses API, kept so that they can be shown
+-- and continued by id. Each holds its own part of a conversation only; what came before it is found
+-- through `previous`. A deleted one keeps its row, so that it is known to be gone, and the items for
+-- as long as a response that continues it is there, or may yet come.
+CREATE TABLE responses (
+    id         TEXT   NOT NULL PRIMARY KEY,            -- `resp_tg…`, made at a gateway
+    group_id   TEXT   NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    token_id   BIGINT NOT NULL,
+    model      TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    previous   TEXT   NOT NULL,                        -- '': it continues none
+    thread     TEXT   NOT NULL,                        -- id of the conversation's first
+    deleted_at BIGINT NOT NULL DEFAULT 0,              -- 0: it is there
+    bytes      BIGINT NOT NULL,                        -- of its items, both ways; 0: they are gone
+    input      TEXT   NOT NULL,                        -- its own items, a JSON array, verbatim
+    output     TEXT   NOT NULL,                        -- the items of the answer, likewise
+    response   TEXT   NOT NULL                         -- the response object
+);
+CREATE INDEX responses_group ON responses (group_id);
+CREATE INDEX responses_previous ON responses (previous);
+CREATE INDEX responses_thread ON responses (thread, created_at);
+CREATE INDEX responses_created_at ON responses (created_at);
+CREATE INDEX responses_deleted_at ON responses (deleted_at) WHERE deleted_at > 0;

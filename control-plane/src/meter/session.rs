@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prost::Message;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
@@ -12,6 +13,7 @@ use tollgate_config::meter::{
     Flush, FromControl, FromGateway, Hello, TokenUpdate, UsageAck, UsageBatch, from_control,
     from_gateway,
 };
+use tollgate_config::responses::Stored;
 use tonic::Status;
 
 use super::{Meter, flush, tokens};
@@ -84,6 +86,7 @@ impl Session {
         while let Some(Ok(message)) = inbound.next().await {
             match message.kind {
                 Some(from_gateway::Kind::Usage(batch)) => self.book(batch).await?,
+                Some(from_gateway::Kind::Responses(batch)) => self.keep(batch).await?,
                 Some(from_gateway::Kind::Applied(applied)) => self.gateway.applied(applied.version),
                 Some(from_gateway::Kind::Flushed(flushed)) => member.reached(flushed.nonce),
                 // A second Hello changes nothing; an unknown kind is from a newer gateway.
@@ -105,6 +108,23 @@ impl Session {
             sequence: batch.sequence,
         };
         self.send(from_control::Kind::Ack(ack)).await
+    }
+
+    /// Acknowledged like usage: what is not on disk stays with the gateway.
+    async fn keep(&self, batch: UsageBatch) -> Result<(), Status> {
+        let responses = &self.meter.0.responses;
+        let mut all = Vec::new();
+        for encoded in &batch.events {
+            match Stored::decode(encoded.as_slice()) {
+                Ok(stored) => all.push(stored),
+                Err(error) => tracing::error!(node = self.node, %error, "unreadable response"),
+            }
+        }
+        patiently("responses", || responses.keep(&all)).await;
+        let ack = UsageAck {
+            sequence: batch.sequence,
+        };
+        self.send(from_control::Kind::ResponsesAck(ack)).await
     }
 
     /// All tokens, then what changes.

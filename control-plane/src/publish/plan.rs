@@ -36,6 +36,7 @@ pub(super) fn plan(
             max_body_bytes: settings.max_body_bytes,
             // Envoy has one limit for what it holds of a request and of its answer.
             max_response_bytes: settings.max_body_bytes,
+            stores_responses: settings.stores_responses,
             channels: Vec::new(),
             models: models.iter().map(model).collect(),
         },
@@ -198,6 +199,7 @@ mod tests {
             unavailable_port: 1,
             wasm: "/x.wasm".into(),
             max_body_bytes: 1,
+            stores_responses: false,
         };
         plan(channels, &[], &settings, ([127, 0, 0, 1], 7).into())
     }

@@ -42,6 +42,8 @@ pub struct Settings {
     pub wasm: PathBuf,
     /// Above it the gateway filter answers 413.
     pub max_body_bytes: u64,
+    /// Whether translated responses are kept for callers.
+    pub stores_responses: bool,
 }
 
 /// Where the calls of one channel go.

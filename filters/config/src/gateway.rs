@@ -20,6 +20,9 @@ pub struct GatewayConfig {
     pub max_body_bytes: u64,
     /// Largest response body in bytes that is held whole (answers that are not streams).
     pub max_response_bytes: u64,
+    /// Whether translated responses are kept for callers of the Responses API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stores_responses: bool,
     pub channels: Vec<Channel>,
     /// Limits and names of models; a model that no channel lists is not served.
     pub models: Vec<Model>,

@@ -2,7 +2,7 @@
 //!
 //! Both sides compile this crate, so there is one definition and one parser of everything that
 //! crosses between the planes: the plugin configuration that travels by ECDS ([`GatewayConfig`]),
-//! the messages of the meter stream ([`meter`]) and the names that both sides must agree on
+//! the messages of the meter stream ([`meter`]), the kept responses ([`responses`]) and the names that both sides must agree on
 //! ([`names`]). It never does IO, never reads a clock, and holds no secret: provider keys reach
 //! Envoy as SDS secrets and tokens only as SHA-256 hashes.
 
@@ -10,6 +10,7 @@ mod gateway;
 pub mod meter;
 mod named;
 pub mod names;
+pub mod responses;
 mod role;
 
 pub use gateway::{Also, Channel, GatewayConfig, InvalidConfig, Model};

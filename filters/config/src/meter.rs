@@ -3,7 +3,8 @@
 //!
 //! Down come tokens: first a snapshot, then deltas. Up goes usage, in batches that stay with the
 //! meter until the control plane acknowledges their sequence number; the ledger takes each event
-//! id once, so a batch that is sent twice is booked once.
+//! id once, so a batch that is sent twice is booked once. Responses that are kept for callers go up
+//! in the same way, in batches of their own.
 //!
 //! The messages are written as Rust types rather than generated, so that the filter needs no
 //! build script; the field numbers are the contract.
@@ -14,7 +15,7 @@ use prost::{Enumeration, Message, Oneof};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromGateway {
-    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4, 5")]
     pub kind: Option<from_gateway::Kind>,
 }
 
@@ -31,6 +32,9 @@ pub mod from_gateway {
         Applied(TokensApplied),
         #[prost(message, tag = "4")]
         Flushed(Flushed),
+        /// Each event of it an encoded [`Stored`](crate::responses::Stored), numbered for itself.
+        #[prost(message, tag = "5")]
+        Responses(UsageBatch),
     }
 }
 
@@ -57,6 +61,9 @@ pub struct UsageBatch {
     /// Events lost since the Envoy started because the bounded queue was full.
     #[prost(uint64, tag = "3")]
     pub dropped_events: u64,
+    /// From a worker to the meter only: encoded [`Stored`](crate::responses::Stored).
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub responses: Vec<Vec<u8>>,
 }
 
 /// The workers can read every token up to this version.
@@ -77,7 +84,7 @@ pub struct Flushed {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromControl {
-    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3")]
+    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4")]
     pub kind: Option<from_control::Kind>,
 }
 
@@ -92,6 +99,9 @@ pub mod from_control {
         Ack(UsageAck),
         #[prost(message, tag = "3")]
         Flush(Flush),
+        /// Of batches of responses.
+        #[prost(message, tag = "4")]
+        ResponsesAck(UsageAck),
     }
 }
 

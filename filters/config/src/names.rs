@@ -36,6 +36,10 @@ pub const USAGE_QUEUE: &str = "tollgate.usage";
 /// token is answered with 503, because it may well be valid.
 pub const READY_KEY: &str = "tollgate.ready";
 
+/// Shared-data key of what workers show the control plane when they call it: the node token, if one
+/// is asked for.
+pub const NODE_TOKEN_KEY: &str = "tollgate.node_token";
+
 /// gRPC service and method of the meter stream.
 pub const METER_SERVICE: &str = "tollgate.meter.v1.Meter";
 pub const METER_METHOD: &str = "Connect";

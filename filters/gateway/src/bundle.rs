@@ -47,6 +47,18 @@ pub(crate) fn push(host: &dyn Host, event: Vec<u8>, now_unix_ms: i64) {
     });
 }
 
+/// Takes an encoded response, which leaves at once: it is large, and its caller may continue it
+/// within milliseconds.
+pub(crate) fn push_response(host: &dyn Host, response: Vec<u8>) {
+    let bundle = UsageBatch {
+        responses: vec![response],
+        ..UsageBatch::default()
+    };
+    if let Err(error) = host.enqueue(USAGE_QUEUE, &bundle.encode_to_vec()) {
+        host.log(Level::Error, &format!("a response is not kept: {error}"));
+    }
+}
+
 /// Sends what waits.
 pub(crate) fn tick(host: &dyn Host) {
     WAITING.with_borrow_mut(|waiting| {

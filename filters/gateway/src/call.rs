@@ -31,8 +31,21 @@ pub(crate) enum Endpoint {
     Operation(Operation),
     Models,
     Model(String),
+    /// A response that may be kept, by its id.
+    Stored {
+        id: String,
+        part: StoredPart,
+    },
     #[default]
     Unknown,
+}
+
+/// What of a kept response is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoredPart {
+    Whole,
+    Cancel,
+    InputItems,
 }
 
 /// Whatever a caller may say to a provider. All else stays at the gateway: credentials and cookies
@@ -129,9 +142,27 @@ impl Endpoint {
             _ => {
                 let mut bases = GEMINI_BASES.iter();
                 let model = bases.find_map(|base| path.strip_prefix(base)?.strip_prefix("models/"));
-                model.map_or(Self::Unknown, |model| Self::Model(percent_decoded(model)))
+                match model {
+                    Some(model) => Self::Model(percent_decoded(model)),
+                    None => Self::stored(path).unwrap_or_default(),
+                }
             }
         }
+    }
+
+    /// `/v1/responses/resp_…`, and below it.
+    fn stored(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/v1/responses/")?;
+        let (id, part) = match rest.split_once('/') {
+            None => (rest, StoredPart::Whole),
+            Some((id, "cancel")) => (id, StoredPart::Cancel),
+            Some((id, "input_items")) => (id, StoredPart::InputItems),
+            Some(_) => return None,
+        };
+        id.starts_with("resp_").then(|| Self::Stored {
+            id: percent_decoded(id),
+            part,
+        })
     }
 
     /// The methods that the endpoint has; `None` when there is no such endpoint.
@@ -139,6 +170,11 @@ impl Endpoint {
         match self {
             Self::Generate(_) | Self::Operation(_) => Some("POST"),
             Self::Models | Self::Model(_) => Some("GET"),
+            Self::Stored { part, .. } => Some(match part {
+                StoredPart::Whole => "GET, DELETE",
+                StoredPart::Cancel => "POST",
+                StoredPart::InputItems => "GET",
+            }),
             Self::Unknown => None,
         }
     }
@@ -163,6 +199,9 @@ fn dialect(endpoint: &Endpoint, path: &str, query: &str, headers: &Headers) -> D
         Endpoint::Generate(dialect) => *dialect,
         Endpoint::Operation(operation) => operation.dialect(),
         _ if path.starts_with("/v1beta/") => Dialect::Gemini,
+        _ if path == "/v1/responses" || path.starts_with("/v1/responses/") => {
+            Dialect::OpenaiResponses
+        }
         _ if path.starts_with("/v1/messages") => Dialect::Anthropic,
         _ if header(headers, "anthropic-version").is_some() => Dialect::Anthropic,
         _ if path.starts_with("/v1/models") && is_gemini() => Dialect::Gemini,
@@ -264,6 +303,28 @@ mod tests {
                 Endpoint::Generate(Dialect::OpenaiCompletions),
             ),
             ("/v1/responses/compact", Endpoint::Unknown),
+            (
+                "/v1/responses/resp_1?include[]=x",
+                Endpoint::Stored {
+                    id: "resp_1".into(),
+                    part: StoredPart::Whole,
+                },
+            ),
+            (
+                "/v1/responses/resp_1/cancel",
+                Endpoint::Stored {
+                    id: "resp_1".into(),
+                    part: StoredPart::Cancel,
+                },
+            ),
+            (
+                "/v1/responses/resp_1/input_items?limit=1",
+                Endpoint::Stored {
+                    id: "resp_1".into(),
+                    part: StoredPart::InputItems,
+                },
+            ),
+            ("/v1/responses/resp_1/nothing", Endpoint::Unknown),
             ("/v1/models", Endpoint::Models),
             ("/v1/models/gpt-5", Endpoint::Model("gpt-5".into())),
             (

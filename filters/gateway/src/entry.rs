@@ -78,7 +78,7 @@ impl Root for Plugin {
 
     fn queue_ready(&mut self) {
         if let Some(meter) = &mut self.meter {
-            meter.collect(&HOST);
+            meter.queue_ready(&HOST);
         }
     }
 
@@ -124,6 +124,10 @@ impl Stream for Downstream {
 
     fn response_body(&mut self, size: usize, end: bool) -> Flow {
         self.0.response_body(&HOST, size, end)
+    }
+
+    fn call_ended(&mut self, call: u32, message: Option<Vec<u8>>) {
+        self.0.call_ended(&HOST, call, message);
     }
 
     fn log(&mut self) {

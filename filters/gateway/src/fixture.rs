@@ -3,6 +3,7 @@
 use prost::Message;
 use tollgate_config::meter::{TokenRecord, UsageBatch, UsageEvent};
 use tollgate_config::names::{READY_KEY, token_key};
+use tollgate_config::responses::Stored;
 use tollgate_config::{Channel, GatewayConfig, Model};
 use tollgate_host::mock::MockHost;
 use tollgate_host::{Body, Flow, Map};
@@ -56,6 +57,7 @@ pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
     let config = GatewayConfig {
         max_body_bytes: 1_000,
         max_response_bytes: 10_000,
+        stores_responses: true,
         channels,
         models: vec![model],
     };
@@ -117,13 +119,29 @@ pub(crate) fn request(host: &MockHost, path: &str, body: &str) -> (Gateway, Flow
 }
 
 /// The one usage event that the request left.
-pub(crate) fn event(host: &MockHost, mut gateway: Gateway, status: u16) -> UsageEvent {
+pub(crate) fn event(host: &MockHost, gateway: Gateway, status: u16) -> UsageEvent {
+    settled(host, gateway, status).0
+}
+
+/// The one usage event that the request left, and the responses to be kept.
+pub(crate) fn settled(
+    host: &MockHost,
+    mut gateway: Gateway,
+    status: u16,
+) -> (UsageEvent, Vec<Stored>) {
     host.put_property(&["response", "code"], &u64::from(status).to_le_bytes());
     gateway.log(host);
     bundle::tick(host);
-    let queued = host.take_queue();
-    let bundle = UsageBatch::decode(queued[0].as_slice()).unwrap();
-    let count = (queued.len(), bundle.events.len());
-    assert_eq!(count, (1, 1), "one event per request");
-    UsageEvent::decode(bundle.events[0].as_slice()).unwrap()
+    let (mut events, mut responses) = (Vec::new(), Vec::new());
+    for record in host.take_queue() {
+        let bundle = UsageBatch::decode(record.as_slice()).unwrap();
+        events.extend(bundle.events);
+        responses.extend(bundle.responses);
+    }
+    assert_eq!(events.len(), 1, "one event per request");
+    let stored = |record: &Vec<u8>| Stored::decode(record.as_slice()).unwrap();
+    (
+        UsageEvent::decode(events[0].as_slice()).unwrap(),
+        responses.iter().map(stored).collect(),
+    )
 }

@@ -1,13 +1,15 @@
 //! The `gateway` role: one per request, downstream.
 //!
 //! The head decides who calls and what ([`admit`]); the whole body decides which channels can serve
-//! it ([`plan`]). Then Envoy's router takes over, with the first channel's cluster in filter state
+//! it ([`plan`]). A request that continues a kept response waits for its history first, and one
+//! about a kept response is answered from there ([`kept`]). Then Envoy's router takes over, with the first channel's cluster in filter state
 //! and as many retries as there are further channels. What comes back was made fit for the caller
 //! by the upstream role, or is Envoy's own and is made so here ([`answer`]). At the end one usage
 //! event is left for the meter, whatever happened.
 
 mod admit;
 mod answer;
+mod kept;
 mod models;
 mod operate;
 mod plan;
@@ -35,6 +37,8 @@ pub(crate) struct Gateway {
     phase: Phase,
     /// Bytes of the body that are there so far.
     buffered: usize,
+    /// The call to the control plane that the request waits for.
+    asked: Option<kept::Asked>,
     /// What takes the place of an answer that no role has made, until it was sent.
     replacement: Option<Vec<u8>>,
 }
@@ -43,6 +47,8 @@ pub(crate) struct Gateway {
 enum Phase {
     /// The body is being gathered.
     Gathering,
+    /// The control plane was asked, see [`Gateway::asked`].
+    Waiting,
     /// Answered here, or handed to the router.
     Decided,
 }
@@ -61,6 +67,7 @@ impl Gateway {
             stream: Rc::new(RefCell::new(stream)),
             phase: Phase::Gathering,
             buffered: 0,
+            asked: None,
             replacement: None,
         }
     }
@@ -75,6 +82,19 @@ impl Gateway {
                 self.phase = Phase::Decided;
                 Flow::Hold
             }
+            Ok(admit::Admitted::AsksForResponse) => {
+                match kept::ask(host, &stream) {
+                    Ok(asked) => {
+                        self.phase = Phase::Waiting;
+                        self.asked = Some(asked);
+                    }
+                    Err(error) => {
+                        self.phase = Phase::Decided;
+                        refuse(host, &mut stream, error);
+                    }
+                }
+                Flow::Hold
+            }
             Err(error) => {
                 self.phase = Phase::Decided;
                 refuse(host, &mut stream, error);
@@ -85,6 +105,9 @@ impl Gateway {
 
     /// `size` is all that is buffered so far.
     pub(crate) fn request_body(&mut self, host: &dyn Host, size: usize, end: bool) -> Flow {
+        if self.phase == Phase::Waiting {
+            return Flow::Hold;
+        }
         if self.phase == Phase::Decided {
             // A refused body has no one to go to.
             let refused = self.stream.try_borrow().is_ok_and(|stream| stream.answered);
@@ -106,8 +129,31 @@ impl Gateway {
         if !end {
             return Flow::Hold;
         }
+        let gathered = plan::gather(host, &stream, size);
+        match gathered.and_then(|gathered| kept::ask_history(host, &mut stream, gathered)) {
+            Ok(Ok(asked)) => {
+                self.phase = Phase::Waiting;
+                self.asked = Some(asked);
+                Flow::Hold
+            }
+            Ok(Err(gathered)) => {
+                drop(stream);
+                self.hand_on(host, Ok(gathered))
+            }
+            Err(error) => {
+                drop(stream);
+                self.hand_on(host, Err(error))
+            }
+        }
+    }
+
+    /// Hands the request to the router, or refuses it.
+    fn hand_on(&mut self, host: &dyn Host, gathered: Result<plan::Gathered, ErrorInfo>) -> Flow {
         self.phase = Phase::Decided;
-        match decide(host, &mut stream, size) {
+        let Ok(mut stream) = self.stream.try_borrow_mut() else {
+            return Flow::Hold;
+        };
+        match gathered.and_then(|gathered| decide(host, &mut stream, gathered)) {
             // Answered here.
             Ok(()) if stream.answered => Flow::Hold,
             Ok(()) => {
@@ -123,11 +169,46 @@ impl Gateway {
         }
     }
 
+    /// The control plane answered with a message, or not at all.
+    pub(crate) fn call_ended(&mut self, host: &dyn Host, call: u32, message: Option<Vec<u8>>) {
+        let Some(asked) = self.asked.take_if(|asked| asked.call == call) else {
+            return;
+        };
+        let answer = kept::answered(message);
+        if let kept::Then::Plan(gathered) = asked.then {
+            let gathered = match self.stream.try_borrow() {
+                Ok(stream) => {
+                    answer.and_then(|answer| kept::with_history(&stream, gathered, answer))
+                }
+                Err(_) => return,
+            };
+            if self.hand_on(host, gathered) == Flow::Continue
+                && let Err(error) = host.resume_request()
+            {
+                host.log(Level::Error, &format!("request not resumed: {error}"));
+            }
+            return;
+        }
+        self.phase = Phase::Decided;
+        let Ok(mut stream) = self.stream.try_borrow_mut() else {
+            return;
+        };
+        match answer.and_then(|answer| kept::shown(&stream, &asked.then, answer)) {
+            Ok(json) => {
+                models::reply(host, stream.call.dialect(), &stream.id, json.as_bytes());
+                stream.answer_begins(200);
+            }
+            Err(error) => refuse(host, &mut stream, error),
+        }
+    }
+
     /// Trailers end a body that did not end by itself. They are the caller's own and go nowhere.
     pub(crate) fn request_trailers(&mut self, host: &dyn Host) -> Flow {
         let _ = host.set_headers(Map::RequestTrailers, &[]);
-        if self.phase == Phase::Decided {
-            return Flow::Continue;
+        match self.phase {
+            Phase::Waiting => return Flow::Hold,
+            Phase::Decided => return Flow::Continue,
+            Phase::Gathering => {}
         }
         self.request_body(host, self.buffered, true)
     }
@@ -158,6 +239,9 @@ impl Gateway {
 
     /// The request is over, however it ended.
     pub(crate) fn log(&mut self, host: &dyn Host) {
+        if let Some(asked) = self.asked.take() {
+            host.cancel_call(asked.call);
+        }
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             state::remove(&stream.id);
             settle::settle(host, &mut stream);
@@ -165,11 +249,11 @@ impl Gateway {
     }
 }
 
-/// Reads the body, makes the plan and tells the router.
-fn decide(host: &dyn Host, stream: &mut Stream, size: usize) -> Result<(), ErrorInfo> {
+/// Makes the plan and tells the router.
+fn decide(host: &dyn Host, stream: &mut Stream, gathered: plan::Gathered) -> Result<(), ErrorInfo> {
     let plan = match stream.call.operation().cloned() {
-        None => plan::plan(host, stream, size)?,
-        Some(operation) => match operate::plan(host, stream, operation, size)? {
+        None => plan::plan(host, stream, gathered)?,
+        Some(operation) => match operate::plan(host, stream, operation, gathered)? {
             operate::Planned::Route(plan) => *plan,
             operate::Planned::Counted {
                 plan,

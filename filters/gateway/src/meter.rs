@@ -12,7 +12,9 @@ use prost::Message;
 use tollgate_config::meter::{
     Flushed, FromControl, FromGateway, Hello, TokensApplied, UsageBatch, from_control, from_gateway,
 };
-use tollgate_config::names::{CONTROL_CLUSTER, METER_METHOD, METER_SERVICE, USAGE_QUEUE};
+use tollgate_config::names::{
+    CONTROL_CLUSTER, METER_METHOD, METER_SERVICE, NODE_TOKEN_KEY, USAGE_QUEUE,
+};
 use tollgate_host::{Level, MeterHost};
 
 use crate::bundle;
@@ -46,6 +48,8 @@ pub(crate) struct Meter {
     flush: Option<PendingFlush>,
     tokens: TokenTable,
     outbox: Outbox,
+    /// Responses to be kept; apart, so that they never take the room of usage.
+    responses: Outbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +83,7 @@ impl Meter {
             flush: None,
             tokens: TokenTable::default(),
             outbox: Outbox::default(),
+            responses: Outbox::default(),
         }
     }
 
@@ -87,6 +92,16 @@ impl Meter {
         match host.register_queue(USAGE_QUEUE) {
             Ok(id) => self.queue_id = Some(id),
             Err(error) => host.log(Level::Error, &format!("no usage queue: {error}")),
+        }
+        if let Some(token) = &self.node_token {
+            // The workers have calls of their own to make.
+            let bearer = format!("Bearer {token}");
+            if let Err(error) = host.set_shared(NODE_TOKEN_KEY, Some(bearer.as_bytes())) {
+                host.log(
+                    Level::Error,
+                    &format!("workers have no node token: {error}"),
+                );
+            }
         }
         host.tick_every_ms(TICK_MS);
         self.tick(host);
@@ -111,6 +126,7 @@ impl Meter {
             Link::Connected { .. } => {}
         }
         self.send_usage(host);
+        self.send_responses(host);
         if let Some(flush) = &mut self.flush {
             flush.ticks_left = flush.ticks_left.saturating_sub(1);
         }
@@ -151,6 +167,11 @@ impl Meter {
                 self.send_usage(host);
                 self.finish_flush(host);
             }
+            from_control::Kind::ResponsesAck(ack) => {
+                self.responses.acknowledge(ack.sequence);
+                self.send_responses(host);
+                self.finish_flush(host);
+            }
             from_control::Kind::Flush(flush) => {
                 self.flush = Some(PendingFlush {
                     nonce: flush.nonce,
@@ -167,6 +188,7 @@ impl Meter {
             ticks_left: 0,
         }) = self.flush
             && self.outbox.is_empty()
+            && self.responses.is_empty()
         {
             self.flush = None;
             self.send(host, from_gateway::Kind::Flushed(Flushed { nonce }));
@@ -200,12 +222,19 @@ impl Meter {
 
     fn lost(&mut self) {
         self.outbox.rewind();
+        self.responses.rewind();
         self.tokens.abandon_snapshot();
         self.flush = None;
         self.link = Link::Away {
             ticks_left: self.back_off_ticks,
         };
         self.back_off_ticks = (self.back_off_ticks * 2).min(BACK_OFF_LAST_TICKS);
+    }
+
+    /// The queue has records. Usage has time until the next tick, a response may be asked for at once.
+    pub(crate) fn queue_ready(&mut self, host: &dyn MeterHost) {
+        self.collect(host);
+        self.send_responses(host);
     }
 
     /// Takes what the workers left on the queue.
@@ -215,10 +244,15 @@ impl Meter {
         };
         while let Some(bundle) = host.dequeue(queue_id) {
             match UsageBatch::decode(bundle.as_slice()) {
-                Ok(bundle) => bundle
-                    .events
-                    .into_iter()
-                    .for_each(|event| self.outbox.push(event)),
+                Ok(bundle) => {
+                    let (events, responses) = (bundle.events, bundle.responses);
+                    events.into_iter().for_each(|it| self.outbox.push(it));
+                    let dropped = self.responses.dropped_events();
+                    responses.into_iter().for_each(|it| self.responses.push(it));
+                    if self.responses.dropped_events() > dropped {
+                        host.log(Level::Error, "a response is not kept: too many wait");
+                    }
+                }
                 Err(error) => host.log(Level::Error, &format!("unreadable usage: {error}")),
             }
         }
@@ -230,6 +264,15 @@ impl Meter {
                 return;
             };
             self.send(host, from_gateway::Kind::Usage(batch));
+        }
+    }
+
+    fn send_responses(&mut self, host: &dyn MeterHost) {
+        while matches!(self.link, Link::Connected { .. }) {
+            let Some(batch) = self.responses.next_batch() else {
+                return;
+            };
+            self.send(host, from_gateway::Kind::Responses(batch));
         }
     }
 

@@ -2,7 +2,8 @@
 
 use prost::Message;
 use tollgate_config::meter::{Outcome, Usage, UsageEvent};
-use tollgate_host::Host;
+use tollgate_config::responses::{self, Stored};
+use tollgate_host::{Host, Level};
 
 use tollgate_protocol::stream::Outcome as Ending;
 
@@ -19,8 +20,35 @@ const TEXT_BYTES_MAX: usize = 512;
 /// Leaves the usage event for the meter.
 pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     stream.close_attempt();
+    if let Some(response) = kept(host, stream) {
+        bundle::push_response(host, response);
+    }
     let event = event(host, stream);
     bundle::push(host, event.encode_to_vec(), host.now_unix_ms());
+}
+
+/// The answer as it is kept, if it is whole and is to be.
+fn kept(host: &dyn Host, stream: &mut Stream) -> Option<Vec<u8>> {
+    let keep = stream.keep.take()?;
+    let response = keep.response?;
+    if stream.outcome != Some(Ending::Complete) {
+        return None;
+    }
+    let token = stream.token.as_ref()?;
+    let stored = Stored {
+        id: responses::id(&stream.id),
+        group: token.group.clone(),
+        token_id: token.id,
+        model: stream.plan.as_ref()?.model.clone(),
+        previous: stream.continues.clone().unwrap_or_default(),
+        input: keep.input,
+        response,
+    };
+    if stored.encoded_len() > responses::STORED_BYTES_MAX {
+        host.log(Level::Warn, "a response is not kept: it is too large");
+        return None;
+    }
+    Some(stored.encode_to_vec())
 }
 
 fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use tollgate_config::Channel;
 use tollgate_config::meter::{Attempt, TokenRecord};
+use tollgate_config::{Channel, responses};
 use tollgate_protocol::embeddings;
+use tollgate_protocol::json::Json;
 use tollgate_protocol::neutral::{Request, Usage};
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
@@ -54,6 +55,21 @@ pub(crate) struct Stream {
     pub(crate) upstream_id: String,
     /// What the current attempt's translation dropped.
     pub(crate) losses: Vec<Loss>,
+    /// The response of our own that the request continues.
+    pub(crate) continues: Option<String>,
+    /// What is to be kept with the answer, if the gateway makes it.
+    pub(crate) keep: Option<Keep>,
+}
+
+/// A response on its way to being kept.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    /// The request's own items.
+    pub(crate) input: String,
+    /// The whole answer, once it is there.
+    pub(crate) response: Option<String>,
+    /// The memory of both.
+    pub(crate) hold: Hold,
 }
 
 /// A request that may be served, and by whom.
@@ -82,6 +98,8 @@ pub(crate) struct Source {
     pub(crate) request: Option<Request>,
     /// The same of a call for vectors.
     pub(crate) embed: Option<embeddings::Request>,
+    /// History was put into the body: even where nothing else changes, it is not what Envoy holds.
+    pub(crate) is_continued: bool,
     /// The memory that all of it takes, given back with it.
     #[expect(dead_code, reason = "held for its drop")]
     pub(crate) hold: Hold,
@@ -108,6 +126,20 @@ impl Stream {
             error: None,
             upstream_id: String::new(),
             losses: Vec::new(),
+            continues: None,
+            keep: None,
+        }
+    }
+
+    /// The caller got all of this response; keeps it if it is to be kept and the gateway made it,
+    /// which its id tells.
+    pub(crate) fn keep_response(&mut self, response: Option<&str>) {
+        let (Some(keep), Some(response)) = (&mut self.keep, response) else {
+            return;
+        };
+        let id = Json::trusted(response).get("id").and_then(Json::as_str);
+        if id.is_some_and(|id| id == responses::id(&self.id)) && keep.hold.grow(response.len()) {
+            keep.response = Some(response.to_owned());
         }
     }
 

@@ -53,7 +53,7 @@ enum Phase {
     #[default]
     Waiting,
     Stream(Box<flow::StreamAnswer>),
-    Whole(whole::WholeAnswer),
+    Whole(Box<whole::WholeAnswer>),
     /// The last channel answered with this status.
     Error {
         status: u16,
@@ -116,7 +116,7 @@ impl Attempt {
         self.phase = if stream_wanted {
             Phase::Stream(Box::new(flow::StreamAnswer::new(terms)))
         } else {
-            Phase::Whole(whole::WholeAnswer::new(terms))
+            Phase::Whole(Box::new(whole::WholeAnswer::new(terms)))
         };
         self.body = body;
         self.stream = Some(shared);

@@ -111,6 +111,22 @@ unsafe extern "C" {
         metadata_size: usize,
         stream: *mut u32,
     ) -> u32;
+    fn proxy_grpc_call(
+        service: *const u8,
+        service_size: usize,
+        name: *const u8,
+        name_size: usize,
+        method: *const u8,
+        method_size: usize,
+        metadata: *const u8,
+        metadata_size: usize,
+        message: *const u8,
+        message_size: usize,
+        timeout_ms: u32,
+        call: *mut u32,
+    ) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_grpc_send(stream: u32, data: *const u8, size: usize, end: u32) -> u32;
     fn proxy_grpc_cancel(stream: u32) -> u32;
 }
@@ -127,7 +143,8 @@ pub(crate) const MAP_REQUEST_TRAILERS: u32 = 1;
 pub(crate) const MAP_RESPONSE: u32 = 2;
 pub(crate) const MAP_RESPONSE_TRAILERS: u32 = 3;
 
-/// Stream type of the ABI: the response.
+/// Stream types of the ABI.
+const STREAM_REQUEST: u32 = 0;
 const STREAM_RESPONSE: u32 = 1;
 
 pub(crate) fn log(level: u32, message: &str) {
@@ -221,6 +238,19 @@ pub(crate) fn send_local_response(
 pub(crate) fn close_response() {
     // SAFETY: no memory crosses.
     let _ = unsafe { proxy_close_stream(STREAM_RESPONSE) };
+}
+
+pub(crate) fn continue_request() -> Result<(), HostError> {
+    // SAFETY: no memory crosses.
+    let status = unsafe { proxy_continue_stream(STREAM_REQUEST) };
+    done("continue_stream", status)
+}
+
+/// From here to the end of the callback, host calls are about this context.
+pub(crate) fn set_effective_context(context: u32) -> Result<(), HostError> {
+    // SAFETY: no memory crosses.
+    let status = unsafe { proxy_set_effective_context(context) };
+    done("set_effective_context", status)
 }
 
 pub(crate) fn property(path: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
@@ -319,6 +349,36 @@ pub(crate) fn grpc_stream(
         )
     };
     done("grpc_stream", status).map(|()| stream)
+}
+
+/// `metadata` is a header map as the ABI serializes it.
+pub(crate) fn grpc_call(
+    cluster: &str,
+    service: &str,
+    method: &str,
+    metadata: &[u8],
+    message: &[u8],
+    timeout_ms: u32,
+) -> Result<u32, HostError> {
+    let mut call = 0;
+    // SAFETY: the host reads the slices and writes one u32.
+    let status = unsafe {
+        proxy_grpc_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            service.as_ptr(),
+            service.len(),
+            method.as_ptr(),
+            method.len(),
+            metadata.as_ptr(),
+            metadata.len(),
+            message.as_ptr(),
+            message.len(),
+            timeout_ms,
+            &mut call,
+        )
+    };
+    done("grpc_call", status).map(|()| call)
 }
 
 pub(crate) fn grpc_send(stream: u32, message: &[u8]) -> Result<(), HostError> {

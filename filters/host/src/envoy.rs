@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use crate::abi;
-use crate::host::{Body, Headers, Host, HostError, Level, Map, MeterHost};
+use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost};
 use crate::pairs::{decode_pairs, encode_pairs};
+use crate::{abi, exports};
 
 /// Largest plugin configuration that is read, in bytes.
 const CONFIGURATION_BYTES_MAX: usize = 64 << 20;
@@ -148,6 +148,29 @@ impl Host for Envoy {
             }
         };
         abi::enqueue(id, record)
+    }
+
+    fn call(&self, call: Call<'_>) -> Result<u32, HostError> {
+        let metadata = encode_pairs(call.metadata);
+        let call = abi::grpc_call(
+            call.cluster,
+            call.service,
+            call.method,
+            &metadata,
+            call.message,
+            call.timeout_ms,
+        )?;
+        exports::call_made(call);
+        Ok(call)
+    }
+
+    fn cancel_call(&self, call: u32) {
+        exports::call_forgotten(call);
+        abi::grpc_cancel(call);
+    }
+
+    fn resume_request(&self) -> Result<(), HostError> {
+        abi::continue_request()
     }
 }
 

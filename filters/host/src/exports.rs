@@ -38,6 +38,10 @@ struct Contexts {
     new_root: Option<fn() -> Box<dyn Root>>,
     roots: Table<dyn Root>,
     streams: Table<dyn Stream>,
+    /// Calls under way, and the streams that made them.
+    calls: HashMap<u32, u32, BuildHasherDefault<ById>>,
+    /// The stream whose callback was the last to run.
+    running: u32,
 }
 
 /// Ids are numbers that the host counts up: they are spread well enough as they are.
@@ -81,6 +85,9 @@ extern "C" fn proxy_on_context_create(id: u32, root_id: u32) {
 extern "C" fn proxy_on_delete(id: u32) {
     // Dropped outside the borrow: what a context holds may be more than memory.
     let _dropped = CONTEXTS.with_borrow_mut(|contexts| {
+        if !contexts.calls.is_empty() {
+            contexts.calls.retain(|_, caller| *caller != id);
+        }
         let stream = contexts.streams.remove(&id);
         match stream {
             Some(stream) => (Some(stream), None),
@@ -112,13 +119,48 @@ extern "C" fn proxy_on_queue_ready(id: u32, _queue: u32) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_grpc_receive(id: u32, stream: u32, size: usize) {
-    root(id, |root| root.message(stream, size));
+extern "C" fn proxy_on_grpc_receive(id: u32, grpc: u32, size: usize) {
+    match call_forgotten(grpc) {
+        Some(caller) => {
+            // It is the root's to read, so before the host is told whose turn it is.
+            let message = abi::buffer(abi::BUFFER_GRPC_RECEIVE, 0, size).ok();
+            call_ended(caller, grpc, message.map(Option::unwrap_or_default));
+        }
+        None => {
+            root(id, |root| root.message(grpc, size));
+        }
+    }
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_grpc_close(id: u32, stream: u32, _status: u32) {
-    root(id, |root| root.closed(stream));
+extern "C" fn proxy_on_grpc_close(id: u32, grpc: u32, _status: u32) {
+    match call_forgotten(grpc) {
+        Some(caller) => call_ended(caller, grpc, None),
+        None => {
+            root(id, |root| root.closed(grpc));
+        }
+    }
+}
+
+// === calls ===
+//
+// The host tells the end of a call to the root of whoever made it, and does not end it with the
+// request that waits for it. Whose it was is known here alone.
+
+/// The stream that runs has made this call.
+pub(crate) fn call_made(call: u32) {
+    CONTEXTS.with_borrow_mut(|contexts| contexts.calls.insert(call, contexts.running));
+}
+
+/// Who made this call, which is over.
+pub(crate) fn call_forgotten(call: u32) -> Option<u32> {
+    CONTEXTS.with_borrow_mut(|contexts| contexts.calls.remove(&call))
+}
+
+fn call_ended(caller: u32, call: u32, message: Option<Vec<u8>>) {
+    if abi::set_effective_context(caller).is_ok() {
+        stream(caller, |stream| stream.call_ended(call, message));
+    }
 }
 
 fn root<T>(id: u32, call: impl FnOnce(&mut dyn Root) -> T) -> Option<T> {
@@ -175,7 +217,10 @@ extern "C" fn proxy_on_log(id: u32) {
 }
 
 fn stream<T>(id: u32, call: impl FnOnce(&mut dyn Stream) -> T) -> Option<T> {
-    let stream = CONTEXTS.with_borrow(|contexts| contexts.streams.get(&id).cloned())?;
+    let stream = CONTEXTS.with_borrow_mut(|contexts| {
+        contexts.running = id;
+        contexts.streams.get(&id).cloned()
+    })?;
     let mut stream = stream.try_borrow_mut().ok()?;
     Some(call(stream.as_mut()))
 }

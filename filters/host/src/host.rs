@@ -88,6 +88,33 @@ pub trait Host {
     /// # Errors
     /// When no such queue is registered.
     fn enqueue(&self, queue: &str, record: &[u8]) -> Result<(), HostError>;
+
+    /// Begins a gRPC call of one message each way, and says its id. Its end comes to the request
+    /// that made it ([`crate::Stream::call_ended`]), if that is still there.
+    ///
+    /// # Errors
+    /// When the cluster does not exist or cannot be reached at once.
+    fn call(&self, call: Call<'_>) -> Result<u32, HostError>;
+
+    /// Drops a call whose end is of no interest any more. It does not come then.
+    fn cancel_call(&self, call: u32);
+
+    /// Lets a request go on that was held; to be called outside its own callbacks.
+    ///
+    /// # Errors
+    /// When there is no request.
+    fn resume_request(&self) -> Result<(), HostError>;
+}
+
+/// A gRPC call of one message each way.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub cluster: &'a str,
+    pub service: &'a str,
+    pub method: &'a str,
+    pub metadata: &'a [(&'a str, &'a [u8])],
+    pub message: &'a [u8],
+    pub timeout_ms: u32,
 }
 
 /// What the meter singleton may ask besides.

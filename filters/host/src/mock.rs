@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 
-use crate::host::{Body, Headers, Host, HostError, Level, Map, MeterHost};
+use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost};
 
 /// What the filter would see of Envoy, and what it did.
 #[derive(Debug, Default)]
@@ -17,6 +17,9 @@ pub struct MockHost {
     sent: RefCell<Vec<Vec<u8>>>,
     received: RefCell<Vec<u8>>,
     streams: Cell<u32>,
+    calls: RefCell<Vec<Called>>,
+    cancelled: RefCell<Vec<u32>>,
+    resumed: Cell<bool>,
     control_plane_away: Cell<bool>,
     aborted: Cell<bool>,
     now_unix_ms: Cell<i64>,
@@ -30,6 +33,16 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
+}
+
+/// A gRPC call that the filter made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    pub id: u32,
+    pub method: String,
+    pub metadata: Vec<(String, String)>,
+    pub message: Vec<u8>,
+    pub timeout_ms: u32,
 }
 
 impl MockHost {
@@ -95,7 +108,24 @@ impl MockHost {
         *self.received.borrow_mut() = message.to_vec();
     }
 
-    /// Makes [`MeterHost::open_stream`] fail, or work again.
+    /// The gRPC calls of one message that the filter made since the last time.
+    pub fn take_calls(&self) -> Vec<Called> {
+        self.calls.borrow_mut().drain(..).collect()
+    }
+
+    /// The gRPC calls that the filter dropped.
+    #[must_use]
+    pub fn cancelled_calls(&self) -> Vec<u32> {
+        self.cancelled.borrow().clone()
+    }
+
+    /// Whether the filter let its held request go on.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.resumed.get()
+    }
+
+    /// Makes [`MeterHost::open_stream`] and [`Host::call`] fail, or work again.
     pub fn set_control_plane_away(&self, away: bool) {
         self.control_plane_away.set(away);
     }
@@ -258,6 +288,36 @@ impl Host for MockHost {
 
     fn enqueue(&self, _: &str, record: &[u8]) -> Result<(), HostError> {
         self.queue.borrow_mut().push_back(record.to_vec());
+        Ok(())
+    }
+
+    fn call(&self, call: Call<'_>) -> Result<u32, HostError> {
+        if self.control_plane_away.get() {
+            return Err(HostError {
+                call: "grpc_call",
+                status: 10,
+            });
+        }
+        self.streams.set(self.streams.get() + 1);
+        let metadata = call.metadata.iter();
+        self.calls.borrow_mut().push(Called {
+            id: self.streams.get(),
+            method: format!("{}/{}/{}", call.cluster, call.service, call.method),
+            metadata: metadata
+                .map(|(n, v)| ((*n).to_owned(), String::from_utf8_lossy(v).into_owned()))
+                .collect(),
+            message: call.message.to_vec(),
+            timeout_ms: call.timeout_ms,
+        });
+        Ok(self.streams.get())
+    }
+
+    fn cancel_call(&self, call: u32) {
+        self.cancelled.borrow_mut().push(call);
+    }
+
+    fn resume_request(&self) -> Result<(), HostError> {
+        self.resumed.set(true);
         Ok(())
     }
 }

@@ -42,6 +42,9 @@ pub trait Stream {
         Flow::Continue
     }
 
+    /// A gRPC call that this request made has ended, with a message or without one.
+    fn call_ended(&mut self, _call: u32, _message: Option<Vec<u8>>) {}
+
     /// The request is over, however it ended. Never called for attempts.
     fn log(&mut self) {}
 }

@@ -166,6 +166,7 @@ mod tests {
     fn config(channels: Vec<Channel>) -> GatewayConfig {
         GatewayConfig {
             max_body_bytes: 0,
+            stores_responses: false,
             max_response_bytes: 0,
             channels,
             models: vec![],

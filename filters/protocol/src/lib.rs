@@ -22,6 +22,7 @@ mod base64;
 mod bedrock_converse;
 mod body;
 mod cohere;
+pub mod conversation;
 pub mod count;
 mod custom;
 mod dialect;

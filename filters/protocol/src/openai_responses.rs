@@ -4,9 +4,10 @@
 //!
 //! A conversation is a flat list of items here: a turn of the model is a run of
 //! `reasoning`, `message` and `function_call` items, which in the neutral form is one
-//! message of several blocks. Nothing is stored for callers: what refers to stored
-//! responses is refused where it cannot be passed on, answers say `"store": false`,
-//! and upstreams are told the same.
+//! message of several blocks. Nothing is stored here: what refers to stored responses is
+//! refused where it cannot be passed on, and upstreams are told to store nothing. A
+//! gateway that stores answers itself says so by [`Reply::stored`], and puts the history
+//! into a request before this reads it ([`crate::conversation`]).
 
 mod check;
 mod fields;

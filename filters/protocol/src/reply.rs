@@ -19,6 +19,10 @@ pub struct Reply {
     pub aliases: Aliases,
     /// How a stream is cut into pieces.
     pub framing: Framing,
+    /// Whether the gateway keeps the answer, so that it can be continued (Responses only).
+    pub stored: bool,
+    /// The answer that this one continues (Responses only).
+    pub previous_response_id: Option<String>,
 }
 
 /// How a stream is cut into pieces.

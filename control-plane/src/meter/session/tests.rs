@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::TokenPatch;
 use crate::gateways::Registry;
 use crate::ledger::Ledger;
+use crate::responses::Responses;
 use crate::secrets::KeyRing;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -29,7 +30,9 @@ async fn world() -> World {
         .await
         .unwrap();
     let registry = Registry::new();
-    let meter = Meter::new(store.clone(), Ledger::new(store.clone()), registry.clone());
+    let responses = Responses::new(store.clone(), Duration::from_secs(60));
+    let ledger = Ledger::new(store.clone());
+    let meter = Meter::new(store.clone(), ledger, registry.clone(), responses);
     World {
         store,
         meter,
@@ -97,6 +100,7 @@ fn usage(sequence: u64, id: &str) -> from_gateway::Kind {
         sequence,
         events,
         dropped_events: 4,
+        ..UsageBatch::default()
     })
 }
 
@@ -212,4 +216,36 @@ async fn who_does_not_say_who_it_is_is_sent_away() {
         ended.map_err(|status| status.code()),
         Err(tonic::Code::InvalidArgument)
     );
+}
+
+#[tokio::test]
+async fn a_response_is_acknowledged_when_it_is_kept() {
+    let world = world().await;
+    world
+        .store
+        .create_group("g", crate::domain::GroupPatch::default())
+        .await
+        .unwrap();
+    let mut gateway = world.connect("n").await;
+    gateway.tokens().await;
+    let id = tollgate_config::responses::id("00000000000100000000000000000000");
+    let stored = Stored {
+        id: id.clone(),
+        group: "g".into(),
+        input: "[]".into(),
+        response: r#"{"output":[]}"#.into(),
+        ..Stored::default()
+    };
+    let batch = UsageBatch {
+        sequence: 4,
+        events: vec![b"\xff".to_vec(), stored.encode_to_vec()],
+        ..UsageBatch::default()
+    };
+    gateway.say(from_gateway::Kind::Responses(batch)).await;
+    assert_eq!(
+        gateway.hear().await,
+        from_control::Kind::ResponsesAck(UsageAck { sequence: 4 })
+    );
+    let kept = world.store.response("g", &id, 0).await.unwrap();
+    assert_eq!(kept, stored.response);
 }

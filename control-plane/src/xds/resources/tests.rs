@@ -37,9 +37,11 @@ fn topology() -> Topology {
             unavailable_port: 18009,
             wasm: "/nowhere/gateway.wasm".into(),
             max_body_bytes: 32 << 20,
+            stores_responses: true,
         },
         gateway: GatewayConfig {
             max_body_bytes: 32 << 20,
+            stores_responses: true,
             max_response_bytes: 32 << 20,
             channels: Vec::new(),
             models: Vec::new(),

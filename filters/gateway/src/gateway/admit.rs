@@ -19,6 +19,8 @@ pub(super) enum Admitted {
     WantsBody,
     /// Answered from the configuration.
     Answered,
+    /// About a response that the control plane may have.
+    AsksForResponse,
 }
 
 /// Reads the head and decides what can be decided without a body.
@@ -43,7 +45,10 @@ pub(super) fn admit(
     if header(&headers, "upgrade").is_some() {
         return Err(refusal::no_upgrade());
     }
-    if stream.call.method != methods {
+    if !methods
+        .split(", ")
+        .any(|method| method == stream.call.method)
+    {
         return Err(refusal::wrong_method(methods));
     }
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
@@ -70,6 +75,7 @@ pub(super) fn admit(
                 model,
             )?;
         }
+        Endpoint::Stored { .. } => return Ok(Admitted::AsksForResponse),
         Endpoint::Generate(_) | Endpoint::Operation(_) | Endpoint::Unknown => {
             check_body_headers(&headers, active.config.max_body_bytes)?;
             if end {

@@ -61,10 +61,11 @@ fn entry<'a>(active: &'a Active, id: &'a str) -> ModelEntry<'a> {
     }
 }
 
-fn reply(host: &dyn Host, dialect: Dialect, id: &str, body: &[u8]) {
+/// Answers with JSON that is there.
+pub(super) fn reply(host: &dyn Host, dialect: Dialect, id: &str, body: &[u8]) {
     let mut headers = answer_headers(dialect, id);
     headers.push(("content-type", "application/json"));
     if let Err(error) = host.reply(200, &headers, body) {
-        host.log(Level::Warn, &format!("models not sent: {error}"));
+        host.log(Level::Warn, &format!("answer not sent: {error}"));
     }
 }

@@ -11,7 +11,7 @@ use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, Dialect, ErrorInfo, Loss, Peek, Unsupported, Written};
 
 use crate::call::Endpoint;
-use crate::gateway::plan::{as_many_as_tried, read_body, target};
+use crate::gateway::plan::{Gathered, as_many_as_tried, target};
 use crate::losses;
 use crate::memory::{Hold, READ_FACTOR};
 use crate::operation::{Operation, counter, shape};
@@ -29,15 +29,17 @@ pub(super) enum Planned {
     },
 }
 
-/// Reads the body and orders the channels that can serve it.
+/// Orders the channels that can serve the call.
 pub(super) fn plan(
     host: &dyn Host,
     stream: &mut Stream,
     operation: Operation,
-    size: usize,
+    gathered: Gathered,
 ) -> Result<Planned, ErrorInfo> {
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
-    let (body, hold) = read_body(host, &active, size)?;
+    let Gathered {
+        body, hold, size, ..
+    } = gathered;
     let call = Incoming {
         active,
         body,
@@ -257,6 +259,7 @@ impl Incoming {
             source: Some(Source {
                 body: self.body,
                 request: None,
+                is_continued: false,
                 embed: None,
                 hold: self.hold,
             }),

@@ -19,13 +19,47 @@ use crate::refusal;
 use crate::state::{Active, dialect};
 use crate::stream::{Plan, Source, Stream};
 
-/// Reads the body and orders the channels that can serve it.
-pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan, ErrorInfo> {
+/// A body that is all there.
+pub(super) struct Gathered {
+    pub(super) body: Body,
+    /// Room for the body, and for what is written from it.
+    pub(super) hold: Hold,
+    /// Length of the body.
+    pub(super) size: usize,
+    /// It is not what the caller sent: history was put into it.
+    pub(super) is_continued: bool,
+}
+
+/// Reads the body.
+pub(super) fn gather(host: &dyn Host, stream: &Stream, size: usize) -> Result<Gathered, ErrorInfo> {
+    let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
+    let hold = Hold::take(size.saturating_mul(2)).ok_or_else(refusal::no_room)?;
+    let body = host.body(HostBody::Request, 0, size).unwrap_or_default();
+    let limits =
+        Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
+    Ok(Gathered {
+        body: Body::parse(body, &limits)?,
+        hold,
+        size,
+        is_continued: false,
+    })
+}
+
+/// Orders the channels that can serve the request.
+pub(super) fn plan(
+    host: &dyn Host,
+    stream: &Stream,
+    gathered: Gathered,
+) -> Result<Plan, ErrorInfo> {
     let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
     let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
     let caller = stream.call.dialect();
-
-    let (body, mut hold) = read_body(host, active, size)?;
+    let Gathered {
+        body,
+        mut hold,
+        size,
+        is_continued,
+    } = gathered;
     let addressed = stream.call.addressed.as_ref();
     let peek = match addressed {
         Some(addressed) => peek_addressed(caller, &body, addressed)?,
@@ -83,25 +117,13 @@ pub(super) fn plan(host: &dyn Host, stream: &Stream, size: usize) -> Result<Plan
             body,
             request,
             embed: None,
+            is_continued,
             hold,
         }),
         channels,
         tried: 0,
         written,
     })
-}
-
-/// The body, with room for it and for what is written from it.
-pub(super) fn read_body(
-    host: &dyn Host,
-    active: &Active,
-    size: usize,
-) -> Result<(Body, Hold), ErrorInfo> {
-    let hold = Hold::take(size.saturating_mul(2)).ok_or_else(refusal::no_room)?;
-    let body = host.body(HostBody::Request, 0, size).unwrap_or_default();
-    let limits =
-        Limits::request(usize::try_from(active.config.max_body_bytes).unwrap_or(usize::MAX));
-    Ok((Body::parse(body, &limits)?, hold))
 }
 
 /// Leaves as many channels as Envoy will try: one that never gets its turn is none.

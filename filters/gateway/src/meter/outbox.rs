@@ -57,6 +57,7 @@ impl Outbox {
             sequence,
             events,
             dropped_events: self.dropped_events,
+            responses: Vec::new(),
         };
         self.in_flight.push_back(batch.clone());
         Some(batch)

@@ -173,3 +173,69 @@ fn a_message_that_cannot_be_read_is_logged_and_survived() {
     meter.receive(&host, 3);
     assert!(host.logged().contains("unreadable"));
 }
+
+#[test]
+fn responses_leave_at_once_and_stay_until_they_are_acknowledged() {
+    let host = MockHost::new();
+    let mut meter = Meter::new("node-1".into(), Some("secret".into()));
+    meter.start(&host);
+    sent(&host);
+    assert_eq!(host.shared(NODE_TOKEN_KEY).unwrap(), b"Bearer secret");
+    let leave = |text: &[u8]| {
+        let bundle = UsageBatch {
+            responses: vec![text.to_vec()],
+            ..UsageBatch::default()
+        };
+        host.enqueue("", &bundle.encode_to_vec()).unwrap();
+    };
+    let responses = || -> Vec<UsageBatch> {
+        let only = |kind| match kind {
+            from_gateway::Kind::Responses(batch) => Some(batch),
+            _ => None,
+        };
+        sent(&host).into_iter().filter_map(only).collect()
+    };
+    leave(b"one");
+    meter.queue_ready(&host);
+    let first = responses();
+    assert_eq!(first.len(), 1);
+    assert_eq!(
+        (first[0].sequence, &first[0].events),
+        (1, &vec![b"one".to_vec()])
+    );
+
+    // A flush waits for it; usage that is acknowledged changes nothing.
+    receive(
+        &host,
+        &mut meter,
+        from_control::Kind::Ack(UsageAck { sequence: 1 }),
+    );
+    receive(
+        &host,
+        &mut meter,
+        from_control::Kind::Flush(Flush { nonce: 7 }),
+    );
+    ticks(&host, &mut meter, FLUSH_TICKS + 1);
+    assert!(sent(&host).is_empty());
+
+    // The control plane restarts.
+    meter.closed(1);
+    ticks(&host, &mut meter, BACK_OFF_FIRST_TICKS + 1);
+    let again = responses();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].events, first[0].events);
+    let ack = UsageAck {
+        sequence: again[0].sequence,
+    };
+    receive(&host, &mut meter, from_control::Kind::ResponsesAck(ack));
+    receive(
+        &host,
+        &mut meter,
+        from_control::Kind::Flush(Flush { nonce: 8 }),
+    );
+    ticks(&host, &mut meter, FLUSH_TICKS + 1);
+    assert_eq!(
+        sent(&host),
+        [from_gateway::Kind::Flushed(Flushed { nonce: 8 })]
+    );
+}

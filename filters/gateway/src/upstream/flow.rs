@@ -2,6 +2,7 @@
 //! event, never more of it held than the event that is incomplete.
 
 use tollgate_host::{Body, Flow, Host};
+use tollgate_protocol::conversation::final_response;
 use tollgate_protocol::neutral::Usage;
 use tollgate_protocol::stream::{
     Observer, ObserverOptions, Outcome, Status, StreamFault, Translator,
@@ -103,7 +104,11 @@ impl StreamAnswer {
             }
         }
         let outcome = self.passage.outcome();
+        let ends = outcome == Outcome::Complete && stream.outcome != Some(outcome);
         stream.outcome = Some(outcome);
+        if ends && stream.keep.is_some() {
+            stream.keep_response(final_response(&out));
+        }
         if matches!(outcome, Outcome::Interrupted | Outcome::Failed(_)) && stream.error.is_none() {
             stream.attempt_failed(broken_off());
         }

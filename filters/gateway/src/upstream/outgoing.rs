@@ -2,7 +2,9 @@
 
 use tollgate_config::Channel;
 use tollgate_config::names::REQUEST_ID_HEADER;
+use tollgate_config::responses::REPLY_PREFIX;
 use tollgate_host::{Headers, Host, Map};
+use tollgate_protocol::conversation::without_reasoning;
 use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, write_request};
 
 use super::endpoint::{endpoint, segment};
@@ -40,9 +42,15 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let plan = stream.plan.as_mut()?;
     let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
+    let (is_ours, stored) = (to == Dialect::OpenaiResponses, stream.keep.is_some());
     let mut reply = Reply {
         model: plan.peek.model.clone(),
-        id: stream.id.clone(),
+        id: match is_ours {
+            true => format!("{REPLY_PREFIX}{}", stream.id),
+            false => stream.id.clone(),
+        },
+        stored,
+        previous_response_id: stream.continues.clone(),
         created_unix_s: u64::try_from(stream.started_unix_ms / 1_000).unwrap_or(0),
         include_usage: plan.peek.include_usage == Some(true),
         framing: stream
@@ -64,7 +72,15 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             betas: &betas.iter().map(String::as_str).collect::<Vec<_>>(),
             target: Some(&target),
         };
-        pass_on(from, &plan.peek, &source.body, &edits)
+        let (edited, losses) = pass_on(from, &plan.peek, &source.body, &edits);
+        if source.is_continued {
+            // What Envoy holds is without the history, which came from other providers.
+            let body = edited.unwrap_or_else(|| source.body.as_str().into());
+            let ours = format!("rs_{REPLY_PREFIX}");
+            (Some(without_reasoning(body, &ours)), losses)
+        } else {
+            (edited, losses)
+        }
     } else {
         let written = match plan
             .written
@@ -74,7 +90,9 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             None => write_request(from, source.request.as_ref()?, &target).ok()?,
         };
         reply.aliases = written.aliases;
-        (Some(written.body), written.losses)
+        let mut losses = written.losses;
+        losses.retain(|loss| loss.field != "store" || !stored);
+        (Some(written.body), losses)
     };
 
     let length = body.as_ref().map_or(source.body.as_str().len(), Vec::len);

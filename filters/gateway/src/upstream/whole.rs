@@ -73,6 +73,7 @@ impl WholeAnswer {
             // Not an object: an upstream that streams although nobody asked it to.
             let (body, usage) = translate_response(*from, *to, body, reply)?;
             stream.usage = usage;
+            stream.keep_response(std::str::from_utf8(&body).ok());
             return Ok(Some(body));
         }
         let passed = pass_response(*from, &body, shown_model.as_deref())?;

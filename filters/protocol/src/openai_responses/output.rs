@@ -203,9 +203,12 @@ pub(super) fn response(
         }
     });
     w.field_bool("parallel_tool_calls", true);
-    w.field_null("previous_response_id");
+    match &reply.previous_response_id {
+        Some(id) => w.field_str("previous_response_id", id),
+        None => w.field_null("previous_response_id"),
+    }
     w.field_null("reasoning");
-    w.field_bool("store", false);
+    w.field_bool("store", reply.stored);
     w.field_null("temperature");
     w.field_object("text", |w| {
         w.field_object("format", |w| w.field_str("type", "text"));

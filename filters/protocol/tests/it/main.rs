@@ -16,6 +16,7 @@ mod answers;
 mod anthropic_platforms;
 mod bedrock;
 mod cohere;
+mod conversation;
 mod count;
 mod embeddings;
 mod errors;

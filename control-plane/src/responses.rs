@@ -1,0 +1,175 @@
+//! Responses that are kept for callers of OpenAI's Responses API: they come up on the meter streams
+//! and are asked for by gateways, one call each ([`Server`]).
+//!
+//! A caller may continue a response milliseconds after it has read it, when it is still on its way
+//! here, or went to another control plane on the same database. So what is not there and whose id is
+//! young enough is waited for, a short while. An id of another tenant is not there either, and takes
+//! as long: nobody learns of it.
+
+mod items;
+mod service;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+use tollgate_config::responses::{self, Answer, Call, Nothing, Stored, answer, call};
+
+pub use service::Server;
+
+use crate::domain::now_unix_ms;
+use crate::store::{self, Conversation, Error, Store};
+
+/// How long what is not there is waited for. A gateway waits a little longer for the whole call.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often another control plane's writes are looked for meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A response may be on its way for as long after its request began: the longest that answers
+/// usually take.
+const YOUNG_MS: i64 = 60 * 60 * 1_000;
+
+/// Gateways' clocks may be that much ahead.
+const AHEAD_MS: i64 = 60 * 1_000;
+
+/// How often what is too old, or was deleted by its owner, is forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Ids that a waiting call may be behind; past that it looks for itself.
+const KEPT_IDS: usize = 1_024;
+
+/// All that concerns kept responses. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Responses {
+    store: Store,
+    retention_ms: i64,
+    kept: broadcast::Sender<Arc<str>>,
+}
+
+impl Responses {
+    /// With no retention, nothing is kept.
+    #[must_use]
+    pub fn new(store: Store, retention: Duration) -> Self {
+        Self {
+            store,
+            retention_ms: i64::try_from(retention.as_millis()).unwrap_or(i64::MAX),
+            kept: broadcast::channel(KEPT_IDS).0,
+        }
+    }
+
+    /// Keeps responses that came from a gateway.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn keep(&self, all: &[Stored]) -> store::Result<()> {
+        if self.retention_ms == 0 {
+            return Ok(());
+        }
+        self.store.keep_responses(all, now_unix_ms()).await?;
+        for stored in all {
+            // It fails when nobody waits, which is no failure.
+            let _ = self.kept.send(stored.id.as_str().into());
+        }
+        Ok(())
+    }
+
+    /// Forgets what is too old and what was deleted, for as long as the program runs.
+    pub async fn purge(self) {
+        let mut interval = tokio::time::interval(PURGE_EVERY);
+        loop {
+            interval.tick().await;
+            match self.store.purge_responses(self.since()).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "old responses are forgotten"),
+                Err(error) => tracing::error!(%error, "old responses are not forgotten"),
+            }
+            // By then, what continued one of them when it was deleted has come.
+            if let Err(error) = self.store.forget_deleted(now_unix_ms() - YOUNG_MS).await {
+                tracing::error!(%error, "deleted responses are not forgotten");
+            }
+        }
+    }
+
+    /// Answers a gateway.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn answer(&self, call: &Call) -> store::Result<Answer> {
+        let now = now_unix_ms();
+        let began = responses::began_unix_ms(&call.id);
+        let is_young = began.is_some_and(|at| (-AHEAD_MS..YOUNG_MS).contains(&(now - at)));
+        let until = Instant::now() + if is_young { PATIENCE } else { Duration::ZERO };
+        let mut kept = self.kept.subscribe();
+        loop {
+            let answer = match self.look(call).await {
+                Err(Error::NotFound(_)) => answer::Kind::NotFound(Nothing {}),
+                other => other?,
+            };
+            let is_missing = matches!(answer, answer::Kind::NotFound(_));
+            if !is_missing
+                || Instant::now() >= until
+                || self
+                    .store
+                    .response_is_deleted(&call.group, &call.id)
+                    .await?
+            {
+                return Ok(Answer { kind: Some(answer) });
+            }
+            let look_again = until.min(Instant::now() + LOOK_EVERY);
+            let _ = tokio::time::timeout_at(look_again, is_kept(&mut kept, &call.id)).await;
+        }
+    }
+
+    async fn look(&self, call: &Call) -> store::Result<answer::Kind> {
+        let Call { group, id, kind } = call;
+        let (store, since) = (&self.store, self.since());
+        let json = match kind {
+            Some(call::Kind::Show(_)) => store.response(group, id, since).await?,
+            Some(call::Kind::Delete(_)) => {
+                store
+                    .delete_response(group, id, since, now_unix_ms())
+                    .await?;
+                items::deleted(id)
+            }
+            Some(call::Kind::History(history)) => {
+                let conversation = store.conversation(group, id, since, history.max_bytes);
+                match conversation.await? {
+                    Conversation::Whole(turns) => items::history(&turns),
+                    Conversation::TooLong => return Ok(answer::Kind::TooLong(Nothing {})),
+                }
+            }
+            Some(call::Kind::InputItems(page)) => {
+                let conversation = store.conversation(group, id, since, items::LISTED_BYTES_MAX);
+                match conversation.await? {
+                    Conversation::Whole(turns) => match items::page(&turns, page) {
+                        Some(json) => json,
+                        None => return Ok(answer::Kind::NoSuchItem(Nothing {})),
+                    },
+                    Conversation::TooLong => return Ok(answer::Kind::TooLong(Nothing {})),
+                }
+            }
+            // From a newer gateway.
+            None => return Err(Error::NotFound("this kind of call".into())),
+        };
+        Ok(answer::Kind::Json(json))
+    }
+
+    /// What was kept before this is too old.
+    fn since(&self) -> i64 {
+        now_unix_ms().saturating_sub(self.retention_ms)
+    }
+}
+
+/// Ends when this response, or one that cannot be told, is kept.
+async fn is_kept(kept: &mut broadcast::Receiver<Arc<str>>, id: &str) {
+    while let Ok(other) = kept.recv().await {
+        if &*other == id {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

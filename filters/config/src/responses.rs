@@ -1,0 +1,177 @@
+//! Responses that the gateway keeps for callers of OpenAI's Responses API: how they are named, how
+//! they travel to the control plane, and what is asked of it afterwards.
+//!
+//! Only answers that were translated are kept; what a provider of the same dialect answered, it keeps
+//! itself, under an id of its own. A response goes up on the meter stream, which loses nothing when
+//! the control plane restarts ([`Stored`]); it is asked for by a unary gRPC call from the worker that
+//! needs it ([`Call`], [`Answer`]). The group in both is what the gateway made of the caller's token:
+//! nothing that a caller sends can name another.
+
+use prost::{Message, Oneof};
+
+/// gRPC service and method of the calls.
+pub const SERVICE: &str = "tollgate.responses.v1.Responses";
+pub const METHOD: &str = "Ask";
+
+/// What makes an id of an answer one of ours; the dialect puts `resp_` (`msg_`, `rs_`, …) before it.
+/// OpenAI's own ids are hexadecimal there.
+pub const REPLY_PREFIX: &str = "tg";
+
+const ID_PREFIX: &str = "resp_tg";
+
+/// Length of a request's id, in hexadecimal digits: 12 of Unix milliseconds, 20 at random.
+const REQUEST_ID_DIGITS: usize = 32;
+
+/// Largest [`Stored`] in bytes, as it travels. A larger one is not kept, and the gateway's log says so.
+pub const STORED_BYTES_MAX: usize = 4 << 20;
+
+/// A conversation of more responses is not continued.
+pub const CONVERSATION_RESPONSES_MAX: i64 = 1_000;
+
+/// One response, whole.
+#[derive(Clone, PartialEq, Message)]
+pub struct Stored {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// Group of the caller's token: nobody else ever sees it.
+    #[prost(string, tag = "2")]
+    pub group: String,
+    #[prost(int64, tag = "3")]
+    pub token_id: i64,
+    /// As the caller named it.
+    #[prost(string, tag = "4")]
+    pub model: String,
+    /// Id of the response that it continues; empty for the first of a conversation.
+    #[prost(string, tag = "5")]
+    pub previous: String,
+    /// The items of the request itself, without its history: a JSON array, verbatim.
+    #[prost(string, tag = "6")]
+    pub input: String,
+    /// The response object as the caller got it, JSON.
+    #[prost(string, tag = "7")]
+    pub response: String,
+}
+
+/// What a gateway asks about one response.
+#[derive(Clone, PartialEq, Message)]
+pub struct Call {
+    #[prost(string, tag = "1")]
+    pub group: String,
+    #[prost(string, tag = "2")]
+    pub id: String,
+    #[prost(oneof = "call::Kind", tags = "3, 4, 5, 6")]
+    pub kind: Option<call::Kind>,
+}
+
+pub mod call {
+    use super::{History, InputItems, Nothing, Oneof};
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "3")]
+        History(History),
+        #[prost(message, tag = "4")]
+        Show(Nothing),
+        #[prost(message, tag = "5")]
+        Delete(Nothing),
+        #[prost(message, tag = "6")]
+        InputItems(InputItems),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Nothing {}
+
+/// All items of the conversation up to and with the response's own output, as one JSON array.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct History {
+    #[prost(uint64, tag = "1")]
+    pub max_bytes: u64,
+}
+
+/// One page of the items that the response was made from.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct InputItems {
+    /// The item after which the page begins; empty: the first.
+    #[prost(string, tag = "1")]
+    pub after: String,
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+    /// Newest first.
+    #[prost(bool, tag = "3")]
+    pub descending: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Answer {
+    #[prost(oneof = "answer::Kind", tags = "1, 2, 3, 4")]
+    pub kind: Option<answer::Kind>,
+}
+
+pub mod answer {
+    use super::{Nothing, Oneof};
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub enum Kind {
+        /// JSON: what was asked for.
+        #[prost(string, tag = "1")]
+        Json(String),
+        /// The group has no such response.
+        #[prost(message, tag = "2")]
+        NotFound(Nothing),
+        /// The history is over a limit.
+        #[prost(message, tag = "3")]
+        TooLong(Nothing),
+        /// The group has the response, but `after` names no item of it.
+        #[prost(message, tag = "4")]
+        NoSuchItem(Nothing),
+    }
+}
+
+/// The id of a request's response.
+#[must_use]
+pub fn id(request_id: &str) -> String {
+    format!("{ID_PREFIX}{request_id}")
+}
+
+/// When the request began whose response has this id, in Unix milliseconds; `None` for an id that
+/// no gateway made.
+#[must_use]
+pub fn began_unix_ms(id: &str) -> Option<i64> {
+    let request_id = id.strip_prefix(ID_PREFIX)?;
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if request_id.len() != REQUEST_ID_DIGITS || !request_id.bytes().all(is_digit) {
+        return None;
+    }
+    i64::from_str_radix(request_id.get(..12)?, 16).ok()
+}
+
+/// Whether a gateway made this id.
+#[must_use]
+pub fn is_ours(id: &str) -> bool {
+    began_unix_ms(id).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_ids_are_ours() {
+        let ours = id("0199aabbccdd00112233445566778899");
+        assert_eq!(began_unix_ms(&ours), Some(0x0199_aabb_ccdd));
+        for other in [
+            "",
+            "resp_",
+            "resp_tg",
+            "resp_68a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f607",
+            "resp_tg0199aabbccdd0011223344556677889",
+            "resp_tg0199aabbccdd001122334455667788990",
+            "resp_tg0199AABBCCDD00112233445566778899",
+            "resp_tg0199aabbccdd0011223344556677889'",
+            "msg_tg0199aabbccdd00112233445566778899",
+        ] {
+            assert!(!is_ours(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+use prost::Message;
+use tollgate_config::GatewayConfig;
+use tollgate_config::meter::Outcome;
+use tollgate_config::names::{CLUSTER_PROPERTY, NODE_TOKEN_KEY};
+use tollgate_config::responses::{Nothing, Stored};
+use tollgate_host::mock::{Called, MockHost};
+use tollgate_host::{Body as Buffer, Flow, Map, MeterHost};
+
+use super::*;
+use crate::fixture::{OPENAI_ANSWER, channel, event, head, host, request, settled};
+use crate::gateway::Gateway;
+use crate::state;
+use crate::upstream::Attempt;
+
+const RESPONSES: &str = "/v1/responses";
+const OURS: &str = "resp_tg0199aabbccdd00112233445566778899";
+const THEIRS: &str = "resp_68a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f607";
+
+const CHAT_STREAM: &str = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"}}]}\n\n\
+    data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+    data: [DONE]\n\n";
+
+fn attempt(host: &MockHost) -> Attempt {
+    let mut attempt = Attempt::default();
+    assert_eq!(attempt.request_headers(host, false), Flow::Continue);
+    let size = host.text(Buffer::Request).len();
+    attempt.request_body(host, size);
+    attempt
+}
+
+fn answer(host: &MockHost, attempt: &mut Attempt, body: &str) {
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    attempt.response_headers(host, false);
+    host.put_body(Buffer::Response, body.as_bytes());
+    attempt.response_body(host, body.len(), true);
+}
+
+fn the_call(host: &MockHost) -> (Called, Call) {
+    let mut calls = host.take_calls();
+    assert_eq!(calls.len(), 1);
+    let called = calls.remove(0);
+    let call = Call::decode(called.message.as_slice()).unwrap();
+    (called, call)
+}
+
+fn end_call(host: &MockHost, gateway: &mut Gateway, call: u32, kind: answer::Kind) {
+    let message = Answer { kind: Some(kind) }.encode_to_vec();
+    gateway.call_ended(host, call, Some(message));
+}
+
+fn continuing(id: &str) -> String {
+    format!(r#"{{"model":"m","previous_response_id":"{id}","input":"and?"}}"#)
+}
+
+/// A request that waits for its history.
+fn waiting(dialect: &str) -> (MockHost, Gateway, Called) {
+    let host = host(vec![channel(1, dialect)]);
+    let (gateway, flow) = request(&host, RESPONSES, &continuing(OURS));
+    assert_eq!(flow, Flow::Hold);
+    assert_eq!(host.replied(), None);
+    let (called, _) = the_call(&host);
+    (host, gateway, called)
+}
+
+#[test]
+fn a_translated_answer_is_kept_unless_the_caller_does_not_want_it() {
+    for (dialect, fields, upstream, kept) in [
+        ("openai-chat", "", OPENAI_ANSWER, true),
+        ("openai-chat", r#","store":true"#, OPENAI_ANSWER, true),
+        ("openai-chat", r#","store":false"#, OPENAI_ANSWER, false),
+        ("openai-chat", r#","stream":true"#, CHAT_STREAM, true),
+        // Cut before its end.
+        (
+            "openai-chat",
+            r#","stream":true"#,
+            r#"data: {"id":"c","choices":[{"index":0,"delta":{"content":"hello"}}]}"#,
+            false,
+        ),
+        ("openai-chat", "", r#"{"error":{"message":"no"}}"#, false),
+        // The provider keeps what is its own.
+        (
+            "openai-responses",
+            "",
+            r#"{"id":"resp_1","object":"response","status":"completed","output":[]}"#,
+            false,
+        ),
+    ] {
+        let host = host(vec![channel(1, dialect)]);
+        let body = format!(r#"{{"model":"m","input":"hi"{fields}}}"#);
+        let (gateway, flow) = request(&host, RESPONSES, &body);
+        assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
+        answer(&host, &mut attempt(&host), upstream);
+        let told = host.text(Buffer::Response);
+        let (event, stored) = settled(&host, gateway, 200);
+        assert_eq!(stored.len(), usize::from(kept), "{dialect} {fields} {told}");
+        let Some(stored) = stored.first() else {
+            // A stream that is cut had said it before.
+            let is_cut = fields.contains("stream");
+            assert_eq!(told.contains(r#""store":true"#), is_cut, "{told}");
+            continue;
+        };
+        assert!(told.contains(r#""store":true"#), "{told}");
+        assert!(told.contains(&stored.response), "as the caller got it");
+        assert!(stored.response.contains(r#""text":"hello""#));
+        assert!(
+            stored
+                .response
+                .contains(&format!(r#""id":"{}""#, stored.id))
+        );
+        let expected = Stored {
+            id: responses::id(&event.id),
+            group: "g".into(),
+            token_id: 5,
+            model: "m".into(),
+            previous: String::new(),
+            input: r#"[{"type":"message","role":"user","content":"hi"}]"#.into(),
+            response: stored.response.clone(),
+        };
+        assert_eq!(stored, &expected);
+        assert!(responses::is_ours(&stored.id));
+        assert_eq!(event.losses, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn nothing_is_kept_where_nothing_is_to_be() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let config = GatewayConfig {
+        stores_responses: false,
+        ..state::active().unwrap().config.clone()
+    };
+    state::activate(config).unwrap();
+    let (gateway, _) = request(&host, RESPONSES, r#"{"model":"m","input":"hi"}"#);
+    answer(&host, &mut attempt(&host), OPENAI_ANSWER);
+    assert!(host.text(Buffer::Response).contains(r#""store":false"#));
+    assert!(settled(&host, gateway, 200).1.is_empty());
+
+    request(&host, RESPONSES, &continuing(OURS));
+    let reply = host.replied().unwrap();
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.contains("previous_response_not_found"));
+    assert!(host.take_calls().is_empty());
+}
+
+#[test]
+fn history_is_asked_for_in_the_name_of_the_token() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    host.set_shared(NODE_TOKEN_KEY, Some(b"Bearer node"))
+        .unwrap();
+    let body = continuing(OURS);
+    request(&host, RESPONSES, &body);
+    let (called, call) = the_call(&host);
+    let expected = Call {
+        group: "g".into(),
+        id: OURS.into(),
+        kind: Some(call::Kind::History(History {
+            max_bytes: 1_000 - body.len() as u64,
+        })),
+    };
+    assert_eq!(call, expected);
+    assert_eq!(
+        called.method,
+        "tollgate-control/tollgate.responses.v1.Responses/Ask"
+    );
+    let bearer = ("authorization".to_owned(), "Bearer node".to_owned());
+    assert_eq!(called.metadata, [bearer]);
+    assert_eq!(called.timeout_ms, TIMEOUT_MS);
+}
+
+#[test]
+fn history_goes_to_the_upstream_in_front_of_the_request() {
+    let history = r#"[{"role":"user",  "content":"hi"},{"type":"reasoning","id":"rs_tg_0","summary":[]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]}]"#;
+    for (dialect, expected) in [
+        (
+            "openai-responses",
+            r#"{"model":"m","input":[{"role":"user",  "content":"hi"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]},{"type":"message","role":"user","content":"and?"}]}"#,
+        ),
+        (
+            "openai-chat",
+            r#"{"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"user","content":"and?"}]"#,
+        ),
+    ] {
+        let (host, mut gateway, called) = waiting(dialect);
+        // Somebody else's call, and one that was never ours.
+        gateway.call_ended(&host, called.id + 1, None);
+        assert!(!host.resumed() && host.replied().is_none());
+        assert_eq!(gateway.request_body(&host, 0, true), Flow::Hold);
+        end_call(
+            &host,
+            &mut gateway,
+            called.id,
+            answer::Kind::Json(history.into()),
+        );
+        assert!(host.resumed(), "{:?}", host.replied());
+        assert_eq!(host.property(&[CLUSTER_PROPERTY]).unwrap(), b"channel-1");
+        let mut attempt = attempt(&host);
+        let sent = host.text(Buffer::Request);
+        assert!(sent.starts_with(expected), "{sent}");
+        assert_eq!(
+            host.shown(Map::Request, "content-length"),
+            sent.len().to_string()
+        );
+        if dialect == "openai-chat" {
+            answer(&host, &mut attempt, OPENAI_ANSWER);
+            let told = host.text(Buffer::Response);
+            let previous = format!(r#""previous_response_id":"{OURS}""#);
+            assert!(told.contains(&previous), "{told}");
+            let (_, stored) = settled(&host, gateway, 200);
+            assert_eq!(stored[0].previous, OURS);
+            assert_eq!(
+                stored[0].input, r#"[{"type":"message","role":"user","content":"and?"}]"#,
+                "its own items only"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_request_without_its_history_is_refused() {
+    let huge = format!("[\"{}\"]", "x".repeat(1_000));
+    for (kind, status, text) in [
+        (
+            Some(answer::Kind::NotFound(Nothing {})),
+            400,
+            "previous_response_not_found",
+        ),
+        (Some(answer::Kind::TooLong(Nothing {})), 413, "too long"),
+        (Some(answer::Kind::Json(huge)), 413, "too long"),
+        (Some(answer::Kind::Json("{}".into())), 503, "try again"),
+        (None, 503, "try again"),
+    ] {
+        let (host, mut gateway, called) = waiting("openai-chat");
+        match kind {
+            Some(kind) => end_call(&host, &mut gateway, called.id, kind),
+            None => gateway.call_ended(&host, called.id, None),
+        }
+        let reply = host.replied().unwrap();
+        assert_eq!(reply.status, status, "{}", reply.body);
+        assert!(reply.body.contains(text), "{}", reply.body);
+        assert!(!host.resumed());
+        assert_eq!(gateway.request_body(&host, 0, true), Flow::Hold);
+        let (event, stored) = settled(&host, gateway, status);
+        assert_eq!(event.outcome(), Outcome::Refused);
+        assert!(stored.is_empty());
+    }
+
+    let host = host(vec![channel(1, "openai-chat")]);
+    host.set_control_plane_away(true);
+    request(&host, RESPONSES, &continuing(OURS));
+    assert_eq!(host.replied().unwrap().status, 503);
+}
+
+#[test]
+fn who_leaves_while_waiting_leaves_nothing_behind() {
+    let (host, mut gateway, called) = waiting("openai-chat");
+    gateway.log(&host);
+    assert_eq!(host.cancelled_calls(), [called.id]);
+    end_call(
+        &host,
+        &mut gateway,
+        called.id,
+        answer::Kind::Json("[]".into()),
+    );
+    assert!(!host.resumed() && host.replied().is_none());
+    drop(gateway);
+    assert!(Hold::take(512 << 20).is_some(), "all memory was given back");
+}
+
+#[test]
+fn an_id_that_is_not_ours_is_the_upstreams() {
+    let body = continuing(THEIRS);
+    let same = host(vec![channel(1, "openai-responses")]);
+    let (_gateway, flow) = request(&same, RESPONSES, &body);
+    assert_eq!(flow, Flow::Continue);
+    attempt(&same);
+    assert_eq!(same.text(Buffer::Request), body, "to the byte");
+
+    let other = host(vec![channel(1, "openai-chat")]);
+    request(&other, RESPONSES, &body);
+    let reply = other.replied().unwrap();
+    assert_eq!(reply.status, 400);
+    let names_it = r#""param":"previous_response_id""#;
+    assert!(reply.body.contains(names_it), "{}", reply.body);
+    assert!(other.take_calls().is_empty() && same.take_calls().is_empty());
+
+    for (field, text) in [
+        ("store", r#"{"model":"m","input":"a","store":"yes"}"#),
+        (
+            "previous_response_id",
+            r#"{"model":"m","input":"a","previous_response_id":7}"#,
+        ),
+    ] {
+        request(&other, RESPONSES, text);
+        let reply = other.replied().unwrap();
+        assert!(
+            reply.status == 400 && reply.body.contains(field),
+            "{}",
+            reply.body
+        );
+    }
+}
+
+#[test]
+fn questions_about_a_response_are_answered_by_the_control_plane() {
+    let nothing = Nothing {};
+    let page = |after: &str, limit, descending| {
+        call::Kind::InputItems(InputItems {
+            after: after.into(),
+            limit,
+            descending,
+        })
+    };
+    for (method, rest, kind) in [
+        ("GET", "", call::Kind::Show(nothing)),
+        ("GET", "?stream=false", call::Kind::Show(nothing)),
+        ("DELETE", "", call::Kind::Delete(nothing)),
+        ("POST", "/cancel", call::Kind::Show(nothing)),
+        ("GET", "/input_items", page("", 20, true)),
+        (
+            "GET",
+            "/input_items?order=asc&limit=100&after=msg_1",
+            page("msg_1", 100, false),
+        ),
+    ] {
+        for (end, status, text) in [
+            (Some(answer::Kind::Json("{\"its\":1}".into())), 200, "its"),
+            (Some(answer::Kind::NotFound(nothing)), 404, "not found"),
+            (None, 503, "try again"),
+        ] {
+            let host = host(vec![channel(1, "openai-chat")]);
+            let path = format!("{RESPONSES}/{OURS}{rest}");
+            let token = ("authorization", "Bearer sk-good");
+            let (mut gateway, flow) = head(&host, method, &path, &[token], true);
+            assert_eq!((flow, host.replied()), (Flow::Hold, None));
+            let (called, call) = the_call(&host);
+            let expected = Call {
+                group: "g".into(),
+                id: OURS.into(),
+                kind: Some(kind.clone()),
+            };
+            assert_eq!(call, expected);
+            match end {
+                Some(kind) => end_call(&host, &mut gateway, called.id, kind),
+                None => gateway.call_ended(&host, called.id, None),
+            }
+            let reply = host.replied().unwrap();
+            let (status, text) = match (rest, status) {
+                ("/cancel", 200) => (400, "Cannot cancel a synchronous response."),
+                other => (other.1, text),
+            };
+            assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
+            assert!(reply.body.contains(text), "{}", reply.body);
+            event(&host, gateway, status);
+        }
+    }
+}
+
+#[test]
+fn questions_that_cannot_be_asked() {
+    for (method, rest, token, status, text) in [
+        ("GET", OURS, "sk-bad", 401, "not valid"),
+        ("DELETE", OURS, "", 401, "No API key"),
+        ("POST", OURS, "sk-good", 405, "GET, DELETE"),
+        ("GET", THEIRS, "sk-good", 404, "not found"),
+        ("DELETE", "resp_%27", "sk-good", 404, "resp_'"),
+        ("GET", "compact", "sk-good", 404, "compact"),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let path = format!("{RESPONSES}/{rest}");
+        let headers = [("x-api-key", token)];
+        let headers = if token.is_empty() { &[][..] } else { &headers };
+        head(&host, method, &path, headers, true);
+        let reply = host.replied().unwrap();
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        assert!(reply.body.contains(text), "{}", reply.body);
+        assert!(host.take_calls().is_empty());
+    }
+    for (query, param) in [
+        ("?stream=true", "stream"),
+        ("/input_items?limit=0", "limit"),
+        ("/input_items?limit=101", "limit"),
+        ("/input_items?limit=x", "limit"),
+        ("/input_items?order=up", "order"),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let path = format!("{RESPONSES}/{OURS}{query}");
+        head(&host, "GET", &path, &[("x-api-key", "good")], true);
+        let reply = host.replied().unwrap();
+        let named = reply.body.contains(&format!(r#""param":"{param}""#));
+        assert!(reply.status == 400 && named, "{query}: {}", reply.body);
+    }
+}

@@ -1,0 +1,205 @@
+//! Responses that the gateway translated can be continued, shown and deleted by their id, by their
+//! own tenant alone, whatever happens to the control plane meanwhile.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tollgate_tests::apart::Apart;
+use tollgate_tests::http::{Request, Response};
+use tollgate_tests::sdk::Generation;
+use tollgate_tests::{Dialect, Gateway, Provider, Scene, eventually, tools};
+
+const PATH: &str = "/v1/responses";
+
+fn ask(scene: &Scene, body: Value) -> Response {
+    let mut all = json!({"model": scene.model, "input": "hello"});
+    for (key, value) in body.as_object().expect("an object") {
+        all[key] = value.clone();
+    }
+    send(scene, Request::post(PATH, &all))
+}
+
+fn send(scene: &Scene, request: Request) -> Response {
+    let request = scene.with_token(request);
+    request.send(scene.address).expect("an answer")
+}
+
+fn id(response: &Response) -> String {
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["id"].as_str().expect("an id").to_owned()
+}
+
+fn about(method: &str, id: &str, rest: &str) -> Request {
+    Request::new(method, &format!("{PATH}/{id}{rest}"))
+}
+
+/// Everything that can be said about a response by its id.
+fn everything_about(scene: &Scene, id: &str) -> Vec<Response> {
+    let mut answers: Vec<Response> = [
+        ("GET", ""),
+        ("GET", "/input_items"),
+        ("POST", "/cancel"),
+        ("DELETE", ""),
+    ]
+    .into_iter()
+    .map(|(method, rest)| send(scene, about(method, id, rest)))
+    .collect();
+    answers.push(ask(scene, json!({"previous_response_id": id})));
+    answers
+}
+
+fn sdk(scene: &Scene, generation: Generation) -> Value {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/openai_stored.py");
+    let output = Command::new(tools::python(generation))
+        .arg(script)
+        .args([
+            &format!("http://{}", scene.address),
+            &scene.token.key,
+            &scene.model,
+        ])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("Python runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(!told.to_string().contains("raised\":"), "{told}\n{errors}");
+    told
+}
+
+#[test]
+fn the_sdk_continues_shows_and_deletes() {
+    for generation in [Generation::Current, Generation::Previous] {
+        for upstream in Dialect::ALL {
+            let provider = Provider::speaking(upstream).start();
+            let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
+            let told = sdk(&scene, generation);
+
+            let continued = &told["continued"];
+            let ids = &continued["ids"];
+            assert_eq!(
+                continued["previous"],
+                json!([null, ids[0], ids[1], ids[2]]),
+                "{told}"
+            );
+            assert_eq!(continued["stored"], json!([true, true, true, false]));
+            assert_eq!(continued["texts"], json!(["hi", "hi", "hi", "hi"]));
+            assert_eq!(continued["fourth"]["status"], 404, "{told}");
+            let sent = provider.calls()[3].json();
+            let said: Vec<String> = sent["messages"]
+                .as_array()
+                .expect("messages")
+                .iter()
+                .map(|message| {
+                    let content = &message["content"];
+                    let text = content.as_str().or(content[0]["text"].as_str());
+                    text.unwrap_or_default().to_owned()
+                })
+                .collect();
+            let expected = ["one", "hi", "two", "hi", "three", "hi", "four"];
+            assert_eq!(said, expected, "{sent}");
+
+            let shown = &told["shown"];
+            assert_eq!(shown["same"], true, "{told}");
+            assert_eq!(shown["texts"], json!(["one", "hi", "two"]));
+            assert_eq!(shown["ids"], 3);
+            assert_eq!(shown["cancelled"]["status"], 400);
+            assert_eq!(shown["streamed"]["status"], 400);
+
+            let deleted = &told["deleted"];
+            assert_eq!(deleted["retrieved"]["status"], 404, "{told}");
+            assert_eq!(deleted["again"]["status"], 404);
+            assert_eq!(deleted["continued"]["code"], "previous_response_not_found");
+            assert_eq!(deleted["items"], 5, "what continues it still has it");
+        }
+    }
+}
+
+#[test]
+fn another_tenant_is_told_what_everybody_is_told_of_no_response() {
+    let provider = Provider::anthropic().start();
+    let gateway = Gateway::shared();
+    let (owner, other) = (
+        Scene::on(gateway).channel(&provider).ready(),
+        Scene::on(gateway).channel(&provider).ready(),
+    );
+    let theirs = id(&ask(&owner, json!({})));
+    assert_eq!(send(&owner, about("GET", &theirs, "")).status, 200);
+    // Of the same age, and nobody's.
+    let nobodys = format!("{}{}", &theirs[..19], "0".repeat(20));
+    let answers = everything_about(&other, &theirs);
+    let to_nobody = everything_about(&other, &nobodys);
+    for (answer, expected) in answers.iter().zip(&to_nobody) {
+        let (text, expected_text) = (answer.text(), expected.text());
+        assert_eq!(answer.status, expected.status, "{text}");
+        assert_eq!(
+            text.replace(&theirs, "ID"),
+            expected_text.replace(&nobodys, "ID")
+        );
+    }
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [404, 404, 404, 404, 400]);
+    assert_eq!(provider.calls().len(), 1);
+
+    // Another token of the same group is the same tenant.
+    let colleague = owner.another_token(&json!({"name": "colleague"}));
+    let request =
+        about("GET", &theirs, "").header("authorization", format!("Bearer {}", colleague.key));
+    eventually("the new token is known", || {
+        let status = request
+            .send(owner.address)
+            .map_err(|e| e.to_string())?
+            .status;
+        if status == 200 {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
+    });
+    let statuses: Vec<u16> = everything_about(&owner, &theirs)
+        .iter()
+        .map(|answer| answer.status)
+        .collect();
+    assert_eq!(
+        statuses,
+        [200, 200, 400, 200, 400],
+        "and then it was deleted"
+    );
+}
+
+#[test]
+fn without_a_control_plane_answers_wait_and_continuing_is_refused() {
+    let mut apart = Apart::start();
+    let provider = Provider::openai().start();
+    let scene = Scene::at(apart.address(), apart.admin())
+        .channel(&provider)
+        .ready();
+    let first = id(&ask(&scene, json!({})));
+    assert_eq!(send(&scene, about("GET", &first, "")).status, 200);
+    apart.kill_control();
+    let began = Instant::now();
+    let refused = ask(&scene, json!({"previous_response_id": first}));
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.json()["error"]["message"].is_string());
+    assert_eq!(send(&scene, about("GET", &first, "")).status, 503);
+    assert!(began.elapsed() < Duration::from_secs(15));
+    let second = id(&ask(&scene, json!({"input": "meanwhile"})));
+
+    apart.start_control();
+    eventually("what was answered meanwhile can be continued", || {
+        let answer = ask(&scene, json!({"previous_response_id": second}));
+        if answer.status == 200 {
+            Ok(())
+        } else {
+            Err(answer.text())
+        }
+    });
+    let sent = provider.last_call().json();
+    assert_eq!(sent["messages"].as_array().map(Vec::len), Some(3), "{sent}");
+    assert_eq!(sent["messages"][0]["content"], "meanwhile", "{sent}");
+    assert_eq!(send(&scene, about("GET", &first, "")).status, 200);
+}
