@@ -11,6 +11,7 @@ const EDITS: PassOn<'static> = PassOn {
     model: "other",
     include_usage: true,
     betas: &["context-1m-2025-08-07", "x"],
+    target: None,
 };
 
 pub fn request(bytes: &[u8]) {

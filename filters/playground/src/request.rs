@@ -38,6 +38,7 @@ fn try_translate(
             model,
             include_usage: false,
             betas: &[],
+            target: None,
         };
         let (edited, losses) = pass_on(upstream, &peeked, &body, &edits);
         let outcome = match edited {

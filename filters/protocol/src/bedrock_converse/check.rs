@@ -53,7 +53,7 @@ fn source_of(
         // The type of what is stored there would have to be guessed.
         Source::Url(_) => Err(format!(
             "This model takes {} as base64, not by URL.",
-            what.to_lowercase()
+            what.to_ascii_lowercase()
         )),
         Source::File { .. } => Err(extras::STORED_FILE.to_owned()),
         Source::Base64 { .. } | Source::Text(_) => Ok(()),
