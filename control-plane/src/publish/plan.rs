@@ -357,6 +357,7 @@ mod tests {
             BEARER,
             "",
         ),
+        (1013, "https://api.openai.com/v1", BEARER, ""),
     ];
     const BEARER: &str = "authorization: Bearer ";
 
