@@ -2,7 +2,7 @@
 
 use crate::dialect::{Without, caller};
 use crate::json::JsonWriter;
-use crate::neutral::{Block, Content, Extra, Request, Tool, ToolChoice};
+use crate::neutral::{Block, Content, Extra, Request, Role, Tool, ToolChoice};
 use crate::problem::{Losses, Unsupported};
 
 /// Stands in for JSON mode where a dialect has none.
@@ -30,6 +30,20 @@ pub(crate) fn settle_except(
             Without::Unsupported(message) => {
                 return Err(Unsupported::new(extra.key.as_str(), message));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Asks of every block of the conversation whether it can be said; the answer is why not.
+pub(crate) fn check_blocks(
+    request: &Request,
+    block_of: fn(Role, &Block) -> Result<(), String>,
+) -> Result<(), Unsupported> {
+    for (index, message) in request.messages.iter().enumerate() {
+        for block in &message.content {
+            block_of(message.role, block)
+                .map_err(|reason| Unsupported::new(request.field_of(index), reason))?;
         }
     }
     Ok(())

@@ -18,13 +18,7 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
         return Err(Unsupported::new("n", message));
     }
     extras::refuse_foreign_tools(request)?;
-    for (index, message) in request.messages.iter().enumerate() {
-        for block in &message.content {
-            block_of(message.role, block)
-                .map_err(|reason| Unsupported::new(request.field_of(index), reason))?;
-        }
-    }
-    Ok(())
+    extras::check_blocks(request, block_of)
 }
 
 fn block_of(role: Role, block: &Block) -> Result<(), String> {
