@@ -4,7 +4,7 @@ use crate::anthropic::read_response::stop_name;
 use crate::anthropic::write_request::IDS;
 use crate::anthropic::{usage, write_messages};
 use crate::json::{JsonWriter, object_bytes};
-use crate::neutral::{Choice, Content, Image, Media, Response, Source, ToolCall};
+use crate::neutral::{Block, Choice, Content, Image, Media, Response, Source, ToolCall};
 use crate::reply::Reply;
 use crate::text::Text;
 
@@ -14,7 +14,7 @@ pub(super) fn write(response: &Response, reply: &Reply) -> Vec<u8> {
     object_bytes(|w| {
         head(reply, w);
         w.field_array("content", |w| {
-            for (block, call) in choice.content.iter().zip(0..) {
+            for (block, call) in ended(&choice.content).iter().zip(0..) {
                 if let Some(content) = sayable(&block.content) {
                     w.object(|w| members(content, reply, call, w));
                 }
@@ -37,6 +37,23 @@ pub(super) fn head(reply: &Reply, w: &mut JsonWriter<'_>) {
     w.field_str("type", "message");
     w.field_str("role", "assistant");
     w.field_str("model", &reply.model);
+}
+
+/// A turn without the signatures at its end that no block follows: clients take the last
+/// block for the answer. A turn with calls goes on, and keeps them.
+fn ended(blocks: &[Block]) -> &[Block] {
+    let calls = |block: &Block| matches!(block.content, Content::ToolCall(_));
+    let only_signs = |block: &Block| matches!(&block.content, Content::Thinking { text, signature: Some(_) } if text.is_empty());
+    if blocks.iter().any(calls) {
+        return blocks;
+    }
+    let mut ended = blocks;
+    while let [before @ .., last] = ended
+        && only_signs(last)
+    {
+        ended = before;
+    }
+    ended
 }
 
 /// A legal id for a call: the upstream's if it gave one.

@@ -6,8 +6,12 @@
 //! error  = error                      ; instead of everything from there on
 //! ```
 //!
-//! Blocks are numbered from 0 without gaps and never overlap. Upstreams may
-//! interleave the arguments of parallel calls; then the call that is open keeps
+//! Blocks are numbered from 0 without gaps and never overlap. A turn never ends with
+//! thinking, for clients take its last block for the answer: a signature that stands for
+//! itself waits for the block that it signs, and one that none follows (Gemini signs the
+//! end of its texts too) is dropped, unless there were calls, whose turn goes on.
+//!
+//! Upstreams may interleave the arguments of parallel calls; then the call that is open keeps
 //! streaming, and the others are held back until its arguments are whole JSON.
 
 use crate::anthropic::read_response::stop_name;
@@ -31,6 +35,8 @@ pub(super) struct Writer {
     /// The index of the next block.
     next: u64,
     open: Open,
+    /// The signature of the block that comes next.
+    proof: Option<String>,
     held: Vec<HeldCall>,
     calls_seen: bool,
     finish: Option<(StopReason, Option<String>)>,
@@ -62,6 +68,7 @@ impl Writer {
             started: false,
             next: 0,
             open: Open::None,
+            proof: None,
             held: Vec::new(),
             calls_seen: false,
             finish: None,
@@ -93,6 +100,11 @@ impl Writer {
     ) {
         self.start(out);
         self.close(out);
+        self.prove(out);
+        self.begin(block, out, members);
+    }
+
+    fn begin(&mut self, block: Open, out: &mut Vec<u8>, members: impl FnOnce(&mut JsonWriter<'_>)) {
         event("content_block_start", out, |w| {
             w.field_u64("index", self.next);
             w.field_object("content_block", members);
@@ -134,14 +146,32 @@ impl Writer {
         self.delta("text_delta", "text", text, out);
     }
 
-    fn open_thinking(&mut self, out: &mut Vec<u8>) {
+    fn thinking(&mut self, text: &str, out: &mut Vec<u8>) {
         self.release_all(out);
         if !matches!(self.open, Open::Thinking) {
-            self.open_block(Open::Thinking, out, |w| {
-                w.field_str("type", "thinking");
-                w.field_str("thinking", "");
-                w.field_str("signature", "");
-            });
+            self.open_block(Open::Thinking, out, empty_thinking);
+        }
+        self.delta("thinking_delta", "thinking", text, out);
+    }
+
+    fn sign(&mut self, signature: &str, out: &mut Vec<u8>) {
+        if matches!(self.open, Open::Thinking) {
+            self.delta("signature_delta", "signature", signature, out);
+            self.close(out);
+            return;
+        }
+        self.release_all(out);
+        self.close(out);
+        self.prove(out);
+        self.proof = Some(signature.to_owned());
+    }
+
+    /// Writes the signature that waits, as a block of its own.
+    fn prove(&mut self, out: &mut Vec<u8>) {
+        if let Some(proof) = self.proof.take() {
+            self.begin(Open::Thinking, out, empty_thinking);
+            self.delta("signature_delta", "signature", &proof, out);
+            self.close(out);
         }
     }
 
@@ -247,18 +277,14 @@ impl StreamWriter for Writer {
                 self.text(text, out);
             }
             StreamEvent::Thinking { choice: 0, text } => {
-                self.open_thinking(out);
-                self.delta("thinking_delta", "thinking", text, out);
+                self.thinking(text, out);
             }
             StreamEvent::Signature {
                 choice: 0,
                 by,
                 signature,
             } => {
-                self.open_thinking(out);
-                let signature = shown_signature(*by, signature, Dialect::Anthropic);
-                self.delta("signature_delta", "signature", &signature, out);
-                self.close(out);
+                self.sign(&shown_signature(*by, signature, Dialect::Anthropic), out);
             }
             StreamEvent::RedactedThinking { choice: 0, data } => self.redacted(data, out),
             StreamEvent::ToolCall {
@@ -309,6 +335,9 @@ impl StreamWriter for Writer {
         self.start(out);
         self.release_all(out);
         self.close(out);
+        if self.calls_seen {
+            self.prove(out);
+        }
         let fallback = match self.calls_seen {
             true => StopReason::ToolUse,
             false => StopReason::EndOfTurn,
@@ -332,6 +361,12 @@ impl StreamWriter for Writer {
         JsonWriter::new(out).object(|w| error::members(w, error));
         out.extend_from_slice(b"\n\n");
     }
+}
+
+fn empty_thinking(w: &mut JsonWriter<'_>) {
+    w.field_str("type", "thinking");
+    w.field_str("thinking", "");
+    w.field_str("signature", "");
 }
 
 /// One event, whose data begins with its own name as the type.

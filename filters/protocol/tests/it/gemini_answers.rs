@@ -169,6 +169,30 @@ fn content_both_ways() {
     assert_eq!(shown(G, C, &two)["choices"][1]["message"]["content"], "b");
 }
 
+/// Clients of Anthropic's take the last block of a turn for its answer.
+#[test]
+fn g10_a_turn_does_not_end_with_the_signature_of_its_text() {
+    for (parts, kinds) in [
+        (
+            json!([{"text": "x"}, {"text": "", "thoughtSignature": "ZW5k"}]),
+            &["text"][..],
+        ),
+        (
+            json!([{"text": "x", "thoughtSignature": "c2ln"}]),
+            &["thinking", "text"],
+        ),
+        (
+            json!([{"functionCall": {"name": "f"}}, {"text": "", "thoughtSignature": "ZW5k"}]),
+            &["tool_use", "thinking"],
+        ),
+    ] {
+        let message = shown(G, M, &answer(parts, "STOP"));
+        let blocks = message["content"].as_array().unwrap();
+        let seen: Vec<_> = blocks.iter().map(|block| &block["type"]).collect();
+        assert_eq!(seen, kinds, "{message}");
+    }
+}
+
 #[test]
 fn e13_pictures_in_answers() {
     let g = answer(

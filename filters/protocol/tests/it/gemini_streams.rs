@@ -126,6 +126,29 @@ fn g10_a_signature_is_not_taken_for_that_of_the_thought_before() {
     assert_eq!(signatures, ["tg.gemini.c2ln", "tg.gemini.ZW5k"]);
 }
 
+/// Claude Code prints the last block of a turn: a signature after the text made that empty.
+#[test]
+fn g10_a_turn_does_not_end_with_the_signature_of_its_text() {
+    let end = json!([{"text": "", "thoughtSignature": "ZW5k"}]);
+    let cases = [
+        vec![text("x"), last(end.clone(), "STOP")],
+        vec![text("x"), last(json!([{"text": ""}]), "STOP")],
+    ];
+    for chunks in cases {
+        let messages = translated(G, M, &sse(&chunks));
+        let kinds: Vec<_> = messages
+            .iter()
+            .filter_map(|event| event["content_block"]["type"].as_str())
+            .collect();
+        assert_eq!(kinds, ["text"], "{chunks:?}");
+    }
+    // A signature before the text is of the text.
+    let signed = json!([{"text": "x", "thoughtSignature": "c2ln"}]);
+    let messages = translated(G, M, &sse(&[last(signed, "STOP")]));
+    assert_eq!(messages[2]["delta"]["signature"], "tg.gemini.c2ln");
+    assert_eq!(messages[4]["content_block"]["type"], "text");
+}
+
 #[test]
 fn e13_pictures_in_streams() {
     let g = sse(&[
