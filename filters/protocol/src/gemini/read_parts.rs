@@ -2,8 +2,10 @@
 //!
 //! SDKs that stream hand every chunk back as a content of its own, so neighbours of
 //! the same role are one message, and pieces of one thought one block. A signature on
-//! a part becomes thinking without text before the block that the part becomes.
+//! a part becomes thinking without text before the block that the part becomes; another
+//! provider's is that of the thought before the part, if the client kept it.
 
+use crate::dialect::Dialect;
 use crate::gemini::fields::{elements, member, named};
 use crate::gemini::read_data::{Calls, call, file, foreign, inline, result};
 use crate::gemini::signature::{self, Proof};
@@ -211,14 +213,16 @@ impl Parts {
         self.blocks.push(block);
     }
 
-    /// A signature of what comes next.
+    /// A signature of what comes next, or another provider's of the thought before.
     fn prove(&mut self, proof: Option<Proof>) {
         let Some(proof) = proof else {
             return;
         };
+        let theirs = matches!(&proof, Proof::Signature(by) if by.by != Dialect::Gemini);
+        let thought = self.thought.take_if(|_| theirs).unwrap_or_default();
         self.end_thought();
         self.blocks.push(match proof {
-            Proof::Signature(signature) => thinking(String::new(), Some(signature)),
+            Proof::Signature(signature) => thinking(thought, Some(signature)),
             Proof::Redacted(data) => Block::new(Content::RedactedThinking { data }),
         });
     }

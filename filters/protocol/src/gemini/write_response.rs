@@ -1,5 +1,6 @@
 //! The neutral form into a generateContent answer.
 
+use crate::dialect::Dialect;
 use crate::gemini::read_response::finish_reason;
 use crate::gemini::{signature, usage, write_parts};
 use crate::json::{JsonWriter, object_bytes};
@@ -34,23 +35,28 @@ pub(super) fn tail(reply: &Reply, w: &mut JsonWriter<'_>) {
 }
 
 fn parts(blocks: &[Block], reply: &Reply, w: &mut JsonWriter<'_>) {
-    // The signature of the part that comes next.
+    // The signature of the part that comes next: as in streams, also another provider's of
+    // the thought before.
     let mut pending: Option<String> = None;
     for Block { content, .. } in blocks {
         let proof = match content {
             Content::Thinking { text, signature } => {
-                let shown = signature.as_ref().map(shown);
-                if text.is_empty() {
-                    if let Some(shown) = shown {
-                        alone(pending.replace(shown), w);
+                let (own, next) = match signature {
+                    Some(signature) if text.is_empty() || signature.by != Dialect::Gemini => {
+                        (None, Some(shown(signature)))
                     }
-                } else {
+                    signature => (signature.as_ref().map(shown), None),
+                };
+                if !text.is_empty() {
                     alone(pending.take(), w);
                     w.object(|w| {
                         w.field_text("text", text);
                         w.field_bool("thought", true);
-                        proof_member(shown.as_deref(), w);
+                        proof_member(own.as_deref(), w);
                     });
+                }
+                if let Some(next) = next {
+                    alone(pending.replace(next), w);
                 }
                 continue;
             }

@@ -7,11 +7,16 @@
 //! error  = {"error": …}                 ; instead of everything from there on
 //! ```
 //!
+//! A signature by another provider goes onto the part after its thought: Gemini CLI keeps
+//! the signatures of texts and calls in its history, but no thoughts. The reader joins
+//! them again where the thought is still there.
+//!
 //! Calls are whole here, so their arguments are held back until something else comes
 //! in their choice, or the block ends.
 
 use std::collections::BTreeMap;
 
+use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::gemini::frames::Frames;
 use crate::gemini::read_response::finish_reason;
@@ -110,11 +115,11 @@ impl Writer {
         });
     }
 
-    fn prove(&mut self, choice: u32, proof: String, out: &mut Vec<u8>) {
+    fn prove(&mut self, choice: u32, by: Option<Dialect>, proof: String, out: &mut Vec<u8>) {
         self.settle(choice, out);
         self.flush_proof(choice, out);
         let state = self.state(choice);
-        let of_thought = std::mem::take(&mut state.thinking);
+        let of_thought = std::mem::take(&mut state.thinking) && by == Some(Dialect::Gemini);
         state.pending = Some(proof);
         if of_thought {
             self.part(choice, out, |w| {
@@ -178,11 +183,10 @@ impl StreamWriter for Writer {
                 signature,
             } => {
                 let proof = signature::shown(*by, signature).into_owned();
-                self.prove(*choice, proof, out);
+                self.prove(*choice, Some(*by), proof, out);
             }
             StreamEvent::RedactedThinking { choice, data } => {
-                self.state(*choice).thinking = false;
-                self.prove(*choice, signature::shown_redacted(data), out);
+                self.prove(*choice, None, signature::shown_redacted(data), out);
             }
             StreamEvent::ToolCall {
                 choice,

@@ -694,6 +694,50 @@ fn g10_signatures_return_to_the_part_that_they_came_with() {
 }
 
 #[test]
+fn g2_another_provider_s_signature_returns_with_its_thought_or_without() {
+    let thought = json!({"text": "hm", "thought": true});
+    let (said, call) = (
+        json!({"text": "one"}),
+        json!({"functionCall": {"id": "1", "name": "f", "args": {}}}),
+    );
+    // base64 of "tg.anthropic.s".
+    let signed = |part: &Value| {
+        let mut part = part.clone();
+        part["thoughtSignature"] = json!("dGcuYW50aHJvcGljLnM=");
+        part
+    };
+    for (parts, text) in [
+        (vec![thought.clone(), signed(&call)], "hm"),
+        // Gemini CLI forgets thoughts.
+        (vec![signed(&call)], ""),
+        (vec![thought.clone(), signed(&said), call.clone()], "hm"),
+        (vec![signed(&said), call.clone()], ""),
+        // As it was given once.
+        (
+            vec![thought, signed(&json!({"text": "", "thought": true})), call],
+            "hm",
+        ),
+    ] {
+        let answered = json!({"role": "user", "parts": [{"functionResponse": {"id": "1", "name": "f", "response": {}}}]});
+        let history = asked(&[
+            user("hi"),
+            json!({"role": "model", "parts": parts}),
+            answered,
+        ]);
+        let (sent, _) = translate(G, M, &history);
+        let content = sent["messages"][1]["content"].as_array().unwrap();
+        let thinking = json!({"type": "thinking", "thinking": text, "signature": "s"});
+        assert_eq!(content[0], thinking, "{parts:?}");
+        let more = content.iter().skip(1);
+        assert!(
+            more.clone().all(|block| block["type"] != "thinking"),
+            "{content:?}"
+        );
+        assert_eq!(more.last().unwrap()["type"], "tool_use", "{content:?}");
+    }
+}
+
+#[test]
 fn g11_a_missing_signature_is_replaced_by_the_documented_one() {
     let history = |thinking: Value| {
         json!({"model": "m", "max_tokens": 9, "messages": [

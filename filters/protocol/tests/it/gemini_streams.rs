@@ -295,11 +295,61 @@ fn g2_anthropic_streams_to_gemini() {
         parts(&events),
         [
             json!({"text": "hm", "thought": true}),
-            json!({"text": "", "thought": true, "thoughtSignature": signature}),
+            json!({"text": "", "thoughtSignature": signature}),
             json!({"functionCall": {"id": "t", "name": "f", "args": {"a": 1}}, "thoughtSignature": redacted}),
             json!({"text": ""}),
         ]
     );
+}
+
+/// Gemini CLI forgets thoughts, and keeps the signatures of texts and calls.
+#[test]
+fn g2_another_provider_s_signature_is_on_the_part_after_its_thought() {
+    let begin = |index: u32, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
+    let delta = |index: u32, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
+    let stop = |index: u32| json!({"type": "content_block_stop", "index": index});
+    let call = json!({"functionCall": {"id": "t", "name": "f", "args": {}}});
+    for (blocks, expected) in [
+        (
+            vec![begin(
+                1,
+                json!({"type": "tool_use", "id": "t", "name": "f", "input": {}}),
+            )],
+            vec![call],
+        ),
+        (
+            vec![
+                begin(1, json!({"type": "text", "text": ""})),
+                delta(1, json!({"type": "text_delta", "text": "one"})),
+                delta(1, json!({"type": "text_delta", "text": "two"})),
+            ],
+            vec![json!({"text": "one"}), json!({"text": "two"})],
+        ),
+        (vec![], vec![]),
+    ] {
+        let mut m = vec![
+            json!({"type": "message_start", "message": {"model": "internal", "usage": {"input_tokens": 3, "output_tokens": 1}}}),
+            begin(0, json!({"type": "thinking", "thinking": ""})),
+            delta(0, json!({"type": "thinking_delta", "thinking": "hm"})),
+            delta(0, json!({"type": "signature_delta", "signature": "s"})),
+            stop(0),
+        ];
+        if !blocks.is_empty() {
+            m.extend(blocks);
+            m.push(stop(1));
+        }
+        m.push(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}}));
+        m.push(json!({"type": "message_stop"}));
+        let mut expected = [
+            vec![json!({"text": "hm", "thought": true})],
+            expected,
+            vec![json!({"text": ""})],
+        ]
+        .concat();
+        // base64 of "tg.anthropic.s".
+        expected[1]["thoughtSignature"] = json!("dGcuYW50aHJvcGljLnM=");
+        assert_eq!(parts(&translated(M, G, &sse(&m))), expected);
+    }
 }
 
 fn as_array() -> Reply {
