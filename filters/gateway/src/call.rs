@@ -70,7 +70,7 @@ impl Call {
         let text = |name| header(headers, name).map(|v| String::from_utf8_lossy(v).into_owned());
         let target = text(":path").unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let endpoint = Endpoint::of(path);
+        let endpoint = Endpoint::of(below_azures_base(path));
         Self {
             method: text(":method").unwrap_or_default(),
             path: path.to_owned(),
@@ -178,6 +178,15 @@ impl Endpoint {
             Self::Unknown => None,
         }
     }
+}
+
+/// Azure serves OpenAI's API below `/openai/v1/`, and its clients call it there, with the key in
+/// `api-key`.
+/// <https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle>
+fn below_azures_base(path: &str) -> &str {
+    path.strip_prefix("/openai")
+        .filter(|rest| rest.starts_with("/v1/"))
+        .unwrap_or(path)
 }
 
 /// The first value of a header.
@@ -303,6 +312,17 @@ mod tests {
                 Endpoint::Generate(Dialect::OpenaiCompletions),
             ),
             ("/v1/responses/compact", Endpoint::Unknown),
+            (
+                "/openai/v1/chat/completions?api-version=preview",
+                Endpoint::Generate(Dialect::OpenaiChat),
+            ),
+            (
+                "/openai/v1/responses",
+                Endpoint::Generate(Dialect::OpenaiResponses),
+            ),
+            ("/openai/v1/models", Endpoint::Models),
+            ("/openai/deployments/m/chat/completions", Endpoint::Unknown),
+            ("/openai/v1", Endpoint::Unknown),
             (
                 "/v1/responses/resp_1?include[]=x",
                 Endpoint::Stored {

@@ -13,8 +13,9 @@ use super::{Settings, ordered, pb};
 /// Name of the route configuration and of its one virtual host.
 pub(super) const NAME: &str = "tollgate";
 
-/// What callers put before the names of endpoints: OpenAI, Anthropic and others, Gemini, Cohere.
-const MODEL_PATHS: [&str; 3] = ["/v1", "/v1beta", "/v2"];
+/// What callers put before the names of endpoints: OpenAI, Anthropic and others, Gemini, Cohere,
+/// OpenAI at Azure.
+const MODEL_PATHS: [&str; 4] = ["/v1", "/v1beta", "/v2", "/openai"];
 
 /// Statuses after which another channel may do better: the fault is the channel's (its key, its
 /// quota, its load), not the request's. Never 400, 413, 422 or 451.
