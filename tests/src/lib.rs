@@ -5,6 +5,7 @@
 //! Read [`scene`] first: it is what the scenarios in `e2e/` are written in.
 
 pub mod admin;
+pub mod agent;
 pub mod apart;
 pub mod dialect;
 pub mod envoy;

@@ -48,6 +48,17 @@ pub fn python(generation: crate::sdk::Generation) -> PathBuf {
     }
 }
 
+/// The folder in which npm put the agents' packages.
+#[must_use]
+#[track_caller]
+pub fn agents() -> PathBuf {
+    find(
+        "TOLLGATE_AGENTS",
+        &["agents/node_modules"],
+        "make test-agents",
+    )
+}
+
 /// The folder with `initdb` and `postgres`.
 #[must_use]
 #[track_caller]

@@ -99,8 +99,9 @@ pub(super) fn refusal(answer: &Answer, asked: &Asked) -> Option<String> {
     })
 }
 
-const FIELDS: [&str; 31] = [
+const FIELDS: [&str; 32] = [
     "background",
+    "client_metadata",
     "context_management",
     "conversation",
     "include",
