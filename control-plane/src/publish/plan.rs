@@ -1,5 +1,6 @@
 //! What the stored channels and models mean for gateways. Pure.
 
+mod facts;
 mod place;
 
 use std::collections::BTreeMap;
@@ -7,9 +8,7 @@ use std::net::SocketAddr;
 
 use sha2::{Digest, Sha256};
 use tollgate_catalog::{Catalog, Provider};
-use tollgate_config::{Channel, GatewayConfig, Model, names};
-use tollgate_protocol::Thinking;
-use tollgate_protocol::neutral::Effort;
+use tollgate_config::{Channel, GatewayConfig, names};
 
 use self::place::Place;
 use crate::demo::Behaviour;
@@ -38,7 +37,7 @@ pub(super) fn plan(
             max_response_bytes: settings.max_body_bytes,
             stores_responses: settings.stores_responses,
             channels: Vec::new(),
-            models: models.iter().map(model).collect(),
+            models: Vec::new(),
         },
         upstreams: Vec::new(),
         demo: BTreeMap::new(),
@@ -49,6 +48,7 @@ pub(super) fn plan(
             plan.left_out.push((channel.id, reason));
         }
     }
+    plan.gateway.models = facts::models(models, &plan.gateway.channels);
     plan
 }
 
@@ -141,35 +141,6 @@ fn generation(upstream: &Upstream) -> String {
         (&upstream.host, upstream.port, upstream.tls, header)
     );
     hex::encode(Sha256::digest(address).get(..4).unwrap_or_default())
-}
-
-/// What the model's config says, else what the catalogue knows of a model with just this name.
-fn model(config: &ModelConfig) -> Model {
-    let mut models = tollgate_catalog::builtin().models();
-    let known = models.find(|known| known.id == config.model);
-    let efforts = || -> Vec<Effort> {
-        let names = known.map(|known| known.efforts.iter());
-        let names = names.into_iter().flatten();
-        names.filter_map(|name| Effort::read(name)).collect()
-    };
-    Model {
-        model: config.model.clone(),
-        owner: config.owner.clone(),
-        created_unix_s: config.created_at_ms / 1000,
-        max_output_tokens: config
-            .max_output_tokens()
-            .or(known.map(|known| known.max_output_tokens)),
-        retry_times: config.retry_times,
-        thinking: config
-            .thinking()
-            .or_else(|| Thinking::read(known?.thinking.as_deref()?))
-            .unwrap_or_default(),
-        efforts: config.efforts().unwrap_or_else(efforts),
-        drops_sampling: config
-            .drops_sampling()
-            .unwrap_or_else(|| known.is_some_and(|known| known.drops_sampling)),
-        vision: config.vision().or_else(|| known?.vision),
-    }
 }
 
 #[cfg(test)]
@@ -539,44 +510,6 @@ mod tests {
                 (3, "it needs configs.resource_name".to_owned()),
             ]
         );
-    }
-
-    #[test]
-    fn a_models_config_goes_before_what_the_catalogue_knows() {
-        let config = |name: &str, config: serde_json::Value| ModelConfig {
-            model: name.into(),
-            created_at_ms: 0,
-            updated_at_ms: 0,
-            owner: String::new(),
-            kind: 0,
-            price: Default::default(),
-            retry_times: None,
-            config: config.as_object().cloned().unwrap(),
-        };
-        let known = model(&config("claude-sonnet-4-6", serde_json::json!({})));
-        assert_eq!(
-            (known.thinking, known.vision),
-            (Thinking::Adaptive, Some(true))
-        );
-        assert_eq!(known.max_output_tokens, Some(64_000));
-        assert_eq!(known.efforts.len(), 4);
-        let told = model(&config(
-            "gpt-5",
-            serde_json::json!({"thinking": "never", "vision": false, "drops_sampling": false,
-                "efforts": ["low"], "max_output_tokens": 9}),
-        ));
-        assert_eq!((told.thinking, told.vision), (Thinking::Never, Some(false)));
-        assert_eq!(
-            (told.drops_sampling, told.max_output_tokens),
-            (false, Some(9))
-        );
-        assert_eq!(told.efforts, [Effort::Low]);
-        let unknown = model(&config("x", serde_json::json!({"vision": "yes"})));
-        assert_eq!(
-            (unknown.vision, unknown.thinking),
-            (None, Thinking::Default)
-        );
-        assert!(!unknown.drops_sampling && unknown.efforts.is_empty());
     }
 
     #[test]

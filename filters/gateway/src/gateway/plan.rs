@@ -146,7 +146,8 @@ pub(crate) fn target<'a>(
         model: sent,
         ..Target::default()
     };
-    if let Some(model) = active.model(model) {
+    // What is known of the caller's name holds for the provider's, unless that is known itself.
+    if let Some(model) = active.model(sent).or_else(|| active.model(model)) {
         target.max_output_tokens = model.max_output_tokens.map(u64::from);
         target.drops_sampling = model.drops_sampling;
         target.thinking = model.thinking;

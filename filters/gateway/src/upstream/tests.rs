@@ -249,6 +249,26 @@ fn a_mapped_model_is_the_only_edit() {
 }
 
 #[test]
+fn a_mapped_model_has_the_facts_of_what_is_sent() {
+    let fact = |name: &str| Model {
+        model: name.into(),
+        max_output_tokens: Some(77),
+        ..Model::default()
+    };
+    for (known, limit) in [("m-2025", 77), ("m", 77), ("other", 8_192)] {
+        let mut mapped = channel(1, "anthropic");
+        mapped.model_mapping.insert("m".into(), "m-2025".into());
+        let host = host_with(vec![mapped], fact(known));
+        let (_gateway, flow) = request(&host, CHAT, OPENAI_REQUEST);
+        assert_eq!(flow, Flow::Continue);
+        attempt(&host);
+        let sent = host.text(Body::Request);
+        let wanted = format!(r#""max_tokens":{limit}"#);
+        assert!(sent.contains(&wanted), "{known}: {sent}");
+    }
+}
+
+#[test]
 fn an_answer_in_the_same_dialect_passes_untouched_and_is_counted() {
     let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, OPENAI_REQUEST);
     answer(&host, &mut attempt, "200", OPENAI_ANSWER);

@@ -1,0 +1,128 @@
+//! What gateways must know of models: of those that callers name, and of those that providers are
+//! sent in their place. By the facts of the caller's name alone, Gemini's model mapped to one of
+//! OpenAI's would be sent what only Gemini's takes.
+
+use std::collections::BTreeSet;
+
+use tollgate_config::{Channel, Model};
+use tollgate_protocol::Thinking;
+use tollgate_protocol::neutral::Effort;
+
+use crate::domain::ModelConfig;
+
+/// Those with a config, then those that only the catalogue knows.
+pub(super) fn models(configs: &[ModelConfig], channels: &[Channel]) -> Vec<Model> {
+    let configured: BTreeSet<&str> = configs.iter().map(|config| &*config.model).collect();
+    let named = channels
+        .iter()
+        .flat_map(|channel| channel.models.iter().chain(channel.model_mapping.values()))
+        .map(String::as_str);
+    let others: BTreeSet<&str> = named.filter(|name| !configured.contains(name)).collect();
+    let catalogued = others.into_iter().filter(|name| known(name).is_some());
+    configs
+        .iter()
+        .map(model)
+        .chain(catalogued.map(|name| model(&bare(name))))
+        .collect()
+}
+
+fn known(name: &str) -> Option<&'static tollgate_catalog::Model> {
+    let mut models = tollgate_catalog::builtin().models();
+    models.find(|known| known.id == name)
+}
+
+/// A config that says nothing.
+fn bare(name: &str) -> ModelConfig {
+    ModelConfig {
+        model: name.to_owned(),
+        created_at_ms: 0,
+        updated_at_ms: 0,
+        owner: String::new(),
+        kind: 0,
+        price: Default::default(),
+        retry_times: None,
+        config: Default::default(),
+    }
+}
+
+/// What the model's config says, else what the catalogue knows of a model with just this name.
+fn model(config: &ModelConfig) -> Model {
+    let known = known(&config.model);
+    let efforts = || -> Vec<Effort> {
+        let names = known.map(|known| known.efforts.iter());
+        let names = names.into_iter().flatten();
+        names.filter_map(|name| Effort::read(name)).collect()
+    };
+    Model {
+        model: config.model.clone(),
+        owner: config.owner.clone(),
+        created_unix_s: config.created_at_ms / 1000,
+        max_output_tokens: config
+            .max_output_tokens()
+            .or(known.map(|known| known.max_output_tokens)),
+        retry_times: config.retry_times,
+        thinking: config
+            .thinking()
+            .or_else(|| Thinking::read(known?.thinking.as_deref()?))
+            .unwrap_or_default(),
+        efforts: config.efforts().unwrap_or_else(efforts),
+        drops_sampling: config
+            .drops_sampling()
+            .unwrap_or_else(|| known.is_some_and(|known| known.drops_sampling)),
+        vision: config.vision().or_else(|| known?.vision),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &str, config: serde_json::Value) -> ModelConfig {
+        ModelConfig {
+            config: config.as_object().cloned().unwrap(),
+            ..bare(name)
+        }
+    }
+
+    #[test]
+    fn what_a_provider_is_sent_is_known_as_well() {
+        let channel = Channel {
+            models: vec!["alias".into(), "gpt-5".into(), "own".into()],
+            model_mapping: [("alias".to_owned(), "claude-sonnet-4-6".to_owned())].into(),
+            ..Channel::default()
+        };
+        let told = models(&[config("own", serde_json::json!({}))], &[channel]);
+        let names: Vec<&str> = told.iter().map(|model| model.model.as_str()).collect();
+        assert_eq!(names, ["own", "claude-sonnet-4-6", "gpt-5"]);
+        assert_eq!(told[1].thinking, Thinking::Adaptive);
+        assert!(told[2].drops_sampling);
+    }
+
+    #[test]
+    fn a_models_config_goes_before_what_the_catalogue_knows() {
+        let known = model(&config("claude-sonnet-4-6", serde_json::json!({})));
+        assert_eq!(
+            (known.thinking, known.vision),
+            (Thinking::Adaptive, Some(true))
+        );
+        assert_eq!(known.max_output_tokens, Some(64_000));
+        assert_eq!(known.efforts.len(), 4);
+        let told = model(&config(
+            "gpt-5",
+            serde_json::json!({"thinking": "never", "vision": false, "drops_sampling": false,
+                "efforts": ["low"], "max_output_tokens": 9}),
+        ));
+        assert_eq!((told.thinking, told.vision), (Thinking::Never, Some(false)));
+        assert_eq!(
+            (told.drops_sampling, told.max_output_tokens),
+            (false, Some(9))
+        );
+        assert_eq!(told.efforts, [Effort::Low]);
+        let unknown = model(&config("x", serde_json::json!({"vision": "yes"})));
+        assert_eq!(
+            (unknown.vision, unknown.thinking),
+            (None, Thinking::Default)
+        );
+        assert!(!unknown.drops_sampling && unknown.efforts.is_empty());
+    }
+}
