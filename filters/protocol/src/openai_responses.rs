@@ -10,9 +10,11 @@
 //! into a request before this reads it ([`crate::conversation`]).
 
 mod check;
+mod context;
 mod fields;
 mod output;
 mod read_input;
+mod read_parts;
 mod read_request;
 mod read_response;
 mod read_stream;
@@ -20,6 +22,8 @@ mod read_tools;
 mod reasoning;
 mod usage;
 mod write_input;
+mod write_items;
+mod write_parts;
 mod write_request;
 mod write_response;
 mod write_stream;

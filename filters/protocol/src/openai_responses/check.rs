@@ -4,7 +4,7 @@
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::neutral::{Block, Content, Document, Image, Media, Request, Role, Source};
-use crate::openai_responses::write_input::audio_format;
+use crate::openai_responses::write_parts::audio_format;
 use crate::problem::Unsupported;
 
 pub(super) fn check(request: &Request) -> Result<(), Unsupported> {

@@ -5,8 +5,8 @@ use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Content, Effort, Format, Reasoning, Request};
-use crate::openai_responses::write_input::{self, Context};
-use crate::openai_responses::{check, write_tools};
+use crate::openai_responses::context::Context;
+use crate::openai_responses::{check, write_input, write_tools};
 use crate::problem::Unsupported;
 use crate::target::{Target, Thinking, Written};
 

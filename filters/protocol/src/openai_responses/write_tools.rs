@@ -71,7 +71,7 @@ fn tool(tool: &Tool, same_dialect: bool, losses: &mut Losses, w: &mut JsonWriter
                 // Elsewhere functions are not strict unless they say so; here they are.
                 w.field_bool("strict", strict.unwrap_or(false));
                 if cache.is_some() {
-                    losses.note("cache_control", super::write_input::CACHES_ITSELF);
+                    losses.note("cache_control", super::context::CACHES_ITSELF);
                 }
             }
             own_extras(extras, same_dialect, losses, w);
