@@ -23,3 +23,18 @@ impl Addressed {
         request.stream = self.stream;
     }
 }
+
+/// A name as one segment of a URL's path: what is not unreserved (RFC 3986, section 2.3) is
+/// escaped, such as the colon in Bedrock's model ids, but for the `@` before a version on
+/// Vertex.
+pub fn path_segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
+}

@@ -14,13 +14,13 @@
 
 mod estimate;
 
+use crate::address::path_segment;
 use crate::answer;
 use crate::body::Body;
 use crate::dialect::{Dialect, caller, codec};
 use crate::error::ErrorInfo;
 use crate::json::{Json, JsonWriter, Kind, Limits, object_bytes};
 use crate::neutral::Request;
-use crate::path;
 use crate::peek::{self, Peek};
 use crate::problem::{InvalidRequest, Unsupported};
 use crate::target::{Target, Written};
@@ -151,8 +151,8 @@ impl Counter {
         match self {
             Self::Anthropic => "/messages/count_tokens".to_owned(),
             Self::Responses => "/responses/input_tokens".to_owned(),
-            Self::Gemini => format!("/models/{}:countTokens", path::segment(bare_model(model))),
-            Self::Bedrock => format!("/model/{}/count-tokens", path::segment(model)),
+            Self::Gemini => format!("/models/{}:countTokens", path_segment(bare_model(model))),
+            Self::Bedrock => format!("/model/{}/count-tokens", path_segment(model)),
         }
     }
 

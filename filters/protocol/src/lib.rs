@@ -61,7 +61,7 @@ use crate::dialect::{caller, codec};
 use crate::neutral::{Request, Response, Usage};
 use crate::problem::Losses;
 
-pub use crate::address::Addressed;
+pub use crate::address::{Addressed, path_segment};
 pub use crate::alias::Aliases;
 pub use crate::answer::{Classified, Passed};
 pub use crate::body::Body;

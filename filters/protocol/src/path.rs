@@ -11,20 +11,6 @@ pub(crate) enum Path<'p> {
     Index(&'p Path<'p>, usize),
 }
 
-/// A name as one segment of a URL's path: what is not unreserved (RFC 3986, section 2.3)
-/// is escaped, such as the colon in Bedrock's model ids.
-pub(crate) fn segment(name: &str) -> String {
-    let mut segment = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            segment.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    segment
-}
-
 impl<'p> Path<'p> {
     pub(crate) fn key(&'p self, key: &'p str) -> Self {
         Self::Key(self, key)

@@ -1,6 +1,6 @@
 //! Where a provider takes a model call.
 
-use tollgate_protocol::Dialect;
+use tollgate_protocol::{Dialect, path_segment};
 
 /// Path of a model call below a provider's base URL. The base of the OpenAI and Anthropic
 /// dialects ends with the version (`/v1`), as does Cohere's (`/v2`), that of Vertex with project
@@ -18,14 +18,16 @@ pub(super) fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
             };
             // Tuned and published models say themselves what they are.
             let collection = if model.contains('/') { "" } else { "models/" };
-            let parts: Vec<String> = model.split('/').map(segment).collect();
+            let parts: Vec<String> = model.split('/').map(path_segment).collect();
             format!("/{collection}{}:{method}", parts.join("/"))
         }
-        (Dialect::BedrockConverse, false) => format!("/model/{}/converse", segment(model)),
-        (Dialect::BedrockConverse, true) => format!("/model/{}/converse-stream", segment(model)),
-        (Dialect::AnthropicBedrock, false) => format!("/model/{}/invoke", segment(model)),
+        (Dialect::BedrockConverse, false) => format!("/model/{}/converse", path_segment(model)),
+        (Dialect::BedrockConverse, true) => {
+            format!("/model/{}/converse-stream", path_segment(model))
+        }
+        (Dialect::AnthropicBedrock, false) => format!("/model/{}/invoke", path_segment(model)),
         (Dialect::AnthropicBedrock, true) => {
-            format!("/model/{}/invoke-with-response-stream", segment(model))
+            format!("/model/{}/invoke-with-response-stream", path_segment(model))
         }
         (Dialect::AnthropicVertex, stream) => {
             let method = if stream {
@@ -33,28 +35,13 @@ pub(super) fn endpoint(dialect: Dialect, model: &str, stream: bool) -> String {
             } else {
                 "rawPredict"
             };
-            let model = segment(model);
+            let model = path_segment(model);
             format!("/publishers/anthropic/models/{model}:{method}")
         }
         (Dialect::Cohere, _) => "/chat".to_owned(),
         (Dialect::Ollama, _) => "/api/chat".to_owned(),
         _ => "/chat/completions".to_owned(),
     }
-}
-
-/// A name as one segment of a path: percent-encoded, but for what RFC 3986 §2.3 calls unreserved
-/// and the `@` before a version on Vertex.
-pub(super) fn segment(name: &str) -> String {
-    let mut segment = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' => {
-                segment.push(char::from(byte));
-            }
-            _ => segment.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    segment
 }
 
 #[cfg(test)]

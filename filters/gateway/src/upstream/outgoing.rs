@@ -5,9 +5,9 @@ use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_config::responses::REPLY_PREFIX;
 use tollgate_host::{Headers, Host, Map};
 use tollgate_protocol::conversation::without_reasoning;
-use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, write_request};
+use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, path_segment, write_request};
 
-use super::endpoint::{endpoint, segment};
+use super::endpoint::endpoint;
 use super::{Terms, operate};
 use crate::call::header;
 use crate::gateway::target;
@@ -185,7 +185,7 @@ fn path(channel: &Channel, dialect: Dialect, model: &str, stream: bool) -> Strin
         None => (&channel.base_path, channel.endpoint.as_deref()),
     };
     match own {
-        Some(own) => format!("{base}{}", own.replace("{model}", &segment(model))),
+        Some(own) => format!("{base}{}", own.replace("{model}", &path_segment(model))),
         None => format!("{base}{}", endpoint(dialect, model, stream)),
     }
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::address::path_segment;
 use crate::dialect::Dialect;
 use crate::embeddings::{Form, cohere, gemini, jina, openai, titan, voyage};
-use crate::path::segment;
 
 /// How a provider wants to be asked for vectors.
 #[non_exhaustive]
@@ -93,12 +93,15 @@ impl Shape {
     pub fn path(self, model: &str) -> String {
         match self {
             Self::Openai | Self::Voyage | Self::Jina => "/embeddings".to_owned(),
-            Self::Gemini => format!("/models/{}:embedContent", segment(bare_model(model))),
+            Self::Gemini => format!("/models/{}:embedContent", path_segment(bare_model(model))),
             Self::GeminiBatch => {
-                format!("/models/{}:batchEmbedContents", segment(bare_model(model)))
+                format!(
+                    "/models/{}:batchEmbedContents",
+                    path_segment(bare_model(model))
+                )
             }
             Self::Cohere => "/embed".to_owned(),
-            Self::Titan => format!("/model/{}/invoke", segment(model)),
+            Self::Titan => format!("/model/{}/invoke", path_segment(model)),
         }
     }
 
