@@ -30,6 +30,7 @@ pub mod embeddings;
 mod error;
 mod extras;
 mod framing;
+mod function;
 mod gemini;
 mod media;
 mod mend;

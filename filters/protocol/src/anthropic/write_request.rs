@@ -7,6 +7,7 @@ use crate::anthropic::write_messages::{self, Context};
 use crate::custom;
 use crate::dialect::Dialect;
 use crate::extras::{self, JSON_ONLY};
+use crate::function::NO_PARAMETERS;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Content, Format, Request, Tool, ToolChoice, ToolMode};
 use crate::plan::{self, Mode, Plan};
@@ -18,8 +19,6 @@ use crate::turns::arrange;
 pub(super) const NAMES: Charset = Charset { max_chars: 128 };
 /// `^[a-zA-Z0-9_-]+$`; the length is ours.
 pub(super) const IDS: Charset = Charset { max_chars: 64 };
-
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 pub(super) fn write(
     request: &Request,

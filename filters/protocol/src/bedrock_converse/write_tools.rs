@@ -3,10 +3,9 @@
 use super::write_messages::{Context, NAMES, cache_point};
 use crate::custom;
 use crate::dialect::Dialect;
+use crate::function::NO_PARAMETERS;
 use crate::json::JsonWriter;
 use crate::neutral::{Content, Request, Tool, ToolChoice, ToolMode};
-
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 pub(super) fn write(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
     let called = called(request);

@@ -2,8 +2,8 @@
 
 use super::{check, write_messages};
 use crate::alias::{Aliases, Charset};
-use crate::custom;
 use crate::extras;
+use crate::function;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Effort, Format, Reasoning, Request, Tool, ToolChoice, ToolMode};
 use crate::problem::{Losses, Unsupported};
@@ -12,8 +12,6 @@ use crate::target::{Target, Thinking, Written};
 /// The lengths are ours.
 pub(super) const NAMES: Charset = Charset { max_chars: 64 };
 pub(super) const IDS: Charset = Charset { max_chars: 64 };
-
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
     let mut losses = Losses::default();
@@ -62,7 +60,7 @@ fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     let allowed: Vec<&Tool> = request.tools.iter().filter(is_allowed).collect();
     w.field_array("tools", |w| {
         for tool in &allowed {
-            function(tool, losses, w);
+            function::write(tool, NAMES, losses, w);
         }
     });
     let is_strict = |tool: &&Tool| {
@@ -89,43 +87,6 @@ fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
         },
         None => {}
     }
-}
-
-fn function(tool: &Tool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-    let (name, description, parameters) = match tool {
-        Tool::Function {
-            name,
-            description,
-            parameters,
-            extras,
-            ..
-        } => {
-            extras::note(extras, "tools", losses);
-            let parameters = parameters.as_ref().map(|raw| raw.as_str());
-            (name, description, parameters.unwrap_or(NO_PARAMETERS))
-        }
-        Tool::Custom {
-            name,
-            description,
-            extras,
-            ..
-        } => {
-            extras::note(extras, "tools", losses);
-            (name, description, custom::PARAMETERS)
-        }
-        // Accounted for before.
-        Tool::Foreign { .. } => return,
-    };
-    w.object(|w| {
-        w.field_str("type", "function");
-        w.field_object("function", |w| {
-            w.field_str("name", &NAMES.fit(name));
-            if let Some(description) = description {
-                w.field_text("description", description);
-            }
-            w.field_raw("parameters", parameters);
-        });
-    });
 }
 
 fn limits(request: &Request, target: &Target<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {

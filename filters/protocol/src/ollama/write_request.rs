@@ -3,14 +3,12 @@
 use super::check;
 use super::write_messages::{self, NAMES};
 use crate::alias::Aliases;
-use crate::custom;
 use crate::extras;
+use crate::function;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Effort, Format, Reasoning, Request, Tool, ToolChoice, ToolMode};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
-
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
     let mut losses = Losses::default();
@@ -81,50 +79,15 @@ fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     }
     w.field_array("tools", |w| {
         for tool in allowed {
-            function(tool, losses, w);
-        }
-    });
-}
-
-fn function(tool: &Tool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-    let (name, description, parameters) = match tool {
-        Tool::Function {
-            name,
-            description,
-            parameters,
-            strict,
-            extras,
-            ..
-        } => {
-            extras::note(extras, "tools", losses);
-            if *strict == Some(true) {
+            if let Tool::Function {
+                strict: Some(true), ..
+            } = tool
+            {
                 let reason = "Ollama has no strict tools";
                 losses.note("tools.function.strict", reason);
             }
-            let parameters = parameters.as_ref().map(|raw| raw.as_str());
-            (name, description, parameters.unwrap_or(NO_PARAMETERS))
+            function::write(tool, NAMES, losses, w);
         }
-        Tool::Custom {
-            name,
-            description,
-            extras,
-            ..
-        } => {
-            extras::note(extras, "tools", losses);
-            (name, description, custom::PARAMETERS)
-        }
-        // Accounted for before.
-        Tool::Foreign { .. } => return,
-    };
-    w.object(|w| {
-        w.field_str("type", "function");
-        w.field_object("function", |w| {
-            w.field_str("name", &NAMES.fit(name));
-            if let Some(description) = description {
-                w.field_text("description", description);
-            }
-            w.field_raw("parameters", parameters);
-        });
     });
 }
 

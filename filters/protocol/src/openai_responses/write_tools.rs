@@ -3,6 +3,7 @@
 use crate::alias::Charset;
 use crate::dialect::Dialect;
 use crate::extras;
+use crate::function::NO_PARAMETERS;
 use crate::json::JsonWriter;
 use crate::neutral::{CallKind, Extra, NAMESPACE, Request, Tool, ToolChoice, ToolMode};
 use crate::openai_responses::read_tools::{GROUP, LOADED};
@@ -13,8 +14,6 @@ use crate::text::Text;
 pub(super) const NAMES: Charset = Charset { max_chars: 64 };
 /// `call_id`: longer ones are answered with 400.
 pub(super) const IDS: Charset = Charset { max_chars: 64 };
-
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 /// Writes `tools` and what only makes sense with them; nothing without tools.
 pub(super) fn write(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
