@@ -100,10 +100,11 @@ impl Ledger {
             .into_iter()
             .map(|event| entry::entry(node, event, &prices, now))
             .collect();
-        let new = self.store.insert_logs(&entries).await?;
+        let booked = entries.len();
+        let new = self.store.book(entries).await?.len();
         Ok(Booked {
             new,
-            repeated: entries.len() - new,
+            repeated: booked - new,
             unreadable: nameless,
         })
     }

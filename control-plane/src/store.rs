@@ -5,6 +5,7 @@
 //! on [`Store::changes`]; whoever publishes rereads that part. Another control plane's writes to
 //! the same database are announced there too.
 
+mod booking;
 mod channels;
 mod connect;
 mod error;
@@ -15,6 +16,8 @@ mod publish;
 mod query;
 mod responses;
 mod row;
+mod rows;
+mod saturating;
 mod seed;
 mod tokens;
 mod watch;
@@ -26,11 +29,12 @@ use std::sync::Arc;
 use sqlx::AnyPool;
 use tokio::sync::broadcast;
 
+pub use booking::NewLog;
 pub use channels::ChannelQuery;
 pub use connect::{Claim, claim};
 pub use error::{Error, Result};
 pub use groups::GroupQuery;
-pub use logs::{CodeType, LogQuery, NewLog};
+pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
 pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
