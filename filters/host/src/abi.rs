@@ -17,6 +17,12 @@ const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const EMPTY: u32 = 7;
 
+/// Another writer was faster.
+pub(crate) const CAS_MISMATCH: u32 = 8;
+
+/// Write whatever is there.
+pub(crate) const CAS_ANY: u32 = 0;
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
@@ -267,22 +273,25 @@ pub(crate) fn set_property(path: &[u8], value: &[u8]) -> Result<(), HostError> {
     done("set_property", status)
 }
 
-pub(crate) fn shared_data(key: &str) -> Result<Option<Vec<u8>>, HostError> {
+/// An entry and its number, which is 0 when there is none.
+pub(crate) fn shared_data(key: &str) -> Result<(Option<Vec<u8>>, u32), HostError> {
     let mut cas = 0;
-    taken("get_shared_data", |data, size| {
+    let value = taken("get_shared_data", |data, size| {
         // SAFETY: the host allocates in this module and writes pointer, size and cas.
         unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas) }
-    })
+    })?;
+    Ok((value, cas))
 }
 
-pub(crate) fn set_shared_data(key: &str, value: &[u8]) -> Result<(), HostError> {
+/// Writes if the entry has the number `cas`, or is not there; [`CAS_MISMATCH`] otherwise.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<(), HostError> {
     let data = if value.is_empty() {
         null()
     } else {
         value.as_ptr()
     };
-    // SAFETY: as above. A cas of 0 means "whatever is there".
-    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), data, value.len(), 0) };
+    // SAFETY: as above.
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), data, value.len(), cas) };
     done("set_shared_data", status)
 }
 

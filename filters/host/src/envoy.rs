@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost};
+use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost, Version};
 use crate::pairs::{decode_pairs, encode_pairs};
 use crate::{abi, exports};
 
@@ -130,8 +130,24 @@ impl Host for Envoy {
         // The host has no real delete: a removed entry is an empty one.
         abi::shared_data(key)
             .ok()
-            .flatten()
+            .and_then(|(value, _)| value)
             .filter(|value| !value.is_empty())
+    }
+
+    fn shared_version(&self, key: &str) -> (Option<Vec<u8>>, Version) {
+        let (value, cas) = abi::shared_data(key).unwrap_or_default();
+        // The host compares with what is there, so that an entry which is not there yet must be
+        // asked for with a number that none has: 0 would mean any.
+        let version = if cas == 0 { u32::MAX } else { cas };
+        (value.filter(|value| !value.is_empty()), Version(version))
+    }
+
+    fn replace_shared(&self, key: &str, value: &[u8], version: Version) -> Result<bool, HostError> {
+        match abi::set_shared_data(key, value, version.0) {
+            Ok(()) => Ok(true),
+            Err(error) if error.status == abi::CAS_MISMATCH => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn tick_every_ms(&self, period_ms: u32) {
@@ -184,7 +200,7 @@ impl MeterHost for Envoy {
     }
 
     fn set_shared(&self, key: &str, value: Option<&[u8]>) -> Result<(), HostError> {
-        abi::set_shared_data(key, value.unwrap_or_default())
+        abi::set_shared_data(key, value.unwrap_or_default(), abi::CAS_ANY)
     }
 
     fn open_stream(

@@ -80,6 +80,17 @@ pub trait Host {
     /// An entry of the data that all workers share. An entry that was removed is not there.
     fn shared(&self, key: &str) -> Option<Vec<u8>>;
 
+    /// The same with its version, by which [`Host::replace_shared`] sees that somebody else was
+    /// faster.
+    fn shared_version(&self, key: &str) -> (Option<Vec<u8>>, Version);
+
+    /// Writes an entry of that data if it still has this version; nothing else comes between. Empty
+    /// bytes remove it. False, and nothing written, when it has another.
+    ///
+    /// # Errors
+    /// When the host refuses.
+    fn replace_shared(&self, key: &str, value: &[u8], version: Version) -> Result<bool, HostError>;
+
     /// Has the plugin's root context called at this interval.
     fn tick_every_ms(&self, period_ms: u32);
 
@@ -105,6 +116,10 @@ pub trait Host {
     /// When there is no request.
     fn resume_request(&self) -> Result<(), HostError>;
 }
+
+/// Tells one state of a shared entry from every other; also that there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub(crate) u32);
 
 /// A gRPC call of one message each way.
 #[derive(Debug, Clone, Copy)]

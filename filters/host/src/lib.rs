@@ -24,5 +24,5 @@ mod plugin;
 pub use envoy::{Envoy, plugin_configuration};
 #[cfg(target_arch = "wasm32")]
 pub use exports::start;
-pub use host::{Body, Call, Flow, Headers, Host, HostError, Level, Map, MeterHost};
+pub use host::{Body, Call, Flow, Headers, Host, HostError, Level, Map, MeterHost, Version};
 pub use plugin::{Root, Stream};

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 
-use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost};
+use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost, Version};
 
 /// What the filter would see of Envoy, and what it did.
 #[derive(Debug, Default)]
@@ -12,6 +12,9 @@ pub struct MockHost {
     bodies: RefCell<HashMap<Body, Vec<u8>>>,
     properties: RefCell<HashMap<String, Vec<u8>>>,
     shared: RefCell<HashMap<String, Vec<u8>>>,
+    shared_versions: RefCell<HashMap<String, u32>>,
+    shared_calls: Cell<u32>,
+    races_lost: Cell<u32>,
     queue: RefCell<VecDeque<Vec<u8>>>,
     reply: RefCell<Option<Reply>>,
     sent: RefCell<Vec<Vec<u8>>>,
@@ -128,6 +131,22 @@ impl MockHost {
     /// Makes [`MeterHost::open_stream`] and [`Host::call`] fail, or work again.
     pub fn set_control_plane_away(&self, away: bool) {
         self.control_plane_away.set(away);
+    }
+
+    /// Makes somebody else faster in the next so many [`Host::replace_shared`].
+    pub fn lose_races(&self, count: u32) {
+        self.races_lost.set(count);
+    }
+
+    /// How often shared data was read or written since the last time.
+    pub fn take_shared_calls(&self) -> u32 {
+        self.shared_calls.take()
+    }
+
+    /// The keys of shared data that hold something.
+    #[must_use]
+    pub fn shared_keys(&self) -> Vec<String> {
+        self.shared.borrow().keys().cloned().collect()
     }
 
     pub fn advance_ms(&self, ms: i64) {
@@ -281,7 +300,25 @@ impl Host for MockHost {
     }
 
     fn shared(&self, key: &str) -> Option<Vec<u8>> {
+        self.shared_calls.set(self.shared_calls.get() + 1);
         self.shared.borrow().get(key).cloned()
+    }
+
+    fn shared_version(&self, key: &str) -> (Option<Vec<u8>>, Version) {
+        let versions = self.shared_versions.borrow();
+        let version = Version(versions.get(key).copied().unwrap_or_default());
+        (self.shared(key), version)
+    }
+
+    fn replace_shared(&self, key: &str, value: &[u8], version: Version) -> Result<bool, HostError> {
+        let is_faster = self.races_lost.get() > 0;
+        self.races_lost.set(self.races_lost.get().saturating_sub(1));
+        let current = self.shared_versions.borrow().get(key).copied();
+        if is_faster || current.unwrap_or_default() != version.0 {
+            return Ok(false);
+        }
+        self.set_shared(key, Some(value).filter(|value| !value.is_empty()))?;
+        Ok(true)
     }
 
     fn tick_every_ms(&self, _: u32) {}
@@ -332,6 +369,9 @@ impl MeterHost for MockHost {
     }
 
     fn set_shared(&self, key: &str, value: Option<&[u8]>) -> Result<(), HostError> {
+        self.shared_calls.set(self.shared_calls.get() + 1);
+        let mut versions = self.shared_versions.borrow_mut();
+        *versions.entry(key.to_owned()).or_default() += 1;
         match value {
             Some(value) => self
                 .shared
