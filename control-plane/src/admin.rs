@@ -24,6 +24,7 @@ mod fields;
 mod groups;
 mod logs;
 mod models;
+mod options;
 mod params;
 mod prices;
 mod rules;
@@ -69,6 +70,7 @@ pub fn router(state: State) -> Router {
         .merge(tokens::routes())
         .merge(models::routes())
         .merge(logs::routes())
+        .merge(options::routes())
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

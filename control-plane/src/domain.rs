@@ -10,6 +10,7 @@ mod channel_configs;
 mod group;
 mod log;
 mod model_config;
+pub mod options;
 mod page;
 mod price;
 mod token;

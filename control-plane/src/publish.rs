@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::demo::Behaviours;
+use crate::domain::options;
 use crate::store::{Change, Store};
 use crate::xds::Snapshot;
 use crate::xds::resources::{Settings, Topology, Upstream};
@@ -105,7 +106,12 @@ impl Publisher {
     async fn publish(&mut self) -> Result<(), crate::store::Error> {
         let channels = self.store.published_channels().await?;
         let models = self.store.model_configs().await?;
-        let plan = plan::plan(&channels, &models, &self.settings, self.demo.address());
+        let options = self.store.options().await?;
+        let mut plan = plan::plan(&channels, &models, &self.settings, self.demo.address());
+        plan.gateway.closed = options.flag(options::DISABLE_SERVE);
+        plan.gateway.retry_times = u32::try_from(options.whole(options::RETRY_TIMES))
+            .ok()
+            .filter(|times| *times > 0);
         for (channel, reason) in &plan.left_out {
             tracing::warn!(channel, reason, "channel is not published");
         }

@@ -18,6 +18,7 @@ use tonic::transport::server::TcpIncoming;
 use crate::address::Listen;
 use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
+use crate::domain::options;
 use crate::gateways::{self, Registry};
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
@@ -241,7 +242,9 @@ pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
     let given = args.secret_key.as_ref().map(Secret::expose);
     let keys = secrets::secret_key(given, &args.data)?;
     let admin_key = secrets::admin_key(args.admin_key.as_ref().map(Secret::expose), &args.data)?;
+    let environment = options::from_environment(|name| std::env::var(name).ok())?;
     let store = Store::connect(&dsn(args)?, keys).await?;
+    store.fix_options(environment);
     let from_env = |name| {
         std::env::var(name)
             .ok()

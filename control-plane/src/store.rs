@@ -12,6 +12,7 @@ mod error;
 mod groups;
 mod logs;
 mod models;
+mod options;
 mod publish;
 mod query;
 mod responses;
@@ -23,8 +24,9 @@ mod tokens;
 mod watch;
 mod write;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sqlx::AnyPool;
 use tokio::sync::broadcast;
@@ -52,6 +54,8 @@ struct Inner {
     /// line instead of failing with "database is locked". In PostgreSQL it is the reader pool.
     writer: AnyPool,
     keys: KeyRing,
+    /// Options that the environment sets.
+    environment: OnceLock<BTreeMap<&'static str, String>>,
     changes: broadcast::Sender<Change>,
     revisions: watch::Revisions,
 }

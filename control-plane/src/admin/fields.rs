@@ -128,6 +128,11 @@ impl Fields {
         }
     }
 
+    /// All that is left, by name.
+    pub(super) fn rest(self) -> BTreeMap<String, Box<RawValue>> {
+        self.0
+    }
+
     /// Refuses what is left.
     pub(super) fn finish(self) -> Result<(), ApiError> {
         match self.0.into_keys().next() {

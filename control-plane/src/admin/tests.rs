@@ -2,6 +2,7 @@
 
 mod access;
 mod logs;
+mod options;
 mod refusals;
 mod resources;
 mod secrets;

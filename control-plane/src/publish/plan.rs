@@ -36,6 +36,8 @@ pub(super) fn plan(
             // Envoy has one limit for what it holds of a request and of its answer.
             max_response_bytes: settings.max_body_bytes,
             stores_responses: settings.stores_responses,
+            closed: false,
+            retry_times: None,
             channels: Vec::new(),
             models: Vec::new(),
         },

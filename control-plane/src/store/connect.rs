@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
@@ -62,6 +62,7 @@ impl Store {
             reader,
             writer,
             keys,
+            environment: OnceLock::new(),
             changes,
             revisions: Revisions::default(),
         }));

@@ -8,6 +8,7 @@ use super::query::Conditions;
 use super::row::{Columns, to_json, unexpected};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
+use crate::domain::options::GROUP_MAX_TOKEN_NUM;
 use crate::domain::{DEFAULT_SET, Listed, Page, Status, Token, TokenPatch, now_unix_ms};
 use crate::secrets::{NewToken, Secret, TokenHash};
 
@@ -157,6 +158,7 @@ impl Write {
                 .await?
                 .ok_or_else(|| Error::missing("group", &group))?;
         }
+        self.check_room_for_a_token(&group, &name).await?;
         let made = sqlx::query(
             "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (group_id, name) DO NOTHING \
@@ -193,6 +195,28 @@ impl Write {
             .fetch_one(&mut *self.transaction)
             .await?;
         Ok(Created::Existing(token(&row)?))
+    }
+
+    /// `Conflict` when the group has as many tokens as it may; those of this name do not count.
+    async fn check_room_for_a_token(&mut self, group: &str, name: &str) -> Result<()> {
+        let most = self.options().await?.whole(GROUP_MAX_TOKEN_NUM);
+        if most == 0 {
+            return Ok(());
+        }
+        let others =
+            sqlx::query("SELECT count(*) AS others FROM tokens WHERE group_id = $1 AND name <> $2")
+                .bind(group.to_owned())
+                .bind(name.to_owned())
+                .fetch_one(&mut *self.transaction)
+                .await?
+                .int("others")?;
+        if others < most {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "group {group} has {most} tokens, which is as many as the option GroupMaxTokenNum \
+             allows"
+        )))
     }
 
     async fn update_token(

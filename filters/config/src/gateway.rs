@@ -23,6 +23,12 @@ pub struct GatewayConfig {
     /// Whether translated responses are kept for callers of the Responses API.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stores_responses: bool,
+    /// Every model call is refused, for maintenance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+    /// Further attempts for models that do not say; absent: as many as there are channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_times: Option<u32>,
     pub channels: Vec<Channel>,
     /// Limits and names of models; a model that no channel lists is not served.
     pub models: Vec<Model>,

@@ -58,6 +58,8 @@ pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
         max_body_bytes: 1_000,
         max_response_bytes: 10_000,
         stores_responses: true,
+        closed: false,
+        retry_times: None,
         channels,
         models: vec![model],
     };

@@ -41,6 +41,13 @@ pub(crate) fn not_ready() -> ErrorInfo {
     )
 }
 
+pub(crate) fn closed() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::Overloaded,
+        "The gateway is closed for maintenance; try again later.",
+    )
+}
+
 pub(crate) fn no_token() -> ErrorInfo {
     ErrorInfo::new(
         ErrorKind::Authentication,

@@ -167,6 +167,8 @@ mod tests {
         GatewayConfig {
             max_body_bytes: 0,
             stores_responses: false,
+            closed: false,
+            retry_times: None,
             max_response_bytes: 0,
             channels,
             models: vec![],

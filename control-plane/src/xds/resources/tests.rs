@@ -42,6 +42,8 @@ fn topology() -> Topology {
         gateway: GatewayConfig {
             max_body_bytes: 32 << 20,
             stores_responses: true,
+            closed: false,
+            retry_times: None,
             max_response_bytes: 32 << 20,
             channels: Vec::new(),
             models: Vec::new(),

@@ -77,6 +77,9 @@ pub(super) fn admit(
         }
         Endpoint::Stored { .. } => return Ok(Admitted::AsksForResponse),
         Endpoint::Generate(_) | Endpoint::Operation(_) | Endpoint::Unknown => {
+            if active.config.closed {
+                return Err(refusal::closed());
+            }
             check_body_headers(&headers, active.config.max_body_bytes)?;
             if end {
                 return Err(refusal::no_body());

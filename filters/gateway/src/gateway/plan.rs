@@ -128,7 +128,8 @@ pub(super) fn plan(
 
 /// Leaves as many channels as Envoy will try: one that never gets its turn is none.
 pub(super) fn as_many_as_tried(active: &Active, model: &str, channels: &mut Vec<usize>) {
-    let retries = active.model(model).and_then(|model| model.retry_times);
+    let own = active.model(model).and_then(|model| model.retry_times);
+    let retries = own.or(active.config.retry_times);
     if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
         channels.truncate(retries.saturating_add(1));
     }

@@ -196,6 +196,42 @@ fn a_token_record_that_cannot_be_read_opens_nothing() {
 }
 
 #[test]
+fn closed_for_maintenance_it_calls_no_model_and_still_lists_them() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let mut config = crate::state::active().unwrap().config.clone();
+    config.closed = true;
+    crate::state::activate(config).unwrap();
+    request(&host, CHAT, OPENAI_REQUEST);
+    let reply = host.replied().unwrap();
+    assert_eq!(reply.status, 503);
+    assert!(reply.body.contains("maintenance"), "{}", reply.body);
+    head(&host, "GET", "/v1/models", &[("x-api-key", "good")], true);
+    assert_eq!(host.replied().unwrap().status, 200);
+}
+
+#[test]
+fn a_model_that_does_not_say_is_retried_as_often_as_all() {
+    let channels = || (1..=4).map(|id| channel(id, "openai-chat")).collect();
+    for (own, all, retries) in [
+        (None, None, "3"),
+        (None, Some(1), "1"),
+        (Some(2), Some(1), "2"),
+    ] {
+        let model = Model {
+            model: "m".into(),
+            retry_times: own,
+            ..Model::default()
+        };
+        let host = host_with(channels(), model);
+        let mut config = crate::state::active().unwrap().config.clone();
+        config.retry_times = all;
+        crate::state::activate(config).unwrap();
+        let _gateway = request(&host, CHAT, OPENAI_REQUEST);
+        assert_eq!(host.shown(Map::Request, "x-envoy-max-retries"), retries);
+    }
+}
+
+#[test]
 fn models_are_listed_in_the_callers_shape() {
     let host = host(vec![channel(1, "openai-chat")]);
     for (path, version, text) in [

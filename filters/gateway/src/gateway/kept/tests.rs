@@ -127,6 +127,8 @@ fn nothing_is_kept_where_nothing_is_to_be() {
     let host = host(vec![channel(1, "openai-chat")]);
     let config = GatewayConfig {
         stores_responses: false,
+        closed: false,
+        retry_times: None,
         ..state::active().unwrap().config.clone()
     };
     state::activate(config).unwrap();

@@ -1,0 +1,124 @@
+//! Options: what may be set, and what it does.
+
+use super::*;
+use crate::domain::options::RETRY_TIMES;
+
+#[tokio::test]
+async fn options_are_shown_and_set_by_name() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        assert_eq!(api.get("/option/").await["RetryTimes"], "0");
+        let one = json!({"key": "RetryTimes", "value": "3"});
+        api.ok("PUT", "/option/", one).await;
+        let several = json!({"DisableServe": true, "TimeZone": "asia/shanghai"});
+        api.ok("POST", "/option/batch", several).await;
+        api.ok("PUT", "/option/GroupMaxTokenNum", json!({"value": 7}))
+            .await;
+        let all = api.get("/option").await;
+        for (name, value) in [
+            ("RetryTimes", "3"),
+            ("DisableServe", "true"),
+            ("TimeZone", "Asia/Shanghai"),
+            ("GroupMaxTokenNum", "7"),
+        ] {
+            assert_eq!(all[name], value, "{name}");
+            let shown = api.get(&format!("/option/{name}")).await;
+            assert_eq!(
+                (&shown["value"], &shown["source"]),
+                (&json!(value), &json!("stored"))
+            );
+        }
+        let definitions = api.get("/option/definitions").await;
+        assert_eq!(
+            definitions.as_array().unwrap().len(),
+            all.as_object().unwrap().len()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_breaks_a_rule_is_refused_whole() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let refused = async |method, path, body, status, words| {
+            api.refused(method, path, body, status, words).await;
+        };
+        refused(
+            "PUT",
+            "/option/",
+            json!({"value": "1"}),
+            400,
+            "key is required",
+        )
+        .await;
+        refused(
+            "PUT",
+            "/option/RetryTimes",
+            json!({}),
+            400,
+            "value is required",
+        )
+        .await;
+        refused(
+            "PUT",
+            "/option/Nope",
+            json!({"value": 1}),
+            404,
+            "no such option",
+        )
+        .await;
+        refused(
+            "GET",
+            "/option/Nope",
+            Value::Null,
+            404,
+            "known: DisableServe",
+        )
+        .await;
+        let rule = "TimeZone must be the IANA name";
+        let batch = json!({"RetryTimes": 5, "TimeZone": "Nowhere"});
+        refused("POST", "/option/batch", batch, 400, rule).await;
+        assert_eq!(api.get("/option/RetryTimes").await["value"], "0");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_environment_sets_stays() {
+    with_store(async |store| {
+        store.fix_options([(RETRY_TIMES.name, "2".to_owned())].into());
+        let api = Api::new(&store);
+        let body = json!({"value": 4});
+        api.refused("PUT", "/option/RetryTimes", body, 409, "RETRY_TIMES")
+            .await;
+        let shown = api.get("/option/RetryTimes").await;
+        assert_eq!(
+            (&shown["value"], &shown["source"]),
+            (&json!("2"), &json!("environment"))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_has_no_more_tokens_than_it_may() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        api.ok("PUT", "/option/GroupMaxTokenNum", json!({"value": 1}))
+            .await;
+        let create = "/token/g?auto_create_group=true";
+        api.ok("POST", create, json!({"name": "a"})).await;
+        api.refused(
+            "POST",
+            create,
+            json!({"name": "b"}),
+            409,
+            "GroupMaxTokenNum",
+        )
+        .await;
+        let same = "/token/g?ignore_exist=true";
+        api.ok("POST", same, json!({"name": "a"})).await;
+    })
+    .await;
+}

@@ -1,0 +1,104 @@
+//! What the value of an option may be. Values are stored as text, in one form each.
+
+use std::collections::BTreeMap;
+
+use serde_json::Number;
+use tollgate_policy::price::NanoUsd;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// `true` or `false`.
+    Flag,
+    Whole {
+        min: i64,
+        max: i64,
+    },
+    /// A JSON object of amounts in USD and ratios, such as `{"100": 1.5}`; `{}` is none.
+    Ratios,
+    /// The IANA name of a time zone.
+    Zone,
+}
+
+/// From this amount in USD on, this ratio holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratio {
+    pub from: NanoUsd,
+    pub ratio: f64,
+}
+
+/// Which option, and the rule that its value breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} {rule}")]
+pub struct InvalidOption {
+    pub name: String,
+    pub rule: String,
+}
+
+const MAX_RATIOS: usize = 100;
+const RATIO_MAX: f64 = 1000.0;
+
+impl Rule {
+    /// The value in its stored form.
+    ///
+    /// # Errors
+    /// When it breaks the rule.
+    pub fn read(self, name: &str, value: &str) -> Result<String, InvalidOption> {
+        let value = value.trim();
+        let read = match self {
+            Self::Flag => flag(value).map(|flag| flag.to_string()),
+            Self::Whole { min, max } => value
+                .parse::<i64>()
+                .ok()
+                .filter(|number| (min..=max).contains(number))
+                .map(|number| number.to_string()),
+            Self::Ratios => ratios(value).map(|_| value.to_owned()),
+            // POSIX lets `TZ` begin with a colon.
+            Self::Zone => jiff::tz::TimeZone::get(value.strip_prefix(':').unwrap_or(value))
+                .ok()
+                .and_then(|zone| zone.iana_name().map(str::to_owned)),
+        };
+        read.ok_or_else(|| InvalidOption {
+            name: name.to_owned(),
+            rule: self.text(),
+        })
+    }
+
+    /// The rule in words, as they follow the option's name.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Self::Flag => "must be true or false".into(),
+            Self::Whole { min, max } => format!("must be a whole number from {min} to {max}"),
+            Self::Ratios => format!(
+                "must be an object of at most {MAX_RATIOS} amounts in USD and ratios from 0 to \
+                 {RATIO_MAX}, such as {{\"100\": 1.5}}"
+            ),
+            Self::Zone => "must be the IANA name of a time zone, such as Europe/Paris".into(),
+        }
+    }
+}
+
+fn flag(value: &str) -> Option<bool> {
+    match value {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn ratios(value: &str) -> Option<Vec<Ratio>> {
+    let object: BTreeMap<String, Number> = serde_json::from_str(value).ok()?;
+    if object.len() > MAX_RATIOS {
+        return None;
+    }
+    let entry = |(amount, ratio): (&String, &Number)| {
+        let from: NanoUsd = amount.parse().ok()?;
+        let ratio = ratio
+            .as_f64()
+            .filter(|ratio| (0.0..=RATIO_MAX).contains(ratio))?;
+        Some(Ratio { from, ratio })
+    };
+    let mut ratios: Vec<Ratio> = object.iter().map(entry).collect::<Option<_>>()?;
+    ratios.sort_by_key(|ratio| ratio.from);
+    Some(ratios)
+}

@@ -1,0 +1,77 @@
+use super::*;
+
+#[test]
+fn names_and_variables_are_unique_and_defaults_keep_their_rules() {
+    for (at, option) in ALL.iter().enumerate() {
+        let kept = option.rule.read(option.name, option.default);
+        assert_eq!(kept.as_deref(), Ok(option.default));
+        for other in ALL.iter().skip(at + 1) {
+            assert!(option.name != other.name && option.env != other.env);
+        }
+    }
+}
+
+#[test]
+fn rules() {
+    let whole = Rule::Whole { min: 0, max: 5 };
+    let cases: &[(Rule, &str, Option<&str>)] = &[
+        (Rule::Flag, "true", Some("true")),
+        (Rule::Flag, " 1 ", Some("true")),
+        (Rule::Flag, "0", Some("false")),
+        (Rule::Flag, "yes", None),
+        (whole, "5", Some("5")),
+        (whole, "05", Some("5")),
+        (whole, "6", None),
+        (whole, "-1", None),
+        (whole, "1.0", None),
+        (whole, "", None),
+        (Rule::Ratios, "{}", Some("{}")),
+        (Rule::Ratios, r#"{"10":0.5}"#, Some(r#"{"10":0.5}"#)),
+        (Rule::Ratios, r#"{"10":-1}"#, None),
+        (Rule::Ratios, r#"{"ten":1}"#, None),
+        (Rule::Ratios, "[]", None),
+        (Rule::Zone, "europe/paris", Some("Europe/Paris")),
+        (Rule::Zone, "UTC", Some("UTC")),
+        (Rule::Zone, "Mars/Olympus", None),
+        (Rule::Zone, "", None),
+    ];
+    for (rule, value, kept) in cases {
+        let read = rule.read("Name", value);
+        assert_eq!(read.as_deref().ok(), *kept, "{rule:?} {value}");
+        if let Err(error) = read {
+            assert_eq!(error.to_string(), format!("Name {}", rule.text()));
+        }
+    }
+}
+
+#[test]
+fn ratios_rise_with_the_amount() {
+    let ratios = rule::ratios(r#"{"1000": 3, "2.5": 1.5, "30": 2}"#).unwrap();
+    let from: Vec<_> = ratios.iter().map(|ratio| ratio.from.0).collect();
+    assert_eq!(from, [2_500_000_000, 30_000_000_000, 1_000_000_000_000]);
+}
+
+#[test]
+fn the_environment_comes_before_the_database_and_that_before_the_default() {
+    let environment = from_environment(|name| (name == "RETRY_TIMES").then(|| "3".into())).unwrap();
+    let stored = [
+        ("RetryTimes", "7"),
+        ("GroupMaxTokenNum", "9"),
+        ("DisableServe", "broken"),
+    ];
+    let stored = stored
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let options = Options::new(&environment, &stored);
+    assert_eq!(options.text(RETRY_TIMES), ("3", Source::Environment));
+    assert_eq!(options.whole(GROUP_MAX_TOKEN_NUM), 9);
+    assert_eq!(options.text(DISABLE_SERVE), ("false", Source::Default));
+    assert!(!options.flag(DISABLE_SERVE));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let error = from_environment(|name| (name == "TZ").then(|| "Nowhere".into())).unwrap_err();
+    assert!(error.to_string().starts_with("TZ must be"), "{error}");
+}
