@@ -21,7 +21,7 @@ pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
 pub use channel_configs::{ChannelConfigs, InvalidConfigs, config_schema};
 pub use group::{DEFAULT_SET, Group, GroupPatch};
-pub use log::{AttemptRecord, Log, TokenCounts, outcome_name};
+pub use log::{AttemptRecord, Circumstances, Log, TokenCounts, outcome_name};
 pub use model_config::{ModelConfig, ModelConfigPatch};
 pub use page::{Listed, Order, Page};
 pub use price::{price_from_json, price_to_json};

@@ -9,7 +9,7 @@ use super::answer::{Reply, Usd, data};
 use super::params::{Params, Segments};
 use super::prices::PriceView;
 use super::{ApiError, State};
-use crate::domain::{AttemptRecord, Listed, Log};
+use crate::domain::{AttemptRecord, Circumstances, Listed, Log, TokenCounts};
 use crate::store::{CodeType, LogQuery};
 
 pub(super) fn routes() -> Router<State> {
@@ -53,6 +53,7 @@ struct View {
     retry_times: usize,
     attempts: Vec<AttemptRecord>,
     usage: UsageView,
+    usage_context: ContextView,
     priced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceView>,
@@ -72,6 +73,35 @@ struct UsageView {
     total_tokens: i64,
     /// Counted by the gateway because the upstream did not tell.
     estimated: bool,
+    cache_creation_1h_tokens: i64,
+    image_input_tokens: i64,
+    audio_input_tokens: i64,
+    video_input_tokens: i64,
+    image_output_tokens: i64,
+    audio_output_tokens: i64,
+    web_search_count: i64,
+    web_fetch_count: i64,
+    code_run_count: i64,
+    file_search_count: i64,
+}
+
+/// What is not known is left out.
+#[derive(Serialize)]
+struct ContextView {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    service_tier: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    resolution: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    native_resolution: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    quality: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_media: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_video: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_audio: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -130,7 +160,6 @@ fn code_type(params: &Params) -> Result<CodeType, ApiError> {
 
 impl From<Log> for View {
     fn from(log: Log) -> Self {
-        let tokens = log.tokens;
         Self {
             id: log.id,
             request_id: log.request_id,
@@ -155,21 +184,52 @@ impl From<Log> for View {
             channel: log.channel_id,
             retry_times: log.attempts.len().saturating_sub(1),
             attempts: log.attempts,
-            usage: UsageView {
-                input_tokens: tokens.input,
-                output_tokens: tokens.output,
-                cached_tokens: tokens.cached,
-                cache_creation_tokens: tokens.cache_creation,
-                reasoning_tokens: tokens.reasoning,
-                total_tokens: tokens.input.saturating_add(tokens.output),
-                estimated: tokens.estimated,
-            },
+            usage: UsageView::from(log.tokens),
+            usage_context: ContextView::from(log.circumstances),
             priced: log.price.is_some(),
             price: log.price.as_ref().map(PriceView::from),
             used_amount: Usd(log.amount),
             used_amount_nano_usd: log.amount.0,
             upstream_id: log.upstream_id,
             losses: log.losses,
+        }
+    }
+}
+
+impl From<TokenCounts> for UsageView {
+    fn from(tokens: TokenCounts) -> Self {
+        Self {
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            cached_tokens: tokens.cached,
+            cache_creation_tokens: tokens.cache_creation,
+            reasoning_tokens: tokens.reasoning,
+            total_tokens: tokens.input.saturating_add(tokens.output),
+            estimated: tokens.estimated,
+            cache_creation_1h_tokens: tokens.cache_creation_1h,
+            image_input_tokens: tokens.image_input,
+            audio_input_tokens: tokens.audio_input,
+            video_input_tokens: tokens.video_input,
+            image_output_tokens: tokens.image_output,
+            audio_output_tokens: tokens.audio_output,
+            web_search_count: tokens.web_searches,
+            web_fetch_count: tokens.web_fetches,
+            code_run_count: tokens.code_runs,
+            file_search_count: tokens.file_searches,
+        }
+    }
+}
+
+impl From<Circumstances> for ContextView {
+    fn from(known: Circumstances) -> Self {
+        Self {
+            service_tier: known.service_tier,
+            resolution: known.resolution,
+            native_resolution: known.native_resolution,
+            quality: known.quality,
+            input_media: known.input_media,
+            input_video: known.input_video,
+            output_audio: known.output_audio,
         }
     }
 }

@@ -37,6 +37,7 @@ pub struct Log {
     pub channel_id: i64,
     pub attempts: Vec<AttemptRecord>,
     pub tokens: TokenCounts,
+    pub circumstances: Circumstances,
     pub upstream_id: String,
     pub losses: Vec<String>,
     /// The price at the moment of booking; `None`: the model had none, and the call cost nothing.
@@ -65,6 +66,37 @@ pub struct TokenCounts {
     pub reasoning: i64,
     /// Counted by the gateway because the upstream did not tell.
     pub estimated: bool,
+    /// Part of `cache_creation`; the rest lives five minutes.
+    pub cache_creation_1h: i64,
+    /// Part of `input`, like the next two.
+    pub image_input: i64,
+    pub audio_input: i64,
+    pub video_input: i64,
+    /// Part of `output`, like the next one.
+    pub image_output: i64,
+    pub audio_output: i64,
+    /// How often the provider ran tools of its own.
+    pub web_searches: i64,
+    pub web_fetches: i64,
+    pub code_runs: i64,
+    pub file_searches: i64,
+}
+
+/// What a price may depend on beside the counts. Empty or absent where nobody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// As what the call was served, such as `flex`.
+    pub service_tier: String,
+    /// Of what was made, in the caller's words.
+    pub resolution: String,
+    /// The same in the provider's words.
+    pub native_resolution: String,
+    pub quality: String,
+    /// Images, sound or films were among the input.
+    pub input_media: Option<bool>,
+    pub input_video: Option<bool>,
+    /// The answer speaks.
+    pub output_audio: Option<bool>,
 }
 
 /// How a request ended, as it is stored and shown.

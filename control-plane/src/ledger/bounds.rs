@@ -33,6 +33,15 @@ pub(super) fn usage(usage: Usage) -> Usage {
         cache_write_1h_tokens: usage.cache_write_1h_tokens.min(MAX),
         reasoning_tokens: usage.reasoning_tokens.min(MAX),
         estimated: usage.estimated,
+        image_input_tokens: usage.image_input_tokens.min(MAX),
+        audio_input_tokens: usage.audio_input_tokens.min(MAX),
+        video_input_tokens: usage.video_input_tokens.min(MAX),
+        image_output_tokens: usage.image_output_tokens.min(MAX),
+        audio_output_tokens: usage.audio_output_tokens.min(MAX),
+        web_searches: usage.web_searches.min(MAX),
+        web_fetches: usage.web_fetches.min(MAX),
+        code_runs: usage.code_runs.min(MAX),
+        file_searches: usage.file_searches.min(MAX),
     }
 }
 

@@ -6,7 +6,7 @@ use tollgate_config::meter::{Attempt, Usage, UsageEvent};
 use tollgate_policy::price::{NanoUsd, Price, cost};
 
 use super::bounds::{self, MAX_ITEMS, name, text};
-use crate::domain::{AttemptRecord, TokenCounts, outcome_name};
+use crate::domain::{AttemptRecord, Circumstances, TokenCounts, outcome_name};
 use crate::store::NewLog;
 
 pub(super) fn entry(
@@ -22,6 +22,7 @@ pub(super) fn entry(
     let price = prices.get(&model).filter(|price| !price.is_free()).copied();
     let amount = price.map_or(NanoUsd(0), |price| cost(&price, &usage, event.status));
     let amount = amount.min(bounds::MAX_AMOUNT);
+    let circumstances = circumstances(&event);
     let attempts: Vec<_> = event
         .attempts
         .into_iter()
@@ -52,6 +53,7 @@ pub(super) fn entry(
         channel_id: attempts.last().map_or(0, |last| last.channel_id),
         attempts,
         tokens: token_counts(&usage),
+        circumstances,
         upstream_id: name(&event.upstream_id),
         losses: event
             .losses
@@ -74,6 +76,28 @@ fn token_counts(usage: &Usage) -> TokenCounts {
         cache_creation: count(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens),
         reasoning: count(usage.reasoning_tokens),
         estimated: usage.estimated,
+        cache_creation_1h: count(usage.cache_write_1h_tokens),
+        image_input: count(usage.image_input_tokens),
+        audio_input: count(usage.audio_input_tokens),
+        video_input: count(usage.video_input_tokens),
+        image_output: count(usage.image_output_tokens),
+        audio_output: count(usage.audio_output_tokens),
+        web_searches: count(usage.web_searches),
+        web_fetches: count(usage.web_fetches),
+        code_runs: count(usage.code_runs),
+        file_searches: count(usage.file_searches),
+    }
+}
+
+fn circumstances(event: &UsageEvent) -> Circumstances {
+    Circumstances {
+        service_tier: name(&event.service_tier),
+        resolution: name(&event.resolution),
+        native_resolution: name(&event.native_resolution),
+        quality: name(&event.quality),
+        input_media: event.input_media,
+        input_video: event.input_video,
+        output_audio: event.output_audio,
     }
 }
 

@@ -274,6 +274,15 @@ async fn one_bad_event_does_not_hold_up_the_others() {
                 cache_write_1h_tokens: u64::MAX,
                 reasoning_tokens: u64::MAX,
                 estimated: true,
+                image_input_tokens: u64::MAX,
+                audio_input_tokens: u64::MAX,
+                video_input_tokens: u64::MAX,
+                image_output_tokens: u64::MAX,
+                audio_output_tokens: u64::MAX,
+                web_searches: u64::MAX,
+                web_fetches: u64::MAX,
+                code_runs: u64::MAX,
+                file_searches: u64::MAX,
             }),
             ..event("monstrous", token, &[])
         };

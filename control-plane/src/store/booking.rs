@@ -18,7 +18,11 @@ pub type NewLog = Log;
 const COLUMNS: &str = "request_id, node, request_at, created_at, duration_ms, ttfb_ms, token_id, \
     token_name, group_id, model, method, path, dialect, stream, code, outcome, content, ip, caller, \
     channel_id, attempts, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, \
-    reasoning_tokens, usage_estimated, upstream_id, losses, price, amount";
+    reasoning_tokens, usage_estimated, upstream_id, losses, price, amount, \
+    cache_creation_1h_tokens, image_input_tokens, audio_input_tokens, video_input_tokens, \
+    image_output_tokens, audio_output_tokens, web_search_count, web_fetch_count, code_run_count, \
+    file_search_count, service_tier, resolution, native_resolution, quality, input_media, \
+    input_video, output_audio";
 
 impl Store {
     /// Writes log rows and everything that they add, or nothing at all.
@@ -103,7 +107,24 @@ async fn insert(
                 .bind(log.upstream_id.clone())
                 .bind(to_json(&log.losses))
                 .bind(log.price.as_ref().map(price_to_json))
-                .bind(log.amount.0);
+                .bind(log.amount.0)
+                .bind(log.tokens.cache_creation_1h)
+                .bind(log.tokens.image_input)
+                .bind(log.tokens.audio_input)
+                .bind(log.tokens.video_input)
+                .bind(log.tokens.image_output)
+                .bind(log.tokens.audio_output)
+                .bind(log.tokens.web_searches)
+                .bind(log.tokens.web_fetches)
+                .bind(log.tokens.code_runs)
+                .bind(log.tokens.file_searches)
+                .bind(log.circumstances.service_tier.clone())
+                .bind(log.circumstances.resolution.clone())
+                .bind(log.circumstances.native_resolution.clone())
+                .bind(log.circumstances.quality.clone())
+                .bind(log.circumstances.input_media.map(i64::from))
+                .bind(log.circumstances.input_video.map(i64::from))
+                .bind(log.circumstances.output_audio.map(i64::from));
         }
         for row in query.fetch_all(&mut **transaction).await? {
             ids.push((row.text("request_id")?, row.int("id")?));

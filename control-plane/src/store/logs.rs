@@ -6,7 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::query::Conditions;
 use super::row::{Columns, unexpected};
 use super::{Error, Result, Store};
-use crate::domain::{Listed, Log, Page, TokenCounts, price_from_json};
+use crate::domain::{Circumstances, Listed, Log, Page, TokenCounts, price_from_json};
 
 /// Which log rows are wanted.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +42,11 @@ pub enum CodeType {
 const COLUMNS: &str = "SELECT id, request_id, node, request_at, created_at, duration_ms, \
     ttfb_ms, token_id, token_name, group_id, model, method, path, dialect, stream, code, outcome, \
     content, ip, caller, channel_id, attempts, input_tokens, output_tokens, cached_tokens, \
-    cache_creation_tokens, reasoning_tokens, usage_estimated, upstream_id, losses, price, amount \
-    FROM logs";
+    cache_creation_tokens, reasoning_tokens, usage_estimated, upstream_id, losses, price, amount, \
+    cache_creation_1h_tokens, image_input_tokens, audio_input_tokens, video_input_tokens, \
+    image_output_tokens, audio_output_tokens, web_search_count, web_fetch_count, code_run_count, \
+    file_search_count, service_tier, resolution, native_resolution, quality, input_media, \
+    input_video, output_audio FROM logs";
 
 impl Store {
     /// # Errors
@@ -99,6 +102,7 @@ impl Store {
 }
 
 fn log(row: &AnyRow) -> Result<Log> {
+    let flag = |column| Ok::<_, Error>(row.optional_int(column)?.map(|number| number != 0));
     let price = row
         .optional_text("price")?
         .map(|text| price_from_json(&text))
@@ -133,6 +137,25 @@ fn log(row: &AnyRow) -> Result<Log> {
             cache_creation: row.int("cache_creation_tokens")?,
             reasoning: row.int("reasoning_tokens")?,
             estimated: row.flag("usage_estimated")?,
+            cache_creation_1h: row.int("cache_creation_1h_tokens")?,
+            image_input: row.int("image_input_tokens")?,
+            audio_input: row.int("audio_input_tokens")?,
+            video_input: row.int("video_input_tokens")?,
+            image_output: row.int("image_output_tokens")?,
+            audio_output: row.int("audio_output_tokens")?,
+            web_searches: row.int("web_search_count")?,
+            web_fetches: row.int("web_fetch_count")?,
+            code_runs: row.int("code_run_count")?,
+            file_searches: row.int("file_search_count")?,
+        },
+        circumstances: Circumstances {
+            service_tier: row.text("service_tier")?,
+            resolution: row.text("resolution")?,
+            native_resolution: row.text("native_resolution")?,
+            quality: row.text("quality")?,
+            input_media: flag("input_media")?,
+            input_video: flag("input_video")?,
+            output_audio: flag("output_audio")?,
         },
         upstream_id: row.text("upstream_id")?,
         losses: row.json("losses")?,

@@ -234,6 +234,28 @@ pub struct UsageEvent {
     /// What a translation had to drop, as `field: reason`.
     #[prost(string, repeated, tag = "21")]
     pub losses: Vec<String>,
+    /// As what the call was served, such as `flex`; empty when neither answer nor request told.
+    #[prost(string, tag = "40")]
+    pub service_tier: String,
+    /// Of what was made, such as `1024x1024` or `720p`, in the caller's words; empty when there is
+    /// none.
+    #[prost(string, tag = "41")]
+    pub resolution: String,
+    /// The same in the provider's words.
+    #[prost(string, tag = "42")]
+    pub native_resolution: String,
+    /// Of what was made, such as `high`; empty when there is none.
+    #[prost(string, tag = "43")]
+    pub quality: String,
+    /// Images, sound or films were among the input; absent when nobody looked.
+    #[prost(bool, optional, tag = "44")]
+    pub input_media: Option<bool>,
+    /// A film was.
+    #[prost(bool, optional, tag = "45")]
+    pub input_video: Option<bool>,
+    /// The answer speaks.
+    #[prost(bool, optional, tag = "46")]
+    pub output_audio: Option<bool>,
 }
 
 /// One try at one channel.
@@ -280,6 +302,31 @@ pub struct Usage {
     /// Counted by the gateway, because the upstream did not tell.
     #[prost(bool, tag = "7")]
     pub estimated: bool,
+    /// Part of `input_tokens`, like the next two; what came from a cache is left out where the
+    /// provider tells.
+    #[prost(uint64, tag = "10")]
+    pub image_input_tokens: u64,
+    #[prost(uint64, tag = "11")]
+    pub audio_input_tokens: u64,
+    #[prost(uint64, tag = "12")]
+    pub video_input_tokens: u64,
+    /// Part of `output_tokens`, like the next one.
+    #[prost(uint64, tag = "13")]
+    pub image_output_tokens: u64,
+    #[prost(uint64, tag = "14")]
+    pub audio_output_tokens: u64,
+    /// Searches that the provider ran.
+    #[prost(uint64, tag = "15")]
+    pub web_searches: u64,
+    /// Pages that the provider fetched.
+    #[prost(uint64, tag = "16")]
+    pub web_fetches: u64,
+    /// Programs that the provider ran.
+    #[prost(uint64, tag = "17")]
+    pub code_runs: u64,
+    /// Searches in files that the provider ran.
+    #[prost(uint64, tag = "18")]
+    pub file_searches: u64,
 }
 
 /// How a request ended.

@@ -5,6 +5,8 @@ use tollgate_config::meter::{Outcome, Usage, UsageEvent};
 use tollgate_config::responses::{self, Stored};
 use tollgate_host::{Host, Level};
 
+use tollgate_protocol::Loss;
+use tollgate_protocol::neutral::ServiceTier;
 use tollgate_protocol::stream::Outcome as Ending;
 
 use crate::bundle;
@@ -88,7 +90,23 @@ fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
         attempts: stream.attempts.clone(),
         upstream_id: stream.upstream_id.clone(),
         losses: losses::lines(&stream.losses),
+        service_tier: service_tier(stream).to_owned(),
+        ..UsageEvent::default()
     }
+}
+
+/// As what the call was served. Where the answer does not say, it is what the caller asked for,
+/// unless the provider was never told.
+fn service_tier(stream: &Stream) -> &'static str {
+    const FIELDS: [&str; 3] = ["service_tier", "serviceTier", "speed"];
+    let asked = || {
+        let is_lost = |loss: &Loss| FIELDS.contains(&&*loss.field);
+        let is_told = !stream.attempts.is_empty() && !stream.losses.iter().any(is_lost);
+        let peek = &stream.plan.as_ref()?.peek;
+        peek.service_tier.filter(|_| is_told)
+    };
+    let tier = stream.usage.service_tier.or_else(asked);
+    tier.map(ServiceTier::as_str).unwrap_or_default()
 }
 
 /// How it ended, as far as anybody can tell, and the status that the caller got (0 for none).
@@ -130,6 +148,15 @@ fn usage(stream: &Stream, outcome: Outcome) -> Option<Usage> {
         cache_write_1h_tokens: told.cache_write_1h_tokens.unwrap_or(0),
         reasoning_tokens: told.reasoning_tokens.unwrap_or(0),
         estimated: false,
+        image_input_tokens: told.input_image_tokens.unwrap_or(0),
+        audio_input_tokens: told.input_audio_tokens.unwrap_or(0),
+        video_input_tokens: told.input_video_tokens.unwrap_or(0),
+        image_output_tokens: told.output_image_tokens.unwrap_or(0),
+        audio_output_tokens: told.output_audio_tokens.unwrap_or(0),
+        web_searches: told.web_searches.unwrap_or(0),
+        web_fetches: told.web_fetches.unwrap_or(0),
+        code_runs: told.code_runs.unwrap_or(0),
+        file_searches: told.file_searches.unwrap_or(0),
     };
     if stream.embeds() && outcome == Outcome::Success && told.input_tokens.is_none() {
         // Vectors are paid by what goes in, and some providers do not say how much it was.

@@ -31,7 +31,7 @@ use crate::error::{ErrorInfo, ErrorKind};
 use crate::framing::Framing;
 use crate::json::Json;
 use crate::models::ModelEntry;
-use crate::neutral::{Extra, Request, Response, Usage};
+use crate::neutral::{Extra, Request, Response, ServiceTier, Usage};
 use crate::peek::{self, Peek};
 use crate::problem::{InvalidRequest, Unsupported};
 use crate::reply::Reply;
@@ -100,7 +100,9 @@ impl CallerCodec for Gemini {
         let config = fields::member(body.json(), "generationConfig");
         let limit = config.and_then(|config| fields::member(config, "maxOutputTokens"));
         let foreign = signature::foreign(body.as_str());
-        peek::addressed(addressed, limit.and_then(Json::as_u64), foreign)
+        let mut peek = peek::addressed(addressed, limit.and_then(Json::as_u64), foreign)?;
+        peek.service_tier = ServiceTier::of(fields::member(body.json(), "serviceTier"));
+        Ok(peek)
     }
 
     fn names(&self) -> &'static Names {

@@ -11,6 +11,7 @@ mod replay;
 mod request;
 mod response;
 mod signature;
+mod tier;
 mod usage;
 
 pub use self::aggregate::Aggregate;
@@ -24,4 +25,5 @@ pub(crate) use self::request::{NAME_THERE, NAMESPACE};
 pub use self::response::{Choice, Response, StopReason};
 pub use self::signature::Signature;
 pub(crate) use self::signature::{holds_marked, shown as shown_signature};
+pub use self::tier::ServiceTier;
 pub use self::usage::Usage;

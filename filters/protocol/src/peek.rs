@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::address::Addressed;
 use crate::body::Body;
 use crate::json::{Json, JsonWriter, Kind};
+use crate::neutral::ServiceTier;
 use crate::problem::InvalidRequest;
 
 /// What stands at the top of a request body.
@@ -21,6 +22,8 @@ pub struct Peek {
     /// The end user's id as the caller names it: `user`, `safety_identifier`, or
     /// `metadata.user_id`.
     pub user: Option<String>,
+    /// As what the caller wants to be served.
+    pub service_tier: Option<ServiceTier>,
     /// Nothing where the path names the model.
     model_span: Option<Range<usize>>,
     usage_edit: Option<UsageEdit>,
@@ -38,7 +41,7 @@ struct UsageEdit {
 
 /// The keys that decide something here. One of them twice would let gateway and
 /// upstream read two different requests out of one body.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "model",
     "stream",
     "stream_options",
@@ -48,6 +51,8 @@ const KEYS: [&str; 9] = [
     "user",
     "safety_identifier",
     "metadata",
+    "service_tier",
+    "speed",
 ];
 
 /// Peeks into a body whose model and stream flag are top-level members.
@@ -76,6 +81,8 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
         user,
         safety,
         metadata,
+        tier,
+        speed,
     ] = members;
 
     let model = model.ok_or_else(|| InvalidRequest::new("model", "'model' is required."))?;
@@ -103,6 +110,10 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
             .flatten()
             .find_map(Json::as_str)
             .map(|user| user.into_owned()),
+        // Anthropic says it with a word of its own.
+        service_tier: ServiceTier::of(speed)
+            .filter(|tier| *tier == ServiceTier::Priority)
+            .or_else(|| ServiceTier::of(tier)),
         model_span: Some(span(body, model.raw())),
         usage_edit: Some(usage_edit(body)),
         replaced: Vec::new(),
@@ -124,6 +135,7 @@ pub(crate) fn addressed(
         max_output_tokens,
         include_usage: None,
         user: None,
+        service_tier: None,
         model_span: None,
         usage_edit: None,
         replaced,

@@ -121,3 +121,47 @@ async fn logs_are_shown_and_filtered() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn logs_keep_all_that_a_bill_is_made_of() {
+    with_store(async |store| {
+        let event = UsageEvent {
+            id: "r".into(),
+            usage: Some(Usage {
+                input_tokens: 100,
+                output_tokens: 50,
+                cache_write_5m_tokens: 1,
+                cache_write_1h_tokens: 2,
+                image_input_tokens: 3,
+                audio_input_tokens: 4,
+                video_input_tokens: 5,
+                image_output_tokens: 6,
+                audio_output_tokens: 7,
+                web_searches: 8,
+                web_fetches: 9,
+                code_runs: 10,
+                file_searches: 11,
+                ..Usage::default()
+            }),
+            service_tier: "flex".into(),
+            resolution: "1024x1024".into(),
+            quality: "high".into(),
+            input_video: Some(false),
+            ..UsageEvent::default()
+        };
+        let ledger = Ledger::new(store.clone());
+        ledger.book("node", vec![event]).await.unwrap();
+        let row = Api::new(&store).get("/logs/").await["logs"][0].clone();
+        let expected = json!({"input_tokens": 100, "output_tokens": 50, "cached_tokens": 0,
+            "cache_creation_tokens": 3, "cache_creation_1h_tokens": 2, "reasoning_tokens": 0,
+            "total_tokens": 150, "estimated": false, "image_input_tokens": 3,
+            "audio_input_tokens": 4, "video_input_tokens": 5, "image_output_tokens": 6,
+            "audio_output_tokens": 7, "web_search_count": 8, "web_fetch_count": 9,
+            "code_run_count": 10, "file_search_count": 11});
+        assert_eq!(row["usage"], expected);
+        let context = json!({"service_tier": "flex", "resolution": "1024x1024",
+            "quality": "high", "input_video": false});
+        assert_eq!(row["usage_context"], context);
+    })
+    .await;
+}

@@ -281,6 +281,24 @@ fn an_answer_in_the_same_dialect_passes_untouched_and_is_counted() {
 }
 
 #[test]
+fn the_tier_is_the_answers_else_what_the_provider_was_asked_for() {
+    let flex = OPENAI_REQUEST.replace(r#"{"model""#, r#"{"service_tier":"flex","model""#);
+    let usual = OPENAI_ANSWER.replacen('{', r#"{"service_tier":"default","#, 1);
+    for (dialect, request, answered, expected) in [
+        ("openai-chat", flex.as_str(), usual.as_str(), "default"),
+        ("openai-chat", &flex, OPENAI_ANSWER, "flex"),
+        ("openai-chat", OPENAI_REQUEST, OPENAI_ANSWER, ""),
+        // Gemini is never told of it, and so did not give it.
+        ("gemini", &flex, GEMINI_ANSWER, ""),
+    ] {
+        let (host, gateway, mut attempt) = begin(vec![channel(1, dialect)], CHAT, request);
+        answer(&host, &mut attempt, "200", answered);
+        let event = event(&host, gateway, 200);
+        assert_eq!(event.service_tier, expected, "{dialect} {answered}");
+    }
+}
+
+#[test]
 fn what_a_translation_dropped_is_told_to_caller_and_log() {
     let request = OPENAI_REQUEST.replace(r#"{"model""#, r#"{"seed":1,"logprobs":false,"model""#);
     let (host, gateway, mut attempt) = begin(vec![channel(1, "anthropic")], CHAT, &request);

@@ -3,7 +3,7 @@
 //! and may leave out what it does not change.
 
 use crate::json::{Json, JsonWriter};
-use crate::neutral::Usage;
+use crate::neutral::{ServiceTier, Usage};
 
 /// The counts as they are told, the last report of each.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,6 +16,9 @@ pub(super) struct Told {
     output: Option<u64>,
     thinking: Option<u64>,
     web_searches: Option<u64>,
+    web_fetches: Option<u64>,
+    code_runs: Option<u64>,
+    tier: Option<ServiceTier>,
 }
 
 pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
@@ -46,6 +49,12 @@ pub(super) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
     if let Some(thinking) = usage.reasoning_tokens {
         w.field_object("output_tokens_details", |w| {
             w.field_u64("thinking_tokens", thinking);
+        });
+    }
+    if usage.web_searches.is_some() || usage.web_fetches.is_some() {
+        w.field_object("server_tool_use", |w| {
+            w.field_u64("web_search_requests", usage.web_searches.unwrap_or(0));
+            w.field_u64("web_fetch_requests", usage.web_fetches.unwrap_or(0));
         });
     }
 }
@@ -83,10 +92,22 @@ impl Told {
                 &mut self.web_searches,
                 count(&["server_tool_use", "web_search_requests"]),
             ),
+            (
+                &mut self.web_fetches,
+                count(&["server_tool_use", "web_fetch_requests"]),
+            ),
+            (
+                &mut self.code_runs,
+                count(&["server_tool_use", "code_execution_requests"]),
+            ),
         ];
         for (told, later) in reports {
             *told = later.or(*told);
         }
+        let fast = ServiceTier::of(usage.get("speed"));
+        let fast = fast.filter(|tier| *tier == ServiceTier::Priority);
+        let tier = fast.or_else(|| ServiceTier::of(usage.get("service_tier")));
+        self.tier = tier.or(self.tier);
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -109,6 +130,9 @@ impl Told {
             output_tokens: self.output,
             reasoning_tokens: self.thinking,
             web_searches: self.web_searches,
+            web_fetches: self.web_fetches,
+            code_runs: self.code_runs,
+            service_tier: self.tier,
             ..Usage::default()
         }
     }

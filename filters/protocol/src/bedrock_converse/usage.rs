@@ -2,7 +2,7 @@
 //! the prompt cache is told apart.
 
 use crate::json::Json;
-use crate::neutral::Usage;
+use crate::neutral::{ServiceTier, Usage};
 
 /// Of whatever holds a member `usage`: an answer, a `metadata` event.
 pub(super) fn of_holder(holder: Json<'_>) -> Option<Usage> {
@@ -34,6 +34,7 @@ pub(super) fn of_holder(holder: Json<'_>) -> Option<Usage> {
         cache_write_5m_tokens: written.map(|all| all.saturating_sub(long.unwrap_or(0))),
         cache_write_1h_tokens: long,
         output_tokens: count(output),
+        service_tier: ServiceTier::of(holder.get("serviceTier").and_then(|tier| tier.get("type"))),
         ..Usage::default()
     })
 }

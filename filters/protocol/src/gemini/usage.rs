@@ -4,7 +4,7 @@
 
 use crate::gemini::fields::{member, text};
 use crate::json::{Json, JsonWriter};
-use crate::neutral::Usage;
+use crate::neutral::{ServiceTier, Usage};
 
 /// The counts as they are told, the last report of each.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,12 +14,19 @@ pub(super) struct Told {
     cached: Option<u64>,
     candidates: Option<u64>,
     thoughts: Option<u64>,
-    input_audio: Option<u64>,
-    output_audio: Option<u64>,
-    output_image: Option<u64>,
+    /// Of the prompt, by [`MODALITIES`].
+    input: [Option<u64>; 3],
+    /// What of it came from the cache.
+    cached_input: [Option<u64>; 3],
+    /// Of the candidates.
+    output: [Option<u64>; 3],
     searches: Option<u64>,
+    tier: Option<ServiceTier>,
     seen: bool,
 }
+
+/// What else than text tokens are counted for.
+const MODALITIES: [&str; 3] = ["IMAGE", "AUDIO", "VIDEO"];
 
 pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
     let mut told = Told::default();
@@ -41,11 +48,12 @@ pub(super) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
     if usage.reasoning_tokens.is_some() {
         w.field_u64("thoughtsTokenCount", thoughts);
     }
-    details(
-        "promptTokensDetails",
-        &[("AUDIO", usage.input_audio_tokens)],
-        w,
-    );
+    let prompt = [
+        ("IMAGE", usage.input_image_tokens),
+        ("AUDIO", usage.input_audio_tokens),
+        ("VIDEO", usage.input_video_tokens),
+    ];
+    details("promptTokensDetails", &prompt, w);
     let answered = [
         ("AUDIO", usage.output_audio_tokens),
         ("IMAGE", usage.output_image_tokens),
@@ -82,26 +90,33 @@ impl Told {
         };
         self.seen = true;
         let count = |key: &str| member(usage, key).and_then(Json::as_u64);
-        let of = |key: &str, modality: &str| of_modality(member(usage, key)?, modality);
         let reports = [
             (&mut self.prompt, count("promptTokenCount")),
             (&mut self.tool_prompt, count("toolUsePromptTokenCount")),
             (&mut self.cached, count("cachedContentTokenCount")),
             (&mut self.candidates, count("candidatesTokenCount")),
             (&mut self.thoughts, count("thoughtsTokenCount")),
-            (&mut self.input_audio, of("promptTokensDetails", "AUDIO")),
-            (
-                &mut self.output_audio,
-                of("candidatesTokensDetails", "AUDIO"),
-            ),
-            (
-                &mut self.output_image,
-                of("candidatesTokensDetails", "IMAGE"),
-            ),
         ];
         for (told, later) in reports {
             *told = later.or(*told);
         }
+        for (key, told) in [
+            ("promptTokensDetails", &mut self.input),
+            ("cacheTokensDetails", &mut self.cached_input),
+            ("candidatesTokensDetails", &mut self.output),
+        ] {
+            let Some(details) = member(usage, key) else {
+                continue;
+            };
+            for (told, modality) in told.iter_mut().zip(MODALITIES) {
+                *told = of_modality(details, modality).or(*told);
+            }
+        }
+        // The Gemini API's name of it, and Vertex's.
+        let tier = ["serviceTier", "trafficType"]
+            .into_iter()
+            .find_map(|key| ServiceTier::of(member(usage, key)));
+        self.tier = tier.or(self.tier);
     }
 
     /// Nothing as long as nothing was reported.
@@ -112,15 +127,24 @@ impl Told {
         let sum = |one: Option<u64>, other: Option<u64>| {
             one.unwrap_or(0).saturating_add(other.unwrap_or(0))
         };
+        let mut input = self.input;
+        for (told, cached) in input.iter_mut().zip(self.cached_input) {
+            *told = told.map(|told| told.saturating_sub(cached.unwrap_or(0)));
+        }
+        let [input_image_tokens, input_audio_tokens, input_video_tokens] = input;
+        let [output_image_tokens, output_audio_tokens, _] = self.output;
         Some(Usage {
             input_tokens: self.prompt.map(|_| sum(self.prompt, self.tool_prompt)),
             cache_read_tokens: self.cached,
             output_tokens: Some(sum(self.candidates, self.thoughts)),
             reasoning_tokens: self.thoughts,
-            input_audio_tokens: self.input_audio,
-            output_audio_tokens: self.output_audio,
-            output_image_tokens: self.output_image,
+            input_image_tokens,
+            input_audio_tokens,
+            input_video_tokens,
+            output_audio_tokens,
+            output_image_tokens,
             web_searches: self.searches,
+            service_tier: self.tier,
             ..Usage::default()
         })
     }

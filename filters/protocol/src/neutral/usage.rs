@@ -1,5 +1,7 @@
 //! Tokens, counted one way for all dialects.
 
+use crate::neutral::ServiceTier;
+
 /// What a call used, in tokens. Nothing means that the provider did not say.
 ///
 /// **Input is gross**: `input_tokens` includes what was read from and written to
@@ -15,11 +17,21 @@ pub struct Usage {
     pub cache_write_1h_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
     pub reasoning_tokens: Option<u64>,
+    /// Part of the input, without what came from the cache where the provider tells it
+    /// apart. The same of audio and video.
+    pub input_image_tokens: Option<u64>,
     pub input_audio_tokens: Option<u64>,
+    pub input_video_tokens: Option<u64>,
     pub output_audio_tokens: Option<u64>,
     pub output_image_tokens: Option<u64>,
     /// Searches that the provider ran and charges for.
     pub web_searches: Option<u64>,
+    /// Other calls of the provider's own tools: pages fetched, code run, files searched.
+    pub web_fetches: Option<u64>,
+    pub code_runs: Option<u64>,
+    pub file_searches: Option<u64>,
+    /// As what the provider says it served the call.
+    pub service_tier: Option<ServiceTier>,
 }
 
 impl Usage {
@@ -33,14 +45,20 @@ impl Usage {
             (&mut self.cache_write_1h_tokens, later.cache_write_1h_tokens),
             (&mut self.output_tokens, later.output_tokens),
             (&mut self.reasoning_tokens, later.reasoning_tokens),
+            (&mut self.input_image_tokens, later.input_image_tokens),
             (&mut self.input_audio_tokens, later.input_audio_tokens),
+            (&mut self.input_video_tokens, later.input_video_tokens),
             (&mut self.output_audio_tokens, later.output_audio_tokens),
             (&mut self.output_image_tokens, later.output_image_tokens),
             (&mut self.web_searches, later.web_searches),
+            (&mut self.web_fetches, later.web_fetches),
+            (&mut self.code_runs, later.code_runs),
+            (&mut self.file_searches, later.file_searches),
         ];
         for (known, later) in pairs {
             *known = later.or(*known);
         }
+        self.service_tier = later.service_tier.or(self.service_tier);
     }
 
     /// Cache writes of either lifetime.

@@ -67,7 +67,8 @@ impl StreamReader for Reader {
 
 impl Reader {
     fn chunk(&mut self, chunk: Json<'_>, emit: &mut Emit<'_>) {
-        let [choices, usage, groq] = chunk.members(["choices", "usage", "x_groq"]);
+        let [choices, usage, groq, tier] =
+            chunk.members(["choices", "usage", "x_groq", "service_tier"]);
         let choices = choices.map(Json::items).into_iter().flatten();
         // Azure sends a first chunk without choices, about the prompt's filter only.
         for (position, choice) in (0_u64..).zip(choices) {
@@ -84,7 +85,7 @@ impl Reader {
                     .read(index, choice, emit);
             }
         }
-        if let Some(usage) = usage::of_members(usage, groq) {
+        if let Some(usage) = usage::of_members([usage, groq, tier]) {
             self.start(chunk, emit);
             emit(StreamEvent::Usage(usage));
         }

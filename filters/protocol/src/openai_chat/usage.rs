@@ -2,20 +2,22 @@
 //! reasoning. Compatible providers put details in various places.
 
 use crate::json::{Json, JsonWriter};
-use crate::neutral::Usage;
+use crate::neutral::{ServiceTier, Usage};
 
 /// The usage of an answer or of a stream's chunk.
 pub(crate) fn of_answer(answer: Json<'_>) -> Option<Usage> {
-    let [usage, groq] = answer.members(["usage", "x_groq"]);
-    of_members(usage, groq)
+    of_members(answer.members(["usage", "x_groq", "service_tier"]))
 }
 
 /// As [`of_answer`], where the members are at hand. `x_groq` is Groq's place for
 /// usage in streams.
-pub(super) fn of_members(usage: Option<Json<'_>>, groq: Option<Json<'_>>) -> Option<Usage> {
+pub(super) fn of_members([usage, groq, tier]: [Option<Json<'_>>; 3]) -> Option<Usage> {
     let usage = usage.and_then(Json::non_null);
     let usage = usage.or_else(|| groq?.get("usage")?.non_null());
-    usage.map(read)
+    Some(Usage {
+        service_tier: ServiceTier::of(tier),
+        ..read(usage?)
+    })
 }
 
 fn read(usage: Json<'_>) -> Usage {
@@ -31,8 +33,16 @@ fn read(usage: Json<'_>) -> Usage {
     let written_total = count(&["prompt_tokens_details", "cache_write_tokens"])
         .or_else(|| count(&["prompt_tokens_details", "cache_creation_tokens"]))
         .or_else(|| count(&["cache_creation_input_tokens"]));
+    let input = count(&["prompt_tokens"]);
+    let reasoning = count(&["completion_tokens_details", "reasoning_tokens"]);
+    let gross = output(
+        input,
+        count(&["completion_tokens"]),
+        reasoning,
+        count(&["total_tokens"]),
+    );
     Usage {
-        input_tokens: count(&["prompt_tokens"]),
+        input_tokens: input,
         cache_read_tokens: count(&["prompt_tokens_details", "cached_tokens"])
             // DeepSeek, Moonshot, and Mistral in turn.
             .or_else(|| count(&["prompt_cache_hit_tokens"]))
@@ -42,13 +52,31 @@ fn read(usage: Json<'_>) -> Usage {
             .map(|total| total.saturating_sub(long.unwrap_or(0)))
             .or_else(|| written("ephemeral_5m_input_tokens")),
         cache_write_1h_tokens: long,
-        output_tokens: count(&["completion_tokens"]),
-        reasoning_tokens: count(&["completion_tokens_details", "reasoning_tokens"]),
+        output_tokens: gross,
+        reasoning_tokens: reasoning,
+        input_image_tokens: count(&["prompt_tokens_details", "image_tokens"]),
         input_audio_tokens: count(&["prompt_tokens_details", "audio_tokens"]),
+        input_video_tokens: count(&["prompt_tokens_details", "video_tokens"]),
         output_audio_tokens: count(&["completion_tokens_details", "audio_tokens"]),
         output_image_tokens: count(&["completion_tokens_details", "image_tokens"]),
-        web_searches: count(&["server_tool_use_details", "web_search_requests"]),
+        // OpenRouter, which has two names for it, and Perplexity.
+        web_searches: count(&["server_tool_use_details", "web_search_requests"])
+            .or_else(|| count(&["server_tool_use", "web_search_requests"]))
+            .or_else(|| count(&["num_search_queries"])),
+        ..Usage::default()
     }
+}
+
+/// The output with its reasoning. xAI tells it without, which only the total shows.
+fn output(
+    input: Option<u64>,
+    output: Option<u64>,
+    reasoning: Option<u64>,
+    total: Option<u64>,
+) -> Option<u64> {
+    let with_reasoning = output?.saturating_add(reasoning.unwrap_or(0));
+    let told_without = total == Some(with_reasoning.saturating_add(input.unwrap_or(0)));
+    output.map(|output| if told_without { with_reasoning } else { output })
 }
 
 /// The members of `usage`.
@@ -62,6 +90,8 @@ pub(crate) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
         w.field_u64("cached_tokens", usage.cache_read_tokens.unwrap_or(0));
         optional("cache_write_tokens", usage.cache_write_tokens(), w);
         optional("audio_tokens", usage.input_audio_tokens, w);
+        optional("image_tokens", usage.input_image_tokens, w);
+        optional("video_tokens", usage.input_video_tokens, w);
         if let Some(long) = usage.cache_write_1h_tokens {
             // Both lifetimes, because they have two prices.
             w.field_object("cache_creation", |w| {

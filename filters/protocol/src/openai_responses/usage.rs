@@ -2,7 +2,7 @@
 //! reasoning.
 
 use crate::json::{Json, JsonWriter};
-use crate::neutral::Usage;
+use crate::neutral::{ServiceTier, Usage};
 
 /// The usage of a response object.
 pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
@@ -19,11 +19,33 @@ pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
         cache_write_1h_tokens: None,
         output_tokens: count(&["output_tokens"]),
         reasoning_tokens: count(&["output_tokens_details", "reasoning_tokens"]),
+        input_image_tokens: count(&["input_tokens_details", "image_tokens"]),
         input_audio_tokens: count(&["input_tokens_details", "audio_tokens"]),
         output_audio_tokens: count(&["output_tokens_details", "audio_tokens"]),
         output_image_tokens: count(&["output_tokens_details", "image_tokens"]),
-        web_searches: at(answer, &["tool_usage", "web_search", "num_requests"]),
+        web_searches: at(answer, &["tool_usage", "web_search", "num_requests"])
+            .or_else(|| calls(answer, "web_search_call")),
+        code_runs: calls(answer, "code_interpreter_call"),
+        file_searches: calls(answer, "file_search_call"),
+        service_tier: ServiceTier::of(answer.get("service_tier")),
+        ..Usage::default()
     })
+}
+
+/// How often a tool of the provider's was called; nothing if it never was. What looks at a page
+/// that a search had found is no search.
+fn calls(answer: Json<'_>, kind: &str) -> Option<u64> {
+    let is = |json: Option<Json<'_>>, name: &str| {
+        json.and_then(Json::as_str).is_some_and(|text| text == name)
+    };
+    let mut count = 0_u64;
+    for item in answer.get("output")?.items() {
+        let action = item.get("action").and_then(|action| action.get("type"));
+        if is(item.get("type"), kind) && (action.is_none() || is(action, "search")) {
+            count += 1;
+        }
+    }
+    (count > 0).then_some(count)
 }
 
 /// The members of `usage`.

@@ -401,10 +401,16 @@ const USAGE: Usage = Usage {
     cache_write_1h_tokens: Some(2),
     output_tokens: Some(5),
     reasoning_tokens: None,
+    input_image_tokens: None,
     input_audio_tokens: None,
+    input_video_tokens: None,
     output_audio_tokens: None,
     output_image_tokens: None,
     web_searches: None,
+    web_fetches: None,
+    code_runs: None,
+    file_searches: None,
+    service_tier: None,
 };
 
 #[test]

@@ -44,6 +44,7 @@ mod streams;
 mod streams_passed_on;
 mod support;
 mod texts;
+mod usage;
 mod validator;
 mod validator_gemini;
 mod validator_openai_responses;
