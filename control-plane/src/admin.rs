@@ -18,17 +18,21 @@
 
 mod answer;
 mod auth;
+mod balance_services;
 mod body;
 mod channels;
 mod fields;
 mod groups;
 mod logs;
 mod models;
+mod money;
 mod options;
 mod params;
 mod prices;
+mod redemption;
 mod rules;
 mod tokens;
+mod wallets;
 
 use std::sync::Arc;
 
@@ -71,6 +75,9 @@ pub fn router(state: State) -> Router {
         .merge(models::routes())
         .merge(logs::routes())
         .merge(options::routes())
+        .merge(wallets::routes())
+        .merge(redemption::routes())
+        .merge(balance_services::routes())
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

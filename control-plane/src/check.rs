@@ -27,8 +27,16 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     }
     let (store, _) = open_store(&args.control).await?;
     let left_out = publish::left_out(&store).await?;
+    let unbalanced = store.unbalanced().await?;
     store.close().await;
     println!("database  in order");
+    for fault in &unbalanced {
+        println!("ledger    {}: {}", fault.id, fault.fault.text());
+    }
+    if !unbalanced.is_empty() {
+        bail!("the ledger is not in balance");
+    }
+    println!("ledger    in balance");
     for (channel, reason) in &left_out {
         println!("channel {channel} is not served: {reason}");
     }

@@ -4,6 +4,7 @@
 //! nano-USD. A `…Patch` says what a request wants to change: a field that is `None` stays as it
 //! is, or gets its default when something new is made.
 
+mod balance_service;
 mod base_url;
 mod channel;
 mod channel_configs;
@@ -14,9 +15,11 @@ pub mod options;
 mod page;
 mod price;
 mod token;
+mod wallet;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use balance_service::{BalanceService, BalanceServicePatch, Consumption};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
 pub use channel_configs::{ChannelConfigs, InvalidConfigs, config_schema};
@@ -26,6 +29,7 @@ pub use model_config::{ModelConfig, ModelConfigPatch};
 pub use page::{Listed, Order, Page};
 pub use price::{price_from_json, price_to_json};
 pub use token::{Token, TokenPatch};
+pub use wallet::{Charge, RedemptionCode, TransactionKind, Wallet, WalletTransaction};
 
 /// Channels, groups and tokens can be switched off; as numbers, these are AI Proxy's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

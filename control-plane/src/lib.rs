@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod admin;
+pub mod balance;
 pub mod bootstrap;
 pub mod check;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod gateways;
 pub mod home;
 pub mod ledger;
 pub mod meter;
+pub mod outbound;
 pub mod publish;
 pub mod responses;
 pub mod run;

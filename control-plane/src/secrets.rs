@@ -2,11 +2,13 @@
 //!
 //! All randomness comes from the operating system. Nothing here logs.
 
+mod code;
 mod file;
 mod keyring;
 mod secret;
 mod token;
 
+pub use code::{NewCode, hash_code};
 pub use file::{
     KeyFileError, admin_key, node_token, node_token_file, read_private, secret_key, write_private,
 };

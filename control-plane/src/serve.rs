@@ -16,6 +16,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 
 use crate::address::Listen;
+use crate::balance::Collector;
 use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
 use crate::domain::options;
@@ -149,6 +150,12 @@ impl ControlPlane {
                 .ending
                 .clone()
                 .run_until_cancelled_owned(responses.purge()),
+        );
+        control.tasks.spawn(
+            control
+                .ending
+                .clone()
+                .run_until_cancelled_owned(Collector::new(control.store.clone()).run()),
         );
         Ok(control)
     }

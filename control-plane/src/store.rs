@@ -21,6 +21,7 @@ mod rows;
 mod saturating;
 mod seed;
 mod tokens;
+mod wallets;
 mod watch;
 mod write;
 
@@ -30,6 +31,7 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::AnyPool;
 use tokio::sync::broadcast;
+use tollgate_policy::price::NanoUsd;
 
 pub use booking::NewLog;
 pub use channels::ChannelQuery;
@@ -41,6 +43,10 @@ pub use models::ModelQuery;
 pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
 pub use tokens::{Created, TokenQuery};
+pub use wallets::{
+    CodeQuery, Done, Fault, Movement, NewCodes, Redeemed, ServiceAccess, Stale, TransactionQuery,
+    Unbalanced,
+};
 
 use crate::secrets::{KeyRing, TokenHash};
 
@@ -57,6 +63,7 @@ struct Inner {
     /// Options that the environment sets.
     environment: OnceLock<BTreeMap<&'static str, String>>,
     changes: broadcast::Sender<Change>,
+    notices: broadcast::Sender<Notice>,
     revisions: watch::Revisions,
 }
 
@@ -76,6 +83,23 @@ pub enum Change {
     Revoked(Vec<TokenHash>),
 }
 
+/// Something that people should hear of. It changes nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// What a group may spend has fallen below the threshold that was set for it.
+    BalanceLow {
+        group: String,
+        balance: NanoUsd,
+        threshold: NanoUsd,
+    },
+    /// A service did not take what a group used. It is told again, until it does.
+    ConsumeFailed {
+        group: String,
+        amount: NanoUsd,
+        error: String,
+    },
+}
+
 impl Store {
     /// Changes from now on.
     #[must_use]
@@ -86,6 +110,33 @@ impl Store {
     fn announce(&self, change: Change) {
         // It fails when nobody listens, which is no failure.
         let _ = self.0.changes.send(change);
+    }
+
+    /// Notices from now on; each is in the program's log as well.
+    #[must_use]
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.0.notices.subscribe()
+    }
+
+    fn notice(&self, notice: Notice) {
+        match &notice {
+            Notice::BalanceLow {
+                group,
+                balance,
+                threshold,
+            } => {
+                tracing::warn!(group, %balance, %threshold, "the balance of a group is low (USD)");
+            }
+            Notice::ConsumeFailed {
+                group,
+                amount,
+                error,
+            } => {
+                tracing::warn!(group, %amount, error, "a balance service did not take usage (USD)");
+            }
+        }
+        // It fails when nobody listens, which is no failure.
+        let _ = self.0.notices.send(notice);
     }
 
     fn reader(&self) -> &AnyPool {

@@ -22,6 +22,8 @@ pub enum ApiError {
     NotFound(String),
     MethodNotAllowed,
     Conflict(String),
+    /// Later.
+    TooMany(String),
     TooLarge,
     /// The database is away.
     Unavailable,
@@ -98,6 +100,7 @@ impl ApiError {
                 "this path does not know the method",
             ),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::TooMany(text) => (StatusCode::TOO_MANY_REQUESTS, text),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than 2 MiB",

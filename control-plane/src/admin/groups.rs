@@ -9,7 +9,7 @@ use super::answer::{Reply, Usd, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
-use super::{ApiError, State, rules};
+use super::{ApiError, State, money, rules};
 use crate::domain::{Group, GroupPatch, Listed};
 use crate::store::GroupQuery;
 
@@ -38,6 +38,8 @@ struct View {
     used_amount: Usd,
     used_amount_nano_usd: i64,
     request_count: i64,
+    balance_alert_enabled: bool,
+    balance_alert_threshold: Usd,
 }
 
 #[derive(Serialize)]
@@ -116,6 +118,8 @@ fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
     let patch = GroupPatch {
         status: rules::status(&mut fields)?,
         available_sets: rules::sets(&mut fields, "available_sets")?,
+        balance_alert_enabled: fields.flag("balance_alert_enabled")?,
+        balance_alert_threshold: money::amount(&mut fields, "balance_alert_threshold")?,
     };
     for ratio in ["rpm_ratio", "tpm_ratio"] {
         // Both 0 and 1 leave the limits as they are.
@@ -129,7 +133,6 @@ fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
             ));
         }
     }
-    fields.not_yet(&["balance_alert_enabled", "balance_alert_threshold"])?;
     fields.ignore(&[
         "id",
         "created_at",
@@ -152,6 +155,8 @@ impl From<Group> for View {
             used_amount: Usd(group.used_amount),
             used_amount_nano_usd: group.used_amount.0,
             request_count: group.request_count,
+            balance_alert_enabled: group.balance_alert_enabled,
+            balance_alert_threshold: Usd(group.balance_alert_threshold),
         }
     }
 }

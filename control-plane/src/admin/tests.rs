@@ -6,6 +6,7 @@ mod options;
 mod refusals;
 mod resources;
 mod secrets;
+mod wallets;
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, StatusCode};

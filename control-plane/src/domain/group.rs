@@ -17,6 +17,9 @@ pub struct Group {
     pub available_sets: Vec<String>,
     pub used_amount: NanoUsd,
     pub request_count: i64,
+    /// Whether somebody is told when the balance falls below the threshold.
+    pub balance_alert_enabled: bool,
+    pub balance_alert_threshold: NanoUsd,
 }
 
 /// What a request wants a group to be.
@@ -24,4 +27,6 @@ pub struct Group {
 pub struct GroupPatch {
     pub status: Option<Status>,
     pub available_sets: Option<Vec<String>>,
+    pub balance_alert_enabled: Option<bool>,
+    pub balance_alert_threshold: Option<NanoUsd>,
 }

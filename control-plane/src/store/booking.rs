@@ -8,6 +8,7 @@ use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::row::{Columns, to_json};
 use super::rows::{pieces, places};
+use super::write::Write;
 use super::{Result, Store};
 use crate::domain::{Log, price_to_json};
 
@@ -35,12 +36,13 @@ impl Store {
     /// When the database is away; nothing is written then.
     pub(crate) async fn book(&self, logs: Vec<NewLog>) -> Result<Vec<Log>> {
         let logs = once_each(logs);
-        let mut transaction = self.writer().begin().await?;
-        let written = insert(&mut transaction, logs).await?;
+        let mut write = Write::begin(self).await?;
+        let written = insert(&mut write.transaction, logs).await?;
         if !written.is_empty() {
-            add(&mut transaction, &written).await?;
+            add(&mut write.transaction, &written).await?;
+            write.charge(&written).await?;
         }
-        transaction.commit().await?;
+        write.commit_charges().await?;
         Ok(written)
     }
 }

@@ -58,12 +58,14 @@ impl Store {
             _ => sqlite(address).await?,
         };
         let (changes, _) = broadcast::channel(CHANGES);
+        let (notices, _) = broadcast::channel(CHANGES);
         let store = Self(Arc::new(Inner {
             reader,
             writer,
             keys,
             environment: OnceLock::new(),
             changes,
+            notices,
             revisions: Revisions::default(),
         }));
         store.check_seal().await?;

@@ -20,7 +20,7 @@ pub struct GroupQuery {
 }
 
 const COLUMNS: &str = "SELECT id, created_at, status, available_sets, used_amount, \
-    request_count FROM groups";
+    request_count, balance_alert_enabled, balance_alert_threshold FROM groups";
 
 impl Store {
     /// # Errors
@@ -99,9 +99,10 @@ impl Write {
     async fn create_group(&mut self, id: String, new: GroupPatch) -> Result<Group> {
         let sets = new.available_sets.filter(|sets| !sets.is_empty());
         let row = sqlx::query(
-            "INSERT INTO groups (id, created_at, status, available_sets) \
-             VALUES ($1, $2, $3, $4) \
-             RETURNING id, created_at, status, available_sets, used_amount, request_count",
+            "INSERT INTO groups (id, created_at, status, available_sets, balance_alert_enabled, \
+             balance_alert_threshold) VALUES ($1, $2, $3, $4, $5, $6) \
+             RETURNING id, created_at, status, available_sets, used_amount, request_count, \
+             balance_alert_enabled, balance_alert_threshold",
         )
         .bind(id.clone())
         .bind(now_unix_ms())
@@ -109,6 +110,8 @@ impl Write {
         .bind(to_json(
             &sets.unwrap_or_else(|| vec![DEFAULT_SET.to_owned()]),
         ))
+        .bind(i64::from(new.balance_alert_enabled.unwrap_or_default()))
+        .bind(new.balance_alert_threshold.unwrap_or_default().0)
         .fetch_one(&mut *self.transaction)
         .await
         .on_conflict(|| format!("group {id} exists already"))?;
@@ -118,12 +121,17 @@ impl Write {
     async fn update_group(&mut self, id: String, patch: GroupPatch) -> Result<Group> {
         let row = sqlx::query(
             "UPDATE groups SET status = coalesce($2, status), \
-             available_sets = coalesce($3, available_sets) WHERE id = $1 \
-             RETURNING id, created_at, status, available_sets, used_amount, request_count",
+             available_sets = coalesce($3, available_sets), \
+             balance_alert_enabled = coalesce($4, balance_alert_enabled), \
+             balance_alert_threshold = coalesce($5, balance_alert_threshold) WHERE id = $1 \
+             RETURNING id, created_at, status, available_sets, used_amount, request_count, \
+             balance_alert_enabled, balance_alert_threshold",
         )
         .bind(id.clone())
         .bind(patch.status.map(Status::number))
         .bind(patch.available_sets.as_ref().map(to_json))
+        .bind(patch.balance_alert_enabled.map(i64::from))
+        .bind(patch.balance_alert_threshold.map(|threshold| threshold.0))
         .fetch_optional(&mut *self.transaction)
         .await?;
         let row = row.ok_or_else(|| Error::missing("group", &id))?;
@@ -164,6 +172,7 @@ impl Write {
             if done.rows_affected() == 0 {
                 return Err(Error::missing("group", id));
             }
+            self.close_wallet(&id, "").await?;
         }
         self.changed(Change::Revoked(revoked));
         Ok(())
@@ -178,5 +187,7 @@ fn group(row: &AnyRow) -> Result<Group> {
         available_sets: row.json("available_sets")?,
         used_amount: NanoUsd(row.int("used_amount")?),
         request_count: row.int("request_count")?,
+        balance_alert_enabled: row.flag("balance_alert_enabled")?,
+        balance_alert_threshold: NanoUsd(row.int("balance_alert_threshold")?),
     })
 }

@@ -82,8 +82,11 @@ impl Store {
         let select = "SELECT tokens.id AS id, tokens.name AS name, tokens.hash AS hash, \
                       tokens.group_id AS group_id, tokens.status AS status, \
                       tokens.models AS models, tokens.subnets AS subnets, \
-                      groups.status AS group_status, groups.available_sets AS available_sets \
-                      FROM tokens JOIN groups ON groups.id = tokens.group_id";
+                      groups.status AS group_status, groups.available_sets AS available_sets, \
+                      accounts.balance AS balance, accounts.credit AS credit \
+                      FROM tokens JOIN groups ON groups.id = tokens.group_id \
+                      LEFT JOIN accounts ON accounts.kind = 1 \
+                      AND accounts.group_id = tokens.group_id AND accounts.closed_at = 0";
         let rows = conditions
             .statement(select, " ORDER BY tokens.id")
             .fetch_all(self.reader())
@@ -102,11 +105,19 @@ fn token_update(row: &AnyRow) -> Result<TokenUpdate> {
         sets: row.json("available_sets")?,
         models: row.json("models")?,
         subnets: row.json("subnets")?,
+        out_of_credit: out_of_credit(row)?,
     };
     Ok(TokenUpdate {
         hash: row.bytes("hash")?,
         record: Some(record),
     })
+}
+
+/// Without a wallet there is no end to what a group may spend.
+fn out_of_credit(row: &AnyRow) -> Result<bool> {
+    let balance = row.optional_int("balance")?;
+    let credit = row.optional_int("credit")?.unwrap_or(0);
+    Ok(balance.is_some_and(|balance| balance.saturating_add(credit) <= 0))
 }
 
 /// The base URL of a channel row; `None` when it has none of its own.

@@ -160,6 +160,7 @@ async fn tokens_are_known_by_their_hash_and_their_group_is_resolved() {
         let patch = GroupPatch {
             status: Some(Status::Disabled),
             available_sets: Some(vec!["vip".into()]),
+            ..GroupPatch::default()
         };
         store.update_group("g", patch).await.unwrap();
         assert_eq!(

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use sqlx::{Any, Transaction};
 
 use super::row::Columns;
-use super::{Change, Error, Result, Store};
+use super::{Change, Error, Notice, Result, Store};
 
 /// A transaction and what it has changed so far. What it does is in the modules of the tables.
 pub(super) struct Write {
     pub(super) store: Store,
     pub(super) transaction: Transaction<'static, Any>,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
+    notices: Vec<Notice>,
 }
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -35,11 +36,7 @@ impl Store {
         &self,
         work: impl for<'a> FnOnce(&'a mut Write) -> Work<'a, T>,
     ) -> Result<T> {
-        let mut write = Write {
-            store: self.clone(),
-            transaction: self.writer().begin().await?,
-            changes: Vec::new(),
-        };
+        let mut write = Write::begin(self).await?;
         let done = match work(&mut write).await {
             Ok(value) => write.commit().await.map(|()| value),
             Err(error) => Err(error),
@@ -56,12 +53,38 @@ impl Store {
 }
 
 impl Write {
+    pub(super) async fn begin(store: &Store) -> Result<Self> {
+        Ok(Self {
+            store: store.clone(),
+            transaction: store.writer().begin().await?,
+            changes: Vec::new(),
+            notices: Vec::new(),
+        })
+    }
+
     /// To be announced after the commit.
     pub(super) fn changed(&mut self, change: Change) {
         self.changes.push(change);
     }
 
-    async fn commit(mut self) -> Result<()> {
+    /// Likewise.
+    pub(super) fn noticed(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// Commits, and announces. When it fails, it may be committed all the same, and nothing was
+    /// announced.
+    pub(super) async fn commit(mut self) -> Result<()> {
+        let notices = std::mem::take(&mut self.notices);
+        let store = self.store.clone();
+        self.commit_changes().await?;
+        for notice in notices {
+            store.notice(notice);
+        }
+        Ok(())
+    }
+
+    async fn commit_changes(mut self) -> Result<()> {
         if self.changes.is_empty() {
             return Ok(self.transaction.commit().await?);
         }

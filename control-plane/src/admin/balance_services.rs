@@ -1,0 +1,198 @@
+//! `/api/balance_services…`: services that keep the money of groups, and what they did not take.
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::{get, post};
+use serde::Serialize;
+
+use super::answer::{Reply, Usd, data, data_with_note, done};
+use super::body::Body;
+use super::fields::Fields;
+use super::params::{Params, Segments};
+use super::{ApiError, State, rules};
+use crate::domain::{BalanceService, BalanceServicePatch, BaseUrl, Consumption, Listed};
+use crate::secrets::Secret;
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/balance_services", get(list).post(create))
+        .route("/balance_services/", get(list).post(create))
+        .route(
+            "/balance_services/{id}",
+            get(show).put(update).delete(delete),
+        )
+        .route("/group/{group}/wallet/refresh", post(refresh))
+        .route("/logs/consume_error", get(consume_errors))
+}
+
+const MAX_NAME: usize = 64;
+const MAX_SECRET: usize = 1024;
+
+#[derive(Serialize)]
+struct View {
+    id: i64,
+    created_at: i64,
+    name: String,
+    url: String,
+    /// It may be in a private network.
+    private: bool,
+    /// Masked.
+    secret: String,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    balance_services: Vec<View>,
+    total: i64,
+}
+
+#[derive(Serialize)]
+struct ErrorView {
+    id: i64,
+    created_at: i64,
+    group: String,
+    service: i64,
+    /// Of the group's wallet: its charges are the calls.
+    transaction: i64,
+    idempotency_key: String,
+    used_amount: Usd,
+    used_amount_nano_usd: i64,
+    calls: i64,
+    attempts: i64,
+    next_at: i64,
+    content: String,
+}
+
+#[derive(Serialize)]
+struct ErrorsView {
+    consume_errors: Vec<ErrorView>,
+    total: i64,
+}
+
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+    let page = params.page(&["id", "name", "created_at"])?;
+    let Listed { items, total } = state.store.balance_services(page).await?;
+    data(ListView {
+        balance_services: items.into_iter().map(View::from).collect(),
+        total,
+    })
+}
+
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+    data(View::from(state.store.balance_service(path.id()?).await?))
+}
+
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+    let (patch, note) = read(body.object()?)?;
+    let missing = [
+        ("name", patch.name.is_none()),
+        ("url", patch.url.is_none()),
+        ("secret", patch.secret.is_none()),
+    ];
+    if let Some((name, _)) = missing.iter().find(|(_, missing)| *missing) {
+        return Err(ApiError::field(name, "is required"));
+    }
+    let made = state.store.create_balance_service(patch).await?;
+    data_with_note(View::from(made), &note)
+}
+
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let (patch, note) = read(body.object()?)?;
+    let changed = state
+        .store
+        .update_balance_service(path.id()?, patch)
+        .await?;
+    data_with_note(View::from(changed), &note)
+}
+
+async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
+    state.store.delete_balance_service(path.id()?).await?;
+    done()
+}
+
+/// A service calls this when somebody has paid, so that it is asked at once.
+async fn refresh(Extract(state): Extract<State>, path: Segments) -> Reply {
+    state.store.ask_for_credit(path.text("group")).await?;
+    done()
+}
+
+async fn consume_errors(Extract(state): Extract<State>, params: Params) -> Reply {
+    let group = params.text("group");
+    let page = params.page(&["id"])?;
+    let Listed { items, total } = state.store.consume_errors(group.as_deref(), page).await?;
+    data(ErrorsView {
+        consume_errors: items.into_iter().map(ErrorView::from).collect(),
+        total,
+    })
+}
+
+fn read(mut fields: Fields) -> Result<(BalanceServicePatch, String), ApiError> {
+    let name = fields.line("name", MAX_NAME)?;
+    if let Some(name) = &name {
+        rules::name("name", name, MAX_NAME)?;
+    }
+    let mut note = String::new();
+    let url = match fields.text("url")? {
+        None => None,
+        Some(text) => {
+            let (url, cut) =
+                BaseUrl::parse(&text).map_err(|error| ApiError::field("url", error))?;
+            if let Some(cut) = cut {
+                note = format!("{cut} was cut off the url");
+            }
+            Some(url)
+        }
+    };
+    let secret = fields.line("secret", MAX_SECRET)?;
+    if secret
+        .as_ref()
+        .is_some_and(|it| it.is_empty() || !it.is_ascii())
+    {
+        return Err(ApiError::field("secret", "must be printable ASCII"));
+    }
+    // What an answer showed and comes back stays as it is.
+    let secret = secret.filter(|secret| !secret.starts_with(MASK));
+    let patch = BalanceServicePatch {
+        name,
+        url,
+        private: fields.flag("private")?,
+        secret: secret.map(Secret::new),
+    };
+    fields.ignore(&["id", "created_at"]);
+    fields.finish()?;
+    Ok((patch, note))
+}
+
+const MASK: &str = "****";
+
+impl From<BalanceService> for View {
+    fn from(service: BalanceService) -> Self {
+        Self {
+            id: service.id,
+            created_at: service.created_at_ms,
+            name: service.name,
+            url: service.url.to_string(),
+            private: service.private,
+            secret: format!("{MASK}{}", service.secret_hint),
+        }
+    }
+}
+
+impl From<Consumption> for ErrorView {
+    fn from(consumption: Consumption) -> Self {
+        Self {
+            id: consumption.id,
+            created_at: consumption.created_at_ms,
+            group: consumption.group,
+            service: consumption.service,
+            transaction: consumption.transaction,
+            idempotency_key: consumption.key,
+            used_amount: Usd(consumption.amount),
+            used_amount_nano_usd: consumption.amount.0,
+            calls: consumption.calls,
+            attempts: consumption.attempts,
+            next_at: consumption.next_at_ms,
+            content: consumption.error,
+        }
+    }
+}

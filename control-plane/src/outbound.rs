@@ -1,0 +1,241 @@
+//! Calls that the control plane makes itself, to addresses that somebody typed.
+//!
+//! An address from a key file or a form must not become a way into the operator's own network, so
+//! the guard stands where the connection is made: the name is resolved here, every address that is
+//! not public is left out, and the connection goes to one of the rest. No redirect is followed.
+
+mod guard;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use url::{Host, Url};
+
+use guard::is_public;
+
+/// What may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Public addresses, over TLS.
+    Public,
+    /// Whatever it is: the operator's own configuration names it.
+    Anywhere,
+}
+
+/// No answer came. It names no more of the address than its host.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("the address must begin with https://")]
+    NotEncrypted,
+    #[error("{0} has no public address")]
+    NotPublic(String),
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
+    #[error("{0}: no answer within {PATIENCE:?}")]
+    Late(String),
+    #[error("{0}: {1}")]
+    Http(String, hyper::Error),
+    #[error("{0}: the answer cannot be read")]
+    Answer(String),
+}
+
+/// For everything: finding the address, connecting, the whole answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// One request.
+#[derive(Debug)]
+pub struct Call<'a> {
+    method: Method,
+    url: &'a Url,
+    reach: Reach,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl<'a> Call<'a> {
+    #[must_use]
+    pub fn get(url: &'a Url, reach: Reach) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            reach,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn post(url: &'a Url, reach: Reach, content_type: &str, body: Vec<u8>) -> Self {
+        let post = Self {
+            method: Method::POST,
+            body,
+            ..Self::get(url, reach)
+        };
+        post.header("content-type", content_type.to_owned())
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// Posts a form and reads the whole answer.
+///
+/// # Errors
+/// When no answer comes, or the address is none that may be called.
+pub async fn post_form(
+    url: &Url,
+    reach: Reach,
+    form: String,
+) -> Result<(StatusCode, Bytes), CallError> {
+    let form_type = "application/x-www-form-urlencoded";
+    call(Call::post(url, reach, form_type, form.into_bytes())).await
+}
+
+/// Calls and reads the whole answer.
+///
+/// # Errors
+/// When no answer comes, or the address is none that may be called.
+pub async fn call(call: Call<'_>) -> Result<(StatusCode, Bytes), CallError> {
+    let host = call.url.host_str().unwrap_or_default().to_owned();
+    if call.reach == Reach::Public && call.url.scheme() != "https" {
+        return Err(CallError::NotEncrypted);
+    }
+    let late = |_| CallError::Late(host.clone());
+    let exchange = exchange(call, &host);
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .map_err(late)?
+}
+
+async fn exchange(call: Call<'_>, host: &str) -> Result<(StatusCode, Bytes), CallError> {
+    let failed = |error| CallError::Io(host.to_owned(), error);
+    let addresses = addresses(call.url, call.reach).await.map_err(failed)?;
+    if addresses.is_empty() {
+        return Err(CallError::NotPublic(host.to_owned()));
+    }
+    let stream = TcpStream::connect(addresses.as_slice())
+        .await
+        .map_err(failed)?;
+    if call.url.scheme() != "https" {
+        return send(stream, call, host).await;
+    }
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+        .map_err(|error| failed(io::Error::other(error)))?;
+    let connector = TlsConnector::from(tls().map_err(failed)?);
+    let stream = connector.connect(name, stream).await.map_err(failed)?;
+    send(stream, call, host).await
+}
+
+async fn addresses(url: &Url, reach: Reach) -> io::Result<Vec<SocketAddr>> {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let found: Vec<SocketAddr> = match url.host() {
+        Some(Host::Domain(name)) => tokio::net::lookup_host((name, port)).await?.collect(),
+        Some(Host::Ipv4(address)) => vec![(address, port).into()],
+        Some(Host::Ipv6(address)) => vec![(address, port).into()],
+        None => Vec::new(),
+    };
+    let may = |address: &SocketAddr| reach == Reach::Anywhere || is_public(address.ip());
+    Ok(found.into_iter().filter(may).collect())
+}
+
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    call: Call<'_>,
+    host: &str,
+) -> Result<(StatusCode, Bytes), CallError> {
+    let failed = |error| CallError::Http(host.to_owned(), error);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
+    tokio::spawn(connection);
+    let url = call.url;
+    let authority = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let query = url
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    let mut request = Request::builder()
+        .method(call.method)
+        .uri(format!("{}{query}", url.path()))
+        .header("host", authority)
+        .header("accept", "application/json");
+    for (name, value) in call.headers {
+        request = request.header(name, value);
+    }
+    let request = request
+        .body(Full::new(Bytes::from(call.body)))
+        .map_err(|_| CallError::Answer(host.to_owned()))?;
+    let response = sender.send_request(request).await.map_err(failed)?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), MAX_ANSWER)
+        .collect()
+        .await;
+    let body = body.map_err(|_| CallError::Answer(host.to_owned()))?;
+    Ok((status, body.to_bytes()))
+}
+
+/// Trusts the authorities that Mozilla trusts.
+fn tls() -> io::Result<Arc<ClientConfig>> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(Arc::clone(config));
+    }
+    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_public_is_not_called() {
+        let call = async |url: &str, reach| {
+            let url = Url::parse(url).unwrap();
+            post_form(&url, reach, String::new())
+                .await
+                .unwrap_err()
+                .to_string()
+        };
+        let public = Reach::Public;
+        assert!(
+            call("http://oauth2.googleapis.com/", public)
+                .await
+                .contains("https://")
+        );
+        for url in ["https://127.0.0.1/", "https://localhost/", "https://[::1]/"] {
+            assert!(
+                call(url, public).await.contains("no public address"),
+                "{url}"
+            );
+        }
+        // Nobody listens there, but it is asked.
+        let told = call("http://127.0.0.1:1/", Reach::Anywhere).await;
+        assert!(told.starts_with("127.0.0.1: "), "{told}");
+    }
+}

@@ -1,0 +1,283 @@
+//! What services have to be told, until they have confirmed it; and what they say there is.
+
+use sqlx::any::AnyRow;
+use tollgate_policy::price::NanoUsd;
+
+use crate::domain::{Consumption, Listed, Page, now_unix_ms};
+use crate::store::query::Conditions;
+use crate::store::row::Columns;
+use crate::store::write::Write;
+use crate::store::{Notice, Result, Store};
+
+/// A wallet whose money is kept by a service, and whose balance is to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    pub group: String,
+    pub service: i64,
+    /// What the service had not confirmed when this was read.
+    unconfirmed: i64,
+}
+
+/// Rounds take as many at most.
+const BATCH: i64 = 64;
+
+/// Between attempts: twice as long each time, up to ten minutes, for ever.
+const FIRST_WAIT_MS: i64 = 1_000;
+const LONGEST_WAIT_MS: i64 = 10 * 60 * 1_000;
+
+/// No call takes longer.
+const LONGEST_CALL_MS: i64 = 30_000;
+
+const COLUMNS: &str = "SELECT consumptions.id AS id, consumptions.service_id AS service_id, \
+    consumptions.created_at AS created_at, consumptions.amount AS amount, \
+    consumptions.attempts AS attempts, consumptions.next_at AS next_at, \
+    consumptions.error AS error, accounts.group_id AS group_id, \
+    transactions.idempotency_key AS idempotency_key, transactions.calls AS calls, \
+    consumptions.transaction_id AS transaction_id \
+    FROM consumptions JOIN accounts ON accounts.id = consumptions.account_id \
+    JOIN transactions ON transactions.id = consumptions.transaction_id";
+
+impl Store {
+    /// What services are to be told now. It is this caller's until its next time comes: no other
+    /// control plane tells it meanwhile.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn take_consumptions(&self) -> Result<Vec<Consumption>> {
+        let now = now_unix_ms();
+        let mut conditions = Conditions::default();
+        conditions.int("consumptions.next_at <= ?", Some(now));
+        let tail = format!(" ORDER BY consumptions.next_at, consumptions.id LIMIT {BATCH}");
+        let rows = conditions
+            .statement(COLUMNS, &tail)
+            .fetch_all(self.reader())
+            .await?;
+        let mut taken = Vec::new();
+        for row in rows {
+            let due = consumption(&row)?;
+            let wait = FIRST_WAIT_MS
+                .checked_shl(u32::try_from(due.attempts.clamp(0, 20)).unwrap_or(20))
+                .unwrap_or(LONGEST_WAIT_MS)
+                .min(LONGEST_WAIT_MS);
+            // Nobody else starts a call beside this one.
+            let next_at = now + wait.max(LONGEST_CALL_MS);
+            let done = sqlx::query(
+                "UPDATE consumptions SET attempts = attempts + 1, next_at = $2 \
+                 WHERE id = $1 AND attempts = $3",
+            )
+            .bind(due.id)
+            .bind(next_at)
+            .bind(due.attempts)
+            .execute(self.writer())
+            .await?;
+            if done.rows_affected() == 1 {
+                taken.push(Consumption {
+                    attempts: due.attempts + 1,
+                    next_at_ms: now + wait,
+                    ..due
+                });
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The service has it. If it said what is left, that counts from now on.
+    ///
+    /// # Errors
+    /// When the database is away; the service is told again then, with the same key.
+    pub async fn consumption_confirmed(
+        &self,
+        consumption: &Consumption,
+        left: Option<NanoUsd>,
+    ) -> Result<()> {
+        let (id, group, service) = (
+            consumption.id,
+            consumption.group.clone(),
+            consumption.service,
+        );
+        self.write(move |write| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM consumptions WHERE id = $1")
+                    .bind(id)
+                    .execute(&mut *write.transaction)
+                    .await?;
+                match left {
+                    Some(left) => write.set_credit(&group, service, left, 0).await,
+                    None => Ok(()),
+                }
+            })
+        })
+        .await
+    }
+
+    /// The service did not take it: it is told again.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn consumption_failed(&self, consumption: &Consumption, error: &str) -> Result<()> {
+        sqlx::query("UPDATE consumptions SET error = $2, next_at = $3 WHERE id = $1")
+            .bind(consumption.id)
+            .bind(error.to_owned())
+            .bind(consumption.next_at_ms)
+            .execute(self.writer())
+            .await?;
+        if consumption.attempts == 1 {
+            self.notice(Notice::ConsumeFailed {
+                group: consumption.group.clone(),
+                amount: consumption.amount,
+                error: error.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// What services were told and did not take, so far.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn consume_errors(
+        &self,
+        group: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<Consumption>> {
+        let mut conditions = Conditions::default();
+        conditions.fixed("consumptions.attempts > 0");
+        conditions.fixed("consumptions.error <> ''");
+        conditions.text("accounts.group_id = ?", group);
+        let count = "SELECT count(*) FROM consumptions \
+            JOIN accounts ON accounts.id = consumptions.account_id";
+        let what = ("a consumption", COLUMNS, count);
+        conditions
+            .page(self.reader(), what, page, "consumptions.id", consumption)
+            .await
+    }
+
+    /// Wallets whose services were not asked for `older_ms`, those first that waited longest. They
+    /// are this caller's to ask.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn take_stale(&self, older_ms: i64) -> Result<Vec<Stale>> {
+        let now = now_unix_ms();
+        let rows = sqlx::query(
+            "SELECT id, group_id, service_id, credit_at FROM accounts WHERE service_id <> 0 \
+             AND closed_at = 0 AND credit_at <= $1 ORDER BY credit_at LIMIT $2",
+        )
+        .bind(now - older_ms)
+        .bind(BATCH)
+        .fetch_all(self.reader())
+        .await?;
+        let mut taken = Vec::new();
+        for row in rows {
+            let id = row.int("id")?;
+            let done =
+                sqlx::query("UPDATE accounts SET credit_at = $3 WHERE id = $1 AND credit_at = $2")
+                    .bind(id)
+                    .bind(row.int("credit_at")?)
+                    .bind(now)
+                    .execute(self.writer())
+                    .await?;
+            if done.rows_affected() == 1 {
+                let unconfirmed = sqlx::query(UNCONFIRMED)
+                    .bind(id)
+                    .fetch_one(self.reader())
+                    .await?;
+                taken.push(Stale {
+                    group: row.text("group_id")?,
+                    service: row.int("service_id")?,
+                    unconfirmed: unconfirmed.int("amount")?,
+                });
+            }
+        }
+        Ok(taken)
+    }
+
+    /// What a service said is left of a group's money.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn set_credit(&self, stale: &Stale, left: NanoUsd) -> Result<()> {
+        let Stale {
+            group,
+            service,
+            unconfirmed,
+        } = stale.clone();
+        self.write(move |write| {
+            Box::pin(async move { write.set_credit(&group, service, left, unconfirmed).await })
+        })
+        .await
+    }
+
+    /// Lets the service be asked at once.
+    ///
+    /// # Errors
+    /// `NotFound` when the group has no wallet.
+    pub async fn ask_for_credit(&self, group: &str) -> Result<()> {
+        let wallet = self.wallet(group).await?;
+        sqlx::query("UPDATE accounts SET credit_at = 0 WHERE id = $1")
+            .bind(wallet.id)
+            .execute(self.writer())
+            .await?;
+        Ok(())
+    }
+}
+
+const UNCONFIRMED: &str = "SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) AS amount \
+    FROM consumptions WHERE account_id = $1";
+
+impl Write {
+    /// What may be spent is what the service says, without what it has not confirmed: neither now
+    /// nor when it was asked. The account's own balance goes on from there.
+    async fn set_credit(
+        &mut self,
+        group: &str,
+        service: i64,
+        left: NanoUsd,
+        unconfirmed_then: i64,
+    ) -> Result<()> {
+        // It may have got another service, or none, meanwhile.
+        let locked = sqlx::query(
+            "UPDATE accounts SET credit_at = $3 WHERE kind = 1 AND group_id = $1 \
+             AND service_id = $2 AND closed_at = 0 RETURNING id",
+        )
+        .bind(group.to_owned())
+        .bind(service)
+        .bind(now_unix_ms())
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        if locked.is_none() {
+            return Ok(());
+        }
+        let wallet = self.wallet(group).await?;
+        let unconfirmed = sqlx::query(UNCONFIRMED)
+            .bind(wallet.id)
+            .fetch_one(&mut *self.transaction)
+            .await?
+            .int("amount")?
+            .max(unconfirmed_then);
+        let remaining = left.0.saturating_sub(unconfirmed);
+        sqlx::query("UPDATE accounts SET credit = $2 WHERE id = $1")
+            .bind(wallet.id)
+            .bind(remaining.saturating_sub(wallet.balance.0))
+            .execute(&mut *self.transaction)
+            .await?;
+        self.balance_moved(&wallet, wallet.remaining().0, remaining)
+            .await
+    }
+}
+
+fn consumption(row: &AnyRow) -> Result<Consumption> {
+    Ok(Consumption {
+        id: row.int("id")?,
+        service: row.int("service_id")?,
+        group: row.text("group_id")?,
+        created_at_ms: row.int("created_at")?,
+        transaction: row.int("transaction_id")?,
+        key: row.text("idempotency_key")?,
+        amount: NanoUsd(row.int("amount")?),
+        calls: row.int("calls")?,
+        attempts: row.int("attempts")?,
+        next_at_ms: row.int("next_at")?,
+        error: row.text("error")?,
+    })
+}

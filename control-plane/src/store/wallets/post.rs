@@ -1,0 +1,199 @@
+//! The one place where money moves.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Any, AssertSqlSafe, Transaction};
+
+use crate::domain::TransactionKind;
+use crate::store::error::OnConflict;
+use crate::store::row::Columns;
+use crate::store::rows::{pieces, places};
+use crate::store::{Error, Result};
+
+/// A transaction that is wanted: `amount` nano-USD from one account to another.
+///
+/// With two accounts and one amount it adds up to zero, whoever makes it.
+#[derive(Debug, Clone)]
+pub(super) struct Transfer {
+    pub(super) kind: TransactionKind,
+    /// Used once in all time.
+    pub(super) key: String,
+    /// The wallet's side.
+    pub(super) wallet: i64,
+    /// The system's.
+    pub(super) other: i64,
+    /// Into the wallet, or, below zero, out of it.
+    pub(super) amount: i64,
+    pub(super) calls: i64,
+    pub(super) reference: String,
+    pub(super) note: String,
+    pub(super) actor: String,
+}
+
+/// One that was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Posted {
+    pub(super) id: i64,
+    /// Of the wallet, after it.
+    pub(super) balance: i64,
+}
+
+/// What one call of [`post`] may move in or out of an account: 1,000 million US dollars.
+pub(super) const MAX_MOVE: i64 = 1_000_000_000_000_000_000;
+
+/// Balances stay within this, so that nothing that is added to one leaves an i64, where SQLite would
+/// go on in floating point.
+pub(super) const MAX_BALANCE: i64 = 8_000_000_000_000_000_000;
+
+/// Writes transactions with their postings and moves the balances, in this order: wallets by their
+/// ids, then the system's accounts. Gives what was written, in the order of `transfers`.
+///
+/// # Errors
+/// `Conflict` when a key was used before, or a wallet is closed or would be beyond
+/// [`MAX_BALANCE`]; the database's transaction is of no use then.
+pub(super) async fn post(
+    transaction: &mut Transaction<'_, Any>,
+    now_ms: i64,
+    transfers: &[Transfer],
+) -> Result<Vec<Posted>> {
+    let mut ids = transactions(transaction, now_ms, transfers).await?;
+    let mut wallets: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut others: BTreeMap<i64, i64> = BTreeMap::new();
+    for transfer in transfers {
+        add(&mut wallets, transfer.wallet, transfer.amount)?;
+        add(
+            &mut others,
+            transfer.other,
+            transfer.amount.checked_neg().ok_or_else(too_much)?,
+        )?;
+    }
+    let mut balances = moved(transaction, &wallets).await?;
+    balances.extend(moved(transaction, &others).await?);
+
+    // Back to where they were, to go the way again step by step.
+    for (account, by) in wallets.iter().chain(&others) {
+        if let Some(balance) = balances.get_mut(account) {
+            *balance -= by;
+        }
+    }
+    let mut rows = Vec::with_capacity(2 * transfers.len());
+    let mut posted = Vec::with_capacity(transfers.len());
+    for transfer in transfers {
+        let id = ids.remove(&transfer.key).ok_or_else(used_key)?;
+        let sides = [
+            (transfer.wallet, transfer.amount),
+            (transfer.other, -transfer.amount),
+        ];
+        let mut after = 0;
+        for (account, amount) in sides {
+            let balance = balances.entry(account).or_default();
+            *balance += amount;
+            if account == transfer.wallet {
+                after = *balance;
+            }
+            rows.push([
+                id,
+                account,
+                transfer.kind.number(),
+                now_ms,
+                amount,
+                *balance,
+            ]);
+        }
+        posted.push(Posted { id, balance: after });
+    }
+    for piece in pieces(&rows) {
+        let sql = format!(
+            "INSERT INTO postings (transaction_id, account_id, kind, created_at, amount, balance) \
+             VALUES {}",
+            places(piece.len(), 6)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in piece.iter().flatten() {
+            query = query.bind(*value);
+        }
+        query.execute(&mut **transaction).await?;
+    }
+    Ok(posted)
+}
+
+/// Writes the transactions; gives their ids by their keys.
+async fn transactions(
+    transaction: &mut Transaction<'_, Any>,
+    now_ms: i64,
+    transfers: &[Transfer],
+) -> Result<BTreeMap<String, i64>> {
+    let mut ids = BTreeMap::new();
+    for piece in pieces(transfers) {
+        let sql = format!(
+            "INSERT INTO transactions (created_at, kind, idempotency_key, calls, reference, note, \
+             actor) VALUES {} RETURNING id, idempotency_key",
+            places(piece.len(), 7)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for transfer in piece {
+            query = query
+                .bind(now_ms)
+                .bind(transfer.kind.number())
+                .bind(transfer.key.clone())
+                .bind(transfer.calls)
+                .bind(transfer.reference.clone())
+                .bind(transfer.note.clone())
+                .bind(transfer.actor.clone());
+        }
+        let rows = query.fetch_all(&mut **transaction).await;
+        for row in rows.on_conflict(|| used_key().to_string())? {
+            ids.insert(row.text("idempotency_key")?, row.int("id")?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Moves balances; gives what they are now.
+async fn moved(
+    transaction: &mut Transaction<'_, Any>,
+    accounts: &BTreeMap<i64, i64>,
+) -> Result<BTreeMap<i64, i64>> {
+    let moves: Vec<_> = accounts.iter().collect();
+    let mut balances = BTreeMap::new();
+    for piece in pieces(&moves) {
+        // `column1` and `column2` are what both databases call what VALUES has.
+        let sql = format!(
+            "UPDATE accounts SET balance = balance + moves.column2 \
+             FROM (VALUES {}) AS moves \
+             WHERE id = moves.column1 AND closed_at = 0 AND balance BETWEEN -{MAX_BALANCE} AND {MAX_BALANCE} \
+             RETURNING id, balance",
+            places(piece.len(), 2)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (account, by) in piece {
+            query = query.bind(**account).bind(**by);
+        }
+        for row in query.fetch_all(&mut **transaction).await? {
+            balances.insert(row.int("id")?, row.int("balance")?);
+        }
+    }
+    if balances.len() < accounts.len() {
+        return Err(Error::Conflict(
+            "the wallet was closed meanwhile, or holds as much as it can".into(),
+        ));
+    }
+    Ok(balances)
+}
+
+fn add(sums: &mut BTreeMap<i64, i64>, account: i64, by: i64) -> Result<()> {
+    let sum = sums.entry(account).or_default();
+    *sum = sum
+        .checked_add(by)
+        .filter(|sum| (-MAX_MOVE..=MAX_MOVE).contains(sum))
+        .ok_or_else(too_much)?;
+    Ok(())
+}
+
+fn too_much() -> Error {
+    Error::Conflict("the amount is more than can be moved at once".into())
+}
+
+fn used_key() -> Error {
+    Error::Conflict("a transaction with this idempotency_key is there already".into())
+}

@@ -1,0 +1,192 @@
+//! Whatever happens, in whatever order: nothing is made of nothing, and nothing is lost.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::secrets::random;
+
+/// A generator whose seed is printed with a failure. Knuth's constants for a linear congruence.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// What the ledger should say, kept the simple way.
+#[derive(Default)]
+struct Books {
+    balances: BTreeMap<String, i64>,
+    charged: BTreeMap<String, (String, i64, i64)>,
+    keys: BTreeMap<(String, u64), i64>,
+    redeemed: Vec<(String, String)>,
+}
+
+const GROUPS: [&str; 4] = ["a", "b", "c", "free"];
+const STEPS: usize = 120;
+
+#[tokio::test]
+async fn random_operations_keep_the_ledger_in_balance() {
+    let seed = u64::from_le_bytes(random());
+    println!("seed {seed}");
+    with_store(async |store| {
+        let mut dice = Dice(seed);
+        let mut books = Books::default();
+        priced(&store).await;
+        for group in GROUPS {
+            store
+                .create_group(group, GroupPatch::default())
+                .await
+                .unwrap();
+            if group != "free" {
+                store.open_wallet(group, None).await.unwrap();
+                books.balances.insert(group.into(), 0);
+            }
+        }
+        let codes = codes(&store, 6, 2).await;
+        let ledger = Ledger::new(store.clone());
+        for _ in 0..STEPS {
+            let group = GROUPS[usize::try_from(dice.roll(3)).unwrap()];
+            match dice.roll(7) {
+                0 => recharge(&store, &mut dice, &mut books, group).await,
+                1 => deduct(&store, &mut dice, &mut books, group).await,
+                2 => refund(&store, &mut dice, &mut books).await,
+                3 => {
+                    let code = codes[usize::try_from(dice.roll(6)).unwrap()].1.expose();
+                    redeem(&store, &mut books, group, code).await;
+                }
+                _ => book(&ledger, &mut dice, &mut books).await,
+            }
+        }
+        assert_eq!(store.unbalanced().await.unwrap(), [], "seed {seed}");
+        for (group, expected) in &books.balances {
+            assert_eq!(
+                balance(&store, group).await,
+                *expected,
+                "seed {seed}: {group}"
+            );
+            let moved: i64 = history_sum(&store, group).await;
+            assert_eq!(moved, *expected, "seed {seed}: the history of {group}");
+        }
+        let mut all = 0;
+        for row in sqlx::query("SELECT balance FROM accounts")
+            .fetch_all(store.reader())
+            .await
+            .unwrap()
+        {
+            all += row.int("balance").unwrap();
+        }
+        assert_eq!(all, 0, "seed {seed}: all accounts together");
+    })
+    .await;
+}
+
+async fn recharge(store: &Store, dice: &mut Dice, books: &mut Books, group: &str) {
+    // Few keys, so that some come twice: as the same order or as another.
+    let (key, amount) = (dice.roll(6), i64::try_from(1 + dice.roll(3)).unwrap() * 50);
+    let done = store
+        .recharge(group, order(amount, &format!("k{key}")))
+        .await;
+    match books.keys.get(&(group.to_owned(), key)) {
+        None => {
+            assert!(matches!(done, Ok(Done::Now(_))), "{done:?}");
+            books.keys.insert((group.into(), key), amount);
+            *books.balances.get_mut(group).unwrap() += amount;
+        }
+        Some(before) if *before == amount => assert!(matches!(done, Ok(Done::Before(_)))),
+        Some(_) => assert!(matches!(done, Err(Error::Conflict(_)))),
+    }
+}
+
+async fn deduct(store: &Store, dice: &mut Dice, books: &mut Books, group: &str) {
+    let amount = i64::try_from(1 + dice.roll(80)).unwrap();
+    let there = books.balances.get_mut(group).unwrap();
+    if dice.roll(2) == 0 {
+        store.adjust(group, order(-amount, "")).await.unwrap();
+        *there -= amount;
+    } else if store.deduct(group, order(amount, "")).await.is_ok() {
+        assert!(amount <= *there);
+        *there -= amount;
+    } else {
+        assert!(amount > *there);
+    }
+}
+
+async fn refund(store: &Store, dice: &mut Dice, books: &mut Books) {
+    let count = u64::try_from(books.charged.len()).unwrap();
+    if count == 0 {
+        return;
+    }
+    let at = usize::try_from(dice.roll(count)).unwrap();
+    let (id, (group, cost, refunded)) = books.charged.iter_mut().nth(at).unwrap();
+    let amount = i64::try_from(dice.roll(40)).unwrap();
+    let left = *cost - *refunded;
+    let wanted = if amount == 0 { left } else { amount };
+    let done = store.refund(group, id, order(amount, "")).await;
+    if wanted > 0 && wanted <= left {
+        assert_eq!(done.unwrap().transaction().amount.0, wanted);
+        *refunded += wanted;
+        *books.balances.get_mut(group).unwrap() += wanted;
+    } else {
+        assert!(matches!(done, Err(Error::Conflict(_))), "{done:?}");
+    }
+}
+
+async fn redeem(store: &Store, books: &mut Books, group: &str, code: &str) {
+    let redeemed = store.redeem(group, code, "").await.unwrap();
+    let mine = (code.to_owned(), group.to_owned());
+    if books.redeemed.contains(&mine) {
+        assert_eq!(redeemed, Redeemed::Before);
+    } else if books.redeemed.iter().filter(|it| it.0 == code).count() >= 2 {
+        assert_eq!(redeemed, Redeemed::Spent);
+    } else {
+        assert!(matches!(redeemed, Redeemed::Now(_)), "{redeemed:?}");
+        books.redeemed.push(mine);
+        *books.balances.get_mut(group).unwrap() += 7;
+    }
+}
+
+/// Events of all groups, some of which came before.
+async fn book(ledger: &Ledger, dice: &mut Dice, books: &mut Books) {
+    let mut events = Vec::new();
+    for _ in 0..1 + dice.roll(12) {
+        let number = dice.roll(400);
+        // What an event says depends on its number alone: it is the same when it comes again.
+        let group = GROUPS[usize::try_from(number % 4).unwrap()];
+        let (id, cost) = (format!("e{number}"), number % 37);
+        events.push(event(&id, group, cost));
+        let cost = i64::try_from(cost).unwrap();
+        if group != "free" && cost > 0 && !books.charged.contains_key(&id) {
+            books.charged.insert(id, (group.into(), cost, 0));
+            *books.balances.get_mut(group).unwrap() -= cost;
+        }
+    }
+    ledger.book("n", events).await.unwrap();
+}
+
+/// All pages of it.
+async fn history_sum(store: &Store, group: &str) -> i64 {
+    let (mut sum, mut number) = (0, 1);
+    loop {
+        let page = Page {
+            number,
+            size: 7,
+            ..page("id")
+        };
+        let query = TransactionQuery::default();
+        let listed = store
+            .wallet_transactions(group, &query, page)
+            .await
+            .unwrap();
+        sum += listed.items.iter().map(|it| it.amount.0).sum::<i64>();
+        if listed.total <= number * 7 {
+            return sum;
+        }
+        number += 1;
+    }
+}
