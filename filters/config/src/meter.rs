@@ -156,6 +156,9 @@ pub struct TokenRecord {
     /// CIDR blocks the caller's address must be in; empty: any.
     #[prost(string, repeated, tag = "8")]
     pub subnets: Vec<String>,
+    /// There is nothing left in the group's wallet.
+    #[prost(bool, tag = "50")]
+    pub out_of_credit: bool,
 }
 
 /// The control plane has booked every batch up to this sequence number.

@@ -17,6 +17,10 @@ pub(crate) fn refuse(host: &dyn Host, stream: &mut Stream, error: ErrorInfo) {
     if error.kind == ErrorKind::MethodNotAllowed {
         headers.push(("allow", stream.call.endpoint.methods().unwrap_or_default()));
     }
+    // The SDKs would try a 429 again.
+    if error.kind == ErrorKind::InsufficientQuota {
+        headers.push(("x-should-retry", "false"));
+    }
     if let Err(error) = host.reply(status, &headers, &body) {
         host.log(Level::Warn, &format!("refusal not sent: {error}"));
     }
@@ -76,6 +80,14 @@ pub(crate) fn denied(denied: Denied) -> ErrorInfo {
             "This API key may not be used from your address.",
         ),
     }
+}
+
+pub(crate) fn out_of_credit() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::InsufficientQuota,
+        "There is no credit left; recharge to go on.",
+    )
+    .with_code("insufficient_quota")
 }
 
 pub(crate) fn no_route(no_route: NoRoute, model: &str) -> ErrorInfo {

@@ -80,6 +80,9 @@ pub(super) fn admit(
             if active.config.closed {
                 return Err(refusal::closed());
             }
+            if token.out_of_credit {
+                return Err(refusal::out_of_credit());
+            }
             check_body_headers(&headers, active.config.max_body_bytes)?;
             if end {
                 return Err(refusal::no_body());

@@ -1,5 +1,6 @@
+use prost::Message;
 use tollgate_config::Model;
-use tollgate_config::meter::Outcome;
+use tollgate_config::meter::{Outcome, TokenRecord};
 use tollgate_config::names::CLUSTER_PROPERTY;
 use tollgate_host::Host;
 
@@ -120,6 +121,36 @@ fn refusals_speak_the_callers_dialect_and_leave_one_event() {
         let event = event(&host, gateway, status);
         assert_eq!((&event.id, event.outcome()), (&id, Outcome::Refused));
         assert_eq!(event.status, u32::from(status));
+    }
+}
+
+#[test]
+fn a_group_without_credit_is_refused_before_the_call() {
+    let poor = TokenRecord {
+        enabled: true,
+        group_enabled: true,
+        out_of_credit: true,
+        sets: vec!["default".into()],
+        ..TokenRecord::default()
+    };
+    let key = ("x-api-key", "sk-poor");
+    for (path, status, text) in [
+        (CHAT, 429, "insufficient_quota"),
+        (MESSAGES, 402, "billing_error"),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")])
+            .with_shared(&key_of("poor"), &poor.encode_to_vec());
+        let (gateway, flow) = head(&host, "POST", path, &[key], false);
+        let reply = host.replied().unwrap();
+        assert_eq!((flow, reply.status), (Flow::Hold, status), "{path}");
+        assert!(reply.body.contains(text), "{text} not in {}", reply.body);
+        let no_retry = ("x-should-retry".to_owned(), "false".to_owned());
+        assert!(reply.headers.contains(&no_retry), "{:?}", reply.headers);
+        assert_eq!(event(&host, gateway, status).outcome(), Outcome::Refused);
+
+        // What costs nothing is there.
+        let (_, _) = head(&host, "GET", "/v1/models", &[key], true);
+        assert_eq!(host.replied().unwrap().status, 200);
     }
 }
 
