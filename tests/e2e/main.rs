@@ -17,3 +17,4 @@ mod sdk_content;
 mod secrets;
 mod stored;
 mod the_provider;
+mod wallets;

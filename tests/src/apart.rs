@@ -28,8 +28,23 @@ impl Apart {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of the control plane's.
+    ///
+    /// # Panics
+    /// When one of the two does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let [address, admin, xds, demo, unavailable] = [(); 5].map(|()| free_address());
-        let builder = Gateway::builder()
+        let builder = settings
+            .iter()
+            .fold(Gateway::builder(), |builder, (name, value)| {
+                builder.env(name, value)
+            });
+        let builder = builder
             .at(address)
             .env("TOLLGATE_ADMIN_LISTEN", &admin.to_string())
             .env("TOLLGATE_XDS_LISTEN", &xds.to_string())

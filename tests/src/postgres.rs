@@ -18,7 +18,7 @@ pub struct Postgres {
     // Dropped first: the server must end before its folder goes.
     process: Process,
     address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Postgres {
@@ -52,25 +52,21 @@ impl Postgres {
         );
 
         let address = free_address();
-        let process = Process::spawn(
-            "postgres",
-            account
-                .command(&bin.join("postgres"))
-                .arg("-D")
-                .arg(&data)
-                .args(["-h", "127.0.0.1", "-p", &address.port().to_string(), "-F"])
-                .args(["-c", "unix_socket_directories="])
-                .current_dir(folder.path()),
-        );
-        eventually("PostgreSQL accepts connections", || {
-            let ready = process.output().contains("ready to accept connections");
-            ready.then_some(()).ok_or_else(|| process.output())
-        });
         Self {
-            process,
+            process: serve(&account, folder.path(), address),
             address,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Ends the server as a crash would, and starts it again on the same data and port: it has to
+    /// recover.
+    #[track_caller]
+    pub fn crash_and_start(&mut self) {
+        // "Immediate shutdown": nothing is written any more.
+        self.process.signal(nix::sys::signal::Signal::SIGQUIT);
+        self.process.wait(crate::eventually::patience());
+        self.process = serve(&Account::for_server(), self.folder.path(), self.address);
     }
 
     #[must_use]
@@ -82,6 +78,25 @@ impl Postgres {
         self.process.signal(nix::sys::signal::Signal::SIGINT);
         self.process.stop();
     }
+}
+
+#[track_caller]
+fn serve(account: &Account, folder: &Path, address: SocketAddr) -> Process {
+    let process = Process::spawn(
+        "postgres",
+        account
+            .command(&tools::postgres().join("postgres"))
+            .arg("-D")
+            .arg(folder.join("data"))
+            .args(["-h", "127.0.0.1", "-p", &address.port().to_string(), "-F"])
+            .args(["-c", "unix_socket_directories="])
+            .current_dir(folder),
+    );
+    eventually("PostgreSQL accepts connections", || {
+        let ready = process.output().contains("ready to accept connections");
+        ready.then_some(()).ok_or_else(|| process.output())
+    });
+    process
 }
 
 /// Who runs the server: PostgreSQL refuses to run as root.

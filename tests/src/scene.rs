@@ -143,6 +143,11 @@ impl Scene {
         Answered { dialect, response }
     }
 
+    #[must_use]
+    pub fn group(&self) -> String {
+        format!("group-{}", self.name)
+    }
+
     /// Another token of the same group.
     #[track_caller]
     pub fn another_token(&self, fields: &Value) -> Token {
