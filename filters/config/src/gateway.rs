@@ -118,6 +118,14 @@ pub struct Model {
     /// Whether it sees images; `None`: nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vision: Option<bool>,
+    /// What each group may ask of it: requests and tokens per minute, requests under way at the same
+    /// time; 0 is without limit.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rpm: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tpm: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_concurrency: u64,
 }
 
 /// Why a configuration was refused. Envoy then NACKs it and keeps the last good one.

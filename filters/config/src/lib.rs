@@ -7,6 +7,7 @@
 //! Envoy as SDS secrets and tokens only as SHA-256 hashes.
 
 mod gateway;
+mod limits;
 pub mod meter;
 mod named;
 pub mod names;

@@ -11,6 +11,8 @@
 
 use prost::{Enumeration, Message, Oneof};
 
+pub use crate::limits::{Limits, ModelLimits, Share};
+
 // === gateway → control plane ===
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,12 +86,12 @@ pub struct Flushed {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromControl {
-    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4, 15")]
     pub kind: Option<from_control::Kind>,
 }
 
 pub mod from_control {
-    use super::{Flush, Oneof, Tokens, UsageAck};
+    use super::{Flush, Oneof, Share, Tokens, UsageAck};
 
     #[derive(Clone, PartialEq, Oneof)]
     pub enum Kind {
@@ -102,6 +104,9 @@ pub mod from_control {
         /// Of batches of responses.
         #[prost(message, tag = "4")]
         ResponsesAck(UsageAck),
+        /// Whenever gateways come or go; until the first, all of every limit.
+        #[prost(message, tag = "15")]
+        Share(Share),
     }
 }
 
@@ -159,6 +164,23 @@ pub struct TokenRecord {
     /// There is nothing left in the group's wallet.
     #[prost(bool, tag = "50")]
     pub out_of_credit: bool,
+    /// The token's own.
+    #[prost(message, optional, tag = "30")]
+    pub limits: Option<Limits>,
+    /// Of each end user of the token's group.
+    #[prost(message, optional, tag = "31")]
+    pub user_limits: Option<Limits>,
+    /// Of each address, whatever tokens are used from there.
+    #[prost(message, optional, tag = "32")]
+    pub ip_limits: Option<Limits>,
+    /// What models' limits are multiplied with for the group, in millionths; 0 is 1.
+    #[prost(uint64, tag = "33")]
+    pub rpm_ratio: u64,
+    #[prost(uint64, tag = "34")]
+    pub tpm_ratio: u64,
+    /// What the group has instead of some models' own limits.
+    #[prost(message, repeated, tag = "35")]
+    pub model_limits: Vec<ModelLimits>,
 }
 
 /// The control plane has booked every batch up to this sequence number.

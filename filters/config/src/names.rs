@@ -36,6 +36,17 @@ pub const USAGE_QUEUE: &str = "tollgate.usage";
 /// token is answered with 503, because it may well be valid.
 pub const READY_KEY: &str = "tollgate.ready";
 
+/// Shared-data key of the [`Share`](crate::meter::Share) that the gateway has of every limit.
+pub const SHARE_KEY: &str = "tollgate.share";
+
+/// Shared-data key of a slot of limits' counters.
+#[must_use]
+pub fn limits_key(slot: u16) -> String {
+    let mut key = String::from("l/");
+    key.push_str(&slot.to_string());
+    key
+}
+
 /// Shared-data key of what workers show the control plane when they call it: the node token, if one
 /// is asked for.
 pub const NODE_TOKEN_KEY: &str = "tollgate.node_token";

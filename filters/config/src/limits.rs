@@ -1,0 +1,48 @@
+//! Limits, as they travel on the meter stream: with the token that is under them, and the part of
+//! them that a gateway has.
+
+use prost::Message;
+
+/// How much may be asked for; 0 is without limit.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Limits {
+    /// Requests per minute.
+    #[prost(uint64, tag = "1")]
+    pub rpm: u64,
+    /// Tokens per minute, of input and output together.
+    #[prost(uint64, tag = "2")]
+    pub tpm: u64,
+    /// Requests that are under way at the same time.
+    #[prost(uint64, tag = "3")]
+    pub max_concurrency: u64,
+}
+
+/// What a group has instead of a model's own limits.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ModelLimits {
+    #[prost(string, tag = "1")]
+    pub model: String,
+    #[prost(message, optional, tag = "2")]
+    pub limits: Option<Limits>,
+}
+
+/// Which part of every limit a gateway has: limits hold over all gateways together.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Share {
+    /// How many gateways there are; 0 is 1.
+    #[prost(uint64, tag = "1")]
+    pub nodes: u64,
+    /// The place of this one among them, from 0.
+    #[prost(uint64, tag = "2")]
+    pub index: u64,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Whether nothing is limited.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
