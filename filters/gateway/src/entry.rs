@@ -8,7 +8,7 @@ use tollgate_config::{Role, RoleConfig, names};
 use tollgate_host::{Envoy, Flow, Host, Level, Root, Stream, plugin_configuration, start};
 
 use crate::bundle;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, limits};
 use crate::meter::Meter;
 use crate::state;
 use crate::upstream::Attempt;
@@ -72,7 +72,10 @@ impl Root for Plugin {
     fn tick(&mut self) {
         match &mut self.meter {
             Some(meter) => meter.tick(&HOST),
-            None => bundle::tick(&HOST),
+            None => {
+                bundle::tick(&HOST);
+                limits::tick(&HOST);
+            }
         }
     }
 

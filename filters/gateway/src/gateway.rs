@@ -1,7 +1,7 @@
 //! The `gateway` role: one per request, downstream.
 //!
 //! The head decides who calls and what ([`admit`]); the whole body decides which channels can serve
-//! it ([`plan`]). A request that continues a kept response waits for its history first, and one
+//! it ([`plan`]), and whether it must wait ([`limits`]). A request that continues a kept response waits for its history first, and one
 //! about a kept response is answered from there ([`kept`]). Then Envoy's router takes over, with the first channel's cluster in filter state
 //! and as many retries as there are further channels. What comes back was made fit for the caller
 //! by the upstream role, or is Envoy's own and is made so here ([`answer`]). At the end one usage
@@ -10,6 +10,7 @@
 mod admit;
 mod answer;
 mod kept;
+pub(crate) mod limits;
 mod models;
 mod operate;
 mod plan;
@@ -266,6 +267,7 @@ fn decide(host: &dyn Host, stream: &mut Stream, gathered: plan::Gathered) -> Res
             }
         },
     };
+    limits::admit(host, stream, &plan)?;
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let first = plan
         .channels

@@ -13,7 +13,7 @@ use tollgate_config::meter::{
     Flushed, FromControl, FromGateway, Hello, TokensApplied, UsageBatch, from_control, from_gateway,
 };
 use tollgate_config::names::{
-    CONTROL_CLUSTER, METER_METHOD, METER_SERVICE, NODE_TOKEN_KEY, USAGE_QUEUE,
+    CONTROL_CLUSTER, METER_METHOD, METER_SERVICE, NODE_TOKEN_KEY, SHARE_KEY, USAGE_QUEUE,
 };
 use tollgate_host::{Level, MeterHost};
 
@@ -171,6 +171,12 @@ impl Meter {
                 self.responses.acknowledge(ack.sequence);
                 self.send_responses(host);
                 self.finish_flush(host);
+            }
+            from_control::Kind::Share(share) => {
+                let written = host.set_shared(SHARE_KEY, Some(&share.encode_to_vec()));
+                if let Err(error) = written {
+                    host.log(Level::Error, &format!("shared data: {error}"));
+                }
             }
             from_control::Kind::Flush(flush) => {
                 self.flush = Some(PendingFlush {

@@ -5,6 +5,7 @@ use tollgate_policy::auth::Denied;
 use tollgate_policy::routing::NoRoute;
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind};
 
+use crate::gateway::limits;
 use crate::stream::Stream;
 
 /// Answers the caller with an error; no upstream is called.
@@ -21,6 +22,9 @@ pub(crate) fn refuse(host: &dyn Host, stream: &mut Stream, error: ErrorInfo) {
     if error.kind == ErrorKind::InsufficientQuota {
         headers.push(("x-should-retry", "false"));
     }
+    headers.extend(limits::shown(stream));
+    let wait = error.retry_after_s.map(|seconds| seconds.to_string());
+    headers.extend(wait.as_deref().map(|seconds| ("retry-after", seconds)));
     if let Err(error) = host.reply(status, &headers, &body) {
         host.log(Level::Warn, &format!("refusal not sent: {error}"));
     }

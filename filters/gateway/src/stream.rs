@@ -11,6 +11,7 @@ use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
 
 use crate::call::Call;
+use crate::gateway::limits::Taken;
 use crate::memory::Hold;
 use crate::operation::Operation;
 use crate::state::Active;
@@ -59,6 +60,8 @@ pub(crate) struct Stream {
     pub(crate) continues: Option<String>,
     /// What is to be kept with the answer, if the gateway makes it.
     pub(crate) keep: Option<Keep>,
+    /// What it has taken of its limits.
+    pub(crate) limits: Taken,
 }
 
 /// A response on its way to being kept.
@@ -128,6 +131,7 @@ impl Stream {
             losses: Vec::new(),
             continues: None,
             keep: None,
+            limits: Taken::default(),
         }
     }
 

@@ -27,6 +27,7 @@ use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply, read_error, write_error};
 
+use crate::gateway::limits;
 use crate::losses;
 use crate::refusal::answer_headers;
 use crate::state;
@@ -252,6 +253,7 @@ impl Attempt {
                 headers.push(("content-type", "application/json"));
                 let retry_after = retry_after.and_then(|value| String::from_utf8(value).ok());
                 headers.extend(retry_after.as_deref().map(|value| ("retry-after", value)));
+                headers.extend(limits::shown(stream));
                 let _ = host.reply(status, &headers, &body);
                 Flow::Hold
             }
@@ -331,7 +333,8 @@ fn send_headers(
             .map(|fields| (losses::HEADER, fields.as_bytes())),
     );
     let own = answer_headers(stream.call.dialect(), &stream.id);
-    headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
+    let own = own.into_iter().chain(limits::shown(stream));
+    headers.extend(own.map(|(name, value)| (name, value.as_bytes())));
     if let Err(error) = host.set_headers(Map::Response, &headers) {
         host.log(Level::Warn, &format!("answer head: {error}"));
     }

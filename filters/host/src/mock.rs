@@ -159,6 +159,11 @@ impl MockHost {
         self.reply.borrow().clone()
     }
 
+    /// The same, for the last time: the next request is another one.
+    pub fn take_reply(&self) -> Option<Reply> {
+        self.reply.borrow_mut().take()
+    }
+
     /// Whether the filter cut the answer off.
     #[must_use]
     pub fn aborted(&self) -> bool {

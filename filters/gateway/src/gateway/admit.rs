@@ -148,7 +148,7 @@ fn address(host: &dyn Host, headers: &Headers) -> String {
 }
 
 /// The address at the other end of the connection.
-fn peer(host: &dyn Host) -> Option<IpAddr> {
+pub(super) fn peer(host: &dyn Host) -> Option<IpAddr> {
     let address = host.property(&["source", "address"])?;
     let socket: SocketAddr = std::str::from_utf8(&address).ok()?.parse().ok()?;
     Some(socket.ip().to_canonical())

@@ -5,6 +5,7 @@
 use tollgate_host::{Host, Map};
 use tollgate_protocol::{ErrorInfo, ErrorKind};
 
+use crate::gateway::limits;
 use crate::refusal::{answer_headers, too_large, too_slow};
 use crate::stream::Stream;
 
@@ -20,7 +21,8 @@ pub(super) fn replace_headers(host: &dyn Host, stream: &mut Stream, end: bool) -
         ("content-length", length.as_bytes()),
     ];
     let own = answer_headers(stream.call.dialect(), &stream.id);
-    headers.extend(own.iter().map(|(name, value)| (*name, value.as_bytes())));
+    let own = own.into_iter().chain(limits::shown(stream));
+    headers.extend(own.map(|(name, value)| (name, value.as_bytes())));
     let _ = host.set_headers(Map::Response, &headers);
     stream.close_attempt();
     stream.error = Some(error);
