@@ -23,6 +23,7 @@ mod body;
 mod channels;
 mod fields;
 mod groups;
+mod limits;
 mod logs;
 mod models;
 mod money;

@@ -78,6 +78,15 @@ pub struct Meter {
     pub tokens_applied: u64,
     /// Usage events that its bounded queue had no room for, since its Envoy started.
     pub usage_dropped: u64,
+    /// Which part of every limit it has; `None`: nobody has told it, and it has all of them.
+    pub limits_share: Option<LimitsShare>,
+}
+
+/// One of `nodes` equal parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LimitsShare {
+    pub nodes: u64,
+    pub index: u64,
 }
 
 /// An xDS stream. Dropping it marks the gateway as disconnected.
@@ -142,6 +151,7 @@ impl Registry {
                 tokens_sent: 0,
                 tokens_applied: 0,
                 usage_dropped: 0,
+                limits_share: None,
             });
             session
         });
@@ -281,6 +291,11 @@ impl MeterSession {
 
     pub fn applied(&self, version: u64) {
         self.update(|meter| meter.tokens_applied = version);
+    }
+
+    /// It was told its part of every limit.
+    pub fn shared(&self, share: LimitsShare) {
+        self.update(|meter| meter.limits_share = Some(share));
     }
 
     pub fn dropped(&self, events: u64) {

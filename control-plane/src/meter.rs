@@ -8,6 +8,7 @@
 mod flush;
 mod service;
 mod session;
+mod shares;
 mod tokens;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ struct Shared {
     registry: Registry,
     responses: Responses,
     flushes: flush::Flushes,
+    shares: shares::Shares,
     version: AtomicU64,
     unbooked: AtomicU64,
 }
@@ -52,6 +54,7 @@ impl Meter {
             registry,
             responses,
             flushes,
+            shares: shares::Shares::new(shares::GRACE),
             version,
             unbooked: AtomicU64::new(0),
         }))

@@ -10,6 +10,7 @@ mod channels;
 mod connect;
 mod error;
 mod groups;
+mod limits;
 mod logs;
 mod models;
 mod options;

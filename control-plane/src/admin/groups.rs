@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::answer::{Reply, Usd, data, done};
 use super::body::Body;
 use super::fields::Fields;
+use super::limits::{self, GroupLimitsView};
 use super::params::{Params, Segments};
 use super::{ApiError, State, money, rules};
 use crate::domain::{Group, GroupPatch, Listed};
@@ -25,6 +26,8 @@ pub(super) fn routes() -> Router<State> {
             get(show).post(create).put(update).delete(delete),
         )
         .route("/group/{group}/status", post(set_status))
+        .route("/group/{group}/rpm_ratio", post(set_rpm_ratio))
+        .route("/group/{group}/tpm_ratio", post(set_tpm_ratio))
 }
 
 const ORDERS: [&str; 5] = ["created_at", "id", "status", "used_amount", "request_count"];
@@ -35,6 +38,8 @@ struct View {
     created_at: i64,
     status: i64,
     available_sets: Vec<String>,
+    #[serde(flatten)]
+    limits: GroupLimitsView,
     used_amount: Usd,
     used_amount_nano_usd: i64,
     request_count: i64,
@@ -91,6 +96,24 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
     ))
 }
 
+async fn set_rpm_ratio(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    set_ratio(&state, &path, &body, "rpm_ratio").await
+}
+
+async fn set_tpm_ratio(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    set_ratio(&state, &path, &body, "tpm_ratio").await
+}
+
+async fn set_ratio(state: &State, path: &Segments, body: &Body, name: &str) -> Reply {
+    let patch = GroupPatch {
+        limits: limits::only_ratio(body.object()?, name)?,
+        ..GroupPatch::default()
+    };
+    data(View::from(
+        state.store.update_group(path.text("group"), patch).await?,
+    ))
+}
+
 async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut fields = body.object()?;
     let status = rules::required_status(&mut fields)?;
@@ -120,19 +143,8 @@ fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
         available_sets: rules::sets(&mut fields, "available_sets")?,
         balance_alert_enabled: fields.flag("balance_alert_enabled")?,
         balance_alert_threshold: money::amount(&mut fields, "balance_alert_threshold")?,
+        limits: limits::read_group(&mut fields)?,
     };
-    for ratio in ["rpm_ratio", "tpm_ratio"] {
-        // Both 0 and 1 leave the limits as they are.
-        if fields
-            .raw(ratio)
-            .is_some_and(|raw| !matches!(raw.get(), "0" | "1" | "0.0" | "1.0"))
-        {
-            return Err(ApiError::field(
-                ratio,
-                "is not available yet; leave it out, or send 1",
-            ));
-        }
-    }
     fields.ignore(&[
         "id",
         "created_at",
@@ -152,6 +164,7 @@ impl From<Group> for View {
             created_at: group.created_at_ms,
             status: group.status.number(),
             available_sets: group.available_sets,
+            limits: GroupLimitsView::from(group.limits),
             used_amount: Usd(group.used_amount),
             used_amount_nano_usd: group.used_amount.0,
             request_count: group.request_count,

@@ -13,10 +13,11 @@ use tollgate_protocol::neutral::Effort;
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
+use super::limits::{self, LimitsView};
 use super::params::{Params, Segments};
 use super::prices::{self, PriceView};
 use super::{ApiError, State, rules};
-use crate::domain::{Listed, ModelConfig, ModelConfigPatch};
+use crate::domain::{Limits, Listed, ModelConfig, ModelConfigPatch};
 use crate::store::ModelQuery;
 
 pub(super) fn routes() -> Router<State> {
@@ -54,6 +55,8 @@ struct View {
     price: PriceView,
     /// 0: as many as there are channels.
     retry_times: u32,
+    #[serde(flatten)]
+    limits: LimitsView,
     config: Map<String, Value>,
 }
 
@@ -200,6 +203,7 @@ fn without_config(model: &str) -> ModelConfig {
         kind: 0,
         price: tollgate_policy::price::Price::FREE,
         retry_times: None,
+        limits: Limits::default(),
         config: Map::new(),
     }
 }
@@ -212,13 +216,12 @@ fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
         kind: fields.int("type", 0, MAX_MODE)?,
         price: prices::read(&mut fields)?,
         retry_times: retries,
+        limits: limits::read(&mut fields)?,
         config: config(&mut fields)?,
     };
     fields.not_yet(&[
         "plugin",
         "exclude_from_tests",
-        "rpm",
-        "tpm",
         "timeout_config",
         "force_save_detail",
         "max_image_generation_count",
@@ -285,6 +288,7 @@ impl From<ModelConfig> for View {
             owner: config.owner,
             kind: config.kind,
             retry_times: config.retry_times.unwrap_or(0),
+            limits: LimitsView::from(config.limits),
             config: config.config,
         }
     }

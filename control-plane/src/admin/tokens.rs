@@ -10,6 +10,7 @@ use tollgate_policy::Subnet;
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
+use super::limits::{self, LimitsView};
 use super::params::{Params, Segments};
 use super::{ApiError, State, rules};
 use crate::domain::{Listed, Token, TokenPatch};
@@ -55,6 +56,8 @@ struct View {
     status: i64,
     models: Vec<String>,
     subnets: Vec<String>,
+    #[serde(flatten)]
+    limits: LimitsView,
     used_amount: Usd,
     used_amount_nano_usd: i64,
     request_count: i64,
@@ -195,6 +198,7 @@ fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
         status: rules::status(&mut fields)?,
         models: fields.names("models", rules::MAX_MODEL)?,
         subnets: subnets(&mut fields)?,
+        limits: limits::read(&mut fields)?,
     };
     // The period's kind and start mean nothing without a quota for it.
     fields.not_yet(&["quota", "period_quota"])?;
@@ -246,6 +250,7 @@ impl From<Token> for View {
             status: token.status.number(),
             models: token.models,
             subnets: token.subnets,
+            limits: LimitsView::from(token.limits),
             used_amount: Usd(token.used_amount),
             used_amount_nano_usd: token.used_amount.0,
             request_count: token.request_count,

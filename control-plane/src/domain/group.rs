@@ -2,7 +2,7 @@
 
 use tollgate_policy::price::NanoUsd;
 
-use super::Status;
+use super::{GroupLimits, GroupLimitsPatch, Status};
 
 /// The set of a channel, and of a group, that names none.
 pub const DEFAULT_SET: &str = "default";
@@ -15,6 +15,7 @@ pub struct Group {
     pub status: Status,
     /// Sets of channels that its tokens may use; never empty.
     pub available_sets: Vec<String>,
+    pub limits: GroupLimits,
     pub used_amount: NanoUsd,
     pub request_count: i64,
     /// Whether somebody is told when the balance falls below the threshold.
@@ -29,4 +30,5 @@ pub struct GroupPatch {
     pub available_sets: Option<Vec<String>>,
     pub balance_alert_enabled: Option<bool>,
     pub balance_alert_threshold: Option<NanoUsd>,
+    pub limits: GroupLimitsPatch,
 }

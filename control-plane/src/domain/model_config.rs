@@ -6,6 +6,8 @@ use tollgate_policy::price::Price;
 use tollgate_protocol::Thinking;
 use tollgate_protocol::neutral::Effort;
 
+use super::{Limits, LimitsPatch};
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
     /// The name that callers use.
@@ -18,6 +20,8 @@ pub struct ModelConfig {
     pub price: Price,
     /// Further attempts after a failed one; `None`: as many as there are channels.
     pub retry_times: Option<u32>,
+    /// Of what each group asks of it.
+    pub limits: Limits,
     /// AI Proxy's `config` object: facts such as `max_output_tokens`, kept as they were given.
     pub config: Map<String, Value>,
 }
@@ -29,6 +33,7 @@ pub struct ModelConfigPatch {
     pub kind: Option<i64>,
     pub price: Option<Price>,
     pub retry_times: Option<Option<u32>>,
+    pub limits: LimitsPatch,
     pub config: Option<Map<String, Value>>,
 }
 

@@ -85,8 +85,62 @@ pub const TIME_ZONE: &Definition = &Definition {
     about: "IANA name of the time zone in which days, weeks and months begin.",
 };
 
+pub const GROUP_CONSUME_LEVEL_RATIO: &Definition = &Definition {
+    name: "GroupConsumeLevelRatio",
+    env: "GROUP_CONSUME_LEVEL_RATIO",
+    default: "{}",
+    rule: Rule::Ratios,
+    reach: Reach::Tokens,
+    about: "What models' limits are multiplied with for groups that have spent so much, on top of \
+            their own ratios; the highest level that is reached counts.",
+};
+
+pub const IP_RPM: &Definition = &Definition {
+    name: "IPRPM",
+    env: "IP_RPM",
+    default: "0",
+    rule: PER_MINUTE,
+    reach: Reach::Tokens,
+    about: "Model calls per minute from one address (of IPv6: from one /64); 0: any number.",
+};
+
+pub const IP_TPM: &Definition = &Definition {
+    name: "IPTPM",
+    env: "IP_TPM",
+    default: "0",
+    rule: PER_MINUTE,
+    reach: Reach::Tokens,
+    about: "Tokens per minute of calls from one address; 0: any number.",
+};
+
+pub const IP_MAX_CONCURRENCY: &Definition = &Definition {
+    name: "IPMaxConcurrency",
+    env: "IP_MAX_CONCURRENCY",
+    default: "0",
+    rule: Rule::Whole {
+        min: 0,
+        max: 1_000_000,
+    },
+    reach: Reach::Tokens,
+    about: "Model calls from one address at the same time; 0: any number.",
+};
+
+const PER_MINUTE: Rule = Rule::Whole {
+    min: 0,
+    max: 1_000_000_000_000,
+};
+
 /// Every option there is.
-pub const ALL: &[&Definition] = &[DISABLE_SERVE, RETRY_TIMES, GROUP_MAX_TOKEN_NUM, TIME_ZONE];
+pub const ALL: &[&Definition] = &[
+    DISABLE_SERVE,
+    RETRY_TIMES,
+    GROUP_MAX_TOKEN_NUM,
+    TIME_ZONE,
+    GROUP_CONSUME_LEVEL_RATIO,
+    IP_RPM,
+    IP_TPM,
+    IP_MAX_CONCURRENCY,
+];
 
 /// The option with this name.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use tollgate_policy::price::NanoUsd;
 
-use super::Status;
+use super::{Limits, LimitsPatch, Status};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -18,6 +18,8 @@ pub struct Token {
     pub models: Vec<String>,
     /// CIDR blocks that its callers must be in; empty: any.
     pub subnets: Vec<String>,
+    /// Of all its calls together.
+    pub limits: Limits,
     pub used_amount: NanoUsd,
     pub request_count: i64,
     /// Start of the last request with it; `None`: never used.
@@ -31,4 +33,5 @@ pub struct TokenPatch {
     pub status: Option<Status>,
     pub models: Option<Vec<String>>,
     pub subnets: Option<Vec<String>>,
+    pub limits: LimitsPatch,
 }

@@ -10,14 +10,14 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 use tollgate_config::meter::{
-    Flush, FromControl, FromGateway, Hello, TokenUpdate, UsageAck, UsageBatch, from_control,
+    Flush, FromControl, FromGateway, Hello, Share, TokenUpdate, UsageAck, UsageBatch, from_control,
     from_gateway,
 };
 use tollgate_config::responses::Stored;
 use tonic::Status;
 
-use super::{Meter, flush, tokens};
-use crate::gateways::MeterSession;
+use super::{Meter, flush, shares, tokens};
+use crate::gateways::{LimitsShare, MeterSession};
 use crate::store::{Change, Store};
 
 type Outbound = mpsc::Sender<Result<FromControl, Status>>;
@@ -54,6 +54,7 @@ pub(super) async fn serve(
     gateway.dropped(dropped_events);
     let mut member = meter.0.flushes.join();
     let mut rounds = member.rounds.clone();
+    let mut place = meter.0.shares.join(&node);
     let session = Session {
         meter,
         node,
@@ -64,6 +65,7 @@ pub(super) async fn serve(
         ended = session.take_in(&mut inbound, &mut member) => ended,
         ended = session.publish_tokens() => ended,
         ended = session.ask_for_flushes(&mut rounds) => ended,
+        ended = session.tell_shares(&mut place) => ended,
         () = session.outbound.closed() => Ok(()),
     }
 }
@@ -178,6 +180,18 @@ impl Session {
                 .await?;
         }
         Ok(())
+    }
+
+    /// The gateway's part of every limit, whenever it is another one.
+    async fn tell_shares(&self, place: &mut shares::Place) -> Result<(), Status> {
+        let mut told = None;
+        loop {
+            let share = place.next(told).await;
+            self.send(from_control::Kind::Share(share)).await?;
+            let Share { nodes, index } = share;
+            self.gateway.shared(LimitsShare { nodes, index });
+            told = Some(share);
+        }
     }
 
     async fn send(&self, kind: impl Into<Option<from_control::Kind>>) -> Result<(), Status> {

@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
 use super::error::OnConflict;
+use super::limits::group_limits;
 use super::query::Conditions;
 use super::row::{Columns, to_json};
 use super::write::Write;
@@ -20,7 +21,8 @@ pub struct GroupQuery {
 }
 
 const COLUMNS: &str = "SELECT id, created_at, status, available_sets, used_amount, \
-    request_count, balance_alert_enabled, balance_alert_threshold FROM groups";
+    request_count, balance_alert_enabled, balance_alert_threshold, rpm_ratio, tpm_ratio, \
+    user_rpm, user_tpm, user_max_concurrency FROM groups";
 
 impl Store {
     /// # Errors
@@ -98,11 +100,9 @@ impl Write {
     /// Without tokens there is nothing to announce.
     async fn create_group(&mut self, id: String, new: GroupPatch) -> Result<Group> {
         let sets = new.available_sets.filter(|sets| !sets.is_empty());
-        let row = sqlx::query(
+        sqlx::query(
             "INSERT INTO groups (id, created_at, status, available_sets, balance_alert_enabled, \
-             balance_alert_threshold) VALUES ($1, $2, $3, $4, $5, $6) \
-             RETURNING id, created_at, status, available_sets, used_amount, request_count, \
-             balance_alert_enabled, balance_alert_threshold",
+             balance_alert_threshold) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(id.clone())
         .bind(now_unix_ms())
@@ -112,10 +112,11 @@ impl Write {
         ))
         .bind(i64::from(new.balance_alert_enabled.unwrap_or_default()))
         .bind(new.balance_alert_threshold.unwrap_or_default().0)
-        .fetch_one(&mut *self.transaction)
+        .execute(&mut *self.transaction)
         .await
         .on_conflict(|| format!("group {id} exists already"))?;
-        group(&row)
+        self.limit_group(&id, new.limits).await?;
+        self.group(&id).await
     }
 
     async fn update_group(&mut self, id: String, patch: GroupPatch) -> Result<Group> {
@@ -124,8 +125,7 @@ impl Write {
              available_sets = coalesce($3, available_sets), \
              balance_alert_enabled = coalesce($4, balance_alert_enabled), \
              balance_alert_threshold = coalesce($5, balance_alert_threshold) WHERE id = $1 \
-             RETURNING id, created_at, status, available_sets, used_amount, request_count, \
-             balance_alert_enabled, balance_alert_threshold",
+             RETURNING id",
         )
         .bind(id.clone())
         .bind(patch.status.map(Status::number))
@@ -134,8 +134,20 @@ impl Write {
         .bind(patch.balance_alert_threshold.map(|threshold| threshold.0))
         .fetch_optional(&mut *self.transaction)
         .await?;
-        let row = row.ok_or_else(|| Error::missing("group", &id))?;
-        self.changed(Change::GroupTokens(id));
+        row.ok_or_else(|| Error::missing("group", &id))?;
+        self.limit_group(&id, patch.limits).await?;
+        self.changed(Change::GroupTokens(id.clone()));
+        self.group(&id).await
+    }
+
+    /// As it is now, in the middle of the work.
+    async fn group(&mut self, id: &str) -> Result<Group> {
+        let mut conditions = Conditions::default();
+        conditions.text("id = ?", Some(id));
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_one(&mut *self.transaction)
+            .await?;
         group(&row)
     }
 
@@ -185,6 +197,7 @@ fn group(row: &AnyRow) -> Result<Group> {
         created_at_ms: row.int("created_at")?,
         status: row.status()?,
         available_sets: row.json("available_sets")?,
+        limits: group_limits(row)?,
         used_amount: NanoUsd(row.int("used_amount")?),
         request_count: row.int("request_count")?,
         balance_alert_enabled: row.flag("balance_alert_enabled")?,

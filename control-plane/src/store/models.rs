@@ -2,6 +2,7 @@
 
 use sqlx::any::AnyRow;
 
+use super::limits::limits;
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json, unexpected};
 use super::write::Write;
@@ -20,7 +21,7 @@ pub struct ModelQuery {
 }
 
 const COLUMNS: &str = "SELECT model, created_at, updated_at, owner, type, price, retry_times, \
-    config FROM model_configs";
+    rpm, tpm, max_concurrency, config FROM model_configs";
 
 impl Store {
     /// All model configs, by name.
@@ -130,7 +131,7 @@ impl Write {
                  retry_times = CASE WHEN $8 = 1 THEN model_configs.retry_times ELSE $6 END, \
                  config = coalesce($7, model_configs.config)",
             )
-            .bind(model)
+            .bind(model.clone())
             .bind(now)
             .bind(patch.owner)
             .bind(patch.kind)
@@ -140,6 +141,7 @@ impl Write {
             .bind(i64::from(keeps_retries))
             .execute(&mut *self.transaction)
             .await?;
+            self.limit_model(&model, patch.limits).await?;
         }
         self.changed(Change::Topology);
         Ok(())
@@ -173,6 +175,7 @@ fn model_config(row: &AnyRow) -> Result<ModelConfig> {
         kind: row.int("type")?,
         price: price_from_json(&row.text("price")?).map_err(|error| unexpected("price", error))?,
         retry_times: retry_times.map_err(|_| unexpected("retry_times", "out of range"))?,
+        limits: limits(row)?,
         config: row.json("config")?,
     })
 }

@@ -6,7 +6,7 @@ use tollgate_config::meter::{TokenRecord, TokenUpdate};
 use super::channels::key_place;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
-use super::{Result, Store};
+use super::{Result, Store, limits};
 use crate::domain::{BaseUrl, PublishedChannel, Status};
 
 impl Store {
@@ -82,6 +82,12 @@ impl Store {
         let select = "SELECT tokens.id AS id, tokens.name AS name, tokens.hash AS hash, \
                       tokens.group_id AS group_id, tokens.status AS status, \
                       tokens.models AS models, tokens.subnets AS subnets, \
+                      tokens.rpm AS rpm, tokens.tpm AS tpm, \
+                      tokens.max_concurrency AS max_concurrency, \
+                      groups.rpm_ratio AS rpm_ratio, groups.tpm_ratio AS tpm_ratio, \
+                      groups.user_rpm AS user_rpm, groups.user_tpm AS user_tpm, \
+                      groups.user_max_concurrency AS user_max_concurrency, \
+                      groups.used_amount AS group_used_amount, \
                       groups.status AS group_status, groups.available_sets AS available_sets, \
                       accounts.balance AS balance, accounts.credit AS credit \
                       FROM tokens JOIN groups ON groups.id = tokens.group_id \
@@ -91,12 +97,14 @@ impl Store {
             .statement(select, " ORDER BY tokens.id")
             .fetch_all(self.reader())
             .await?;
-        Ok(readable(&rows, "a token", "id", token_update))
+        let terms = self.limit_terms().await?;
+        let read = |row: &AnyRow| token_update(row, &terms);
+        Ok(readable(&rows, "a token", "id", read))
     }
 }
 
-fn token_update(row: &AnyRow) -> Result<TokenUpdate> {
-    let record = TokenRecord {
+fn token_update(row: &AnyRow, terms: &limits::Terms) -> Result<TokenUpdate> {
+    let mut record = TokenRecord {
         id: row.int("id")?,
         name: row.text("name")?,
         group: row.text("group_id")?,
@@ -106,7 +114,9 @@ fn token_update(row: &AnyRow) -> Result<TokenUpdate> {
         models: row.json("models")?,
         subnets: row.json("subnets")?,
         out_of_credit: out_of_credit(row)?,
+        ..TokenRecord::default()
     };
+    limits::resolve(row, terms, &mut record)?;
     Ok(TokenUpdate {
         hash: row.bytes("hash")?,
         record: Some(record),

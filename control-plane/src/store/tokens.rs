@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
 use super::error::OnConflict;
+use super::limits::limits;
 use super::query::Conditions;
 use super::row::{Columns, to_json, unexpected};
 use super::write::Write;
@@ -34,7 +35,7 @@ pub enum Created {
 }
 
 const COLUMNS: &str = "SELECT id, created_at, group_id, name, hint, status, models, subnets, \
-    used_amount, request_count, accessed_at FROM tokens";
+    rpm, tpm, max_concurrency, used_amount, request_count, accessed_at FROM tokens";
 
 impl Store {
     /// # Errors
@@ -162,8 +163,7 @@ impl Write {
         let made = sqlx::query(
             "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (group_id, name) DO NOTHING \
-             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
-             used_amount, request_count, accessed_at",
+             RETURNING id",
         )
         .bind(now_unix_ms())
         .bind(group.clone())
@@ -178,9 +178,10 @@ impl Write {
         .on_conflict(|| format!("group {group} was removed meanwhile"))?;
 
         if let Some(row) = made {
-            let token = token(&row)?;
-            self.changed(Change::Tokens(vec![token.id]));
-            return Ok(Created::New(token, fresh.secret));
+            let id = row.int("id")?;
+            self.limit_token(id, new.limits).await?;
+            self.changed(Change::Tokens(vec![id]));
+            return Ok(Created::New(self.token(id).await?, fresh.secret));
         }
         if !ignore_exist {
             return Err(Error::Conflict(format!(
@@ -229,8 +230,7 @@ impl Write {
             "UPDATE tokens SET name = coalesce($3, name), status = coalesce($4, status), \
              models = coalesce($5, models), subnets = coalesce($6, subnets) \
              WHERE id = $1 AND group_id = coalesce($2, group_id) \
-             RETURNING id, created_at, group_id, name, hint, status, models, subnets, \
-             used_amount, request_count, accessed_at",
+             RETURNING id",
         )
         .bind(id)
         .bind(group)
@@ -241,8 +241,20 @@ impl Write {
         .fetch_optional(&mut *self.transaction)
         .await
         .on_conflict(|| "the group has a token of this name already".to_owned())?;
-        let row = row.ok_or_else(|| Error::missing("token", id))?;
+        row.ok_or_else(|| Error::missing("token", id))?;
+        self.limit_token(id, patch.limits).await?;
         self.changed(Change::Tokens(vec![id]));
+        self.token(id).await
+    }
+
+    /// As it is now, in the middle of the work.
+    async fn token(&mut self, id: i64) -> Result<Token> {
+        let mut conditions = Conditions::default();
+        conditions.int("id = ?", Some(id));
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_one(&mut *self.transaction)
+            .await?;
         token(&row)
     }
 
@@ -280,6 +292,7 @@ fn token(row: &AnyRow) -> Result<Token> {
         status: row.status()?,
         models: row.json("models")?,
         subnets: row.json("subnets")?,
+        limits: limits(row)?,
         used_amount: NanoUsd(row.int("used_amount")?),
         request_count: row.int("request_count")?,
         accessed_at_ms: row.optional_int("accessed_at")?,

@@ -125,16 +125,16 @@ async fn bodies_that_are_refused() {
             (
                 "POST",
                 "/group/g",
-                json!({"rpm_ratio": 2}),
-                "rpm_ratio is not available yet",
+                json!({"rpm_ratio": -1}),
+                "rpm_ratio must be a number from 0 to 1000",
             ),
             ("POST", "/group/%20", json!({}), "group must not be empty"),
             ("POST", "/group/a%00b", json!({}), "control characters"),
             (
                 "POST",
                 "/model_config/m",
-                json!({"rpm": 10}),
-                "rpm is not available yet",
+                json!({"rpm": 1.5}),
+                "rpm must be a whole number",
             ),
             (
                 "POST",

@@ -41,6 +41,7 @@ fn bare(name: &str) -> ModelConfig {
         kind: 0,
         price: Default::default(),
         retry_times: None,
+        limits: Default::default(),
         config: Default::default(),
     }
 }
@@ -70,6 +71,9 @@ fn model(config: &ModelConfig) -> Model {
             .drops_sampling()
             .unwrap_or_else(|| known.is_some_and(|known| known.drops_sampling)),
         vision: config.vision().or_else(|| known?.vision),
+        rpm: config.limits.rpm,
+        tpm: config.limits.tpm,
+        max_concurrency: config.limits.max_concurrency,
     }
 }
 

@@ -1,0 +1,164 @@
+//! Which part of every limit each gateway has: limits hold over all of them together.
+//!
+//! Limits are counted where calls come in, so each gateway gets an equal part and is told its place
+//! among those that are connected. What follows from that:
+//! - However calls spread, all gateways together let through no more than the limit, or one for each
+//!   gateway where it is lower than their number.
+//! - A caller whose calls all come in through one of `n` gateways gets an `n`th of its limit there.
+//! - A gateway that comes makes the others' parts smaller at once. For as long as that takes to
+//!   arrive, and while one that lost its stream serves on, a limit may be exceeded by the part of
+//!   those who do not know yet.
+//! - A gateway that goes is waited for, so that one that only lost its stream for a moment, or a
+//!   control plane that has just started, gives nobody too much.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tollgate_config::meter::Share;
+
+/// How long a gateway that has gone keeps its part. Gateways that have lost their stream try again
+/// within 5 seconds.
+pub(super) const GRACE: Duration = Duration::from_secs(8);
+
+/// All gateways that limits are shared among. Cloning shares it.
+#[derive(Debug, Clone)]
+pub(super) struct Shares {
+    nodes: Arc<watch::Sender<Nodes>>,
+    grace: Duration,
+    /// Before that, not all have come back yet.
+    from: Instant,
+}
+
+/// Streams of each node, and those whose last has ended lately.
+type Nodes = BTreeMap<String, usize>;
+
+/// A node's place, for as long as it is connected.
+#[derive(Debug)]
+pub(super) struct Place {
+    shares: Shares,
+    node: String,
+    nodes: watch::Receiver<Nodes>,
+}
+
+impl Shares {
+    pub(super) fn new(grace: Duration) -> Self {
+        Self {
+            nodes: Arc::new(watch::Sender::default()),
+            grace,
+            from: Instant::now() + grace,
+        }
+    }
+
+    /// A gateway has connected.
+    pub(super) fn join(&self, node: &str) -> Place {
+        self.nodes.send_modify(|nodes| {
+            *nodes.entry(node.to_owned()).or_default() += 1;
+        });
+        Place {
+            shares: self.clone(),
+            node: node.to_owned(),
+            nodes: self.nodes.subscribe(),
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// What the gateway is to be told next; waits until it is something else than `told`.
+    pub(super) async fn next(&mut self, told: Option<Share>) -> Share {
+        tokio::time::sleep_until(self.shares.from).await;
+        loop {
+            let share = self.share();
+            if told != Some(share) {
+                return share;
+            }
+            if self.nodes.changed().await.is_err() {
+                // Not while this place holds the sender.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn share(&mut self) -> Share {
+        let nodes = self.nodes.borrow_and_update();
+        let before = nodes.keys().take_while(|node| **node != self.node);
+        Share {
+            nodes: nodes.len() as u64,
+            index: before.count() as u64,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Shares { nodes, grace, .. } = self.shares.clone();
+        let node = std::mem::take(&mut self.node);
+        let leave = move || {
+            nodes.send_modify(|nodes| {
+                if let Some(streams) = nodes.get_mut(&node) {
+                    *streams = streams.saturating_sub(1);
+                    if *streams == 0 {
+                        nodes.remove(&node);
+                    }
+                }
+            });
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(async move {
+                    tokio::time::sleep(grace).await;
+                    leave();
+                });
+            }
+            // Everything ends.
+            Err(_) => leave(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(nodes: u64, index: u64) -> Share {
+        Share { nodes, index }
+    }
+
+    #[tokio::test]
+    async fn each_gateway_knows_its_place_among_those_that_are_there() {
+        let grace = Duration::from_millis(20);
+        let shares = Shares::new(grace);
+        let mut first = shares.join("b");
+        assert_eq!(first.next(None).await, share(1, 0));
+        let mut second = shares.join("a");
+        assert_eq!(first.next(Some(share(1, 0))).await, share(2, 1));
+        assert_eq!(second.next(None).await, share(2, 0));
+
+        // It loses its stream and is back at once: nobody hears of anything before a third comes.
+        drop(second);
+        let second = shares.join("a");
+        let (told, third) = tokio::join!(first.next(Some(share(2, 1))), async {
+            tokio::time::sleep(grace * 10).await;
+            shares.join("c")
+        });
+        assert_eq!(told, share(3, 1));
+
+        drop((second, third));
+        let mut told = share(3, 1);
+        while told != share(1, 0) {
+            told = first.next(Some(told)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_control_plane_that_has_just_started_waits_for_those_who_come_back() {
+        let shares = Shares::new(Duration::from_millis(200));
+        let mut first = shares.join("a");
+        let (told, _second) = tokio::join!(first.next(None), async { shares.join("b") });
+        assert_eq!(told, share(2, 0));
+    }
+}

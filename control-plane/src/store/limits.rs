@@ -1,0 +1,139 @@
+//! Limits: columns of tokens, model configs and groups.
+
+use sqlx::any::AnyRow;
+use tollgate_config::meter::{Limits, TokenRecord};
+use tollgate_policy::price::NanoUsd;
+
+use super::row::Columns;
+use super::write::Write;
+use super::{Result, Store};
+use crate::domain::{ConsumeLevels, GroupLimits, GroupLimitsPatch, LimitsPatch, Ratio, options};
+
+/// What applies to every token.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    levels: ConsumeLevels,
+    /// Of each address.
+    addresses: Limits,
+}
+
+impl Store {
+    /// What applies to every token now.
+    pub(super) async fn limit_terms(&self) -> Result<Terms> {
+        let options = self.options().await?;
+        let levels = options.ratios(options::GROUP_CONSUME_LEVEL_RATIO);
+        let level = |level: options::Ratio| (level.from, Ratio::from_number(level.ratio));
+        let whole = |option| options.whole(option).unsigned_abs();
+        Ok(Terms {
+            levels: ConsumeLevels::new(levels.into_iter().map(level).collect()),
+            addresses: Limits {
+                rpm: whole(options::IP_RPM),
+                tpm: whole(options::IP_TPM),
+                max_concurrency: whole(options::IP_MAX_CONCURRENCY),
+            },
+        })
+    }
+}
+
+impl Write {
+    /// Sets what the patch names. The row is there.
+    pub(super) async fn limit_token(&mut self, id: i64, patch: LimitsPatch) -> Result<()> {
+        if patch.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE tokens SET rpm = coalesce($2, rpm), tpm = coalesce($3, tpm), \
+             max_concurrency = coalesce($4, max_concurrency) WHERE id = $1",
+        )
+        .bind(id)
+        .bind(patch.rpm)
+        .bind(patch.tpm)
+        .bind(patch.max_concurrency)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Sets what the patch names. The row is there.
+    pub(super) async fn limit_model(&mut self, model: &str, patch: LimitsPatch) -> Result<()> {
+        if patch.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE model_configs SET rpm = coalesce($2, rpm), tpm = coalesce($3, tpm), \
+             max_concurrency = coalesce($4, max_concurrency) WHERE model = $1",
+        )
+        .bind(model.to_owned())
+        .bind(patch.rpm)
+        .bind(patch.tpm)
+        .bind(patch.max_concurrency)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Sets what the patch names. The row is there.
+    pub(super) async fn limit_group(&mut self, id: &str, patch: GroupLimitsPatch) -> Result<()> {
+        if patch == GroupLimitsPatch::default() {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE groups SET rpm_ratio = coalesce($2, rpm_ratio), \
+             tpm_ratio = coalesce($3, tpm_ratio), user_rpm = coalesce($4, user_rpm), \
+             user_tpm = coalesce($5, user_tpm), \
+             user_max_concurrency = coalesce($6, user_max_concurrency) WHERE id = $1",
+        )
+        .bind(id.to_owned())
+        .bind(patch.rpm_ratio.map(Ratio::millionths))
+        .bind(patch.tpm_ratio.map(Ratio::millionths))
+        .bind(patch.users.rpm)
+        .bind(patch.users.tpm)
+        .bind(patch.users.max_concurrency)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Of a token's or a model config's row.
+pub(super) fn limits(row: &AnyRow) -> Result<Limits> {
+    Ok(Limits {
+        rpm: row.narrow("rpm")?,
+        tpm: row.narrow("tpm")?,
+        max_concurrency: row.narrow("max_concurrency")?,
+    })
+}
+
+/// Of a group's row.
+pub(super) fn group_limits(row: &AnyRow) -> Result<GroupLimits> {
+    Ok(GroupLimits {
+        rpm_ratio: Ratio::from_millionths(row.int("rpm_ratio")?),
+        tpm_ratio: Ratio::from_millionths(row.int("tpm_ratio")?),
+        users: Limits {
+            rpm: row.narrow("user_rpm")?,
+            tpm: row.narrow("user_tpm")?,
+            max_concurrency: row.narrow("user_max_concurrency")?,
+        },
+    })
+}
+
+/// What a token's row and its group's say together; `group_used_amount` is what the group has spent.
+pub(super) fn resolve(row: &AnyRow, terms: &Terms, record: &mut TokenRecord) -> Result<()> {
+    let some = |limits: Limits| Some(limits).filter(|limits| !limits.is_none());
+    let group = group_limits(row)?;
+    let level = terms.levels.ratio(NanoUsd(row.int("group_used_amount")?));
+    let ratio = |own: Ratio| match own.times(level) {
+        // What says nothing takes no room in 100,000 tokens.
+        Ratio::ONE => 0,
+        ratio => ratio.millionths().unsigned_abs(),
+    };
+    record.limits = some(limits(row)?);
+    record.user_limits = some(group.users);
+    record.ip_limits = some(terms.addresses);
+    record.rpm_ratio = ratio(group.rpm_ratio);
+    record.tpm_ratio = ratio(group.tpm_ratio);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use tollgate_config::meter::{Limits, TokenRecord};
+
+use crate::domain::{GroupLimitsPatch, GroupPatch, LimitsPatch, Ratio, TokenPatch, options};
+use crate::store::testing::with_store;
+use crate::store::{Change, Created, Store};
+
+async fn published(store: &Store) -> TokenRecord {
+    let mut updates = store.all_token_updates().await.unwrap();
+    assert_eq!(updates.len(), 1);
+    updates.remove(0).record.unwrap()
+}
+
+fn limits(rpm: u64, tpm: u64, max_concurrency: u64) -> Option<Limits> {
+    Some(Limits {
+        rpm,
+        tpm,
+        max_concurrency,
+    })
+}
+
+#[tokio::test]
+async fn gateways_are_told_what_a_token_and_its_group_are_limited_to() {
+    with_store(async |store| {
+        let group = GroupPatch {
+            limits: GroupLimitsPatch {
+                rpm_ratio: Some(Ratio::from_number(0.5)),
+                users: LimitsPatch {
+                    rpm: Some(7),
+                    ..LimitsPatch::default()
+                },
+                ..GroupLimitsPatch::default()
+            },
+            ..GroupPatch::default()
+        };
+        let group = store.create_group("g", group).await.unwrap();
+        assert_eq!(group.limits.rpm_ratio.number(), 0.5);
+        assert_eq!(group.limits.tpm_ratio, Ratio::ONE);
+        let token = TokenPatch {
+            name: Some("t".into()),
+            ..TokenPatch::default()
+        };
+        let made = store.create_token("g", token, false, false).await.unwrap();
+        let Created::New(token, _) = made else {
+            panic!("it is new")
+        };
+        let record = published(&store).await;
+        assert_eq!(record.limits, None, "what is not limited takes no room");
+        assert_eq!(record.user_limits, limits(7, 0, 0));
+        assert_eq!((record.rpm_ratio, record.tpm_ratio), (500_000, 0));
+
+        let mut changes = store.changes();
+        let patch = TokenPatch {
+            limits: LimitsPatch {
+                rpm: Some(60),
+                tpm: Some(90_000),
+                max_concurrency: Some(3),
+            },
+            ..TokenPatch::default()
+        };
+        let changed = store.update_token(token.id, None, patch).await.unwrap();
+        assert_eq!(Some(changed.limits), limits(60, 90_000, 3));
+        assert_eq!(changes.recv().await, Ok(Change::Tokens(vec![token.id])));
+        // What a patch does not name stays, and 0 removes.
+        let patch = TokenPatch {
+            limits: LimitsPatch {
+                tpm: Some(0),
+                ..LimitsPatch::default()
+            },
+            ..TokenPatch::default()
+        };
+        store.update_token(token.id, None, patch).await.unwrap();
+        assert_eq!(published(&store).await.limits, limits(60, 0, 3));
+
+        let patch = GroupPatch {
+            limits: GroupLimitsPatch {
+                tpm_ratio: Some(Ratio::from_number(3.25)),
+                users: LimitsPatch {
+                    rpm: Some(0),
+                    max_concurrency: Some(2),
+                    ..LimitsPatch::default()
+                },
+                ..GroupLimitsPatch::default()
+            },
+            ..GroupPatch::default()
+        };
+        store.update_group("g", patch).await.unwrap();
+        let record = published(&store).await;
+        assert_eq!(record.user_limits, limits(0, 0, 2));
+        assert_eq!((record.rpm_ratio, record.tpm_ratio), (500_000, 3_250_000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn options_reach_every_token() {
+    with_store(async |store| {
+        let token = TokenPatch {
+            name: Some("t".into()),
+            ..TokenPatch::default()
+        };
+        store.create_token("g", token, true, false).await.unwrap();
+        assert_eq!(published(&store).await.ip_limits, None);
+        let set = async |option: &'static options::Definition, value: &str| {
+            let values = vec![(option, value.to_owned())];
+            store.set_options(values).await.unwrap();
+        };
+        let mut changes = store.changes();
+        set(options::IP_RPM, "90").await;
+        assert_eq!(changes.recv().await, Ok(Change::AllTokens));
+        set(options::IP_MAX_CONCURRENCY, "4").await;
+        assert_eq!(published(&store).await.ip_limits, limits(90, 0, 4));
+
+        set(
+            options::GROUP_CONSUME_LEVEL_RATIO,
+            r#"{"0.5": 2, "10": 3.5}"#,
+        )
+        .await;
+        for (used_nano_usd, ratio) in [
+            (0, 0),
+            (499_999_999, 0),
+            (500_000_000, 2_000_000),
+            (10_000_000_000_i64, 3_500_000),
+        ] {
+            let sql = format!("UPDATE groups SET used_amount = {used_nano_usd}");
+            store.execute_for_tests(sql).await;
+            let record = published(&store).await;
+            assert_eq!((record.rpm_ratio, record.tpm_ratio), (ratio, ratio));
+        }
+    })
+    .await;
+}
