@@ -9,6 +9,7 @@ mod first_start;
 mod hostile;
 mod interrupted;
 mod lifecycle;
+mod limits;
 mod passthrough;
 mod refusals;
 mod runs;

@@ -20,6 +20,7 @@ pub struct Apart {
     builder: Builder,
     address: SocketAddr,
     admin: SocketAddr,
+    xds: SocketAddr,
 }
 
 impl Apart {
@@ -63,6 +64,7 @@ impl Apart {
             builder,
             address,
             admin,
+            xds,
         }
     }
 
@@ -106,6 +108,14 @@ impl Apart {
                 "warn",
             ]),
         )
+    }
+
+    /// One more Envoy of the same control plane, at the same address: the kernel gives each
+    /// connection to one of them.
+    #[must_use]
+    #[track_caller]
+    pub fn another_envoy(&self, node: &str) -> Process {
+        Self::envoy_beside(&self.builder, node, self.admin, self.xds)
     }
 
     /// Where callers call.
