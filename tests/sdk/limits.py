@@ -33,13 +33,15 @@ def of_anthropic(_):
 
 def until_it_waits(client, call, limited):
     """Calls until a call is refused; then once more with the retries that users have."""
-    headers = dict(call(client).headers)
+    patient = client.with_options(max_retries=3)
+    # Another SDK may just have used up the limit.
+    headers = dict(call(patient).headers)
     try:
         while True:
             call(client)
     except limited as error:
         refused = {"headers": dict(error.response.headers), **play.told(error)}
-    answer = call(client.with_options(max_retries=3))
+    answer = call(patient)
     return {"headers": headers, "refused": refused, "retries": answer.retries_taken}
 
 

@@ -1,4 +1,6 @@
-use tollgate_config::meter::{Flush, TokenRecord, TokenUpdate, Tokens, UsageAck, UsageBatch};
+use tollgate_config::meter::{
+    Flush, Share, TokenRecord, TokenUpdate, Tokens, UsageAck, UsageBatch,
+};
 use tollgate_config::names::{READY_KEY, token_key};
 use tollgate_host::Host;
 use tollgate_host::mock::MockHost;
@@ -238,4 +240,13 @@ fn responses_leave_at_once_and_stay_until_they_are_acknowledged() {
         sent(&host),
         [from_gateway::Kind::Flushed(Flushed { nonce: 8 })]
     );
+}
+
+#[test]
+fn workers_are_told_the_gateways_part_of_limits() {
+    let (host, mut meter) = started();
+    let share = Share { nodes: 3, index: 2 };
+    receive(&host, &mut meter, from_control::Kind::Share(share));
+    let told = host.shared(SHARE_KEY).unwrap();
+    assert_eq!(Share::decode(told.as_slice()), Ok(share));
 }
