@@ -110,6 +110,12 @@ impl ConsumeLevels {
         Self(levels)
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The ratio of a group that has spent so much; 1 below the lowest level.
     #[must_use]
     pub fn ratio(&self, used: NanoUsd) -> Ratio {

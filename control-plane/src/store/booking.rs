@@ -36,12 +36,14 @@ impl Store {
     /// When the database is away; nothing is written then.
     pub(crate) async fn book(&self, logs: Vec<NewLog>) -> Result<Vec<Log>> {
         let logs = once_each(logs);
+        let terms = self.limit_terms().await?;
         let mut write = Write::begin(self).await?;
         let written = insert(&mut write.transaction, logs).await?;
         if !written.is_empty() {
             add(&mut write.transaction, &written).await?;
             write.charge(&written).await?;
         }
+        write.reach_levels(&terms, &written).await?;
         write.commit_charges().await?;
         Ok(written)
     }

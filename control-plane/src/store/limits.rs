@@ -1,13 +1,18 @@
 //! Limits: columns of tokens, model configs and groups.
 
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 use tollgate_config::meter::{Limits, TokenRecord};
 use tollgate_policy::price::NanoUsd;
 
+use super::query::Conditions;
 use super::row::Columns;
 use super::write::Write;
-use super::{Result, Store};
-use crate::domain::{ConsumeLevels, GroupLimits, GroupLimitsPatch, LimitsPatch, Ratio, options};
+use super::{Change, Result, Store};
+use crate::domain::{
+    ConsumeLevels, GroupLimits, GroupLimitsPatch, LimitsPatch, Log, Ratio, options,
+};
 
 /// What applies to every token.
 #[derive(Debug, Default)]
@@ -36,6 +41,34 @@ impl Store {
 }
 
 impl Write {
+    /// Has gateways told of groups that have reached another level by these rows, which their used
+    /// amounts hold already.
+    pub(super) async fn reach_levels(&mut self, terms: &Terms, written: &[Log]) -> Result<()> {
+        let mut added: BTreeMap<&str, NanoUsd> = BTreeMap::new();
+        for log in written.iter().filter(|log| log.token_id != 0) {
+            let sum = added.entry(log.group.as_str()).or_insert(NanoUsd(0));
+            sum.0 = sum.0.saturating_add(log.amount.0.max(0));
+        }
+        if added.is_empty() || terms.levels.is_empty() {
+            return Ok(());
+        }
+        let groups: Vec<String> = added.keys().map(|&group| group.to_owned()).collect();
+        let mut conditions = Conditions::default();
+        conditions.names("id", &groups);
+        let rows = conditions
+            .statement("SELECT id, used_amount FROM groups", "")
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        for row in &rows {
+            let (id, used) = (row.text("id")?, NanoUsd(row.int("used_amount")?));
+            let added = added.get(id.as_str()).copied().unwrap_or(NanoUsd(0));
+            if terms.levels.is_crossed(used, added) {
+                self.changed(Change::GroupTokens(id));
+            }
+        }
+        Ok(())
+    }
+
     /// Sets what the patch names. The row is there.
     pub(super) async fn limit_token(&mut self, id: i64, patch: LimitsPatch) -> Result<()> {
         if patch.is_empty() {

@@ -103,6 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_the_configs_own() {
+        let limited = ModelConfig {
+            limits: crate::domain::Limits {
+                rpm: 60,
+                tpm: 7,
+                max_concurrency: 3,
+            },
+            ..bare("own")
+        };
+        let told = model(&limited);
+        assert_eq!((told.rpm, told.tpm, told.max_concurrency), (60, 7, 3));
+    }
+
+    #[test]
     fn a_models_config_goes_before_what_the_catalogue_knows() {
         let known = model(&config("claude-sonnet-4-6", serde_json::json!({})));
         assert_eq!(

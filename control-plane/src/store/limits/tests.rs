@@ -1,6 +1,10 @@
-use tollgate_config::meter::{Limits, TokenRecord};
+use tollgate_config::meter::{Limits, Outcome, TokenRecord, UsageEvent};
+use tollgate_policy::price::{NanoUsd, Price};
 
-use crate::domain::{GroupLimitsPatch, GroupPatch, LimitsPatch, Ratio, TokenPatch, options};
+use crate::domain::{
+    GroupLimitsPatch, GroupPatch, LimitsPatch, ModelConfigPatch, Ratio, TokenPatch, options,
+};
+use crate::ledger::Ledger;
 use crate::store::testing::with_store;
 use crate::store::{Change, Created, Store};
 
@@ -126,6 +130,56 @@ async fn options_reach_every_token() {
             let record = published(&store).await;
             assert_eq!((record.rpm_ratio, record.tpm_ratio), (ratio, ratio));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_reaches_a_level_is_told_to_gateways() {
+    with_store(async |store| {
+        let levels = (options::GROUP_CONSUME_LEVEL_RATIO, r#"{"1": 2}"#.to_owned());
+        store.set_options(vec![levels]).await.unwrap();
+        let token = TokenPatch {
+            name: Some("t".into()),
+            ..TokenPatch::default()
+        };
+        let made = store.create_token("g", token, true, false).await.unwrap();
+        let Created::New(token, _) = made else {
+            panic!("it is new")
+        };
+        let price = ModelConfigPatch {
+            price: Some(Price {
+                per_request: NanoUsd(400_000_000),
+                ..Price::default()
+            }),
+            ..ModelConfigPatch::default()
+        };
+        let config = vec![("m".to_owned(), price)];
+        store.save_model_configs(config).await.unwrap();
+        let ledger = Ledger::new(store.clone());
+        let event = |id: &str| UsageEvent {
+            id: id.into(),
+            token_id: token.id,
+            group: "g".into(),
+            model: "m".into(),
+            status: 200,
+            outcome: Outcome::Success.into(),
+            ..UsageEvent::default()
+        };
+        let mut changes = store.changes();
+        // Two calls are below the level, the third reaches it, the fourth changes nothing more.
+        for (calls, told) in [
+            (&["a", "b"][..], false),
+            (&["c"], true),
+            (&["d", "c"], false),
+        ] {
+            let events = calls.iter().map(|id| event(id)).collect();
+            ledger.book("n", events).await.unwrap();
+            let change = changes.try_recv().ok();
+            let expected = told.then(|| Change::GroupTokens("g".into()));
+            assert_eq!(change, expected, "{calls:?}");
+        }
+        assert_eq!(published(&store).await.rpm_ratio, 2_000_000);
     })
     .await;
 }
