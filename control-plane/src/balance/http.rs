@@ -118,7 +118,16 @@ fn amount(raw: &RawValue) -> Result<NanoUsd, ProviderError> {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::extract::RawQuery;
+    use axum::http::HeaderMap;
+    use axum::routing::{get, post};
+    use serde_json::json;
+
     use super::*;
+    use crate::domain::BaseUrl;
+    use crate::secrets::Secret;
 
     #[test]
     fn balances_are_read_as_services_write_them() {
@@ -137,5 +146,70 @@ mod tests {
             let raw = RawValue::from_string(json.into()).unwrap();
             assert_eq!(amount(&raw).ok().map(|it| it.0), expected, "{json}");
         }
+    }
+
+    /// A service that says what it was asked.
+    async fn service(private: bool) -> HttpService {
+        let told = |headers: &HeaderMap, name: &str| headers[name].to_str().unwrap().to_owned();
+        let balance = async |RawQuery(query): RawQuery| match query.as_deref() {
+            Some("group=a+%26%C3%A9") => (200, r#"{"balance": "1.5", "currency": "USD"}"#),
+            _ => (404, ""),
+        };
+        let consume = async move |headers: HeaderMap, body: Bytes| {
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(told(&headers, "authorization"), "Bearer canary");
+            assert_eq!(told(&headers, "idempotency-key"), "usage:r1");
+            let expected = json!({"group": "a &é", "amount": 0.000000002, "calls": 3,
+                "idempotency_key": "usage:r1"});
+            assert_eq!(body, expected);
+            "{\"balance\":-2}"
+        };
+        let balance = async move |query| {
+            let (status, body) = balance(query).await;
+            (http::StatusCode::from_u16(status).unwrap(), body)
+        };
+        let router = Router::new()
+            .route("/v1/balance", get(balance))
+            .route("/v1/consume", post(consume));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        HttpService::new(ServiceAccess {
+            url: BaseUrl::parse(&url).unwrap().0,
+            private,
+            secret: Secret::new("canary"),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_service_is_asked_and_told_over_http() {
+        let service = service(true).await;
+        assert_eq!(
+            service.balance("a &é").await.unwrap(),
+            NanoUsd(1_500_000_000)
+        );
+        let unknown = service.balance("b").await.unwrap_err();
+        assert!(matches!(unknown, ProviderError::Status(404)), "{unknown}");
+        let consumption = Consumption {
+            id: 1,
+            service: 1,
+            group: "a &é".into(),
+            created_at_ms: 0,
+            transaction: 1,
+            key: "usage:r1".into(),
+            amount: NanoUsd(2),
+            calls: 3,
+            attempts: 1,
+            next_at_ms: 0,
+            error: String::new(),
+        };
+        let left = service.consume(&consumption).await.unwrap();
+        assert_eq!(left, Some(NanoUsd(-2_000_000_000)));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_said_to_be_private_must_be_public() {
+        let error = service(false).await.balance("a").await.unwrap_err();
+        assert!(error.to_string().contains("https://"), "{error}");
     }
 }

@@ -330,3 +330,48 @@ async fn orders_that_are_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn services_keep_money_and_their_secrets() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let body = json!({"name": "bank", "url": "https://bank.example/v1", "secret": "canary-0123456789abcdef"});
+        let made = api.call("POST", "/balance_services/", body.to_string()).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+        let service = &made.envelope["data"];
+        assert_eq!((&service["private"], &service["secret"]), (&json!(false), &json!("****cdef")));
+        let path = format!("/balance_services/{}", service["id"]);
+        // What was shown can be sent back.
+        let edited = json!({"id": service["id"], "private": true, "secret": service["secret"]});
+        let edited = api.ok("PUT", &path, edited).await;
+        assert_eq!((&edited["private"], &edited["secret"]), (&json!(true), &json!("****cdef")));
+        let access = store.service_access(service["id"].as_i64().unwrap()).await.unwrap();
+        assert_eq!(access.secret.expose(), "canary-0123456789abcdef");
+        let listed = api.call("GET", "/balance_services/", "").await;
+        assert!(!listed.text.contains("canary"), "{}", listed.text);
+
+        api.ok("POST", "/group/g", json!({})).await;
+        let missing = json!({"service": 99});
+        api.refused("POST", "/group/g/wallet", missing, 404, "balance service 99").await;
+        let wallet = json!({"service": service["id"]});
+        let wallet = api.ok("POST", "/group/g/wallet", wallet).await;
+        assert_eq!((&wallet["service"], &wallet["balance"]), (&service["id"], &json!(0)));
+        let recharge = json!({"amount": 1});
+        api.refused("POST", "/group/g/wallet/recharge", recharge, 409, "kept by a service").await;
+        api.ok("POST", "/group/g/wallet/refresh", Value::Null).await;
+        api.refused("DELETE", &path, Value::Null, 409, "have their money there").await;
+        assert_eq!(api.get("/logs/consume_error?group=g").await["total"], 0);
+        api.ok("DELETE", "/group/g/wallet", Value::Null).await;
+        api.ok("DELETE", &path, Value::Null).await;
+
+        for (body, words) in [
+            (json!({"name": "b", "secret": "s"}), "url is required"),
+            (json!({"name": "b", "url": "ftp://x", "secret": "s"}), "url must begin with http"),
+            (json!({"name": "b", "url": "https://a.example"}), "secret is required"),
+            (json!({"url": "https://a.example", "secret": "s"}), "name is required"),
+        ] {
+            api.refused("POST", "/balance_services/", body, 400, words).await;
+        }
+    })
+    .await;
+}
