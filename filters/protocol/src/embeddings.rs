@@ -13,6 +13,7 @@ mod error;
 mod gemini;
 mod jina;
 mod names;
+mod ollama;
 mod openai;
 mod purpose;
 mod request;
@@ -20,6 +21,7 @@ mod response;
 mod shape;
 mod titan;
 mod vector;
+mod vertex;
 mod voyage;
 
 use crate::answer;

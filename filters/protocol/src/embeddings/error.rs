@@ -8,8 +8,10 @@ use crate::json::object_bytes;
 /// Status and JSON body of an error in the caller's shape.
 pub fn write_error(shape: Shape, error: &ErrorInfo) -> (u16, Vec<u8>) {
     match shape {
-        Shape::Openai => caller(Dialect::OpenaiChat).write_error(error),
-        Shape::Gemini | Shape::GeminiBatch => caller(Dialect::Gemini).write_error(error),
+        Shape::Openai | Shape::Ollama => caller(Dialect::OpenaiChat).write_error(error),
+        Shape::Gemini | Shape::GeminiBatch | Shape::Vertex => {
+            caller(Dialect::Gemini).write_error(error)
+        }
         Shape::Cohere | Shape::Titan => {
             let body = object_bytes(|w| {
                 if let Some(id) = &error.request_id {

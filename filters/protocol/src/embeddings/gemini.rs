@@ -18,7 +18,7 @@ pub(super) struct Single;
 
 pub(super) struct Batch;
 
-const PURPOSES: &Words = &[
+pub(super) const PURPOSES: &Words = &[
     (Purpose::Query, "RETRIEVAL_QUERY"),
     (Purpose::Document, "RETRIEVAL_DOCUMENT"),
     (Purpose::Classification, "CLASSIFICATION"),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::address::path_segment;
 use crate::dialect::Dialect;
-use crate::embeddings::{Form, cohere, gemini, jina, openai, titan, voyage};
+use crate::embeddings::{Form, cohere, gemini, jina, ollama, openai, titan, vertex, voyage};
 
 /// How a provider wants to be asked for vectors.
 #[non_exhaustive]
@@ -26,6 +26,10 @@ pub enum Shape {
     Voyage,
     /// Jina AI, `POST /v1/embeddings`.
     Jina,
+    /// Vertex AI, `POST …/models/{model}:predict`.
+    Vertex,
+    /// Ollama, `POST /api/embed`.
+    Ollama,
 }
 
 /// Every shape, for tables and tests.
@@ -37,6 +41,8 @@ pub const ALL: &[Shape] = &[
     Shape::Titan,
     Shape::Voyage,
     Shape::Jina,
+    Shape::Vertex,
+    Shape::Ollama,
 ];
 
 /// The text names no shape.
@@ -61,6 +67,8 @@ impl Shape {
             Self::Titan => "bedrock-titan",
             Self::Voyage => "voyage",
             Self::Jina => "jina",
+            Self::Vertex => "vertex",
+            Self::Ollama => "ollama",
         }
     }
 
@@ -71,11 +79,8 @@ impl Shape {
             Dialect::Gemini => Some(Self::GeminiBatch),
             Dialect::BedrockConverse => Some(Self::Titan),
             Dialect::Cohere => Some(Self::Cohere),
-            // Ollama's own endpoint is none of these.
-            Dialect::Anthropic
-            | Dialect::AnthropicBedrock
-            | Dialect::AnthropicVertex
-            | Dialect::Ollama => None,
+            Dialect::Ollama => Some(Self::Ollama),
+            Dialect::Anthropic | Dialect::AnthropicBedrock | Dialect::AnthropicVertex => None,
             _ => Some(Self::Openai),
         }
     }
@@ -102,6 +107,8 @@ impl Shape {
             }
             Self::Cohere => "/embed".to_owned(),
             Self::Titan => format!("/model/{}/invoke", path_segment(model)),
+            Self::Vertex => format!("/models/{}:predict", path_segment(bare_model(model))),
+            Self::Ollama => "/api/embed".to_owned(),
         }
     }
 
@@ -129,6 +136,8 @@ impl Shape {
             Self::Titan => &titan::Titan,
             Self::Voyage => &voyage::Voyage,
             Self::Jina => &jina::Jina,
+            Self::Vertex => &vertex::Vertex,
+            Self::Ollama => &ollama::Ollama,
         }
     }
 }

@@ -10,7 +10,7 @@ use tollgate_protocol::{ErrorInfo, ErrorKind};
 use crate::recordings::{body_of, embeddings as recorded};
 use crate::support::{Dice, body, fields, value};
 
-use Shape::{Cohere, Gemini, GeminiBatch, Jina, Openai, Titan, Voyage};
+use Shape::{Cohere, Gemini, GeminiBatch, Jina, Ollama, Openai, Titan, Vertex, Voyage};
 
 fn read(shape: Shape, json: &Value) -> Request {
     read_request(shape, &body(json)).unwrap()
@@ -94,6 +94,17 @@ fn m1_inputs_are_read() {
             vec![text("a"), text("b")],
         ),
         (Titan, json!({"inputText": "a"}), vec![text("a")]),
+        (
+            Vertex,
+            json!({"instances": [{"content": "a"}, {"content": "b"}]}),
+            vec![text("a"), text("b")],
+        ),
+        (Ollama, json!({"input": "a"}), vec![text("a")]),
+        (
+            Ollama,
+            json!({"input": ["a", "b"]}),
+            vec![text("a"), text("b")],
+        ),
     ] {
         assert_eq!(read(shape, &json).inputs, inputs, "{shape} {json}");
     }
@@ -140,6 +151,8 @@ fn what_breaks_its_own_shape_names_the_field() {
             "requests[0].content.parts[0].text",
         ),
         (Titan, json!({"dimensions": 256}), "inputText"),
+        (Vertex, json!({"instances": [{}]}), "instances[0]"),
+        (Ollama, json!({"input": [1]}), "input[0]"),
     ] {
         let error = read_request(shape, &body(&json)).unwrap_err();
         assert_eq!(error.field, field, "{shape} {error:?}");
@@ -266,6 +279,41 @@ fn m1_m2_requests_are_written_for_every_upstream() {
             json!({"model": "up", "input": ["a"], "truncation": true, "output_dimension": 256, "encoding_format": "base64"}),
             &["normalized", "task"],
         ),
+        (
+            Openai,
+            Vertex,
+            &openai,
+            json!({"instances": [{"content": "a"}, {"content": "b"}], "parameters": {"outputDimensionality": 256}}),
+            &["user"],
+        ),
+        (
+            Gemini,
+            Vertex,
+            &gemini,
+            json!({"instances": [{"content": "a", "task_type": "QUESTION_ANSWERING"}], "parameters": {"outputDimensionality": 256}}),
+            &["title"],
+        ),
+        (
+            Voyage,
+            Vertex,
+            &voyage,
+            json!({"instances": [{"content": "a", "task_type": "RETRIEVAL_DOCUMENT"}], "parameters": {"autoTruncate": false, "outputDimensionality": 256}}),
+            &none,
+        ),
+        (
+            Openai,
+            Ollama,
+            &openai,
+            json!({"model": "up", "input": ["a", "b"], "dimensions": 256}),
+            &["user"],
+        ),
+        (
+            Cohere,
+            Ollama,
+            &cohere,
+            json!({"model": "up", "input": ["a"], "truncate": true, "dimensions": 256}),
+            &["input_type", "truncate"],
+        ),
     ] {
         let (written, lost) = translate(from, to, json);
         assert_eq!(written, expected, "{from} to {to}");
@@ -287,6 +335,8 @@ fn m1_m2_what_cannot_cross_is_refused_and_names_the_field() {
         (Openai, Cohere, json!({"input": texts(97)}), "input"),
         (Openai, GeminiBatch, json!({"input": texts(101)}), "input"),
         (Openai, Voyage, json!({"input": texts(1_001)}), "input"),
+        (Openai, Vertex, json!({"input": texts(251)}), "input"),
+        (Openai, Ollama, json!({"input": [1]}), "input"),
         (
             Jina,
             Openai,
@@ -455,6 +505,13 @@ fn given(shape: Shape) -> Value {
         }
         Gemini => json!({"embedding": {"values": first}, "usageMetadata": {"promptTokenCount": 7}}),
         Titan => json!({"embedding": first, "inputTextTokenCount": 7}),
+        Vertex => json!({"predictions": [
+            {"embeddings": {"values": first, "statistics": {"truncated": false, "token_count": 3}}},
+            {"embeddings": {"values": second, "statistics": {"truncated": false, "token_count": 4}}},
+        ], "metadata": {"billableCharacterCount": 9}}),
+        Ollama => {
+            json!({"model": "secret", "embeddings": [first, second], "prompt_eval_count": 7})
+        }
         other => panic!("{other}"),
     }
 }
@@ -626,6 +683,12 @@ fn paths_hold_what_a_path_may_hold() {
             "amazon.titan-embed-text-v2:0",
             "/model/amazon.titan-embed-text-v2%3A0/invoke",
         ),
+        (
+            Vertex,
+            "text-embedding-005",
+            "/models/text-embedding-005:predict",
+        ),
+        (Ollama, "m", "/api/embed"),
     ] {
         assert_eq!(shape.path(model), path);
     }
