@@ -42,6 +42,16 @@ pub(crate) fn anthropic(body: &Body, edits: &PassOn<'_>, losses: &mut Losses) ->
     mender.edits
 }
 
+/// For a Responses upstream.
+pub(crate) fn responses(body: &Body, edits: &PassOn<'_>, losses: &mut Losses) -> Edits {
+    let Some(target) = edits.target else {
+        return Edits::new();
+    };
+    let mut mender = Mender::new(body, target, losses);
+    mender.members(responses_drops);
+    mender.edits
+}
+
 /// Why this upstream must not get this top-level member.
 type Drops = fn(key: &str, body: Json<'_>, target: &Target<'_>) -> Option<&'static str>;
 
@@ -56,6 +66,12 @@ fn chat_drops(key: &str, body: Json<'_>, target: &Target<'_>) -> Option<&'static
         }
         _ => sampling(key, target),
     }
+}
+
+/// Why a Responses upstream must not get this top-level member.
+pub(crate) fn responses_drops(key: &str, _: Json<'_>, target: &Target<'_>) -> Option<&'static str> {
+    let unknown = key == "client_metadata" && !target.client_metadata;
+    unknown.then_some("only OpenAI itself takes it")
 }
 
 /// Why an Anthropic upstream must not get this top-level member.

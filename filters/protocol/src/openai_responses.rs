@@ -33,6 +33,7 @@ use crate::body::Body;
 use crate::dialect::{CallerCodec, Codec, Names, Without};
 use crate::error::{ErrorInfo, ErrorKind};
 use crate::json::{Json, Kind};
+use crate::mend;
 use crate::models::ModelEntry;
 use crate::neutral::{Extra, Request, Response, Usage, holds_marked};
 use crate::openai_chat::{error, models};
@@ -80,7 +81,10 @@ impl Codec for OpenaiResponses {
             write_request::write(&request, &target).ok()
         });
         match anew.flatten() {
-            None => peek.rewrite(body, Some(edits.model), edits.include_usage),
+            None => {
+                let mends = mend::responses(body, edits, losses);
+                peek.rewrite_with(body, Some(edits.model), edits.include_usage, mends)
+            }
             Some(written) => {
                 for loss in written.losses {
                     losses.note(loss.field, loss.reason);

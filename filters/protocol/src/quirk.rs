@@ -46,6 +46,8 @@ pub enum Quirk {
     NovaFields,
     /// Takes custom tools, and not only functions.
     CustomTools,
+    /// Responses: takes `client_metadata`, which Codex sends.
+    ClientMetadata,
 }
 
 /// The text names no quirk.
@@ -55,7 +57,7 @@ pub struct UnknownQuirk;
 // === impl Quirk ===
 
 impl Quirk {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LegacyMaxTokens,
         Self::StringContent,
         Self::NoDeveloperRole,
@@ -73,6 +75,7 @@ impl Quirk {
         Self::OpenaiFields,
         Self::NovaFields,
         Self::CustomTools,
+        Self::ClientMetadata,
     ];
 
     /// The name in the catalogue and in configurations.
@@ -95,6 +98,7 @@ impl Quirk {
             Self::OpenaiFields => "openai-fields",
             Self::NovaFields => "nova-fields",
             Self::CustomTools => "custom-tools",
+            Self::ClientMetadata => "client-metadata",
         }
     }
 
@@ -118,6 +122,7 @@ impl Quirk {
             Self::OpenaiFields => "on Bedrock Converse: the models are OpenAI's",
             Self::NovaFields => "on Bedrock Converse: the models are Amazon's Nova",
             Self::CustomTools => "send custom tools as they are, not as functions",
+            Self::ClientMetadata => "with Responses: send client_metadata",
         }
     }
 
@@ -141,6 +146,7 @@ impl Quirk {
             Self::OpenaiFields => target.model_fields = ModelFields::OpenAi,
             Self::NovaFields => target.model_fields = ModelFields::Nova,
             Self::CustomTools => target.custom_tools = true,
+            Self::ClientMetadata => target.client_metadata = true,
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Target<'a> {
     pub extra_body: &'a [(&'a str, Raw)],
     /// The upstream takes custom tools, and not only functions (Chat Completions).
     pub custom_tools: bool,
+    /// The upstream takes `client_metadata` (Responses; OpenAI itself).
+    pub client_metadata: bool,
     /// The upstream rejects `stream_options` (Mistral).
     pub no_stream_options: bool,
     /// The upstream takes only nine letters or digits as a tool call's id (Mistral).

@@ -115,6 +115,8 @@ fn pieces<'r>(context: &mut Context<'r>, turn: &Turn<'r>) -> Vec<Signed<'r>> {
                 });
                 match proof {
                     Some(proof) => pieces.extend(pending.replace(proof).map(alone)),
+                    // Gemini wants its signatures back, and nobody's thoughts.
+                    None if signature.is_none() => {}
                     None => context.losses.note(
                         "messages.thinking",
                         "only thinking that the provider signed itself can be sent back",

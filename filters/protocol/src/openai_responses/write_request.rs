@@ -4,6 +4,7 @@ use crate::alias::Aliases;
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
+use crate::mend;
 use crate::neutral::{Content, Effort, Format, Reasoning, Request};
 use crate::openai_responses::context::Context;
 use crate::openai_responses::{check, write_input, write_tools};
@@ -51,6 +52,11 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         if context.same_dialect() {
             let own = request.extras.iter();
             for extra in own.filter(|extra| !extra.key.contains('.')) {
+                let drops = mend::responses_drops(&extra.key, extra.value.json(), target);
+                if let Some(reason) = drops {
+                    context.losses.note(extra.key.as_str(), reason);
+                    continue;
+                }
                 if target.thinking != Thinking::Never || extra.key != *"reasoning" {
                     w.field_raw(&extra.key, extra.value.as_str());
                 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_protocol::{PassOn, Quirk, Target, image_field, pass_on, peek};
 
-use crate::support::{C, M, TARGET, body, request, translate_for, value};
+use crate::support::{C, M, R, TARGET, body, request, translate_for, value};
 
 fn target(quirks: &[&str]) -> Target<'static> {
     let mut target = TARGET;
@@ -212,6 +212,16 @@ fn passed_on_bodies_are_mended_and_nothing_else() {
         same,
         same,
         &[],
+    );
+
+    let codex = r#"{"model":"m","client_metadata":{"a":"b"}, "input":"a"}"#;
+    check(R, &["client-metadata"], codex, codex, &[]);
+    check(
+        R,
+        &[],
+        codex,
+        r#"{"model":"m", "input":"a"}"#,
+        &["client_metadata"],
     );
 
     // a2
