@@ -71,13 +71,22 @@ pub(super) fn plan(
         .map_err(|reason| refusal::no_route(reason, &peek.model))?;
     let model = candidates.model.to_owned();
 
-    let ordered = order(&active.config, &candidates.channels, || host.random());
+    let mut ordered = order(&active.config, &candidates.channels, || host.random());
     let mut speaks = ordered
         .iter()
         .filter_map(|index| active.channel(*index))
         .map(|channel| dialect(channel, caller));
     let foreign = speaks.any(|dialect| !dialect.takes_as_it_is(caller));
-    let blind = active.model(&model).and_then(|model| model.vision) == Some(false);
+    let is_blind = |index: &usize| {
+        let sent = active
+            .channel(*index)
+            .map(|channel| channel.upstream_model(&model));
+        let sent = sent.and_then(|sent| active.model(sent));
+        sent.or_else(|| active.model(&model))
+            .and_then(|model| model.vision)
+            == Some(false)
+    };
+    let blind = ordered.iter().any(is_blind);
     let request = if foreign || blind {
         if !hold.grow(size.saturating_mul(READ_FACTOR)) {
             return Err(refusal::no_room());
@@ -99,8 +108,11 @@ pub(super) fn plan(
     if let Some(request) = request.as_ref().filter(|_| blind)
         && let Some(field) = image_field(request)
     {
-        let message = format!("'{field}' holds an image, and this model cannot see images.");
-        return Err(Unsupported::new(field, message).into());
+        ordered.retain(|index| !is_blind(index));
+        if ordered.is_empty() {
+            let message = format!("'{field}' holds an image, and this model cannot see images.");
+            return Err(Unsupported::new(field, message).into());
+        }
     }
     let request = request.filter(|_| foreign);
     let Able {

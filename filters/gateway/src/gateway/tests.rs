@@ -420,3 +420,36 @@ fn a_picture_for_a_model_that_cannot_see_goes_nowhere() {
         assert!(event(&host, gateway, 400).attempts.is_empty());
     }
 }
+
+/// What can see is what the provider is sent, whatever its callers call it.
+#[test]
+fn a_picture_goes_to_the_channels_whose_model_can_see() {
+    let chat = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png"}}]}]}"#;
+    // Nothing else being known of what is sent, the caller's name tells.
+    for (blind, both_mapped, served) in [
+        ("sent", false, true),
+        ("sent", true, false),
+        ("m", true, false),
+        ("other", true, true),
+    ] {
+        let mut mapped = channel(1, "openai-chat");
+        mapped.model_mapping = [("m".to_owned(), "sent".to_owned())].into();
+        let mut second = channel(2, "openai-chat");
+        if both_mapped {
+            second.model_mapping = mapped.model_mapping.clone();
+        }
+        let model = Model {
+            model: blind.into(),
+            vision: Some(false),
+            ..Model::default()
+        };
+        let host = host_with(vec![mapped, second], model);
+        let (_, flow) = request(&host, CHAT, chat);
+        assert_eq!(
+            flow == Flow::Continue,
+            served,
+            "{blind}: {:?}",
+            host.replied()
+        );
+    }
+}
