@@ -4,56 +4,17 @@
 //! Shapes and order are those of the API reference of `POST /v1/responses` and its streaming
 //! events (<https://platform.openai.com/docs/api-reference/responses-streaming>).
 
+mod read;
+
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Ask, Call, Choice, Failure, Finish};
+pub(super) use self::read::read;
+use super::answer::{Answer, Call, Finish};
 use super::events::{Step, named, script};
 use super::openai::CREATED;
 
 /// Stands for encrypted reasoning; a caller must send it back as it is.
 const ENCRYPTED: &str = "ZGVtbyByZWFzb25pbmc=";
-
-pub(super) fn read(body: &[u8]) -> Result<Ask, Failure> {
-    let request: Value = serde_json::from_slice(body)
-        .map_err(|_| Failure::bad_request("We could not parse the JSON body of your request."))?;
-    let field = |name: &str| request.get(name).filter(|value| !value.is_null());
-    let model = field("model").and_then(Value::as_str).unwrap_or_default();
-    if model.is_empty() {
-        return Err(Failure::bad_request("you must provide a model parameter"));
-    }
-    if let Some(previous) = field("previous_response_id") {
-        let message = format!("Previous response with id {previous} not found.");
-        return Err(Failure::bad_request(message));
-    }
-    let input = field("input")
-        .ok_or_else(|| Failure::bad_request("Missing required parameter: 'input'."))?;
-    let last = input.as_array().map_or(Some(input), |items| items.last());
-    let content = last.and_then(|item| item.get("content").or_else(|| item.get("output")));
-    let parts = || content.and_then(Value::as_array).into_iter().flatten();
-    let text = match (last, content) {
-        (Some(Value::String(text)), _) | (_, Some(Value::String(text))) => text.clone(),
-        _ => {
-            let texts = parts().filter_map(|part| part.get("text")?.as_str());
-            texts.collect::<Vec<_>>().join(" ")
-        }
-    };
-    let of_type =
-        |value: &Value, kind: &str| value.get("type").and_then(Value::as_str) == Some(kind);
-    let effort = request.pointer("/reasoning/effort").and_then(Value::as_str);
-    Ok(Ask {
-        model: model.to_owned(),
-        stream: field("stream").and_then(Value::as_bool).unwrap_or(false),
-        text,
-        tool_result: last.is_some_and(|item| of_type(item, "function_call_output")),
-        images: parts().filter(|part| of_type(part, "input_image")).count(),
-        tools: tools(&request),
-        choice: choice(field("tool_choice")),
-        max_tokens: field("max_output_tokens").and_then(Value::as_u64),
-        thinking: effort.is_some_and(|effort| effort != "none"),
-        schema: schema(request.pointer("/text/format")),
-        bytes: input.to_string().len(),
-    })
-}
 
 pub(super) fn whole(answer: &Answer) -> Value {
     let mut response = begun(answer);
@@ -268,37 +229,6 @@ fn begun(answer: &Answer) -> Value {
     })
 }
 
-fn tools(request: &Value) -> Vec<(String, Value)> {
-    let tools = request.get("tools").and_then(Value::as_array);
-    let functions = tools.into_iter().flatten();
-    functions
-        .filter_map(|tool| {
-            let schema = tool.get("parameters").cloned().unwrap_or_default();
-            Some((tool.get("name")?.as_str()?.to_owned(), schema))
-        })
-        .collect()
-}
-
-fn choice(choice: Option<&Value>) -> Choice {
-    match choice {
-        Some(Value::String(choice)) if choice == "none" => Choice::None,
-        Some(Value::String(choice)) if choice == "required" => Choice::Any,
-        Some(choice) => match choice.get("name").and_then(Value::as_str) {
-            Some(name) => Choice::Named(name.to_owned()),
-            None => Choice::Auto,
-        },
-        None => Choice::Auto,
-    }
-}
-
-fn schema(format: Option<&Value>) -> Option<Value> {
-    match format?.get("type").and_then(Value::as_str) {
-        Some("json_schema") => format?.get("schema").cloned(),
-        Some("json_object") => Some(json!({ "properties": { "answer": { "type": "string" } } })),
-        _ => None,
-    }
-}
-
 fn finish(answer: &Answer) -> &'static str {
     match answer.finish {
         Finish::Stop | Finish::Tools => "completed",
@@ -318,107 +248,4 @@ fn usage(answer: &Answer) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::demo::Behaviour;
-
-    fn answer(text: &str) -> Answer {
-        let body = json!({ "model": "m", "input": [{ "role": "user", "content": text }] });
-        let ask = read(body.to_string().as_bytes()).expect("a request");
-        ask.answer(Behaviour::default()).expect("an answer")
-    }
-
-    /// Types of the events, without what they all begin with.
-    fn events(text: &str) -> Vec<String> {
-        let steps = stream(&answer(text)).into_iter();
-        let sent: String = steps
-            .map(|step| match step {
-                Step::Now(event) | Step::Piece(event) => event,
-                Step::Break => "data: {\"type\":\"break\"}\n\n".into(),
-            })
-            .collect();
-        let events: Vec<Value> = sent
-            .lines()
-            .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
-            .collect();
-        let numbers = events
-            .iter()
-            .filter_map(|it| it["sequence_number"].as_u64());
-        let sorted: Vec<u64> = numbers.collect();
-        assert!(sorted.is_sorted(), "{sorted:?}");
-        let kinds = events.iter().filter_map(|event| event["type"].as_str());
-        kinds
-            .map(|kind| kind.trim_start_matches("response.").to_owned())
-            .collect()
-    }
-
-    #[test]
-    fn streams_are_in_openais_order() {
-        let begun = &["created", "in_progress"][..];
-        let message = &[
-            "output_item.added",
-            "content_part.added",
-            "output_text.delta",
-            "output_text.done",
-            "content_part.done",
-            "output_item.done",
-        ][..];
-        let reasoning = &[
-            "output_item.added",
-            "reasoning_summary_part.added",
-            "reasoning_summary_text.delta",
-            "reasoning_summary_text.done",
-            "reasoning_summary_part.done",
-            "output_item.done",
-        ][..];
-        let call = &[
-            "output_item.added",
-            "function_call_arguments.delta",
-            "function_call_arguments.done",
-            "output_item.done",
-        ][..];
-        for (text, expected) in [
-            ("[demo text=a]", [begun, message, &["completed"]].concat()),
-            (
-                "[demo text=\"\"]",
-                [begun, message, &["completed"]].concat(),
-            ),
-            (
-                "[demo text=a finish=length]",
-                [begun, message, &["incomplete"]].concat(),
-            ),
-            (
-                "[demo text=a reasoning=b]",
-                [begun, reasoning, message, &["completed"]].concat(),
-            ),
-            (
-                "[demo tool=f,g args={}]",
-                [begun, call, call, &["completed"]].concat(),
-            ),
-            (
-                "[demo text=ab chunks=2 fail_after=0]",
-                [begun, &["error"]].concat(),
-            ),
-            (
-                "[demo text=ab chunks=2 cut=1]",
-                [begun, &message[..3], &["break"]].concat(),
-            ),
-        ] {
-            assert_eq!(events(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_request_is_refused() {
-        for body in [
-            "",
-            "[]",
-            r#"{"model":"m"}"#,
-            r#"{"input":"hi"}"#,
-            r#"{"model":"m","input":"hi","previous_response_id":"resp_1"}"#,
-        ] {
-            let read = read(body.as_bytes());
-            assert_eq!(read.map_err(|failure| failure.status), Err(400), "{body}");
-        }
-    }
-}
+mod tests;
