@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 
 use crate::address::{HostPort, Listen};
 use crate::bootstrap::{DEFAULT_MAX_HEAP_BYTES, EnvoyAdmin};
@@ -95,6 +96,11 @@ pub struct ControlArgs {
     #[arg(long, env = "RESPONSES_RETENTION_DAYS", default_value_t = 30, value_name = "DAYS",
         value_parser = clap::value_parser!(u32).range(0..=3650))]
     pub responses_retention_days: u32,
+
+    /// Where access tokens for Google's key files are fetched, instead of where the key says, which
+    /// must be at Google's; http and private addresses are allowed here
+    #[arg(long, env = "TOLLGATE_GOOGLE_TOKEN_URL", value_name = "URL", value_parser = web_address)]
+    pub google_token_url: Option<Url>,
 
     /// The filter, at the same path on every gateway's machine [default: beside this program]
     #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]
@@ -259,6 +265,13 @@ pub struct BootstrapArgs {
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for a Result")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
+}
+
+fn web_address(text: &str) -> Result<Url, &'static str> {
+    let rule = "must be a URL that begins with https:// or http://";
+    let url = Url::parse(text).map_err(|_| rule)?;
+    let fits = matches!(url.scheme(), "https" | "http") && url.has_host();
+    if fits { Ok(url) } else { Err(rule) }
 }
 
 #[cfg(test)]

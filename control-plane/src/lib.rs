@@ -1,6 +1,7 @@
 //! The control plane: channels, tokens, prices and logs; xDS and the meter for any number of
 //! Envoys.
 
+pub mod access_tokens;
 pub mod address;
 pub mod admin;
 pub mod balance;

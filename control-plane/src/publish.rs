@@ -15,8 +15,10 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::access_tokens::AccessTokens;
 use crate::demo::Behaviours;
 use crate::domain::options;
+use crate::secrets::Secret;
 use crate::store::{Change, Store};
 use crate::xds::Snapshot;
 use crate::xds::resources::{Settings, Topology, Upstream};
@@ -31,12 +33,17 @@ const LINGER: Duration = Duration::from_secs(60);
 /// Until the next try when the database is away.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long the first configuration waits for access tokens: without its token a channel is not in
+/// it, and gateways that are served already would lose the channel until the token comes.
+const FIRST_TOKENS: Duration = Duration::from_secs(5);
+
 /// Keeps gateways' configuration up to date.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     settings: Settings,
     demo: Behaviours,
+    tokens: AccessTokens,
     changes: Receiver<Change>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     current: BTreeMap<String, Upstream>,
@@ -52,6 +59,7 @@ impl Publisher {
         store: Store,
         settings: Settings,
         demo: Behaviours,
+        tokens: AccessTokens,
     ) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), crate::store::Error> {
         // Before the first read, so that nothing falls between the two.
         let changes = store.changes();
@@ -61,11 +69,15 @@ impl Publisher {
             store,
             settings,
             demo,
+            tokens,
             changes,
             snapshots,
             current,
             leaving,
         };
+        let channels = publisher.store.published_channels().await?;
+        publisher.tokens.want(&plan::google_keys(&channels));
+        publisher.tokens.tried(FIRST_TOKENS).await;
         publisher.publish().await?;
         Ok((publisher, receiver))
     }
@@ -73,6 +85,7 @@ impl Publisher {
     /// Ends with the store.
     pub async fn run(mut self) {
         let mut failed = false;
+        let mut tokens = self.tokens.changes();
         loop {
             let next_leave = self.leaving.values().map(|(_, until)| *until).min();
             let wake = if failed {
@@ -86,6 +99,8 @@ impl Publisher {
                     Ok(_) => continue,
                     Err(RecvError::Closed) => return,
                 },
+                // Ends never: the tokens are this publisher's.
+                _ = tokens.changed() => {}
                 () = sleep_until(wake) => {}
             }
             tokio::time::sleep(DEBOUNCE).await;
@@ -107,7 +122,10 @@ impl Publisher {
         let channels = self.store.published_channels().await?;
         let models = self.store.model_configs().await?;
         let options = self.store.options().await?;
-        let mut plan = plan::plan(&channels, &models, &self.settings, self.demo.address());
+        self.tokens.want(&plan::google_keys(&channels));
+        let token = |key: &_| self.tokens.token(key);
+        let demo = self.demo.address();
+        let mut plan = plan::plan(&channels, &models, &self.settings, demo, &token);
         plan.gateway.closed = options.flag(options::DISABLE_SERVE);
         plan.gateway.retry_times = u32::try_from(options.whole(options::RETRY_TIMES))
             .ok()
@@ -163,7 +181,9 @@ pub async fn left_out(store: &Store) -> Result<Vec<(i64, String)>, crate::store:
         max_body_bytes: 0,
         stores_responses: false,
     };
-    Ok(plan::plan(&channels, &models, &settings, nowhere).left_out)
+    // Whether Google takes a key shows when it is served.
+    let token = |_: &_| Ok(Secret::default());
+    Ok(plan::plan(&channels, &models, &settings, nowhere, &token).left_out)
 }
 
 async fn sleep_until(instant: Option<Instant>) {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 
+use crate::access_tokens::AccessTokens;
 use crate::address::Listen;
 use crate::balance::Collector;
 use crate::cli::ControlArgs;
@@ -116,8 +117,9 @@ impl ControlPlane {
         let closed = xds::resources::closed(&settings);
         let registry = Registry::new();
         let behaviours = Behaviours::new(demo.local_addr()?);
+        let tokens = AccessTokens::new(args.google_token_url.clone());
         let (publisher, snapshots) =
-            Publisher::start(store.clone(), settings, behaviours.clone()).await?;
+            Publisher::start(store.clone(), settings, behaviours.clone(), tokens).await?;
         let days = u64::from(args.responses_retention_days);
         let responses = Responses::new(store.clone(), Duration::from_secs(days * 24 * 60 * 60));
         let ledger = Ledger::new(store.clone());

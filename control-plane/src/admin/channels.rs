@@ -156,8 +156,11 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
         let channel = form::complete(patch)?;
         let configs = channel.configs.clone().unwrap_or_default();
         let own_address = channel.base_url.as_ref().is_some_and(Option::is_some);
-        form::check_configs(channel.kind.unwrap_or_default(), &configs, own_address)?;
-        channels.extend(form::one_per_key(channel)?);
+        let kind = channel.kind.unwrap_or_default();
+        for channel in form::one_per_key(channel)? {
+            form::check_configs(kind, &configs, own_address, channel.key.as_ref())?;
+            channels.push(channel);
+        }
     }
     let made = state.store.create_channels(channels).await?;
     data_with_note(
@@ -186,11 +189,14 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
             "must be one line when a channel is changed",
         ));
     }
-    if patch.configs.is_some() || patch.kind.is_some() || patch.base_url.is_some() {
+    let key = patch.key.as_ref();
+    if patch.configs.is_some() || patch.kind.is_some() || patch.base_url.is_some() || key.is_some()
+    {
         let now = state.store.channel(id).await?;
         let configs = patch.configs.as_ref().unwrap_or(&now.configs);
         let base_url = patch.base_url.as_ref().unwrap_or(&now.base_url);
-        form::check_configs(patch.kind.unwrap_or(now.kind), configs, base_url.is_some())?;
+        let kind = patch.kind.unwrap_or(now.kind);
+        form::check_configs(kind, configs, base_url.is_some(), key)?;
     }
     let channel = state.store.update_channel(id, patch).await?;
     data_with_note(View::from(channel), &notes.join("; "))

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use sha2::{Digest, Sha256};
-use tollgate_catalog::{Catalog, Provider};
+use tollgate_catalog::{Auth, Catalog};
 use tollgate_config::{Channel, GatewayConfig, names};
 
 use self::place::Place;
 use crate::demo::Behaviour;
-use crate::domain::{BaseUrl, ChannelConfigs, ModelConfig, PublishedChannel};
-use crate::xds::resources::{Credential, Settings, Tls, Upstream};
+use crate::domain::{
+    Access, BaseUrl, ChannelConfigs, ChannelKey, GoogleKey, ModelConfig, PublishedChannel,
+};
+use crate::secrets::Secret;
+use crate::xds::resources::{Credential, Settings, Signing, Tls, Upstream};
 
 pub(super) struct Plan {
     pub(super) gateway: GatewayConfig,
@@ -24,11 +27,27 @@ pub(super) struct Plan {
     pub(super) left_out: Vec<(i64, String)>,
 }
 
+/// The access token that a key stands for, or why there is none.
+pub(super) type AccessToken<'a> = &'a dyn Fn(&GoogleKey) -> Result<Secret, String>;
+
+/// The keys for which the plan will ask for access tokens.
+pub(super) fn google_keys(channels: &[PublishedChannel]) -> Vec<GoogleKey> {
+    let key = |channel: &PublishedChannel| {
+        let provider = tollgate_catalog::builtin().provider(channel.kind)?;
+        match ChannelKey::read(provider, &channel.key).ok()?.access {
+            Access::Google(key) => Some(key),
+            Access::Key(_) | Access::Aws(_) => None,
+        }
+    };
+    channels.iter().filter_map(key).collect()
+}
+
 pub(super) fn plan(
     channels: &[PublishedChannel],
     models: &[ModelConfig],
     settings: &Settings,
     demo: SocketAddr,
+    access_token: AccessToken<'_>,
 ) -> Plan {
     let mut plan = Plan {
         gateway: GatewayConfig {
@@ -46,7 +65,8 @@ pub(super) fn plan(
         left_out: Vec::new(),
     };
     for channel in channels {
-        if let Err(reason) = plan.add(channel, tollgate_catalog::builtin(), demo) {
+        let catalog = tollgate_catalog::builtin();
+        if let Err(reason) = plan.add(channel, catalog, demo, access_token) {
             plan.left_out.push((channel.id, reason));
         }
     }
@@ -60,15 +80,19 @@ impl Plan {
         channel: &PublishedChannel,
         catalog: &Catalog,
         demo: SocketAddr,
+        access_token: AccessToken<'_>,
     ) -> Result<(), String> {
         let provider = catalog
             .provider(channel.kind)
             .ok_or_else(|| format!("channel type {} is unknown", channel.kind))?;
         // The demo provider reads them by itself.
-        let configs = match provider.demo {
+        let mut configs = match provider.demo {
             true => ChannelConfigs::default(),
             false => ChannelConfigs::read(provider, &channel.configs).map_err(|e| e.to_string())?,
         };
+        let key =
+            ChannelKey::read(provider, &channel.key).map_err(|error| format!("its key {error}"))?;
+        configs.values = key.complete(configs.values);
         let Place {
             base_url,
             base_path,
@@ -76,7 +100,24 @@ impl Plan {
         } = place::of(channel, provider, &configs, demo)?;
         let headers = provider.headers(&configs.values).map_err(place::unfilled)?;
         let query = provider.query(&configs.values).map_err(place::unfilled)?;
-        let upstream = upstream(channel, provider, &base_url);
+        let mut upstream = upstream(channel, &base_url);
+        match key.access {
+            Access::Key(key) if key.is_empty() => {}
+            Access::Key(key) => upstream.credential = Some(credential(&provider.auth, key)),
+            Access::Google(key) => {
+                upstream.credential = Some(credential(&Auth::default(), access_token(&key)?));
+            }
+            Access::Aws(key) => {
+                let region = provider.setting("region", &configs.values);
+                upstream.signing = Some(Signing {
+                    region: region.map_err(place::unfilled)?,
+                    access_key_id: key.id,
+                    secret_access_key: key.secret,
+                    session_token: key.session_token,
+                });
+            }
+        }
+        name(&mut upstream, channel.id);
         if provider.demo {
             self.demo.insert(
                 channel.id,
@@ -107,28 +148,36 @@ impl Plan {
     }
 }
 
-fn upstream(channel: &PublishedChannel, provider: &Provider, base_url: &BaseUrl) -> Upstream {
+/// Without a key and without a name.
+fn upstream(channel: &PublishedChannel, base_url: &BaseUrl) -> Upstream {
     let tls = base_url.is_https().then_some(Tls {
         verify: !channel.skip_tls_verify,
     });
-    let mut upstream = Upstream {
+    Upstream {
         cluster: String::new(),
         host: base_url.host().to_owned(),
         port: base_url.port(),
         tls,
-        credential: (!channel.key.is_empty()).then(|| Credential {
-            secret: String::new(),
-            header: provider.auth.header.clone(),
-            prefix: provider.auth.prefix.clone(),
-            key: channel.key.clone(),
-        }),
-    };
-    let generation = generation(&upstream);
-    upstream.cluster = format!("{}-{generation}", names::channel_cluster(channel.id));
-    if let Some(credential) = &mut upstream.credential {
-        credential.secret = format!("{}-{generation}", names::channel_secret(channel.id));
+        credential: None,
+        signing: None,
     }
-    upstream
+}
+
+fn credential(auth: &Auth, key: Secret) -> Credential {
+    Credential {
+        secret: String::new(),
+        header: auth.header.clone(),
+        prefix: auth.prefix.clone(),
+        key,
+    }
+}
+
+fn name(upstream: &mut Upstream, channel: i64) {
+    let generation = generation(upstream);
+    upstream.cluster = format!("{}-{generation}", names::channel_cluster(channel));
+    if let Some(credential) = &mut upstream.credential {
+        credential.secret = format!("{}-{generation}", names::channel_secret(channel));
+    }
 }
 
 /// Distinguishes addresses of one channel. The key is not part of it: a new key replaces the old
@@ -138,10 +187,13 @@ fn generation(upstream: &Upstream) -> String {
         .credential
         .as_ref()
         .map(|it| (&it.header, &it.prefix));
-    let address = format!(
+    let mut address = format!(
         "{:?}",
         (&upstream.host, upstream.port, upstream.tls, header)
     );
+    if let Some(signing) = &upstream.signing {
+        address.push_str(&signing.region);
+    }
     hex::encode(Sha256::digest(address).get(..4).unwrap_or_default())
 }
 

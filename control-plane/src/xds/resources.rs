@@ -9,6 +9,7 @@ mod ordered;
 mod pb;
 mod route;
 mod secret;
+mod signature;
 pub mod wasm;
 
 use std::net::SocketAddr;
@@ -49,13 +50,14 @@ pub struct Settings {
 /// Where the calls of one channel go.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// Its cluster's name. It changes with everything below but the key, so that requests under
+    /// Its cluster's name. It changes with everything below but keys, so that requests under
     /// way keep the old address and a new key never travels to an old address.
     pub cluster: String,
     pub host: String,
     pub port: u16,
     pub tls: Option<Tls>,
     pub credential: Option<Credential>,
+    pub signing: Option<Signing>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,15 @@ pub struct Credential {
     pub header: String,
     pub prefix: String,
     pub key: Secret,
+}
+
+/// Access keys with which Envoy signs every call, for AWS's Bedrock.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    pub region: String,
+    pub access_key_id: Secret,
+    pub secret_access_key: Secret,
+    pub session_token: Option<Secret>,
 }
 
 // === impl Topology ===

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 pub use mode::Mode;
 pub use model::Model;
-pub use provider::{Also, Auth, Provider, Values};
+pub use provider::{Also, Auth, Cloud, Provider, Values};
 pub use setting::{Kind, Setting, Unfilled};
 
 /// Everything that is known of providers and models.

@@ -30,6 +30,9 @@ pub struct Provider {
     pub embeddings: Option<String>,
     #[serde(default)]
     pub auth: Auth,
+    /// Whose credentials it takes besides a key of one word.
+    #[serde(default)]
+    pub cloud: Option<Cloud>,
     /// Request headers that it needs and that a caller may override; templates. Never a secret.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -63,6 +66,19 @@ pub struct Also {
     pub dialect: String,
     /// Takes the place of the base URL's path.
     pub base_path: String,
+    /// Only at the provider's own host: others copy its first dialect, but not this one.
+    #[serde(default)]
+    pub at_home: bool,
+}
+
+/// A cloud whose credentials are more than one word, and say where the channel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    /// Access keys, with which every request is signed; `region` is a setting.
+    Aws,
+    /// Accounts for which access tokens are fetched; `location` and `project_id` are settings.
+    Google,
 }
 
 /// How a key travels: header name, and what stands before the key in its value.
@@ -157,6 +173,14 @@ impl Provider {
         rest.split_at_checked(slash)
     }
 
+    /// What a channel says about one of its settings, or what is assumed.
+    ///
+    /// # Errors
+    /// As [`Provider::base_url`].
+    pub fn setting(&self, name: &str, values: &Values) -> Result<String, Unfilled<'_>> {
+        setting::fill(&format!("{{{name}}}"), &self.config, values)
+    }
+
     /// # Errors
     /// As [`Provider::base_url`].
     pub fn query(&self, values: &Values) -> Result<String, Unfilled<'_>> {
@@ -225,6 +249,11 @@ impl Provider {
         if !names.into_iter().all(|name| is_header_name(name)) {
             return Err("header names are lower-case letters, digits and '-'");
         }
+        let has = |name: &&str| self.config.iter().any(|setting| setting.name == **name);
+        let told = self.cloud.map(Cloud::settings).unwrap_or_default();
+        if !told.iter().all(has) {
+            return Err("a setting that its cloud's keys tell is missing");
+        }
         self.check_settings()
     }
 
@@ -253,6 +282,19 @@ impl Provider {
             }
         }
         Ok(())
+    }
+}
+
+// === impl Cloud ===
+
+impl Cloud {
+    /// The settings that its keys may tell.
+    #[must_use]
+    pub fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Aws => &["region"],
+            Self::Google => &["location", "project_id"],
+        }
     }
 }
 

@@ -156,6 +156,11 @@ fn a_broken_provider_is_refused_by_name() {
     );
     check(
         "key_help = 'k'",
+        "key_help = 'k'\ncloud = 'google'",
+        "its cloud's keys tell",
+    );
+    check(
+        "key_help = 'k'",
         "key_help = 'k'\ncolour = 'red'",
         "unknown field",
     );

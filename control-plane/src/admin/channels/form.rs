@@ -9,7 +9,10 @@ use super::MASK;
 use crate::admin::fields::Fields;
 use crate::admin::{ApiError, rules};
 use crate::demo::Behaviour;
-use crate::domain::{BaseUrl, ChannelConfigs, ChannelPatch, DEFAULT_PRIORITY, InvalidConfigs};
+use crate::domain::{
+    BaseUrl, ChannelConfigs, ChannelKey, ChannelPatch, DEFAULT_PRIORITY, InvalidConfigs,
+    on_one_line,
+};
 use crate::secrets::Secret;
 
 /// Lines of one key field: one channel each.
@@ -61,12 +64,14 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
     Ok(patch)
 }
 
-/// Configs that the channel's type does not have are refused, and so is a channel that would have
-/// no address.
+/// Configs that the channel's type does not have are refused, and so is a key that is none of its
+/// type, or a channel that would have no address. Without its key, which is not opened here, it
+/// counts as told what a key may tell.
 pub(super) fn check_configs(
     kind: i64,
     configs: &Map<String, Value>,
     own_address: bool,
+    key: Option<&Secret>,
 ) -> Result<(), ApiError> {
     // A type that is no longer known is not served either.
     let Some(provider) = builtin().provider(kind) else {
@@ -77,12 +82,21 @@ pub(super) fn check_configs(
             .map(drop)
             .map_err(|rule| ApiError::field("configs", rule.to_string()));
     }
-    let configs = ChannelConfigs::read(provider, configs)
+    let mut configs = ChannelConfigs::read(provider, configs)
         .map_err(|InvalidConfigs(text)| ApiError::Invalid(text))?;
+    if let Some(key) = key {
+        let key = ChannelKey::read(provider, key).map_err(|rule| ApiError::field("key", rule))?;
+        configs.values = key.complete(configs.values);
+    }
+    let told = match (key, provider.cloud) {
+        (None, Some(cloud)) => cloud.settings(),
+        _ => &[],
+    };
     provider.query(&configs.values).map_err(unfilled)?;
     provider.headers(&configs.values).map_err(unfilled)?;
     match provider.base_url(&configs.values) {
         None | Some(Err(Unfilled::Missing(_))) if own_address => Ok(()),
+        Some(Err(Unfilled::Missing(name))) if told.contains(&name) => Ok(()),
         Some(filled) => filled.map(drop).map_err(unfilled),
         None => {
             let rule = "is required: this type has no address of its own";
@@ -155,6 +169,7 @@ fn key(fields: &mut Fields) -> Result<Option<Secret>, ApiError> {
     let Some(text) = fields.text("key")? else {
         return Ok(None);
     };
+    let text = on_one_line(&text).unwrap_or(text);
     let keys: Vec<_> = text
         .lines()
         .map(str::trim)

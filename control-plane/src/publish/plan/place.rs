@@ -12,6 +12,9 @@ use tollgate_config::Also;
 
 use crate::domain::{BaseUrl, ChannelConfigs, PublishedChannel};
 
+/// What the demo provider's first dialect is below, behind what says which channel it is.
+const DEMO_PATH: &str = "/v1";
+
 pub(super) struct Place {
     /// Scheme, host and port.
     pub(super) base_url: BaseUrl,
@@ -44,9 +47,13 @@ pub(super) fn of(
         }
     }
     // What stands before the provider's path, on a proxy's host, stands before the others too.
+    let theirs = theirs.or_else(|| provider.demo.then(|| DEMO_PATH.to_owned()));
     let before = theirs.and_then(|theirs| base_path.strip_suffix(&theirs));
-    let also = before.filter(|_| configs.native_dialects).map(|before| {
-        let also = provider.also.iter().map(|also| Also {
+    let native = configs.native_dialects || provider.demo;
+    let also = before.filter(|_| native).map(|before| {
+        let there = provider.also.iter();
+        let there = there.filter(|also| is_at_home || !also.at_home);
+        let also = there.map(|also| Also {
             dialect: also.dialect.clone(),
             base_path: format!("{before}{}", also.base_path),
         });
@@ -73,7 +80,7 @@ fn default(
     demo: SocketAddr,
 ) -> Result<BaseUrl, String> {
     let text = match provider.base_url(&configs.values) {
-        _ if provider.demo => format!("http://{demo}/channel/{}/v1", channel.id),
+        _ if provider.demo => format!("http://{demo}/channel/{}{DEMO_PATH}", channel.id),
         Some(url) => url.map_err(unfilled)?,
         None => return Err("it needs a base URL".into()),
     };

@@ -17,15 +17,25 @@ fn channel(id: i64, kind: i64, base_url: &str, key: &str) -> PublishedChannel {
     }
 }
 
-fn plan_of(channels: &[PublishedChannel]) -> Plan {
-    let settings = Settings {
+fn settings() -> Settings {
+    Settings {
         listen: ([0, 0, 0, 0], 3000).into(),
         unavailable_port: 1,
         wasm: "/x.wasm".into(),
         max_body_bytes: 1,
         stores_responses: false,
-    };
-    plan(channels, &[], &settings, ([127, 0, 0, 1], 7).into())
+    }
+}
+
+fn plan_of(channels: &[PublishedChannel]) -> Plan {
+    let token = |_: &GoogleKey| Ok(Secret::new("access-token"));
+    plan(
+        channels,
+        &[],
+        &settings(),
+        ([127, 0, 0, 1], 7).into(),
+        &token,
+    )
 }
 
 #[test]
@@ -70,7 +80,7 @@ fn where_a_channel_goes() {
 /// Where each provider is, by its documentation: base URL of what it speaks first, header of
 /// the key, and the paths of what it speaks besides.
 const PLACES: &[(i64, &str, &str, &str)] = &[
-    (1, "https://api.openai.com/v1", BEARER, ""),
+    (1, "https://api.openai.com/v1", BEARER, "/v1"),
     (3, "https://res.openai.azure.com/openai", "api-key: ", ""),
     (4, "https://res.openai.azure.com/openai/v1", "api-key: ", ""),
     (
@@ -145,14 +155,14 @@ const PLACES: &[(i64, &str, &str, &str)] = &[
         BEARER,
         "/api/anthropic/v1",
     ),
-    (53, "http://127.0.0.1:7/channel/53/v1", BEARER, ""),
+    (53, "http://127.0.0.1:7/channel/53/v1", BEARER, DEMO[0]),
     (
         54,
         "https://api.tbox.cn/api/llm/v1",
         BEARER,
         "/api/anthropic/v1",
     ),
-    (55, "http://127.0.0.1:7/channel/55/v1", BEARER, ""),
+    (55, "http://127.0.0.1:7/channel/55/v1", BEARER, DEMO[1]),
     (1000, "https://own.example/v1", BEARER, ""),
     (1001, "https://own.example/v1", "x-api-key: ", ""),
     (
@@ -184,6 +194,10 @@ const PLACES: &[(i64, &str, &str, &str)] = &[
     (1013, "https://api.openai.com/v1", BEARER, ""),
 ];
 const BEARER: &str = "authorization: Bearer ";
+const DEMO: [&str; 2] = [
+    "/channel/53/v1 /channel/53/v1 /channel/53/v1beta",
+    "/channel/55/v1 /channel/55/v1 /channel/55/v1beta",
+];
 
 /// A channel of each type that the catalogue offers, with what it cannot do without.
 fn one_of_each() -> Plan {
@@ -279,7 +293,9 @@ fn base_urls_are_taken_as_they_are_meant() {
         assert_eq!(seen, (expected, also.to_owned()), "{kind} {base_url}");
     };
     // The provider's own host, and what AI Proxy's channels have there.
-    check(1, "https://api.openai.com", "/v1", "");
+    check(1, "https://api.openai.com", "/v1", "/v1");
+    // What speaks like OpenAI has not always its newest dialect.
+    check(1, "https://proxy.example/v1", "/v1", "");
     check(
         17,
         "https://dashscope.aliyuncs.com",
@@ -379,6 +395,99 @@ fn a_new_address_is_a_new_cluster_and_a_new_secret_and_a_new_key_is_not() {
     let (cluster, secret) = name(&upstream("https://b.example", "two"));
     assert!(cluster != first.0 && secret != first.1);
     assert!(cluster.starts_with("channel-1-") && secret.unwrap().starts_with("channel-1-key-"));
+}
+
+/// What each form of key makes of a channel: host, header of its key, region of its signature.
+#[test]
+fn clouds_take_more_than_a_key() {
+    let account = crate::domain::google_key::tests::service_account();
+    let account = format!("europe-west1|{account}");
+    for (kind, key, host, header, region) in [
+        (
+            33,
+            "ABSK",
+            "bedrock-runtime.us-east-1.amazonaws.com",
+            "authorization: Bearer ABSK",
+            "",
+        ),
+        (
+            33,
+            "eu-west-3|ABSK",
+            "bedrock-runtime.eu-west-3.amazonaws.com",
+            "authorization: Bearer ABSK",
+            "",
+        ),
+        (
+            1012,
+            "eu-west-3|AKIA|secret",
+            "bedrock-runtime.eu-west-3.amazonaws.com",
+            "",
+            "eu-west-3",
+        ),
+        (
+            1012,
+            "|AKIA|secret",
+            "bedrock-runtime.us-east-1.amazonaws.com",
+            "",
+            "us-east-1",
+        ),
+        (
+            1011,
+            "europe-west1|p-1|AIza",
+            "europe-west1-aiplatform.googleapis.com",
+            "x-goog-api-key: AIza",
+            "",
+        ),
+        (
+            42,
+            account.as_str(),
+            "europe-west1-aiplatform.googleapis.com",
+            "authorization: Bearer access-token",
+            "",
+        ),
+    ] {
+        let plan = plan_of(&[channel(1, kind, "", key)]);
+        assert_eq!(plan.left_out, [], "{kind}");
+        let upstream = &plan.upstreams[0];
+        let sent = upstream.credential.as_ref();
+        let sent = sent.map(|it| format!("{}: {}{}", it.header, it.prefix, it.key.expose()));
+        let signed = upstream.signing.as_ref().map(|it| it.region.clone());
+        assert_eq!(
+            (
+                upstream.host.as_str(),
+                sent.unwrap_or_default(),
+                signed.unwrap_or_default()
+            ),
+            (host, header.to_owned(), region.to_owned()),
+        );
+    }
+    let unfit = plan_of(&[channel(1, 33, "", "a|b|c|d|e"), channel(2, 42, "", "AIza")]);
+    let reasons: Vec<_> = unfit.left_out.iter().map(|(_, reason)| &**reason).collect();
+    assert!(
+        reasons[0].starts_with("its key must be region|"),
+        "{reasons:?}"
+    );
+    assert_eq!(reasons[1], "it needs configs.project_id");
+}
+
+#[test]
+fn a_channel_whose_token_is_not_there_is_left_out() {
+    let account = crate::domain::google_key::tests::service_account();
+    let channels = [channel(1, 42, "", &account), channel(2, 1, "", "k")];
+    assert_eq!(google_keys(&channels).len(), 1);
+    let token = |_: &GoogleKey| Err("its access token is being fetched".to_owned());
+    let plan = plan(
+        &channels,
+        &[],
+        &settings(),
+        ([127, 0, 0, 1], 7).into(),
+        &token,
+    );
+    assert_eq!(
+        plan.left_out,
+        [(1, "its access token is being fetched".to_owned())]
+    );
+    assert_eq!(plan.upstreams.len(), 1);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher}
 use envoy_types::util::pack_any;
 use prost::{Message, Name};
 
-use super::{Settings, Tls, Upstream, pb, secret, wasm};
+use super::{Settings, Tls, Upstream, pb, secret, signature, wasm};
 
 /// Name of the bootstrap's secret with the certificate authorities that this machine trusts: where
 /// they are differs between machines.
@@ -81,13 +81,20 @@ fn endpoints(upstream: &Upstream, settings: &Settings) -> endpoint::ClusterLoadA
     }
 }
 
-/// Ours, then the key, then the wire: what our filter writes is what the key is added to.
+/// Ours, then the key, then the wire: what our filter writes is what the key is added to, and what
+/// is signed.
 fn http_options(upstream: &Upstream, settings: &Settings) -> http::HttpProtocolOptions {
     let mut http_filters = vec![filter("tollgate.upstream", wasm::upstream(&settings.wasm))];
     if let Some(credential) = &upstream.credential {
         http_filters.push(filter(
             "envoy.filters.http.credential_injector",
             secret::injector(credential),
+        ));
+    }
+    if let Some(signing) = &upstream.signing {
+        http_filters.push(filter(
+            "envoy.filters.http.aws_request_signing",
+            signature::signer(signing),
         ));
     }
     http_filters.push(filter(

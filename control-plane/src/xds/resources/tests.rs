@@ -30,6 +30,7 @@ fn topology() -> Topology {
             prefix: "Bearer ".into(),
             key: Secret::new(CANARY),
         }),
+        signing: None,
     };
     Topology {
         settings: Settings {
@@ -91,6 +92,35 @@ fn a_key_is_in_its_secret_and_nowhere_else() {
     assert!(!format!("{snapshot:?} {:?}", topology()).contains(CANARY));
 }
 
+/// Envoy has no secret service for them.
+#[test]
+fn access_keys_are_in_their_cluster_and_nowhere_else() {
+    let mut topology = topology();
+    topology.upstreams = vec![Upstream {
+        credential: None,
+        signing: Some(signing()),
+        ..topology.upstreams.remove(0)
+    }];
+    let snapshot = topology.snapshot();
+    for kind in Kind::ALL {
+        for (name, resource) in snapshot.resources(kind) {
+            let value = resource.body.value.as_ref() as &[u8];
+            let found = value.windows(CANARY.len()).any(|w| w == CANARY.as_bytes());
+            assert_eq!(found, kind == Kind::Cluster, "{kind:?} {name}");
+        }
+    }
+    assert!(!format!("{snapshot:?} {topology:?}").contains(CANARY));
+}
+
+fn signing() -> Signing {
+    Signing {
+        region: "us-east-1".into(),
+        access_key_id: Secret::new("AKIAEXAMPLE"),
+        secret_access_key: Secret::new(CANARY),
+        session_token: Some(Secret::new(CANARY)),
+    }
+}
+
 #[test]
 fn a_rotated_key_changes_only_its_secret() {
     let mut rotated = topology();
@@ -121,6 +151,7 @@ fn envoy_accepts_the_resources() {
         .upstreams
         .iter_mut()
         .for_each(|upstream| upstream.credential = None);
+    topology.upstreams[0].signing = Some(signing());
     std::fs::write(&topology.settings.wasm, EMPTY_FILTER).expect("written");
     let snapshot = topology.snapshot();
     let mut listeners: Vec<listener_pb::Listener> = decoded(&snapshot, Kind::Listener);
