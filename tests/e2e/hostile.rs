@@ -21,12 +21,12 @@ fn hostile_input_gets_a_4xx_and_cuts_nobody_s_stream() {
         .collect();
 
     let mut wrong = Vec::new();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         for (what, request) in hostile_headers(&scene, dialect) {
             wrong.extend(refusal_of(&scene, what, &request.bytes(scene.address)).err());
         }
-        for (what, body) in hostile_bodies(&scene.model) {
-            let request = Request::new("POST", dialect.path())
+        for (what, body) in hostile_bodies(dialect, &scene.model) {
+            let request = Request::new("POST", &dialect.path_to(&scene.model, false))
                 .header("content-type", "application/json")
                 .body(body);
             let bytes = scene.with_token(request).bytes(scene.address);
@@ -48,7 +48,7 @@ fn hostile_input_gets_a_4xx_and_cuts_nobody_s_stream() {
 fn a_body_that_ends_early_is_no_request() {
     let provider = Provider::openai().start();
     let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let request = scene.request(dialect, "a body that is longer than what is sent of it");
         let bytes = request.bytes(scene.address);
         // Envoy may answer, or see that nobody is there to read an answer.
@@ -92,7 +92,8 @@ fn a_model_named_twice_is_not_checked_as_one_and_served_as_the_other() {
 fn hostile_headers(scene: &Scene, dialect: Dialect) -> Vec<(&'static str, Request)> {
     let ask = || scene.request(dialect, "hello");
     let many = (0..200).fold(ask(), |r, i| r.header(&format!("x-filler-{i}"), "x"));
-    let anonymous = Request::post(dialect.path(), &dialect.ask(&scene.model, "hello", false));
+    let body = dialect.ask(&scene.model, "hello", false);
+    let anonymous = Request::post(&dialect.path_to(&scene.model, false), &body);
     vec![
         (
             "a header that is not UTF-8",
@@ -125,10 +126,24 @@ fn hostile_headers(scene: &Scene, dialect: Dialect) -> Vec<(&'static str, Reques
     ]
 }
 
-fn hostile_bodies(model: &str) -> Vec<(&'static str, Vec<u8>)> {
+fn hostile_bodies(dialect: Dialect, model: &str) -> Vec<(&'static str, Vec<u8>)> {
     let with = |rest: &str| {
         let messages = r#"[{"role":"user","content":"hi"}]"#;
-        format!(r#"{{"model":"{model}","max_tokens":9,"messages":{messages},{rest}}}"#).into_bytes()
+        let ask = match dialect {
+            Dialect::Gemini => r#""contents":[{"role":"user","parts":[{"text":"hi"}]}]"#.into(),
+            Dialect::Responses => format!(r#""model":"{model}","input":{messages}"#),
+            _ => format!(r#""model":"{model}","max_tokens":9,"messages":{messages}"#),
+        };
+        format!("{{{ask},{rest}}}").into_bytes()
+    };
+    let number = |name: &str, digits: String| match dialect {
+        Dialect::Gemini => with(&format!(r#""generationConfig":{{"{name}":{digits}}}"#)),
+        _ => with(&format!(r#""{name}":{digits}"#)),
+    };
+    let top_p = if dialect == Dialect::Gemini {
+        "topP"
+    } else {
+        "top_p"
     };
     let nested = |open: &str, close: &str| {
         let (open, close) = (open.repeat(10_000), close.repeat(10_000));
@@ -146,17 +161,17 @@ fn hostile_bodies(model: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("arrays 10,000 deep and never closed", vec![b'['; 10_000]),
         (
             "a number of 100,000 digits",
-            with(&format!(r#""temperature":{}"#, "1".repeat(100_000))),
+            number("temperature", "1".repeat(100_000)),
         ),
         (
             "an exponent of 100,000 digits",
-            with(&format!(r#""top_p":1e{}"#, "9".repeat(100_000))),
+            number(top_p, format!("1e{}", "9".repeat(100_000))),
         ),
         ("a lone surrogate", with(r#""user":"\ud800""#)),
         ("a lone low surrogate as a key", with(r#""\udc00":1"#)),
         (
             "a lone surrogate as the model",
-            br#"{"model":"\ud800","messages":[]}"#.to_vec(),
+            br#"{"model":"\ud800","messages":[],"input":[],"contents":[]}"#.to_vec(),
         ),
         ("bytes that are not UTF-8", not_utf8),
         ("a NUL", with("\"user\":\"\0\"")),

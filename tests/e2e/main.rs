@@ -3,6 +3,7 @@
 
 mod books;
 mod changes;
+mod clouds;
 mod control_plane;
 mod failover;
 mod first_start;

@@ -6,17 +6,31 @@ use tollgate_tests::provider::Told;
 use tollgate_tests::{Answer, Dialect, Gateway, Provider, Scene};
 
 /// A request as no serializer would write it: the gateway must not have parsed and rewritten it.
-fn odd_body(model: &str, stream: bool) -> String {
+fn odd_body(dialect: Dialect, model: &str, stream: bool) -> String {
     let messages = r#"[ {"content":"caf\u00e9 \/ é 🙂" , "role":"user"}]"#;
-    format!(
-        "{{ \"unknown_field\" : {{\"b\":1.50e+2,\"a\":[ ]}},\r\n \"messages\":{messages},\n\t\"max_tokens\":  64,\
-         \"stream\":{stream},\"stream_options\":{{\"include_usage\":true}}, \"model\" : \"{model}\" ,\"z\":null}}\n"
-    )
+    match dialect {
+        Dialect::Gemini => {
+            let contents = r#"[ {"parts":[{"text":"caf\u00e9 \/ é 🙂" }] , "role":"user"}]"#;
+            format!(
+                "{{ \"generationConfig\" : {{\"topP\":1.50e-1,\"stopSequences\":[ ]}},\r\n\t\
+                 \"contents\":{contents} ,\"safetySettings\":null}}\n"
+            )
+        }
+        Dialect::Responses => format!(
+            "{{ \"metadata\" : {{\"b\":\"1.50\",\"a\":\"\" }},\r\n \"input\":{messages},\n\t\
+             \"max_output_tokens\":  64,\"temperature\":1.50e-1,\"stream\":{stream}, \
+             \"model\" : \"{model}\" ,\"user\":null}}\n"
+        ),
+        _ => format!(
+            "{{ \"unknown_field\" : {{\"b\":1.50e+2,\"a\":[ ]}},\r\n \"messages\":{messages},\n\t\"max_tokens\":  64,\
+             \"stream\":{stream},\"stream_options\":{{\"include_usage\":true}}, \"model\" : \"{model}\" ,\"z\":null}}\n"
+        ),
+    }
 }
 
 #[test]
 fn request_and_answer_pass_byte_for_byte() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let usage = Told {
             input: 3,
             cache_read: 2,
@@ -30,8 +44,8 @@ fn request_and_answer_pass_byte_for_byte() {
         let provider = Provider::speaking(dialect).plays(answer).start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
         for stream in [false, true] {
-            let body = odd_body(&scene.model, stream);
-            let request = Request::new("POST", dialect.path())
+            let body = odd_body(dialect, &scene.model, stream);
+            let request = Request::new("POST", &dialect.path_to(&scene.model, stream))
                 .header("content-type", "application/json")
                 .body(body.clone());
             let direct = request.send(provider.address()).unwrap();
@@ -57,7 +71,7 @@ fn request_and_answer_pass_byte_for_byte() {
 
 #[test]
 fn a_mapped_model_is_the_only_edit() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let provider = Provider::speaking(dialect).text("hi").start();
         let models = ["alias"];
         // The model's full name is known only once the scene has one.
@@ -66,8 +80,8 @@ fn a_mapped_model_is_the_only_edit() {
         let mapping = json!({"model_mapping": {alias.as_str(): "the-provider-s-own-name"}});
         let scene = builder.channel_with(&provider, mapping).ready();
         for stream in [false, true] {
-            let body = odd_body(&scene.model, stream);
-            let request = Request::new("POST", dialect.path())
+            let body = odd_body(dialect, &scene.model, stream);
+            let request = Request::new("POST", &dialect.path_to(&scene.model, stream))
                 .header("content-type", "application/json")
                 .body(body.clone());
             let answer = scene.send(dialect, &scene.with_token(request));
@@ -80,9 +94,10 @@ fn a_mapped_model_is_the_only_edit() {
             let sent = String::from_utf8(provider.last_call().body).unwrap();
             assert_eq!(
                 sent,
-                odd_body("the-provider-s-own-name", stream),
+                odd_body(dialect, "the-provider-s-own-name", stream),
                 "{dialect:?}"
             );
+            assert_eq!(provider.last_call().model(), "the-provider-s-own-name");
             let row = scene.log_of(&answer);
             assert_eq!(row.0["model"], alias, "{row:?}");
             assert_eq!(

@@ -8,9 +8,9 @@ use tollgate_tests::{Dialect, Gateway, Provider, Scene};
 #[test]
 fn whoever_shows_no_valid_token_gets_401() {
     let stage = Stage::set();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let body = dialect.ask(&stage.scene.model, "hello", false);
-        let anonymous = Request::post(dialect.path(), &body);
+        let anonymous = Request::post(&dialect.path_to(&stage.scene.model, false), &body);
         stage.refuses(dialect, 401, anonymous.clone());
         for (header, value) in [
             ("authorization", "Bearer sk-unknown"),
@@ -30,7 +30,7 @@ fn a_token_is_taken_from_every_header_that_clients_use() {
     let stage = Stage::set();
     let key = &stage.scene.token.key;
     let bare = key.strip_prefix("sk-").expect("tokens begin with sk-");
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let body = dialect.ask(&stage.scene.model, "hello", false);
         for (header, value) in [
             ("authorization", format!("Bearer {key}")),
@@ -40,7 +40,8 @@ fn a_token_is_taken_from_every_header_that_clients_use() {
             ("api-key", key.clone()),
             ("x-goog-api-key", key.clone()),
         ] {
-            let request = Request::post(dialect.path(), &body).header(header, &value);
+            let request = Request::post(&dialect.path_to(&stage.scene.model, false), &body)
+                .header(header, &value);
             stage.scene.send(dialect, &request).assert_served("hi");
             assert!(
                 !stage.provider.last_call().everything().contains(bare),
@@ -57,10 +58,11 @@ fn a_disabled_token_gets_401_and_a_model_that_is_not_allowed_403() {
     let narrow = stage.scene.another_token(&narrow);
     let disabled = stage.scene.another_token(&json!({"name": "disabled"}));
     stage.scene.admin.set_token_status(disabled.id, 2);
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let body = dialect.ask(&stage.scene.model, "hello", false);
         let with = |key: &str| {
-            Request::post(dialect.path(), &body).header("authorization", format!("Bearer {key}"))
+            Request::post(&dialect.path_to(&stage.scene.model, false), &body)
+                .header("authorization", format!("Bearer {key}"))
         };
         let forbidden = stage.refuses_soon(dialect, 403, with(&narrow.key));
         assert!(
@@ -74,19 +76,21 @@ fn a_disabled_token_gets_401_and_a_model_that_is_not_allowed_403() {
 #[test]
 fn unknown_models_paths_and_methods_get_404_and_405() {
     let stage = Stage::set();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let body = dialect.ask("no-such-model", "hello", false);
         stage.refuses(
             dialect,
             404,
-            stage.with_token(Request::post(dialect.path(), &body)),
+            stage.with_token(Request::post(
+                &dialect.path_to("no-such-model", false),
+                &body,
+            )),
         );
-        stage.refuses(dialect, 405, stage.with_token(Request::get(dialect.path())));
-        stage.refuses(
-            dialect,
-            405,
-            stage.with_token(Request::new("DELETE", dialect.path())),
-        );
+        let path = dialect.path_to(&stage.scene.model, false);
+        for method in ["GET", "DELETE"] {
+            let request = Request::new(method, &path);
+            stage.refuses(dialect, 405, stage.with_token(request));
+        }
     }
     let openai = Dialect::OpenAi;
     stage.refuses(
@@ -104,7 +108,7 @@ fn unknown_models_paths_and_methods_get_404_and_405() {
 #[test]
 fn a_body_that_is_no_request_gets_400() {
     let stage = Stage::set();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
         let good = dialect.ask(&stage.scene.model, "hello", false).to_string();
         let half = &good[..good.len() / 2];
         for (content_type, body) in [
@@ -123,7 +127,8 @@ fn a_body_that_is_no_request_gets_400() {
             ("application/x-www-form-urlencoded", &good),
             ("multipart/form-data; boundary=x", &good),
         ] {
-            let request = Request::new("POST", dialect.path()).header("content-type", content_type);
+            let path = dialect.path_to(&stage.scene.model, false);
+            let request = Request::new("POST", &path).header("content-type", content_type);
             let message = stage.refuses(dialect, 400, stage.with_token(request.body(body)));
             assert!(!message.is_empty(), "{content_type} {body}");
         }
@@ -133,15 +138,12 @@ fn a_body_that_is_no_request_gets_400() {
 #[test]
 fn a_body_over_the_limit_gets_413() {
     let stage = Stage::set();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::CALLERS {
+        let path = dialect.path_to(&stage.scene.model, false);
         let huge = dialect.ask(&stage.scene.model, &"x".repeat(33 << 20), false);
-        stage.refuses(
-            dialect,
-            413,
-            stage.with_token(Request::post(dialect.path(), &huge)),
-        );
+        stage.refuses(dialect, 413, stage.with_token(Request::post(&path, &huge)));
         let large = dialect.ask(&stage.scene.model, &"x".repeat(4 << 20), false);
-        let request = stage.with_token(Request::post(dialect.path(), &large));
+        let request = stage.with_token(Request::post(&path, &large));
         stage.scene.send(dialect, &request).assert_served("hi");
     }
 }

@@ -75,7 +75,9 @@ pub(crate) fn scripted(dialect: Dialect) -> Provider {
     let structured = Answer::text(r#"{"city":"Paris","degrees":21}"#);
     let cut_short = Answer::text("It").stops_for(match dialect {
         Dialect::OpenAi | Dialect::Ollama => "length",
-        Dialect::Anthropic | Dialect::Bedrock => "max_tokens",
+        Dialect::Anthropic | Dialect::Bedrock | Dialect::BedrockClaude | Dialect::VertexClaude => {
+            "max_tokens"
+        }
         Dialect::Responses => "max_output_tokens",
         Dialect::Gemini | Dialect::Cohere => "MAX_TOKENS",
     });
@@ -106,9 +108,13 @@ pub(crate) fn scripted(dialect: Dialect) -> Provider {
 pub(crate) fn runs() -> impl Iterator<Item = &'static Run> {
     static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
     RUNS.get_or_init(|| {
+        // What is in the clouds' envelopes is Anthropic's, which is tried already.
+        let enveloped = [Dialect::BedrockClaude, Dialect::VertexClaude];
+        let upstreams = Dialect::UPSTREAMS.into_iter();
+        let upstreams = upstreams.filter(|upstream| !enveloped.contains(upstream));
         let pairs: Vec<_> = Sdk::ALL
             .into_iter()
-            .flat_map(|sdk| Dialect::UPSTREAMS.map(|upstream| (sdk, upstream)))
+            .flat_map(|sdk| upstreams.clone().map(move |upstream| (sdk, upstream)))
             .collect();
         let (next, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         std::thread::scope(|scope| {

@@ -67,7 +67,9 @@ fn the_upstream_is_asked_in_its_own_dialect() {
         );
         let (system, max_tokens) = match run.upstream {
             Dialect::OpenAi => ("/messages/0", "/max_completion_tokens"),
-            Dialect::Anthropic => ("/system", "/max_tokens"),
+            Dialect::Anthropic | Dialect::BedrockClaude | Dialect::VertexClaude => {
+                ("/system", "/max_tokens")
+            }
             Dialect::Responses if run.sdk.dialect == Dialect::OpenAi => {
                 ("/input/0", "/max_output_tokens")
             }
@@ -92,7 +94,10 @@ fn stop_sequences_stop_or_are_refused() {
     for run in runs().filter(|run| run.sdk.dialect != Dialect::Responses) {
         let place = match run.upstream {
             Dialect::OpenAi => "/stop",
-            Dialect::Anthropic | Dialect::Cohere => "/stop_sequences",
+            Dialect::Anthropic
+            | Dialect::BedrockClaude
+            | Dialect::VertexClaude
+            | Dialect::Cohere => "/stop_sequences",
             Dialect::Gemini => "/generationConfig/stopSequences",
             Dialect::Bedrock => "/inferenceConfig/stopSequences",
             Dialect::Ollama => "/options/stop",

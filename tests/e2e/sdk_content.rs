@@ -24,7 +24,9 @@ fn parallel_tools_are_called_and_answered() {
             run.nth_call("tools", 1).json(),
         );
         let (schema, results) = match run.upstream {
-            Dialect::Anthropic => ("/tools/0/input_schema", "tool_use_id"),
+            Dialect::Anthropic | Dialect::BedrockClaude | Dialect::VertexClaude => {
+                ("/tools/0/input_schema", "tool_use_id")
+            }
             Dialect::Responses => ("/tools/0/parameters", "function_call_output"),
             Dialect::Gemini if run.sdk.dialect == Dialect::Gemini => (
                 "/tools/0/functionDeclarations/0/parameters_json_schema",
@@ -103,7 +105,10 @@ fn thinking_is_kept_apart_from_the_answer() {
         let sent = run.call("thinking").json();
         let told = match run.upstream {
             Dialect::OpenAi => &sent["reasoning_effort"],
-            Dialect::Anthropic | Dialect::Cohere => &sent["thinking"],
+            Dialect::Anthropic
+            | Dialect::BedrockClaude
+            | Dialect::VertexClaude
+            | Dialect::Cohere => &sent["thinking"],
             Dialect::Responses => &sent["reasoning"],
             Dialect::Gemini => &sent["generationConfig"]["thinkingConfig"],
             Dialect::Bedrock => &sent["additionalModelRequestFields"],
@@ -120,7 +125,9 @@ fn images_arrive_as_data() {
         let sent = run.call("images").json();
         let (place, is_url) = match run.upstream {
             Dialect::OpenAi | Dialect::Cohere => ("/messages/0/content/1/image_url/url", true),
-            Dialect::Anthropic => ("/messages/0/content/1/source/data", false),
+            Dialect::Anthropic | Dialect::BedrockClaude | Dialect::VertexClaude => {
+                ("/messages/0/content/1/source/data", false)
+            }
             Dialect::Responses => ("/input/0/content/1/image_url", true),
             Dialect::Gemini => ("/contents/0/parts/1/inlineData/data", false),
             Dialect::Bedrock => ("/messages/0/content/1/image/source/bytes", false),

@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
 use tollgate_tests::envoy::EnvoyAdmin;
 use tollgate_tests::gateway::ADMIN_KEY;
 use tollgate_tests::http::Request;
+use tollgate_tests::provider::{AccessKey, TOKEN, TokenEndpoint, service_account};
 use tollgate_tests::scene::provider_key;
 use tollgate_tests::{Dialect, Fault, Gateway, Provider, Scene};
 
@@ -89,6 +91,94 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
     }
     belongs(&refusing, &keys[0], &[&keys[1], &token]);
     belongs(&healthy, &keys[1], &[&keys[0], &token]);
+}
+
+/// Keys that are more than a word: those that sign at Envoy's, and those that never leave the control
+/// plane.
+#[test]
+fn the_clouds_credentials_are_found_nowhere() {
+    let endpoint = TokenEndpoint::start(3600);
+    let gateway = Gateway::builder()
+        .env("RUST_LOG", "debug")
+        .env("TOLLGATE_LOG", "debug")
+        .env("TOLLGATE_GOOGLE_TOKEN_URL", &endpoint.url());
+    let (gateway, envoy) = EnvoyAdmin::with(gateway);
+    let key = AccessKey {
+        region: "us-east-1".into(),
+        id: "AKIACANARY0123456789".into(),
+        secret: "aws-secret-canary/0123456789+abcdefghij".into(),
+        session_token: Some("aws-session-canary-0123456789".into()),
+    };
+    let signed = Provider::speaking(Dialect::BedrockClaude)
+        .signed_with(key.clone())
+        .start();
+    let vertex = Provider::speaking(Dialect::Gemini)
+        .with_tokens_of(&endpoint)
+        .start();
+    let aws = Scene::on(&gateway)
+        .channel_with(&signed, json!({"key": key.text()}))
+        .ready();
+    let account = format!("us-central1|{}", service_account());
+    let fields = json!({"type": 42, "key": account});
+    let google = Scene::on(&gateway).channel_with(&vertex, fields).ready();
+    let refusing = Provider::speaking(Dialect::Bedrock)
+        .signed_with(key.clone())
+        .start();
+    let wrong = AccessKey {
+        id: "AKIAWRONG".into(),
+        ..key.clone()
+    };
+    let refused = Scene::on(&gateway)
+        .channel_with(&refusing, json!({"key": wrong.text()}))
+        .ready();
+
+    let mut seen = Vec::new();
+    for dialect in Dialect::CALLERS {
+        for scene in [&aws, &google] {
+            scene.ask(dialect, "hello").assert_served("hi");
+            scene.ask_stream(dialect, "hello").assert_served("hi");
+        }
+        let failed = refused.ask(dialect, "hello");
+        failed.assert_error(502);
+        seen.push(("an error", failed.response.text()));
+    }
+    for path in ["channels/all", "logs/?per_page=100", "gateways"] {
+        let path = format!("/api/{path}");
+        seen.push(("the admin API", gateway.admin().get(&path).to_string()));
+    }
+    let dump = envoy.get("/config_dump?include_eds");
+    assert!(
+        dump.contains("aws_request_signing"),
+        "it is there to be looked at"
+    );
+    seen.push(("Envoy's configuration dump", dump));
+    for page in ["/clusters", "/stats", "/listeners", "/init_dump"] {
+        seen.push(("Envoy's admin interface", envoy.get(page)));
+    }
+    seen.push(("the output", gateway.process().output()));
+
+    let private_key = service_account()["private_key"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let inside = private_key
+        .lines()
+        .nth(12)
+        .expect("a line of the key")
+        .to_owned();
+    let mut secrets = vec![key.secret.clone(), inside, TOKEN.to_owned()];
+    secrets.extend(key.session_token.clone());
+    for secret in &secrets {
+        nowhere_in(&seen, secret);
+        nowhere_below(gateway.data(), secret);
+    }
+    // A session token is shown to AWS; the rest to nobody.
+    for (call, whose) in [(signed.last_call(), 3), (vertex.last_call(), 2)] {
+        for (at, secret) in secrets.iter().enumerate() {
+            let found = call.everything().contains(secret.as_str());
+            assert_eq!(found, at == whose, "{secret}: {}", call.everything());
+        }
+    }
 }
 
 #[test]

@@ -20,6 +20,10 @@ pub enum Dialect {
     Cohere,
     /// Ollama's own, at `/api/chat`.
     Ollama,
+    /// Anthropic Messages in Bedrock's envelope (`InvokeModel`).
+    BedrockClaude,
+    /// Anthropic Messages in Vertex AI's envelope (`rawPredict`).
+    VertexClaude,
 }
 
 impl Dialect {
@@ -28,7 +32,7 @@ impl Dialect {
     /// In which Tollgate can be called.
     pub const CALLERS: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::Responses, Self::Gemini];
     /// In which Tollgate can call.
-    pub const UPSTREAMS: [Self; 7] = [
+    pub const UPSTREAMS: [Self; 9] = [
         Self::OpenAi,
         Self::Anthropic,
         Self::Responses,
@@ -36,6 +40,8 @@ impl Dialect {
         Self::Bedrock,
         Self::Cohere,
         Self::Ollama,
+        Self::BedrockClaude,
+        Self::VertexClaude,
     ];
 
     #[must_use]
@@ -61,7 +67,8 @@ impl Dialect {
             Self::Anthropic => "/v1/messages",
             Self::Responses => "/v1/responses",
             Self::Gemini => "/v1beta/models",
-            Self::Bedrock => "/model",
+            Self::Bedrock | Self::BedrockClaude => "/model",
+            Self::VertexClaude => "/v1/projects/p-1/locations/l-1/publishers/anthropic/models",
             Self::Cohere => "/v2/chat",
             Self::Ollama => "/api/chat",
         }
@@ -76,6 +83,12 @@ impl Dialect {
             (Self::Gemini, true) => format!("{path}/{model}:streamGenerateContent?alt=sse"),
             (Self::Bedrock, false) => format!("{path}/{model}/converse"),
             (Self::Bedrock, true) => format!("{path}/{model}/converse-stream"),
+            (Self::BedrockClaude, false) => format!("{path}/{model}/invoke"),
+            (Self::BedrockClaude, true) => {
+                format!("{path}/{model}/invoke-with-response-stream")
+            }
+            (Self::VertexClaude, false) => format!("{path}/{model}:rawPredict"),
+            (Self::VertexClaude, true) => format!("{path}/{model}:streamRawPredict"),
             _ => path.to_owned(),
         }
     }
@@ -87,7 +100,8 @@ impl Dialect {
             Self::OpenAi | Self::Anthropic | Self::Responses => "/v1",
             Self::Gemini => "/v1beta",
             Self::Cohere => "/v2",
-            Self::Bedrock | Self::Ollama => "",
+            Self::Bedrock | Self::Ollama | Self::BedrockClaude => "",
+            Self::VertexClaude => "/v1/projects/p-1/locations/l-1",
         }
     }
 
@@ -102,6 +116,8 @@ impl Dialect {
             Self::Bedrock => "bedrock-converse",
             Self::Cohere => "cohere",
             Self::Ollama => "ollama",
+            Self::BedrockClaude => "anthropic-bedrock",
+            Self::VertexClaude => "anthropic-vertex",
         }
     }
 
@@ -116,6 +132,8 @@ impl Dialect {
             Self::Bedrock => 1012,
             Self::Cohere => 35,
             Self::Ollama => 30,
+            Self::BedrockClaude => 33,
+            Self::VertexClaude => 1011,
         }
     }
 
@@ -124,7 +142,7 @@ impl Dialect {
     pub fn key_header(self) -> &'static str {
         match self {
             Self::Anthropic => "x-api-key",
-            Self::Gemini => "x-goog-api-key",
+            Self::Gemini | Self::VertexClaude => "x-goog-api-key",
             _ => "authorization",
         }
     }
@@ -143,6 +161,14 @@ impl Dialect {
             }
             Self::Bedrock => {
                 return json!({"messages": [{"role": "user", "content": [{"text": text}]}]});
+            }
+            Self::BedrockClaude => {
+                let version = "bedrock-2023-05-31";
+                return json!({"anthropic_version": version, "messages": messages, "max_tokens": 9});
+            }
+            Self::VertexClaude => {
+                let version = "vertex-2023-10-16";
+                json!({"anthropic_version": version, "messages": messages, "max_tokens": 9})
             }
         };
         if stream {
@@ -166,7 +192,7 @@ impl Dialect {
         };
         match self {
             Self::OpenAi => string(&answer["choices"][0]["message"]["content"]),
-            Self::Anthropic => texts(&answer["content"]),
+            Self::Anthropic | Self::BedrockClaude | Self::VertexClaude => texts(&answer["content"]),
             Self::Responses => array(&answer["output"])
                 .iter()
                 .map(|item| texts(&item["content"]))
@@ -178,7 +204,7 @@ impl Dialect {
         }
     }
 
-    /// The text of a stream of events (not of Bedrock's frames or Ollama's lines).
+    /// The text of a stream of events (not of AWS's frames or Ollama's lines).
     #[must_use]
     pub fn text_of_stream(self, events: &[Event]) -> String {
         let data = events
@@ -188,7 +214,9 @@ impl Dialect {
             Self::OpenAi => data
                 .map(|d| string(&d["choices"][0]["delta"]["content"]))
                 .collect(),
-            Self::Anthropic => data.map(|d| string(&d["delta"]["text"])).collect(),
+            Self::Anthropic | Self::VertexClaude => {
+                data.map(|d| string(&d["delta"]["text"])).collect()
+            }
             Self::Responses => data
                 .filter(|d| d["type"] == "response.output_text.delta")
                 .map(|d| string(&d["delta"]))
@@ -205,7 +233,7 @@ impl Dialect {
     pub fn is_ended(self, events: &[Event]) -> bool {
         events.last().is_some_and(|last| match self {
             Self::OpenAi => last.data == "[DONE]",
-            Self::Anthropic => last.name == "message_stop",
+            Self::Anthropic | Self::VertexClaude => last.name == "message_stop",
             Self::Responses => {
                 ["response.completed", "response.incomplete"].contains(&last.name.as_str())
             }
@@ -214,7 +242,7 @@ impl Dialect {
                 data["candidates"][0]["finishReason"].is_string()
             }
             Self::Cohere => last.data.contains("message-end"),
-            Self::Bedrock | Self::Ollama => false,
+            Self::Bedrock | Self::Ollama | Self::BedrockClaude => false,
         })
     }
 

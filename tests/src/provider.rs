@@ -7,6 +7,7 @@ mod answer;
 mod anthropic;
 mod asked;
 mod bedrock;
+mod claude;
 mod cohere;
 mod fault;
 mod gemini;
@@ -14,6 +15,8 @@ mod ollama;
 mod openai;
 mod responses;
 mod server;
+mod sigv4;
+mod token_endpoint;
 mod wire;
 
 use std::collections::HashMap;
@@ -26,6 +29,8 @@ use serde_json::Value;
 
 pub use answer::{Answer, Told, Tool};
 pub use fault::{Cut, Fault};
+pub use sigv4::AccessKey;
+pub use token_endpoint::{TOKEN, TokenEndpoint, service_account};
 
 use crate::dialect::{Dialect, string};
 use crate::patience;
@@ -68,10 +73,23 @@ pub struct Builder {
     dialect: Dialect,
     default: Script,
     models: HashMap<String, Script>,
+    door: Mutex<Door>,
+}
+
+/// Whom a provider lets in.
+#[derive(Debug, Default)]
+enum Door {
+    #[default]
+    Anybody,
+    /// Whoever signs with this key.
+    Signed(AccessKey),
+    /// Whoever shows a token that was made here.
+    Token(TokenEndpoint),
 }
 
 #[derive(Debug)]
 struct State {
+    door: Mutex<Door>,
     default: Script,
     models: HashMap<String, Script>,
     books: Mutex<Books>,
@@ -112,6 +130,20 @@ impl Builder {
         self
     }
 
+    /// Refuses calls that are not signed with this key (AWS Signature Version 4).
+    #[must_use]
+    pub fn signed_with(self, key: AccessKey) -> Self {
+        *self.door.lock().expect("not poisoned") = Door::Signed(key);
+        self
+    }
+
+    /// Refuses calls without a token from there.
+    #[must_use]
+    pub fn with_tokens_of(self, endpoint: &TokenEndpoint) -> Self {
+        *self.door.lock().expect("not poisoned") = Door::Token(endpoint.clone());
+        self
+    }
+
     /// # Panics
     /// When loopback has no free port.
     #[must_use]
@@ -119,6 +151,7 @@ impl Builder {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
         let state = Arc::new(State {
+            door: self.door,
             default: self.default,
             models: self.models,
             books: Mutex::default(),
@@ -143,6 +176,7 @@ impl Provider {
             dialect,
             default: Answer::text("hi").into(),
             models: HashMap::new(),
+            door: Mutex::default(),
         }
     }
 
@@ -170,6 +204,14 @@ impl Provider {
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}{}", self.address, self.dialect.base_path())
+    }
+
+    /// From now on it takes this access key only.
+    ///
+    /// # Panics
+    /// When another thread has.
+    pub fn takes(&self, key: AccessKey) {
+        *self.state.door.lock().expect("not poisoned") = Door::Signed(key);
     }
 
     #[must_use]
@@ -257,6 +299,15 @@ impl Drop for Provider {
 // === impl State ===
 
 impl State {
+    /// Says why a call is not let in.
+    fn admits(&self, call: &Call) -> Result<(), String> {
+        match &*self.door.lock().expect("not poisoned") {
+            Door::Anybody => Ok(()),
+            Door::Signed(key) => key.verify(call),
+            Door::Token(endpoint) => endpoint.verify(call),
+        }
+    }
+
     /// Enters the call in the books and says what to play for it.
     fn enter(&self, call: Call) -> Script {
         let model = call.model();

@@ -21,6 +21,8 @@ impl Asked {
         let stream = match dialect {
             Dialect::Gemini => call.path.contains(":streamGenerateContent"),
             Dialect::Bedrock => call.path.ends_with("/converse-stream"),
+            Dialect::BedrockClaude => call.path.ends_with("/invoke-with-response-stream"),
+            Dialect::VertexClaude => call.path.ends_with(":streamRawPredict"),
             Dialect::Ollama => body["stream"] != false,
             _ => body["stream"] == true,
         };

@@ -242,7 +242,7 @@ fn event(kind: &str, mut payload: Value) -> Piece {
 
 /// One message of an AWS event stream: lengths and their checksum, headers (all strings), payload,
 /// checksum of all.
-fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut head = Vec::new();
     for (name, value) in headers {
         head.push(name.len() as u8);

@@ -42,6 +42,12 @@ impl Piece {
         }
     }
 
+    /// The same in other bytes.
+    pub(super) fn wrapped(mut self, wrap: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
+        self.bytes = wrap(&self.bytes);
+        self
+    }
+
     /// The piece holds these usage figures.
     pub(super) fn tells(mut self, told: Told) -> Self {
         self.told = told;
@@ -79,7 +85,10 @@ impl Connection {
         let mut reader = BufReader::new(self.out.try_clone()?);
         while let Some(call) = read_call(&mut reader)? {
             let asked = Asked::read(self.dialect, &call);
-            let reusable = match self.state.enter(call) {
+            let admitted = self.state.admits(&call);
+            let script = self.state.enter(call);
+            let reusable = match script {
+                _ if admitted.is_err() => self.refuse(403, &admitted.unwrap_err(), &[])?,
                 Script::Answer(answer) => self.answer(&answer, &asked)?,
                 Script::Fault(fault) => self.fail(&fault, &asked)?,
                 Script::Each(_) | Script::EveryNth(..) => unreachable!("`turn` has resolved it"),
@@ -323,7 +332,7 @@ impl Connection {
     }
 }
 
-fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
+pub(super) fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
     let line = read_line(reader)?;
     if line.is_empty() {
         return Ok(None);

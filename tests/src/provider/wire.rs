@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::answer::{Answer, Told};
 use super::asked::Asked;
 use super::server::Piece;
-use super::{anthropic, bedrock, cohere, gemini, ollama, openai, responses};
+use super::{anthropic, bedrock, claude, cohere, gemini, ollama, openai, responses};
 use crate::dialect::Dialect;
 
 /// Why the vendor would answer this call with 400, in the vendor's words. It is what tells a
@@ -19,6 +19,7 @@ pub(super) fn refusal(dialect: Dialect, answer: &Answer, asked: &Asked) -> Optio
         Dialect::Bedrock => bedrock::refusal(answer, asked),
         Dialect::Cohere => cohere::refusal(asked),
         Dialect::Ollama => ollama::refusal(asked),
+        Dialect::BedrockClaude | Dialect::VertexClaude => claude::refusal(dialect, answer, asked),
     }
 }
 
@@ -31,6 +32,7 @@ pub(super) fn whole(dialect: Dialect, answer: &Answer, asked: &Asked) -> Value {
         Dialect::Bedrock => bedrock::whole(answer, asked),
         Dialect::Cohere => cohere::whole(answer, asked),
         Dialect::Ollama => ollama::whole(answer, asked),
+        Dialect::BedrockClaude | Dialect::VertexClaude => anthropic::whole(answer, asked),
     }
 }
 
@@ -43,13 +45,15 @@ pub(super) fn stream(dialect: Dialect, answer: &Answer, asked: &Asked) -> Vec<Pi
         Dialect::Bedrock => bedrock::stream(answer, asked),
         Dialect::Cohere => cohere::stream(answer, asked),
         Dialect::Ollama => ollama::stream(answer, asked),
+        Dialect::BedrockClaude => claude::bedrock_stream(answer, asked),
+        Dialect::VertexClaude => anthropic::stream(answer, asked),
     }
 }
 
 pub(super) fn stream_type(dialect: Dialect, asked: &Asked) -> &'static str {
     match dialect {
         Dialect::Gemini if asked.array => "application/json; charset=UTF-8",
-        Dialect::Bedrock => "application/vnd.amazon.eventstream",
+        Dialect::Bedrock | Dialect::BedrockClaude => "application/vnd.amazon.eventstream",
         Dialect::Ollama => "application/x-ndjson",
         _ => "text/event-stream; charset=utf-8",
     }
@@ -59,9 +63,9 @@ pub(super) fn stream_type(dialect: Dialect, asked: &Asked) -> &'static str {
 pub(super) fn error(dialect: Dialect, status: u16, message: &str) -> Value {
     match dialect {
         Dialect::OpenAi | Dialect::Responses => openai::error(status, message),
-        Dialect::Anthropic => anthropic::error(status, message),
+        Dialect::Anthropic | Dialect::VertexClaude => anthropic::error(status, message),
         Dialect::Gemini => gemini::error(status, message),
-        Dialect::Bedrock => bedrock::error(message),
+        Dialect::Bedrock | Dialect::BedrockClaude => bedrock::error(message),
         Dialect::Cohere => cohere::error(message),
         Dialect::Ollama => ollama::error(message),
     }
@@ -70,7 +74,9 @@ pub(super) fn error(dialect: Dialect, status: u16, message: &str) -> Value {
 /// What an error has besides its body.
 pub(super) fn error_headers(dialect: Dialect, status: u16) -> Vec<(String, String)> {
     match dialect {
-        Dialect::Bedrock => vec![("x-amzn-errortype".into(), bedrock::exception(status).into())],
+        Dialect::Bedrock | Dialect::BedrockClaude => {
+            vec![("x-amzn-errortype".into(), bedrock::exception(status).into())]
+        }
         _ => Vec::new(),
     }
 }
@@ -79,10 +85,10 @@ pub(super) fn error_headers(dialect: Dialect, status: u16) -> Vec<(String, Strin
 pub(super) fn error_piece(dialect: Dialect, asked: &Asked) -> Vec<u8> {
     match dialect {
         Dialect::OpenAi => openai::error_event().into_bytes(),
-        Dialect::Anthropic => anthropic::error_event().into_bytes(),
+        Dialect::Anthropic | Dialect::VertexClaude => anthropic::error_event().into_bytes(),
         Dialect::Responses => responses::error_event().into_bytes(),
         Dialect::Gemini => gemini::error_piece(asked),
-        Dialect::Bedrock => bedrock::error_frame(),
+        Dialect::Bedrock | Dialect::BedrockClaude => bedrock::error_frame(),
         Dialect::Cohere => cohere::error_event().into_bytes(),
         Dialect::Ollama => ollama::error_line().into_bytes(),
     }
