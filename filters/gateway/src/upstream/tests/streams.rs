@@ -1,0 +1,144 @@
+//! What becomes of streams, and of those that break off.
+
+use super::*;
+
+#[test]
+fn a_stream_is_held_until_its_first_event_and_then_flows() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+    assert!(host.text(Body::Request).contains("include_usage"));
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    assert_eq!(attempt.response_headers(&host, false), Flow::Hold);
+
+    let first = concat!(
+        r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"up","#,
+        r#""choices":[{"index":0,"delta":{"role":"assistant","content":"he"}}]}"#,
+        "\n\n"
+    );
+    let (cut, whole) = (first.len() - 20, first.len());
+    host.put_body(Body::Response, &first.as_bytes()[..cut]);
+    assert_eq!(attempt.response_body(&host, cut, false), Flow::Hold);
+    host.put_body(Body::Response, first.as_bytes());
+    assert_eq!(attempt.response_body(&host, whole, false), Flow::Continue);
+    assert_eq!(host.text(Body::Response), first);
+    assert_eq!(
+        host.shown(Map::Response, "content-type"),
+        "text/event-stream"
+    );
+
+    host.put_body(Body::Response, b"");
+    attempt.response_body(&host, 0, true);
+    let end = host.text(Body::Response);
+    assert!(
+        end.contains("error"),
+        "a stream without its end says so: {end}"
+    );
+    assert_eq!(event(&host, gateway, 200).outcome(), Outcome::Interrupted);
+}
+
+#[test]
+fn an_error_in_the_first_event_goes_to_the_next_channel() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+    let (host, gateway, mut first) = begin(channels, CHAT, &request);
+    let error = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+    answer(&host, &mut first, "200", error);
+    assert_eq!(host.shown(Map::Response, ":status"), "503");
+    let mut second = attempt(&host);
+    answer(&host, &mut second, "200", error);
+    assert!(host.shown(Map::Response, ":status").starts_with('5'));
+    assert!(host.shown(Map::Response, "content-type").contains("json"));
+    assert_eq!(event(&host, gateway, 502).outcome(), Outcome::Failed);
+}
+
+#[test]
+fn what_follows_an_error_does_not_follow_it_to_the_caller() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    for (status, first) in [
+        ("200", "<html>"),
+        ("400", "x".repeat(ERROR_BODY_BYTES_MAX).as_str()),
+    ] {
+        let (host, _gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+        host.put_headers(Map::Response, &[(":status", status)]);
+        attempt.response_headers(&host, false);
+        host.put_body(Body::Response, first.as_bytes());
+        attempt.response_body(&host, first.len(), false);
+        assert!(host.text(Body::Response).starts_with('{'), "{status}");
+        let smuggled = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nEVIL!";
+        host.put_body(Body::Response, smuggled.as_bytes());
+        attempt.response_body(&host, smuggled.len(), false);
+        assert_eq!(host.text(Body::Response), "", "{status}");
+    }
+}
+
+#[test]
+fn trailers_stay_here_and_a_stream_cut_before_them_is_cut_off() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    attempt.response_headers(&host, false);
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    host.put_body(Body::Response, event.as_bytes());
+    attempt.response_body(&host, event.len(), false);
+    host.put_headers(Map::ResponseTrailers, &[("x-secret", "1")]);
+    attempt.response_trailers(&host);
+    assert_eq!(host.shown(Map::ResponseTrailers, "x-secret"), "");
+    assert!(host.aborted());
+    let event = crate::fixture::event(&host, gateway, 200);
+    assert_eq!(event.outcome(), Outcome::Interrupted);
+}
+
+#[test]
+fn an_attempt_that_broke_off_says_so() {
+    let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+    let (host, gateway, mut first) = begin(channels, CHAT, OPENAI_REQUEST);
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    first.response_headers(&host, false);
+    let mut second = attempt(&host);
+    answer(&host, &mut second, "200", OPENAI_ANSWER);
+    let event = event(&host, gateway, 200);
+    let errors: Vec<&str> = event.attempts.iter().map(|a| a.error.as_str()).collect();
+    assert_eq!(errors, ["the answer broke off", ""]);
+}
+
+#[test]
+fn a_stream_that_its_caller_left_is_estimated_where_nobody_counted() {
+    let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
+    host.put_headers(Map::Response, &[(":status", "200")]);
+    attempt.response_headers(&host, false);
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"twelve bytes\"}}]}\n\n";
+    host.put_body(Body::Response, event.as_bytes());
+    attempt.response_body(&host, event.len(), false);
+    host.put_property(
+        &["response", "code_details"],
+        b"downstream_remote_disconnect",
+    );
+    let event = crate::fixture::event(&host, gateway, 200);
+    let usage = event.usage.unwrap();
+    assert_eq!(event.outcome(), Outcome::ClientGone);
+    assert_eq!((usage.output_tokens, usage.estimated), (3, true));
+    assert_eq!(
+        usage.input_tokens,
+        u64::try_from(request.len().div_ceil(4)).unwrap()
+    );
+}
+
+#[test]
+fn a_stream_from_vertex_passes_untouched() {
+    let request = ANTHROPIC_REQUEST.replacen('{', "{\"stream\":true,", 1);
+    let vertex = channel(1, "anthropic-vertex");
+    let (host, _gateway, mut attempt) = begin(vec![vertex], MESSAGES, &request);
+    assert_eq!(
+        host.shown(Map::Request, ":path"),
+        "/v1/publishers/anthropic/models/m:streamRawPredict"
+    );
+    let stream = concat!(
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\n",
+        "event: something_new\ndata: {\"type\":\"something_new\"}\n\n",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n",
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+    );
+    answer(&host, &mut attempt, "200", stream);
+    assert_eq!(host.text(Body::Response), stream);
+}
