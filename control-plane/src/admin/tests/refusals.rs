@@ -64,7 +64,7 @@ async fn bodies_that_are_refused() {
         check(
             "configs",
             json!({"a": 1}),
-            "configs.a is not known; this type has quirks",
+            "configs.a is not known; this type has native_dialects, quirks",
         )
         .await;
         check(
