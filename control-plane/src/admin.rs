@@ -16,19 +16,24 @@
 //!   does not hold.
 //! - Any other field is refused by name. It is a typing error that would be missed otherwise.
 
+mod actor;
 mod answer;
 mod auth;
 mod balance_services;
 mod body;
+mod catalog;
 mod channels;
 mod fields;
+mod group_models;
 mod groups;
 mod limits;
 mod logs;
+mod model_settings;
 mod models;
 mod money;
 mod options;
 mod params;
+mod price_history;
 mod prices;
 mod redemption;
 mod rules;
@@ -72,8 +77,11 @@ pub fn router(state: State) -> Router {
     let api = Router::new()
         .merge(channels::routes())
         .merge(groups::routes())
+        .merge(group_models::routes())
+        .merge(price_history::routes())
         .merge(tokens::routes())
         .merge(models::routes())
+        .merge(catalog::routes())
         .merge(logs::routes())
         .merge(options::routes())
         .merge(wallets::routes())

@@ -6,14 +6,17 @@
 
 mod balance_service;
 mod base_url;
+mod catalogued;
 mod channel;
 mod channel_configs;
 mod channel_key;
 pub(crate) mod google_key;
 mod group;
+mod group_model;
 mod limits;
 mod log;
 mod model_config;
+mod model_settings;
 pub mod options;
 mod page;
 mod price;
@@ -24,16 +27,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use balance_service::{BalanceService, BalanceServicePatch, Consumption};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use catalogued::{ImportedModels, Unpriced, catalogued};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
 pub use channel_configs::{ChannelConfigs, InvalidConfigs, config_schema};
 pub use channel_key::{Access, AwsKey, ChannelKey, InvalidChannelKey, on_one_line};
 pub use google_key::{GoogleKey, Grant};
 pub use group::{DEFAULT_SET, Group, GroupPatch};
+pub use group_model::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides};
 pub use limits::{ConsumeLevels, GroupLimits, GroupLimitsPatch, Limits, LimitsPatch, Ratio};
 pub use log::{AttemptRecord, Circumstances, Log, TokenCounts, outcome_name};
 pub use model_config::{ModelConfig, ModelConfigPatch};
+pub use model_settings::{ModelSettings, Timeouts};
 pub use page::{Listed, Order, Page};
-pub use price::{price_from_json, price_to_json};
+pub use price::{
+    BookedPrice, ConditionFields, PriceChange, PriceValue, tariff_from_json, tariff_to_json,
+};
 pub use token::{Token, TokenPatch};
 pub use wallet::{Charge, RedemptionCode, TransactionKind, Wallet, WalletTransaction};
 

@@ -7,7 +7,7 @@
 mod bounds;
 mod entry;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use prost::Message;
 use tollgate_config::meter::UsageEvent;
@@ -63,7 +63,9 @@ impl Ledger {
     /// Books events in one transaction: a log row each, and what they add to their token, group
     /// and channels. When it returns, they are on disk and may be acknowledged.
     ///
-    /// The price is that of this moment. A model without one costs nothing, and its row says so.
+    /// The price is the one in force when the request began: the group's own or the model's, under
+    /// the condition that fits best, times what the group pays of it. A model without one costs
+    /// nothing, and its row says so.
     ///
     /// # Errors
     /// When the database is away. Nothing is booked then, and the batch may come again.
@@ -84,16 +86,18 @@ impl Ledger {
             });
         }
 
-        let models: BTreeSet<String> = events
-            .iter()
-            .map(|event| bounds::name(&event.model))
-            .collect();
-        let models: Vec<String> = models.into_iter().collect();
-        let configs = self.store.model_configs_of(&models).await?;
-        let prices: HashMap<_, _> = configs
-            .into_iter()
-            .map(|config| (config.model, config.price))
-            .collect();
+        let names = |name: fn(&UsageEvent) -> &str| -> Vec<String> {
+            let names: BTreeSet<_> = events
+                .iter()
+                .map(|event| bounds::name(name(event)))
+                .collect();
+            names.into_iter().collect()
+        };
+        let models = names(|event| &event.model);
+        let groups = names(|event| &event.group);
+        let started = events.iter().map(|event| event.started_unix_ms);
+        let since = started.filter(|at| *at > 0).min().unwrap_or(i64::MAX);
+        let prices = self.store.price_book(&models, &groups, since).await?;
 
         let now = now_unix_ms();
         let entries: Vec<_> = events

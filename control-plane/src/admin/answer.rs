@@ -87,6 +87,14 @@ impl ApiError {
         Self::NotFound("there is nothing at this path".into())
     }
 
+    /// The same of a field that stands inside another.
+    pub(super) fn below(self, path: &str) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Invalid(format!("{path}{text}")),
+            other => other,
+        }
+    }
+
     fn parts(&self) -> (StatusCode, &str) {
         match self {
             Self::Invalid(text) => (StatusCode::BAD_REQUEST, text),

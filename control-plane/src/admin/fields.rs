@@ -64,6 +64,10 @@ impl Fields {
         }
     }
 
+    pub(super) fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>, ApiError> {
+        self.typed(name, "must be a list of whole numbers")
+    }
+
     /// Names, each once.
     pub(super) fn names(
         &mut self,
@@ -108,10 +112,36 @@ impl Fields {
             .map_err(|_| ApiError::field(name, "must be an object"))
     }
 
+    /// A list of objects.
+    pub(super) fn list(&mut self, name: &str, max: usize) -> Result<Option<Vec<Self>>, ApiError> {
+        const RULE: &str = "must be a list of objects";
+        let Some(items) = self.typed::<Vec<Box<RawValue>>>(name, RULE)? else {
+            return Ok(None);
+        };
+        if items.len() > max {
+            return Err(ApiError::field(
+                name,
+                format!("has more than {max} entries"),
+            ));
+        }
+        let items = items.iter().map(|item| Self::parse(item.get().as_bytes()));
+        let items: Result<_, _> = items.collect();
+        items.map(Some).map_err(|_| ApiError::field(name, RULE))
+    }
+
     /// Fields of AI Proxy without an effect here: only their neutral values are taken.
     pub(super) fn not_yet(&mut self, names: &[&str]) -> Result<(), ApiError> {
+        self.check_not_yet(names)?;
+        self.ignore(names);
+        Ok(())
+    }
+
+    /// The same, and the fields can still be read.
+    pub(super) fn check_not_yet(&self, names: &[&str]) -> Result<(), ApiError> {
         for name in names {
-            let Some(raw) = self.raw(name) else { continue };
+            let Some(raw) = self.0.get(*name) else {
+                continue;
+            };
             let neutral = serde_json::from_str(raw.get()).is_ok_and(|value| is_neutral(&value));
             if !neutral {
                 let rule = "is not available yet; leave it out, or send its neutral value";

@@ -5,11 +5,13 @@ use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
 
+use super::actor::Actor;
 use super::answer::{Reply, Usd, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::limits::{self, GroupLimitsView};
 use super::params::{Params, Segments};
+use super::prices::{self, MultiplierView};
 use super::{ApiError, State, money, rules};
 use crate::domain::{Group, GroupPatch, Listed};
 use crate::store::GroupQuery;
@@ -45,6 +47,7 @@ struct View {
     request_count: i64,
     balance_alert_enabled: bool,
     balance_alert_threshold: Usd,
+    price_multiplier: MultiplierView,
 }
 
 #[derive(Serialize)]
@@ -69,17 +72,20 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
     data(View::from(state.store.group(path.text("group")).await?))
 }
 
-async fn create(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+async fn create(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
     let id = path.text("group");
     rules::name("group", id, rules::MAX_GROUP)?;
     let patch = read(body.object()?)?;
-    data(View::from(state.store.create_group(id, patch).await?))
+    data(View::from(
+        state.store.create_group_as(by.name(), id, patch).await?,
+    ))
 }
 
-async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+async fn update(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
     let patch = read(body.object()?)?;
+    let group = path.text("group");
     data(View::from(
-        state.store.update_group(path.text("group"), patch).await?,
+        state.store.update_group_as(by.name(), group, patch).await?,
     ))
 }
 
@@ -144,6 +150,7 @@ fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
         balance_alert_enabled: fields.flag("balance_alert_enabled")?,
         balance_alert_threshold: money::amount(&mut fields, "balance_alert_threshold")?,
         limits: limits::read_group(&mut fields)?,
+        price_multiplier: prices::multiplier(&mut fields, "price_multiplier")?,
     };
     fields.ignore(&[
         "id",
@@ -170,6 +177,7 @@ impl From<Group> for View {
             request_count: group.request_count,
             balance_alert_enabled: group.balance_alert_enabled,
             balance_alert_threshold: Usd(group.balance_alert_threshold),
+            price_multiplier: MultiplierView(group.price_multiplier),
         }
     }
 }

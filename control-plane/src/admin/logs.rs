@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::answer::{Reply, Usd, data};
 use super::params::{Params, Segments};
-use super::prices::PriceView;
+use super::prices::{MultiplierView, PriceView};
 use super::{ApiError, State};
-use crate::domain::{AttemptRecord, Circumstances, Listed, Log, TokenCounts};
+use crate::domain::{AttemptRecord, Circumstances, ConditionFields, Listed, Log, TokenCounts};
 use crate::store::{CodeType, LogQuery};
 
 pub(super) fn routes() -> Router<State> {
@@ -57,6 +57,15 @@ struct View {
     priced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceView>,
+    /// Under which that was the price; absent: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_condition: Option<ConditionFields>,
+    /// What the group paid of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_multiplier: Option<MultiplierView>,
+    /// It was the group's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_override: Option<bool>,
     used_amount: Usd,
     used_amount_nano_usd: i64,
     upstream_id: String,
@@ -187,7 +196,14 @@ impl From<Log> for View {
             usage: UsageView::from(log.tokens),
             usage_context: ContextView::from(log.circumstances),
             priced: log.price.is_some(),
-            price: log.price.as_ref().map(PriceView::from),
+            price: log.price.as_ref().map(|b| PriceView::whole(b.price)),
+            price_condition: log
+                .price
+                .as_ref()
+                .and_then(|booked| booked.condition.as_ref())
+                .map(ConditionFields::from),
+            price_multiplier: log.price.as_ref().map(|b| MultiplierView(b.multiplier)),
+            price_override: log.price.as_ref().map(|booked| booked.of_group),
             used_amount: Usd(log.amount),
             used_amount_nano_usd: log.amount.0,
             upstream_id: log.upstream_id,

@@ -10,14 +10,16 @@ use serde_json::{Map, Value};
 use tollgate_protocol::Thinking;
 use tollgate_protocol::neutral::Effort;
 
+use super::actor::Actor;
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::limits::{self, LimitsView};
+use super::model_settings;
 use super::params::{Params, Segments};
-use super::prices::{self, PriceView};
+use super::prices::{self, TariffView};
 use super::{ApiError, State, rules};
-use crate::domain::{Limits, Listed, ModelConfig, ModelConfigPatch};
+use crate::domain::{Limits, Listed, ModelConfig, ModelConfigPatch, ModelSettings};
 use crate::store::ModelQuery;
 
 pub(super) fn routes() -> Router<State> {
@@ -52,12 +54,14 @@ struct View {
     owner: String,
     #[serde(rename = "type")]
     kind: i64,
-    price: PriceView,
+    price: TariffView,
     /// 0: as many as there are channels.
     retry_times: u32,
     #[serde(flatten)]
     limits: LimitsView,
     config: Map<String, Value>,
+    #[serde(flatten)]
+    settings: ModelSettings,
 }
 
 #[derive(Serialize)]
@@ -102,7 +106,7 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
     ))
 }
 
-async fn save(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+async fn save(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
     let model = path.text("model");
     let mut fields = body.object()?;
     if fields
@@ -118,12 +122,12 @@ async fn save(Extract(state): Extract<State>, path: Segments, body: Body) -> Rep
     let patch = read(fields)?;
     state
         .store
-        .save_model_configs(vec![(model.to_owned(), patch)])
+        .save_model_configs_as(by.name(), vec![(model.to_owned(), patch)])
         .await?;
     data(View::from(state.store.model_config(model).await?))
 }
 
-async fn save_many(Extract(state): Extract<State>, body: Body) -> Reply {
+async fn save_many(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply {
     let mut configs = Vec::new();
     for mut fields in body.objects()? {
         let model = fields.line("model", rules::MAX_MODEL)?.unwrap_or_default();
@@ -131,20 +135,27 @@ async fn save_many(Extract(state): Extract<State>, body: Body) -> Reply {
         configs.push((model, read(fields)?));
     }
     let models: Vec<_> = configs.iter().map(|(model, _)| model.clone()).collect();
-    state.store.save_model_configs(configs).await?;
+    state
+        .store
+        .save_model_configs_as(by.name(), configs)
+        .await?;
     views(state.store.model_configs_of(&models).await?)
 }
 
-async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
+async fn delete(Extract(state): Extract<State>, by: Actor, path: Segments) -> Reply {
     state
         .store
-        .delete_model_configs(&[path.text("model").to_owned()])
+        .delete_model_configs_as(by.name(), &[path.text("model").to_owned()])
         .await?;
     done()
 }
 
-async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
-    state.store.delete_model_configs(&body.names()?).await?;
+async fn delete_many(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply {
+    let models = body.names()?;
+    state
+        .store
+        .delete_model_configs_as(by.name(), &models)
+        .await?;
     done()
 }
 
@@ -201,10 +212,11 @@ fn without_config(model: &str) -> ModelConfig {
         updated_at_ms: 0,
         owner: String::new(),
         kind: 0,
-        price: tollgate_policy::price::Price::FREE,
+        price: Default::default(),
         retry_times: None,
         limits: Limits::default(),
         config: Map::new(),
+        settings: Default::default(),
     }
 }
 
@@ -218,22 +230,9 @@ fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
         retry_times: retries,
         limits: limits::read(&mut fields)?,
         config: config(&mut fields)?,
+        settings: model_settings::read(&mut fields)?,
     };
-    fields.not_yet(&[
-        "plugin",
-        "exclude_from_tests",
-        "timeout_config",
-        "force_save_detail",
-        "max_image_generation_count",
-        "max_video_generation_seconds",
-        "max_video_generation_count",
-        "allowed_resolutions",
-        "request_body_storage_max_size",
-        "response_body_storage_max_size",
-        "summary_service_tier",
-        "summary_claude_long_context",
-        "disable_resolution_fuzzy_match",
-    ])?;
+    fields.not_yet(&["plugin"])?;
     fields.ignore(&["created_at", "updated_at"]);
     fields.finish()?;
     Ok(patch)
@@ -281,7 +280,7 @@ fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
 impl From<ModelConfig> for View {
     fn from(config: ModelConfig) -> Self {
         Self {
-            price: PriceView::from(&config.price),
+            price: TariffView(config.price),
             model: config.model,
             created_at: config.created_at_ms,
             updated_at: config.updated_at_ms,
@@ -290,6 +289,7 @@ impl From<ModelConfig> for View {
             retry_times: config.retry_times.unwrap_or(0),
             limits: LimitsView::from(config.limits),
             config: config.config,
+            settings: config.settings,
         }
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod limits;
 mod logs;
 mod options;
+mod prices;
 mod refusals;
 mod resources;
 mod secrets;

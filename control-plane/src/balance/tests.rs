@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use tollgate_config::meter::{Usage, UsageEvent};
-use tollgate_policy::price::{Price, Rate};
+use tollgate_policy::price::{Part, Price, Rate, Tariff};
 
 use super::*;
 use crate::domain::{BalanceServicePatch, BaseUrl, GroupPatch, ModelConfigPatch, Order, Page};
@@ -68,10 +68,7 @@ async fn scene(store: &Store, left: i64) -> (Bank, Ledger, Collector) {
         unit: 1000,
     };
     let config = ModelConfigPatch {
-        price: Some(Price {
-            input,
-            ..Price::FREE
-        }),
+        price: Some(Tariff::of(Price::FREE.with(Part::Input, input))),
         ..ModelConfigPatch::default()
     };
     let configs = vec![("m".to_owned(), config)];

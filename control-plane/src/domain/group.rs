@@ -1,6 +1,6 @@
 //! A group: a customer or a team, who owns tokens and may use some sets of channels.
 
-use tollgate_policy::price::NanoUsd;
+use tollgate_policy::price::{Multiplier, NanoUsd};
 
 use super::{GroupLimits, GroupLimitsPatch, Status};
 
@@ -21,6 +21,8 @@ pub struct Group {
     /// Whether somebody is told when the balance falls below the threshold.
     pub balance_alert_enabled: bool,
     pub balance_alert_threshold: NanoUsd,
+    /// What it pays of every price.
+    pub price_multiplier: Multiplier,
 }
 
 /// What a request wants a group to be.
@@ -31,4 +33,5 @@ pub struct GroupPatch {
     pub balance_alert_enabled: Option<bool>,
     pub balance_alert_threshold: Option<NanoUsd>,
     pub limits: GroupLimitsPatch,
+    pub price_multiplier: Option<Multiplier>,
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_config::meter::Outcome;
-use tollgate_policy::price::{NanoUsd, Price};
+use tollgate_policy::price::NanoUsd;
+
+use super::BookedPrice;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Log {
@@ -40,8 +42,9 @@ pub struct Log {
     pub circumstances: Circumstances,
     pub upstream_id: String,
     pub losses: Vec<String>,
-    /// The price at the moment of booking; `None`: the model had none, and the call cost nothing.
-    pub price: Option<Price>,
+    /// The price in force when the request began; `None`: the model had none, and the call cost
+    /// nothing.
+    pub price: Option<BookedPrice>,
     pub amount: NanoUsd,
 }
 

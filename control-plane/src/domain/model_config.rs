@@ -2,11 +2,11 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tollgate_policy::price::Price;
+use tollgate_policy::price::Tariff;
 use tollgate_protocol::Thinking;
 use tollgate_protocol::neutral::Effort;
 
-use super::{Limits, LimitsPatch};
+use super::{Limits, LimitsPatch, ModelSettings};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
@@ -17,13 +17,14 @@ pub struct ModelConfig {
     pub owner: String,
     /// AI Proxy's mode number, 0 when it does not matter; `type` in the API.
     pub kind: i64,
-    pub price: Price,
+    pub price: Tariff,
     /// Further attempts after a failed one; `None`: as many as there are channels.
     pub retry_times: Option<u32>,
     /// Of what each group asks of it.
     pub limits: Limits,
     /// AI Proxy's `config` object: facts such as `max_output_tokens`, kept as they were given.
     pub config: Map<String, Value>,
+    pub settings: ModelSettings,
 }
 
 /// What a request wants a model config to be.
@@ -31,10 +32,12 @@ pub struct ModelConfig {
 pub struct ModelConfigPatch {
     pub owner: Option<String>,
     pub kind: Option<i64>,
-    pub price: Option<Price>,
+    pub price: Option<Tariff>,
     pub retry_times: Option<Option<u32>>,
     pub limits: LimitsPatch,
     pub config: Option<Map<String, Value>>,
+    /// Fields of [`ModelSettings`], those that are to change.
+    pub settings: Map<String, Value>,
 }
 
 impl ModelConfig {

@@ -1,26 +1,21 @@
 //! One usage event as a log row.
 
-use std::collections::HashMap;
-
 use tollgate_config::meter::{Attempt, Usage, UsageEvent};
-use tollgate_policy::price::{NanoUsd, Price, cost};
+use tollgate_policy::price::{CallFacts, NanoUsd, cost};
 
 use super::bounds::{self, MAX_ITEMS, name, text};
-use crate::domain::{AttemptRecord, Circumstances, TokenCounts, outcome_name};
-use crate::store::NewLog;
+use crate::domain::{AttemptRecord, BookedPrice, Circumstances, TokenCounts, outcome_name};
+use crate::store::{NewLog, PriceBook};
 
-pub(super) fn entry(
-    node: &str,
-    event: UsageEvent,
-    prices: &HashMap<String, Price>,
-    now_ms: i64,
-) -> NewLog {
+pub(super) fn entry(node: &str, mut event: UsageEvent, prices: &PriceBook, now_ms: i64) -> NewLog {
     let outcome = outcome_name(event.outcome());
     let usage = bounds::usage(event.usage.unwrap_or_default());
-    let model = name(&event.model);
-    // A config whose price is nothing but zeros was never given one.
-    let price = prices.get(&model).filter(|price| !price.is_free()).copied();
-    let amount = price.map_or(NanoUsd(0), |price| cost(&price, &usage, event.status));
+    event.usage = Some(usage);
+    let (group, model) = (name(&event.group), name(&event.model));
+    let price = price(prices, &group, &model, &event);
+    let amount = price.as_ref().map_or(NanoUsd(0), |booked| {
+        cost(&booked.price, &usage, event.status, booked.multiplier)
+    });
     let amount = amount.min(bounds::MAX_AMOUNT);
     let circumstances = circumstances(&event);
     let attempts: Vec<_> = event
@@ -39,7 +34,7 @@ pub(super) fn entry(
         ttfb_ms: event.first_byte_ms.map(|ms| ms.max(0)),
         token_id: event.token_id,
         token_name: name(&event.token_name),
-        group: name(&event.group),
+        group,
         model,
         method: name(&event.method),
         path: name(&event.path),
@@ -64,6 +59,18 @@ pub(super) fn entry(
         price,
         amount,
     }
+}
+
+/// What the call costs its group, with all that it depends on.
+fn price(prices: &PriceBook, group: &str, model: &str, event: &UsageEvent) -> Option<BookedPrice> {
+    let quote = prices.at(group, model, event.started_unix_ms)?;
+    let selected = quote.tariff.select(&CallFacts::of(event), quote.fuzzy);
+    Some(BookedPrice {
+        price: selected.price,
+        condition: selected.condition.cloned(),
+        multiplier: quote.multiplier,
+        of_group: quote.of_group,
+    })
 }
 
 fn token_counts(usage: &Usage) -> TokenCounts {

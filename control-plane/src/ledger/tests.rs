@@ -1,7 +1,9 @@
 //! What must hold of bookings.
 
+mod prices;
+
 use tollgate_config::meter::{Attempt, Outcome, Usage};
-use tollgate_policy::price::{NanoUsd, Price, Rate};
+use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
 
 use super::*;
 use crate::domain::{ChannelPatch, ModelConfigPatch, Order, Page, TokenPatch};
@@ -23,19 +25,20 @@ async fn scene(store: &Store) -> (i64, [i64; 2]) {
         price: NanoUsd(nano),
         unit: 1000,
     };
-    let price = Price {
-        input: rate(1_000_000),
-        output: rate(2_000_000),
-        ..Price::FREE
-    };
+    let price = Price::FREE
+        .with(Part::Input, rate(1_000_000))
+        .with(Part::Output, rate(2_000_000));
     let config = ModelConfigPatch {
-        price: Some(price),
+        price: Some(Tariff::of(price)),
         ..ModelConfigPatch::default()
     };
     store
         .save_model_configs(vec![("m".into(), config)])
         .await
         .unwrap();
+    // It was always there.
+    let sql = "UPDATE price_history SET changed_at = 1";
+    store.execute_for_tests(sql.to_owned()).await;
     let channel = ChannelPatch {
         kind: Some(53),
         ..ChannelPatch::default()
@@ -81,6 +84,14 @@ fn event(id: &str, token_id: i64, channels: &[i64]) -> UsageEvent {
 }
 
 const COST: i64 = 2_000_000;
+
+/// The same call, begun just now.
+fn now(event: UsageEvent) -> UsageEvent {
+    UsageEvent {
+        started_unix_ms: now_unix_ms(),
+        ..event
+    }
+}
 
 #[tokio::test]
 async fn a_call_is_booked_with_all_that_it_adds() {
@@ -215,12 +226,9 @@ async fn what_was_booked_keeps_its_price() {
             .book("n", vec![event("before", token, &[])])
             .await
             .unwrap();
-        let dear = Price {
-            per_request: NanoUsd(77),
-            ..Price::FREE
-        };
+        let dear = Price::for_request(NanoUsd(77));
         let config = ModelConfigPatch {
-            price: Some(dear),
+            price: Some(Tariff::of(dear)),
             ..ModelConfigPatch::default()
         };
         store
@@ -230,7 +238,7 @@ async fn what_was_booked_keeps_its_price() {
         ledger
             .book(
                 "n",
-                vec![event("before", token, &[]), event("after", token, &[])],
+                vec![event("before", token, &[]), now(event("after", token, &[]))],
             )
             .await
             .unwrap();

@@ -10,7 +10,7 @@ use super::row::{Columns, to_json};
 use super::rows::{pieces, places};
 use super::write::Write;
 use super::{Result, Store};
-use crate::domain::{Log, price_to_json};
+use crate::domain::{BookedPrice, Log};
 
 /// A log row before it has an id; that field is not looked at.
 pub type NewLog = Log;
@@ -110,7 +110,7 @@ async fn insert(
                 .bind(i64::from(log.tokens.estimated))
                 .bind(log.upstream_id.clone())
                 .bind(to_json(&log.losses))
-                .bind(log.price.as_ref().map(price_to_json))
+                .bind(log.price.as_ref().map(BookedPrice::to_json))
                 .bind(log.amount.0)
                 .bind(log.tokens.cache_creation_1h)
                 .bind(log.tokens.image_input)

@@ -1,10 +1,11 @@
 //! Groups. What changes in one reaches Envoys through its tokens.
 
 use sqlx::any::AnyRow;
-use tollgate_policy::price::NanoUsd;
+use tollgate_policy::price::{Multiplier, NanoUsd};
 
 use super::error::OnConflict;
 use super::limits::group_limits;
+use super::models::NOBODY;
 use super::query::Conditions;
 use super::row::{Columns, to_json};
 use super::write::Write;
@@ -22,7 +23,7 @@ pub struct GroupQuery {
 
 const COLUMNS: &str = "SELECT id, created_at, status, available_sets, used_amount, \
     request_count, balance_alert_enabled, balance_alert_threshold, rpm_ratio, tpm_ratio, \
-    user_rpm, user_tpm, user_max_concurrency FROM groups";
+    user_rpm, user_tpm, user_max_concurrency, price_multiplier FROM groups";
 
 impl Store {
     /// # Errors
@@ -58,21 +59,39 @@ impl Store {
         group(&row.ok_or_else(|| Error::missing("group", id))?)
     }
 
+    /// [`Store::create_group_as`] by nobody.
+    ///
     /// # Errors
     /// `Conflict` when there is one with this id.
     pub async fn create_group(&self, id: &str, new: GroupPatch) -> Result<Group> {
-        let id = id.to_owned();
-        self.write(|write| Box::pin(write.create_group(id, new)))
+        self.create_group_as(NOBODY, id, new).await
+    }
+
+    /// Makes a group. The price history says that `by` set its multiplier.
+    ///
+    /// # Errors
+    /// `Conflict` when there is one with this id.
+    pub async fn create_group_as(&self, by: &str, id: &str, new: GroupPatch) -> Result<Group> {
+        let (by, id) = (by.to_owned(), id.to_owned());
+        self.write(|write| Box::pin(write.create_group(by, id, new)))
             .await
     }
 
-    /// Changes what the patch names.
+    /// [`Store::update_group_as`] by nobody.
     ///
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn update_group(&self, id: &str, patch: GroupPatch) -> Result<Group> {
-        let id = id.to_owned();
-        self.write(|write| Box::pin(write.update_group(id, patch)))
+        self.update_group_as(NOBODY, id, patch).await
+    }
+
+    /// Changes what the patch names. The price history says that `by` set its multiplier.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn update_group_as(&self, by: &str, id: &str, patch: GroupPatch) -> Result<Group> {
+        let (by, id) = (by.to_owned(), id.to_owned());
+        self.write(|write| Box::pin(write.update_group(by, id, patch)))
             .await
     }
 
@@ -98,7 +117,7 @@ impl Store {
 
 impl Write {
     /// Without tokens there is nothing to announce.
-    async fn create_group(&mut self, id: String, new: GroupPatch) -> Result<Group> {
+    async fn create_group(&mut self, by: String, id: String, new: GroupPatch) -> Result<Group> {
         let sets = new.available_sets.filter(|sets| !sets.is_empty());
         sqlx::query(
             "INSERT INTO groups (id, created_at, status, available_sets, balance_alert_enabled, \
@@ -115,11 +134,14 @@ impl Write {
         .execute(&mut *self.transaction)
         .await
         .on_conflict(|| format!("group {id} exists already"))?;
+        self.set_multiplier(&by, &id, new.price_multiplier).await?;
         self.limit_group(&id, new.limits).await?;
         self.group(&id).await
     }
 
-    async fn update_group(&mut self, id: String, patch: GroupPatch) -> Result<Group> {
+    async fn update_group(&mut self, by: String, id: String, patch: GroupPatch) -> Result<Group> {
+        self.set_multiplier(&by, &id, patch.price_multiplier)
+            .await?;
         let row = sqlx::query(
             "UPDATE groups SET status = coalesce($2, status), \
              available_sets = coalesce($3, available_sets), \
@@ -202,5 +224,6 @@ fn group(row: &AnyRow) -> Result<Group> {
         request_count: row.int("request_count")?,
         balance_alert_enabled: row.flag("balance_alert_enabled")?,
         balance_alert_threshold: NanoUsd(row.int("balance_alert_threshold")?),
+        price_multiplier: Multiplier::from_nano(row.int("price_multiplier")?),
     })
 }

@@ -6,7 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::query::Conditions;
 use super::row::{Columns, unexpected};
 use super::{Error, Result, Store};
-use crate::domain::{Circumstances, Listed, Log, Page, TokenCounts, price_from_json};
+use crate::domain::{BookedPrice, Circumstances, Listed, Log, Page, TokenCounts};
 
 /// Which log rows are wanted.
 #[derive(Debug, Clone, Default)]
@@ -105,7 +105,7 @@ fn log(row: &AnyRow) -> Result<Log> {
     let flag = |column| Ok::<_, Error>(row.optional_int(column)?.map(|number| number != 0));
     let price = row
         .optional_text("price")?
-        .map(|text| price_from_json(&text))
+        .map(|text| BookedPrice::from_json(&text))
         .transpose();
     Ok(Log {
         id: row.int("id")?,

@@ -1,6 +1,8 @@
 //! Model configs.
 
+use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
+use tollgate_policy::price::Tariff;
 
 use super::limits::limits;
 use super::query::Conditions;
@@ -8,7 +10,8 @@ use super::row::{Columns, readable, to_json, unexpected};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
-    Listed, ModelConfig, ModelConfigPatch, Page, now_unix_ms, price_from_json, price_to_json,
+    Listed, ModelConfig, ModelConfigPatch, Page, PriceValue, now_unix_ms, tariff_from_json,
+    tariff_to_json,
 };
 
 /// Which model configs are wanted.
@@ -21,7 +24,10 @@ pub struct ModelQuery {
 }
 
 const COLUMNS: &str = "SELECT model, created_at, updated_at, owner, type, price, retry_times, \
-    rpm, tpm, max_concurrency, config FROM model_configs";
+    rpm, tpm, max_concurrency, config, settings FROM model_configs";
+
+/// Who changed a price where no administrator did.
+pub(super) const NOBODY: &str = "tollgate";
 
 impl Store {
     /// All model configs, by name.
@@ -89,22 +95,44 @@ impl Store {
         model_config(&row.ok_or_else(|| Error::missing("the config of model", model))?)
     }
 
-    /// Makes model configs, or changes what the patches name in those that exist; all or none.
+    /// [`Store::save_model_configs_as`] by nobody: what the first start brings.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn save_model_configs(&self, configs: Vec<(String, ModelConfigPatch)>) -> Result<()> {
-        self.write(|write| Box::pin(write.save_model_configs(configs)))
+        self.save_model_configs_as(NOBODY, configs).await
+    }
+
+    /// Makes model configs, or changes what the patches name in those that exist; all or none. The
+    /// price history says that `by` did it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn save_model_configs_as(
+        &self,
+        by: &str,
+        configs: Vec<(String, ModelConfigPatch)>,
+    ) -> Result<()> {
+        let by = by.to_owned();
+        self.write(|write| Box::pin(write.save_model_configs(by, configs)))
             .await
+    }
+
+    /// [`Store::delete_model_configs_as`] by nobody.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_model_configs(&self, models: &[String]) -> Result<()> {
+        self.delete_model_configs_as(NOBODY, models).await
     }
 
     /// Removes model configs, all or none.
     ///
     /// # Errors
     /// `NotFound` names the first that is not there; nothing is removed then.
-    pub async fn delete_model_configs(&self, models: &[String]) -> Result<()> {
-        let models = models.to_owned();
-        self.write(|write| Box::pin(write.delete_model_configs(models)))
+    pub async fn delete_model_configs_as(&self, by: &str, models: &[String]) -> Result<()> {
+        let (by, models) = (by.to_owned(), models.to_owned());
+        self.write(|write| Box::pin(write.delete_model_configs(by, models)))
             .await
     }
 }
@@ -112,33 +140,46 @@ impl Store {
 impl Write {
     pub(super) async fn save_model_configs(
         &mut self,
+        by: String,
         configs: Vec<(String, ModelConfigPatch)>,
     ) -> Result<()> {
         let now = now_unix_ms();
         for (model, patch) in configs {
+            let (old_price, mut settings) = self.lock_model(&model).await?;
+            let settings = (!patch.settings.is_empty()).then(|| {
+                settings.extend(patch.settings);
+                to_json(&settings)
+            });
+            if let Some(price) = &patch.price {
+                let new = (!price.is_free()).then(|| PriceValue::of(price.clone()));
+                let change = (old_price, new);
+                self.price_changed(&by, "", &model, change, now).await?;
+            }
             let keeps_retries = patch.retry_times.is_none();
-            // The values to insert stand in $1..$8; those to keep an old value by are NULL there,
+            // The values to insert stand in $1..$9; those to keep an old value by are NULL there,
             // and the insert gives them their defaults.
             sqlx::query(
                 "INSERT INTO model_configs \
-                 (model, created_at, updated_at, owner, type, price, retry_times, config) \
+                 (model, created_at, updated_at, owner, type, price, retry_times, config, settings) \
                  VALUES ($1, $2, $2, coalesce($3, ''), coalesce($4, 0), coalesce($5, '{}'), $6, \
-                 coalesce($7, '{}')) \
+                 coalesce($7, '{}'), coalesce($9, '{}')) \
                  ON CONFLICT (model) DO UPDATE SET updated_at = $2, \
                  owner = coalesce($3, model_configs.owner), \
                  type = coalesce($4, model_configs.type), \
                  price = coalesce($5, model_configs.price), \
                  retry_times = CASE WHEN $8 = 1 THEN model_configs.retry_times ELSE $6 END, \
-                 config = coalesce($7, model_configs.config)",
+                 config = coalesce($7, model_configs.config), \
+                 settings = coalesce($9, model_configs.settings)",
             )
             .bind(model.clone())
             .bind(now)
             .bind(patch.owner)
             .bind(patch.kind)
-            .bind(patch.price.as_ref().map(price_to_json))
+            .bind(patch.price.as_ref().map(tariff_to_json))
             .bind(patch.retry_times.flatten().map(i64::from))
             .bind(patch.config.as_ref().map(to_json))
             .bind(i64::from(keeps_retries))
+            .bind(settings)
             .execute(&mut *self.transaction)
             .await?;
             self.limit_model(&model, patch.limits).await?;
@@ -147,8 +188,32 @@ impl Write {
         Ok(())
     }
 
-    async fn delete_model_configs(&mut self, models: Vec<String>) -> Result<()> {
+    /// The price and the settings of a model that has a config; nobody else changes it until the
+    /// end of this transaction.
+    async fn lock_model(
+        &mut self,
+        model: &str,
+    ) -> Result<(Option<PriceValue>, Map<String, Value>)> {
+        let row = sqlx::query(
+            "UPDATE model_configs SET model = model WHERE model = $1 RETURNING price, settings",
+        )
+        .bind(model.to_owned())
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        let Some(row) = row else {
+            return Ok((None, Map::new()));
+        };
+        let price = price(&row)?;
+        let old = (!price.is_free()).then_some(PriceValue::of(price));
+        Ok((old, row.json("settings")?))
+    }
+
+    async fn delete_model_configs(&mut self, by: String, models: Vec<String>) -> Result<()> {
+        let now = now_unix_ms();
         for model in models {
+            let (old_price, _) = self.lock_model(&model).await?;
+            let change = (old_price, None);
+            self.price_changed(&by, "", &model, change, now).await?;
             let done = sqlx::query("DELETE FROM model_configs WHERE model = $1")
                 .bind(model.clone())
                 .execute(&mut *self.transaction)
@@ -173,9 +238,14 @@ fn model_config(row: &AnyRow) -> Result<ModelConfig> {
         updated_at_ms: row.int("updated_at")?,
         owner: row.text("owner")?,
         kind: row.int("type")?,
-        price: price_from_json(&row.text("price")?).map_err(|error| unexpected("price", error))?,
+        price: price(row)?,
         retry_times: retry_times.map_err(|_| unexpected("retry_times", "out of range"))?,
         limits: limits(row)?,
         config: row.json("config")?,
+        settings: row.json("settings")?,
     })
+}
+
+pub(super) fn price(row: &AnyRow) -> Result<Tariff> {
+    tariff_from_json(&row.text("price")?).map_err(|error| unexpected("price", error))
 }

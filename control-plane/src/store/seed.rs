@@ -2,13 +2,12 @@
 
 use std::io;
 
-use serde_json::{Map, Value};
 use tollgate_catalog::Model;
-use tollgate_policy::price::{InvalidUsd, NanoUsd, Price, Rate};
 
+use super::models::NOBODY;
 use super::write::Write;
 use super::{Created, Error, Result, Store};
-use crate::domain::{ChannelPatch, ModelConfigPatch, TokenPatch};
+use crate::domain::{ChannelPatch, ModelConfigPatch, TokenPatch, catalogued};
 use crate::secrets::Secret;
 
 /// Provider keys from the environment.
@@ -100,8 +99,8 @@ impl Write {
             });
             models.extend(served);
         }
-        self.save_model_configs(models.into_iter().map(config).collect::<Result<_>>()?)
-            .await?;
+        let models = models.into_iter().map(config).collect::<Result<_>>()?;
+        self.import_models(NOBODY.to_owned(), models).await?;
         let names = channels
             .iter()
             .filter_map(|channel| channel.name.clone())
@@ -125,61 +124,9 @@ impl Write {
 }
 
 fn config(model: &Model) -> Result<(String, ModelConfigPatch)> {
-    let price = price(model).map_err(|why| Error::Row {
+    let patch = catalogued(model).map_err(|why| Error::Row {
         column: format!("catalogue model {}", model.id),
         why: why.to_string(),
     })?;
-    let patch = ModelConfigPatch {
-        owner: Some(model.owner.clone()),
-        price: Some(price),
-        config: Some(facts(model)),
-        ..ModelConfigPatch::default()
-    };
     Ok((model.id.clone(), patch))
-}
-
-/// What is known of it, where an administrator can see and change it.
-fn facts(model: &Model) -> Map<String, Value> {
-    let mut facts = Map::new();
-    facts.insert("max_output_tokens".into(), model.max_output_tokens.into());
-    if let Some(vision) = model.vision {
-        facts.insert("vision".into(), vision.into());
-    }
-    if let Some(thinking) = &model.thinking {
-        facts.insert("thinking".into(), thinking.clone().into());
-    }
-    if !model.efforts.is_empty() {
-        facts.insert("efforts".into(), model.efforts.clone().into());
-    }
-    if model.drops_sampling {
-        facts.insert("drops_sampling".into(), true.into());
-    }
-    facts
-}
-
-fn price(model: &Model) -> std::result::Result<Price, InvalidUsd> {
-    let rate = |text: Option<&String>| match text {
-        Some(text) => Ok(Rate {
-            price: text.parse()?,
-            unit: 1_000_000,
-        }),
-        None => Ok(Rate::FREE),
-    };
-    Ok(Price {
-        per_request: NanoUsd(0),
-        input: rate(Some(&model.input))?,
-        output: rate(Some(&model.output))?,
-        cached: rate(model.cached.as_ref())?,
-        cache_creation: rate(model.cache_creation.as_ref())?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_catalogue_price_is_exact() {
-        for model in tollgate_catalog::builtin().models() {
-            assert!(!super::price(model).unwrap().is_free(), "{}", model.id);
-        }
-    }
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 pub use mode::Mode;
-pub use model::Model;
+pub use model::{ListPrice, Model, When};
 pub use provider::{Also, Auth, Cloud, Provider, Values};
 pub use setting::{Kind, Setting, Unfilled};
 

@@ -9,8 +9,6 @@ use tollgate_protocol::neutral::Effort;
 use crate::{InvalidCatalog, Provider};
 
 /// A model and what its provider asks for it.
-///
-/// Prices are USD per 1,000,000 tokens as decimal text: this crate does no arithmetic with money.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
@@ -18,6 +16,11 @@ pub struct Model {
     pub provider: i64,
     pub id: String,
     pub owner: String,
+    /// AI Proxy's mode number; 0 where any will do.
+    #[serde(default, rename = "type")]
+    pub kind: i64,
+    #[serde(default)]
+    pub max_context_tokens: Option<u32>,
     pub max_output_tokens: u32,
     /// How it is told to think, by the name of a `tollgate_protocol::Thinking`.
     #[serde(default)]
@@ -31,12 +34,34 @@ pub struct Model {
     /// Whether it sees images.
     #[serde(default)]
     pub vision: Option<bool>,
-    pub input: String,
-    pub output: String,
+    /// Year and month of these facts.
     #[serde(default)]
-    pub cached: Option<String>,
+    pub as_of: Option<String>,
+    /// Empty where nobody is sure of it.
     #[serde(default)]
-    pub cache_creation: Option<String>,
+    pub price: ListPrice,
+    /// Other prices, of what they say only.
+    #[serde(default)]
+    pub when: Vec<When>,
+}
+
+/// USD as decimal text, because this crate does no arithmetic with money: per 1,000,000 tokens, and
+/// per 1,000 searches. By what is counted: `input`, `output`, `cached`, `cache_creation_1h`, …
+pub type ListPrice = BTreeMap<String, String>;
+
+/// A price under a condition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// Prompts of at least so many tokens, and at most; 0: of any length.
+    #[serde(default)]
+    pub input_token_min: u64,
+    #[serde(default)]
+    pub input_token_max: u64,
+    /// By OpenAI's name; empty: any.
+    #[serde(default)]
+    pub service_tier: String,
+    pub price: ListPrice,
 }
 
 pub(crate) fn parse(
@@ -78,10 +103,9 @@ pub(crate) fn parse(
         {
             return refuse("unknown effort");
         }
-        let prices = [Some(&model.input), Some(&model.output)]
-            .into_iter()
-            .chain([model.cached.as_ref(), model.cache_creation.as_ref()]);
-        if !prices.flatten().all(|price| is_decimal(price)) {
+        let conditional = model.when.iter().map(|when| &when.price);
+        let mut prices = conditional.chain([&model.price]).flat_map(BTreeMap::values);
+        if !prices.all(|price| is_decimal(price)) {
             return refuse("prices are decimal USD such as \"0.15\"");
         }
     }

@@ -173,8 +173,8 @@ fn a_broken_provider_is_refused_by_name() {
 
 #[test]
 fn a_broken_model_is_refused_by_name() {
-    let good =
-        "provider = 1\nid = 'm'\nowner = 'o'\nmax_output_tokens = 1\ninput = '1'\noutput = '2.5'\n";
+    let good = "provider = 1\nid = 'm'\nowner = 'o'\nmax_output_tokens = 1\n\
+        price = { input = '1', output = '2.5' }\n";
     let check = |from: &str, to: &str, expected: &str| {
         let text = format!("[[model]]\n{}", good.replace(from, to));
         let error = Catalog::parse(include_str!("providers.toml"), &text)
@@ -191,10 +191,13 @@ fn a_broken_model_is_refused_by_name() {
     check("id = 'm'", "id = 'm'\nefforts = ['odd']", "unknown effort");
     check("'2.5'", "'2,5'", "decimal USD");
     check("'2.5'", "'-1'", "decimal USD");
-    check("= 1\ninput", "= 0\ninput", "must not be empty");
+    check("= 1\nprice", "= 0\nprice", "must not be empty");
+    let when = "'2.5' }\n[[model.when]]\nservice_tier = 'flex'\nprice = { input = 'x' }\n";
+    check("'2.5' }\n", when, "decimal USD");
+    check("'2.5' }\n", "'2.5' }\ncost = '1'\n", "unknown field");
     check(
-        "output = '2.5'\n",
-        &format!("output = '2.5'\n[[model]]\n{good}"),
+        "'2.5' }\n",
+        &format!("'2.5' }}\n[[model]]\n{good}"),
         "stands twice",
     );
 }

@@ -1,107 +1,67 @@
 //! What a call costs: integer nano-USD, computed exactly and rounded once.
+//!
+//! A [`Tariff`] is what an administrator enters for a model: a price, and others under conditions.
+//! For one call it is narrowed to the one [`Price`] that applies ([`Tariff::select`]), and what the
+//! call used is counted with that ([`cost()`]).
 
-use std::fmt;
-use std::str::FromStr;
+mod condition;
+mod cost;
+mod money;
+mod multiplier;
+mod resolution;
+mod tariff;
 
-use tollgate_config::meter::Usage;
+pub use condition::{CallFacts, Condition, Range};
+pub use cost::cost;
+pub use money::{InvalidUsd, NanoUsd};
+pub use multiplier::{InvalidMultiplier, Multiplier};
+pub use tariff::{Conditional, InvalidTariff, Selected, Tariff};
 
-/// Money: thousand-millionths of a US dollar.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NanoUsd(pub i64);
-
-/// What `unit` tokens cost.
+/// What `unit` tokens cost, or calls of a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     pub price: NanoUsd,
-    /// Between 1 and [`Rate::MAX_UNIT`] tokens.
+    /// Between 1 and [`Rate::MAX_UNIT`].
     pub unit: u32,
 }
 
-/// The price of a model.
-///
-/// A rate of zero for cached tokens means "no price of their own", as in AI Proxy: they are then
-/// charged like any other input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
-    /// When not zero, a call that succeeded costs exactly this and tokens cost nothing.
-    pub per_request: NanoUsd,
-    pub input: Rate,
-    pub output: Rate,
+/// What is counted with a rate of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Input tokens that none of the other parts takes.
+    Input,
+    ImageInput,
+    AudioInput,
+    VideoInput,
     /// Input tokens read from the provider's cache.
-    pub cached: Rate,
+    Cached,
     /// Input tokens written to the provider's cache, however long it lives.
-    pub cache_creation: Rate,
+    CacheCreation,
+    /// Those that live five minutes, where they have a price of their own.
+    CacheCreation5m,
+    /// Those that live an hour.
+    CacheCreation1h,
+    /// Output tokens that none of the other parts takes.
+    Output,
+    ImageOutput,
+    AudioOutput,
+    /// Output tokens that were thought and not said.
+    Reasoning,
+    /// Searches that the provider ran.
+    WebSearch,
 }
 
-/// Why a decimal amount was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvalidUsd {
-    /// Not a decimal number.
-    Malformed,
-    /// More than nine decimals: it cannot be stored exactly.
-    TooPrecise,
-    /// Above [`NanoUsd::MAX`].
-    TooLarge,
-    Negative,
-}
-
-/// What a call with this usage costs, whose caller got HTTP `status` (0: none was sent).
+/// One price: a rate for each part.
 ///
-/// Tokens are charged whatever the status, because the provider charges them too; the fixed price
-/// per request is charged for a 2xx only. The sum is exact and rounded once, half up. Sub-counts
-/// above their total count as the total, so the cost is never negative; an amount beyond `i64`
-/// stops at its end.
-#[must_use]
-pub fn cost(price: &Price, usage: &Usage, status: u32) -> NanoUsd {
-    if price.per_request.0 > 0 {
-        return if (200..300).contains(&status) {
-            price.per_request
-        } else {
-            NanoUsd(0)
-        };
-    }
-
-    let mut input = usage.input_tokens;
-    let mut take = |rate: Rate, tokens: u64| {
-        let tokens = if rate.price.0 > 0 {
-            tokens.min(input)
-        } else {
-            0
-        };
-        input -= tokens;
-        tokens
-    };
-    let written = usage
-        .cache_write_5m_tokens
-        .saturating_add(usage.cache_write_1h_tokens);
-    let cached = take(price.cached, usage.cache_read_tokens);
-    let created = take(price.cache_creation, written);
-
-    sum([
-        (price.input, input),
-        (price.cached, cached),
-        (price.cache_creation, created),
-        (price.output, usage.output_tokens),
-    ])
-}
-
-/// Σ tokens × price ÷ unit, rounded half up.
-///
-/// Whole parts are added as they are; what remains of each division is brought to the product of
-/// the units, which with four units of at most 10⁹ stays below `i128::MAX`.
-fn sum(parts: [(Rate, u64); 4]) -> NanoUsd {
-    let mut whole: i128 = 0;
-    let (mut numerator, mut denominator): (i128, i128) = (0, 1);
-    for (rate, tokens) in parts {
-        let unit = i128::from(rate.unit.clamp(1, Rate::MAX_UNIT));
-        // At most 2⁶⁴ × 2⁶³, which is what an i128 holds.
-        let product = i128::from(tokens) * i128::from(rate.price.0.max(0));
-        whole = whole.saturating_add(product / unit);
-        numerator = numerator * unit + (product % unit) * denominator;
-        denominator *= unit;
-    }
-    whole = whole.saturating_add((numerator + denominator / 2) / denominator);
-    NanoUsd(i64::try_from(whole).unwrap_or(i64::MAX))
+/// A part that is left out takes the rate of what the price refines; where it refines nothing, it
+/// has none. **No rate, or one of zero, means "no price of its own"**, as in AI Proxy: cached
+/// tokens are then charged like any other input, thinking like any other output. Input, output
+/// and searches without a rate cost nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Price {
+    /// When not zero, a call that succeeded costs exactly this and nothing else is counted.
+    pub per_request: Option<NanoUsd>,
+    rates: [Option<Rate>; Part::ALL.len()],
 }
 
 // === impl Rate ===
@@ -117,154 +77,147 @@ impl Rate {
         price: NanoUsd(0),
         unit: Self::DEFAULT_UNIT,
     };
+
+    #[must_use]
+    pub fn is_free(self) -> bool {
+        self.price.0 <= 0
+    }
+}
+
+// === impl Part ===
+
+impl Part {
+    pub const ALL: [Self; 13] = [
+        Self::Input,
+        Self::ImageInput,
+        Self::AudioInput,
+        Self::VideoInput,
+        Self::Cached,
+        Self::CacheCreation,
+        Self::CacheCreation5m,
+        Self::CacheCreation1h,
+        Self::Output,
+        Self::ImageOutput,
+        Self::AudioOutput,
+        Self::Reasoning,
+        Self::WebSearch,
+    ];
+
+    /// Its name in the database; the API's is [`Part::field`].
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::ImageInput => "image_input",
+            Self::AudioInput => "audio_input",
+            Self::VideoInput => "video_input",
+            Self::Cached => "cached",
+            Self::CacheCreation => "cache_creation",
+            Self::CacheCreation5m => "cache_creation_5m",
+            Self::CacheCreation1h => "cache_creation_1h",
+            Self::Output => "output",
+            Self::ImageOutput => "image_output",
+            Self::AudioOutput => "audio_output",
+            Self::Reasoning => "thinking_mode_output",
+            Self::WebSearch => "web_search",
+        }
+    }
+
+    /// AI Proxy's names of its price and of the unit, and ours where it has none.
+    #[must_use]
+    pub fn field(self) -> (&'static str, &'static str) {
+        macro_rules! field {
+            ($name:literal) => {
+                (concat!($name, "_price"), concat!($name, "_price_unit"))
+            };
+        }
+        match self {
+            Self::Input => field!("input"),
+            Self::ImageInput => field!("image_input"),
+            Self::AudioInput => field!("audio_input"),
+            Self::VideoInput => field!("video_input"),
+            Self::Cached => field!("cached"),
+            Self::CacheCreation => field!("cache_creation"),
+            Self::CacheCreation5m => field!("cache_creation_5m"),
+            Self::CacheCreation1h => field!("cache_creation_1h"),
+            Self::Output => field!("output"),
+            Self::ImageOutput => field!("image_output"),
+            Self::AudioOutput => field!("audio_output"),
+            Self::Reasoning => field!("thinking_mode_output"),
+            Self::WebSearch => field!("web_search"),
+        }
+    }
 }
 
 // === impl Price ===
 
 impl Price {
+    /// It says nothing.
     pub const FREE: Self = Self {
-        per_request: NanoUsd(0),
-        input: Rate::FREE,
-        output: Rate::FREE,
-        cached: Rate::FREE,
-        cache_creation: Rate::FREE,
+        per_request: None,
+        rates: [None; Part::ALL.len()],
     };
+
+    /// So much for each call that succeeds.
+    #[must_use]
+    pub fn for_request(amount: NanoUsd) -> Self {
+        Self {
+            per_request: Some(amount),
+            ..Self::FREE
+        }
+    }
+
+    /// The same with another rate.
+    #[must_use]
+    pub fn with(mut self, part: Part, rate: Rate) -> Self {
+        self.set(part, Some(rate));
+        self
+    }
+
+    pub fn set(&mut self, part: Part, rate: Option<Rate>) {
+        if let Some(place) = self.rates.get_mut(part as usize) {
+            *place = rate;
+        }
+    }
+
+    /// What it says of a part, if it says anything.
+    #[must_use]
+    pub fn own(&self, part: Part) -> Option<Rate> {
+        self.rates.get(part as usize).copied().flatten()
+    }
+
+    /// The rate of a part, free where it has none.
+    #[must_use]
+    pub fn rate(&self, part: Part) -> Rate {
+        self.own(part).unwrap_or(Rate::FREE)
+    }
+
+    /// This price, with those of `general` for all that it leaves out.
+    #[must_use]
+    pub fn inherit(mut self, general: &Self) -> Self {
+        self.per_request = self.per_request.or(general.per_request);
+        for (own, general) in self.rates.iter_mut().zip(general.rates) {
+            *own = own.or(general);
+        }
+        self
+    }
 
     /// No part of it charges anything.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        let rates = [self.input, self.output, self.cached, self.cache_creation];
-        self.per_request.0 == 0 && rates.iter().all(|rate| rate.price.0 == 0)
+        let charges = |rate: &Option<Rate>| rate.is_some_and(|rate| !rate.is_free());
+        self.per_request.is_none_or(|amount| amount.0 <= 0) && !self.rates.iter().any(charges)
     }
-}
 
-impl Default for Price {
-    fn default() -> Self {
-        Self::FREE
+    /// A number that every unit divides, if there is one up to [`Price::MAX_COMMON_UNIT`].
+    fn common_unit(&self) -> Option<u64> {
+        let mut rates = self.rates.iter().flatten();
+        rates.try_fold(1, |common, rate| cost::common_multiple(common, rate.unit))
     }
+
+    /// Sums are exact as long as the units have a common multiple up to this.
+    pub const MAX_COMMON_UNIT: u64 = 1_000_000_000_000_000_000;
 }
-
-// === impl NanoUsd ===
-
-impl NanoUsd {
-    /// The largest amount that can be entered: a thousand million US dollars.
-    pub const MAX: Self = Self(1_000_000_000 * Self::PER_USD);
-
-    const PER_USD: i64 = 1_000_000_000;
-}
-
-/// Reads a decimal amount in USD as JSON writes numbers: `0.0025`, `3`, `2.5e-3`.
-///
-/// Nothing is rounded: an amount that needs more than nine decimals is refused, so that what was
-/// entered is what is charged.
-impl FromStr for NanoUsd {
-    type Err = InvalidUsd;
-
-    fn from_str(text: &str) -> Result<Self, InvalidUsd> {
-        let (negative, text) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = match mantissa.split_once('.') {
-            Some((_, "")) => return Err(InvalidUsd::Malformed),
-            Some(parts) => parts,
-            None => (mantissa, ""),
-        };
-        let mut digits: Vec<u8> = Vec::new();
-        for byte in whole.bytes().chain(fraction.bytes()) {
-            if !byte.is_ascii_digit() {
-                return Err(InvalidUsd::Malformed);
-            }
-            digits.push(byte - b'0');
-        }
-        if whole.is_empty() {
-            return Err(InvalidUsd::Malformed);
-        }
-
-        // value = digits × 10^scale, in nano-USD
-        let fraction_len = i64::try_from(fraction.len()).map_err(|_| InvalidUsd::TooPrecise)?;
-        let mut scale = exponent - fraction_len + 9;
-        while digits.last() == Some(&0) {
-            digits.pop();
-            scale += 1;
-        }
-        let mut nano: i64 = 0;
-        for digit in digits.iter().skip_while(|digit| **digit == 0) {
-            nano = nano
-                .checked_mul(10)
-                .and_then(|nano| nano.checked_add(i64::from(*digit)))
-                // Too many digits for the largest amount: they are decimals, or it is too large.
-                .ok_or(if scale < 0 {
-                    InvalidUsd::TooPrecise
-                } else {
-                    InvalidUsd::TooLarge
-                })?;
-        }
-        if nano == 0 {
-            return Ok(Self(0));
-        }
-        if scale < 0 {
-            return Err(InvalidUsd::TooPrecise);
-        }
-        let nano = u32::try_from(scale)
-            .ok()
-            .and_then(|scale| 10_i64.checked_pow(scale))
-            .and_then(|power| nano.checked_mul(power))
-            .filter(|nano| *nano <= Self::MAX.0)
-            .ok_or(InvalidUsd::TooLarge)?;
-        if negative {
-            Err(InvalidUsd::Negative)
-        } else {
-            Ok(Self(nano))
-        }
-    }
-}
-
-/// An exponent, stopped at a size where every digit string is out of range anyway.
-fn parse_exponent(text: &str) -> Result<i64, InvalidUsd> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(InvalidUsd::Malformed);
-    }
-    let size = digits.parse::<i64>().unwrap_or(i64::MAX).min(1_000_000_000);
-    Ok(if text.starts_with('-') { -size } else { size })
-}
-
-/// Decimal USD without trailing zeros, exact: `0.0025`. It is also a JSON number.
-impl fmt::Display for NanoUsd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let nano = self.0.unsigned_abs();
-        let per_usd = Self::PER_USD.unsigned_abs();
-        let (whole, fraction) = (nano / per_usd, nano % per_usd);
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let fraction = format!("{fraction:09}");
-        write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
-    }
-}
-
-// === impl InvalidUsd ===
-
-impl fmt::Display for InvalidUsd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "must be a decimal number in USD, such as 0.0025",
-            Self::TooPrecise => {
-                "has more than 9 decimals; give the price of more tokens with a larger unit"
-            }
-            Self::TooLarge => "must not be above 1000000000 USD",
-            Self::Negative => "must not be negative",
-        })
-    }
-}
-
-impl std::error::Error for InvalidUsd {}
 
 #[cfg(test)]
 mod tests;

@@ -157,8 +157,8 @@ async fn bodies_that_are_refused() {
             (
                 "POST",
                 "/model_config/m",
-                json!({"price": {"web_search_price": 1}}),
-                "not available",
+                json!({"plugin": {"cache": {"enable": true}}}),
+                "plugin is not available",
             ),
             (
                 "POST",

@@ -43,6 +43,7 @@ fn bare(name: &str) -> ModelConfig {
         retry_times: None,
         limits: Default::default(),
         config: Default::default(),
+        settings: Default::default(),
     }
 }
 

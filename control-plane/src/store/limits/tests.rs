@@ -1,5 +1,5 @@
 use tollgate_config::meter::{Limits, Outcome, TokenRecord, UsageEvent};
-use tollgate_policy::price::{NanoUsd, Price};
+use tollgate_policy::price::{NanoUsd, Price, Tariff};
 
 use crate::domain::{
     GroupLimitsPatch, GroupPatch, LimitsPatch, ModelConfigPatch, Ratio, TokenPatch, options,
@@ -148,10 +148,7 @@ async fn a_group_that_reaches_a_level_is_told_to_gateways() {
             panic!("it is new")
         };
         let price = ModelConfigPatch {
-            price: Some(Price {
-                per_request: NanoUsd(400_000_000),
-                ..Price::default()
-            }),
+            price: Some(Tariff::of(Price::for_request(NanoUsd(400_000_000)))),
             ..ModelConfigPatch::default()
         };
         let config = vec![("m".to_owned(), price)];

@@ -3,7 +3,7 @@
 mod conservation;
 
 use tollgate_config::meter::{Outcome, Usage, UsageEvent};
-use tollgate_policy::price::{Price, Rate};
+use tollgate_policy::price::{Part, Price, Rate, Tariff};
 
 use super::*;
 use crate::domain::{
@@ -32,10 +32,7 @@ async fn priced(store: &Store) {
         unit: 1000,
     };
     let config = ModelConfigPatch {
-        price: Some(Price {
-            input,
-            ..Price::FREE
-        }),
+        price: Some(Tariff::of(Price::FREE.with(Part::Input, input))),
         ..ModelConfigPatch::default()
     };
     let configs = vec![("m".to_owned(), config)];

@@ -1,0 +1,128 @@
+//! `/api/models/builtin…`: the models that the catalogue knows, and their import.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tollgate_catalog::{Model, builtin};
+
+use super::actor::Actor;
+use super::answer::{Reply, data};
+use super::body::Body;
+use super::params::Segments;
+use super::prices::TariffView;
+use super::{ApiError, State, rules};
+use crate::domain::{ImportedModels, ModelConfigPatch, catalogued};
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/models/builtin", get(all))
+        .route("/models/builtin/channel", get(by_channel))
+        .route("/models/builtin/channel/{type}", get(of_channel))
+        .route("/models/builtin/import", post(import))
+}
+
+#[derive(Serialize)]
+struct View {
+    model: &'static str,
+    owner: &'static str,
+    #[serde(rename = "type")]
+    kind: i64,
+    channel_type: i64,
+    /// Year and month of the price; empty where there is none.
+    as_of: &'static str,
+    price: TariffView,
+    config: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct ImportView {
+    added: Vec<String>,
+    updated: Vec<String>,
+    unchanged: Vec<String>,
+    /// Somebody changed them.
+    kept: Vec<String>,
+}
+
+async fn all() -> Reply {
+    data(views(builtin().models())?)
+}
+
+async fn by_channel() -> Reply {
+    let mut types: BTreeMap<i64, Vec<View>> = BTreeMap::new();
+    for model in builtin().models() {
+        types.entry(model.provider).or_default().push(view(model)?);
+    }
+    data(types)
+}
+
+async fn of_channel(path: Segments) -> Reply {
+    let kind = path.text("type").parse::<i64>();
+    let kind = kind.map_err(|_| ApiError::field("type", "in the path must be a number"))?;
+    data(views(builtin().models_of(kind))?)
+}
+
+/// `models` and `types` (of channels) say which; without them it is everything.
+async fn import(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let models = fields
+        .names("models", rules::MAX_MODEL)?
+        .unwrap_or_default();
+    let types = fields.ints("types")?.unwrap_or_default();
+    fields.finish()?;
+    let known: BTreeSet<&str> = builtin().models().map(|model| model.id.as_str()).collect();
+    if let Some(unknown) = models.iter().find(|name| !known.contains(name.as_str())) {
+        let rule = format!("names {unknown}, which is not in the catalogue");
+        return Err(ApiError::field("models", rule));
+    }
+    let everything = models.is_empty() && types.is_empty();
+    let wanted = |model: &&Model| {
+        everything || models.contains(&model.id) || types.contains(&model.provider)
+    };
+    let configs: Result<Vec<_>, ApiError> = builtin()
+        .models()
+        .filter(wanted)
+        .map(|model| Ok((model.id.clone(), config(model)?)))
+        .collect();
+    let done = state.store.import_models(by.name(), configs?).await?;
+    data(ImportView::from(done))
+}
+
+fn views(models: impl Iterator<Item = &'static Model>) -> Result<Vec<View>, ApiError> {
+    models.map(view).collect()
+}
+
+fn view(model: &'static Model) -> Result<View, ApiError> {
+    let config = config(model)?;
+    Ok(View {
+        model: &model.id,
+        owner: &model.owner,
+        kind: model.kind,
+        channel_type: model.provider,
+        as_of: model.as_of.as_deref().unwrap_or_default(),
+        price: TariffView(config.price.unwrap_or_default()),
+        config: config.config.unwrap_or_default(),
+    })
+}
+
+/// A test keeps the catalogue's data right.
+fn config(model: &Model) -> Result<ModelConfigPatch, ApiError> {
+    catalogued(model).map_err(|error| {
+        tracing::error!(model = model.id, %error, "the catalogue is broken");
+        ApiError::Internal
+    })
+}
+
+impl From<ImportedModels> for ImportView {
+    fn from(done: ImportedModels) -> Self {
+        Self {
+            added: done.added,
+            updated: done.updated,
+            unchanged: done.unchanged,
+            kept: done.kept,
+        }
+    }
+}
