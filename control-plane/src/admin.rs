@@ -23,6 +23,7 @@ mod balance_services;
 mod body;
 mod catalog;
 mod channels;
+mod document;
 mod fields;
 mod group_models;
 mod groups;
@@ -87,6 +88,7 @@ pub fn router(state: State) -> Router {
         .merge(wallets::routes())
         .merge(redemption::routes())
         .merge(balance_services::routes())
+        .merge(document::routes())
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -4,6 +4,7 @@
 pub mod access_tokens;
 pub mod address;
 pub mod admin;
+pub mod apply;
 pub mod balance;
 pub mod bootstrap;
 pub mod check;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tollgate::cli::{Cli, Command};
-use tollgate::{check, run};
+use tollgate::{apply, check, run};
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
@@ -41,8 +41,17 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => run::serve_alone(&args).await,
         Command::Bootstrap(args) => check::bootstrap(&args).map(|json| println!("{json}")),
         Command::Check(args) => check::check(&args).await,
+        Command::Apply(args) => blocking(move || apply::apply(&args)).await,
+        Command::Export(args) => blocking(move || apply::export(&args)).await,
         Command::ExecEnvoy(args) => run::exec_envoy(&args),
     }
+}
+
+/// Work that waits for others by itself.
+async fn blocking(
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// An error and its causes, without those whose text is in it already.

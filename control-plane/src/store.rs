@@ -5,6 +5,7 @@
 //! on [`Store::changes`]; whoever publishes rereads that part. Another control plane's writes to
 //! the same database are announced there too.
 
+mod apply;
 mod booking;
 mod channels;
 mod connect;
@@ -37,6 +38,7 @@ use sqlx::AnyPool;
 use tokio::sync::broadcast;
 use tollgate_policy::price::NanoUsd;
 
+pub(crate) use apply::{Left, Step, Then};
 pub use booking::NewLog;
 pub use channels::ChannelQuery;
 pub use connect::{Claim, claim};

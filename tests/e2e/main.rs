@@ -4,6 +4,7 @@
 mod books;
 mod changes;
 mod clouds;
+mod configuration;
 mod control_plane;
 mod failover;
 mod first_start;

@@ -153,12 +153,8 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
     for mut fields in bodies {
         let patch = form::read(&mut fields, &mut notes)?;
         fields.finish()?;
-        let channel = form::complete(patch)?;
-        let configs = channel.configs.clone().unwrap_or_default();
-        let own_address = channel.base_url.as_ref().is_some_and(Option::is_some);
-        let kind = channel.kind.unwrap_or_default();
-        for channel in form::one_per_key(channel)? {
-            form::check_configs(kind, &configs, own_address, channel.key.as_ref())?;
+        for channel in form::one_per_key(form::complete(patch)?)? {
+            check_new(&channel)?;
             channels.push(channel);
         }
     }
@@ -175,31 +171,51 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     let mut notes = Vec::new();
     let mut patch = form::read(&mut fields, &mut notes)?;
     fields.finish()?;
-    // Left empty, or sent back as it was shown: the key stays.
+    check_change(&state.store.channel(id).await?, &mut patch)?;
+    let channel = state.store.update_channel(id, patch).await?;
+    data_with_note(View::from(channel), &notes.join("; "))
+}
+
+/// One channel from a document of several things.
+pub(super) fn read_one(mut fields: Fields) -> Result<ChannelPatch, ApiError> {
+    let patch = form::read(&mut fields, &mut Vec::new())?;
+    fields.finish()?;
+    form::check_one_key(patch.key.as_ref())?;
+    Ok(patch)
+}
+
+/// What a new channel will be.
+pub(super) fn new_one(patch: ChannelPatch) -> Result<ChannelPatch, ApiError> {
+    let channel = form::complete(patch)?;
+    check_new(&channel)?;
+    Ok(channel)
+}
+
+fn check_new(channel: &ChannelPatch) -> Result<(), ApiError> {
+    let none = Map::new();
+    let configs = channel.configs.as_ref().unwrap_or(&none);
+    let own_address = channel.base_url.as_ref().is_some_and(Option::is_some);
+    let kind = channel.kind.unwrap_or_default();
+    form::check_configs(kind, configs, own_address, channel.key.as_ref())
+}
+
+/// That a channel may become what the patch wants. A key that is left empty, or sent back as it was
+/// shown, stays.
+pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<(), ApiError> {
     patch.key = patch
         .key
+        .take()
         .filter(|key| !key.is_empty() && !key.expose().starts_with(MASK));
-    if patch
-        .key
-        .as_ref()
-        .is_some_and(|key| key.expose().contains('\n'))
-    {
-        return Err(ApiError::field(
-            "key",
-            "must be one line when a channel is changed",
-        ));
-    }
+    form::check_one_key(patch.key.as_ref())?;
     let key = patch.key.as_ref();
     if patch.configs.is_some() || patch.kind.is_some() || patch.base_url.is_some() || key.is_some()
     {
-        let now = state.store.channel(id).await?;
         let configs = patch.configs.as_ref().unwrap_or(&now.configs);
         let base_url = patch.base_url.as_ref().unwrap_or(&now.base_url);
         let kind = patch.kind.unwrap_or(now.kind);
         form::check_configs(kind, configs, base_url.is_some(), key)?;
     }
-    let channel = state.store.update_channel(id, patch).await?;
-    data_with_note(View::from(channel), &notes.join("; "))
+    Ok(())
 }
 
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
@@ -245,6 +261,11 @@ async fn type_metas() -> Reply {
         .map(|provider| (provider.id, meta(provider)))
         .collect();
     data(metas)
+}
+
+/// As its own route shows it.
+pub(super) fn shown(channel: Channel) -> Value {
+    serde_json::to_value(View::from(channel)).unwrap_or_default()
 }
 
 impl From<Channel> for View {

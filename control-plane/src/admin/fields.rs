@@ -158,6 +158,11 @@ impl Fields {
         }
     }
 
+    /// Gives a field back, perhaps in other words.
+    pub(super) fn put(&mut self, name: &str, value: Box<RawValue>) {
+        self.0.insert(name.to_owned(), value);
+    }
+
     /// All that is left, by name.
     pub(super) fn rest(self) -> BTreeMap<String, Box<RawValue>> {
         self.0

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::actor::Actor;
 use super::answer::{Reply, Usd, data, done};
@@ -143,7 +144,7 @@ async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
     done()
 }
 
-fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
+pub(super) fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
     let patch = GroupPatch {
         status: rules::status(&mut fields)?,
         available_sets: rules::sets(&mut fields, "available_sets")?,
@@ -162,6 +163,11 @@ fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
     ]);
     fields.finish()?;
     Ok(patch)
+}
+
+/// As its own route shows it.
+pub(super) fn shown(group: Group) -> Value {
+    serde_json::to_value(View::from(group)).unwrap_or_default()
 }
 
 impl From<Group> for View {

@@ -220,7 +220,7 @@ fn without_config(model: &str) -> ModelConfig {
     }
 }
 
-fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
+pub(super) fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
     let retries = fields.int("retry_times", 0, MAX_RETRIES)?;
     let retries = retries.map(|number| u32::try_from(number).ok().filter(|number| *number > 0));
     let patch = ModelConfigPatch {
@@ -275,6 +275,11 @@ fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
         return Err(ApiError::field("config.efforts", rule));
     }
     Ok(Some(config))
+}
+
+/// As its own route shows it.
+pub(super) fn shown(config: ModelConfig) -> Value {
+    serde_json::to_value(View::from(config)).unwrap_or_default()
 }
 
 impl From<ModelConfig> for View {

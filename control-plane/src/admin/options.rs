@@ -110,6 +110,12 @@ async fn write(state: &State, values: impl IntoIterator<Item = (String, String)>
     done()
 }
 
+/// An option of this name with this value, in its stored form.
+pub(super) fn read(name: &str, raw: &RawValue) -> Result<(&'static Definition, String), ApiError> {
+    let option = known(name)?;
+    Ok((option, option.rule.read(name, &text(raw))?))
+}
+
 fn known(name: &str) -> Result<&'static Definition, ApiError> {
     options::definition(name).ok_or_else(|| {
         let names: Vec<_> = options::ALL.iter().map(|option| option.name).collect();

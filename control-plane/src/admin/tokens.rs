@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
+use serde_json::Value;
 use tollgate_config::names::TOKEN_PREFIX;
 use tollgate_policy::Subnet;
 
@@ -192,7 +193,7 @@ async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body)
     done()
 }
 
-fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
+pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
     let patch = TokenPatch {
         name: name(&mut fields)?,
         status: rules::status(&mut fields)?,
@@ -237,6 +238,11 @@ fn subnets(fields: &mut Fields) -> Result<Option<Vec<String>>, ApiError> {
         }
     }
     Ok(subnets)
+}
+
+/// As its own route shows it.
+pub(super) fn shown(token: Token) -> Value {
+    serde_json::to_value(View::from(token)).unwrap_or_default()
 }
 
 impl From<Token> for View {

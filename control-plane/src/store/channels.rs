@@ -179,7 +179,7 @@ impl Write {
         rows.iter().map(channel).collect()
     }
 
-    async fn update_channel(&mut self, id: i64, patch: ChannelPatch) -> Result<Channel> {
+    pub(super) async fn update_channel(&mut self, id: i64, patch: ChannelPatch) -> Result<Channel> {
         let sealed = patch
             .key
             .as_ref()
@@ -218,7 +218,7 @@ impl Write {
         channel(&row.ok_or_else(|| Error::missing("channel", id))?)
     }
 
-    async fn delete_channels(&mut self, ids: Vec<i64>) -> Result<()> {
+    pub(super) async fn delete_channels(&mut self, ids: Vec<i64>) -> Result<()> {
         for id in ids {
             let done = sqlx::query("DELETE FROM channels WHERE id = $1")
                 .bind(id)

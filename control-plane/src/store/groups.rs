@@ -7,7 +7,7 @@ use super::error::OnConflict;
 use super::limits::group_limits;
 use super::models::NOBODY;
 use super::query::Conditions;
-use super::row::{Columns, to_json};
+use super::row::{Columns, readable, to_json};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{DEFAULT_SET, Group, GroupPatch, Listed, Page, Status, now_unix_ms};
@@ -45,6 +45,16 @@ impl Store {
                 group,
             )
             .await
+    }
+
+    /// # Errors
+    /// When the database is away.
+    pub async fn all_groups(&self) -> Result<Vec<Group>> {
+        let rows = Conditions::default()
+            .statement(COLUMNS, " ORDER BY id")
+            .fetch_all(self.reader())
+            .await?;
+        Ok(readable(&rows, "a group", "id", group))
     }
 
     /// # Errors
@@ -117,7 +127,12 @@ impl Store {
 
 impl Write {
     /// Without tokens there is nothing to announce.
-    async fn create_group(&mut self, by: String, id: String, new: GroupPatch) -> Result<Group> {
+    pub(super) async fn create_group(
+        &mut self,
+        by: String,
+        id: String,
+        new: GroupPatch,
+    ) -> Result<Group> {
         let sets = new.available_sets.filter(|sets| !sets.is_empty());
         sqlx::query(
             "INSERT INTO groups (id, created_at, status, available_sets, balance_alert_enabled, \
@@ -139,7 +154,12 @@ impl Write {
         self.group(&id).await
     }
 
-    async fn update_group(&mut self, by: String, id: String, patch: GroupPatch) -> Result<Group> {
+    pub(super) async fn update_group(
+        &mut self,
+        by: String,
+        id: String,
+        patch: GroupPatch,
+    ) -> Result<Group> {
         self.set_multiplier(&by, &id, patch.price_multiplier)
             .await?;
         let row = sqlx::query(
@@ -188,7 +208,7 @@ impl Write {
         Ok(())
     }
 
-    async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
+    pub(super) async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
         let mut revoked: Vec<TokenHash> = Vec::new();
         for id in ids {
             let tokens = sqlx::query("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")

@@ -23,7 +23,7 @@ pub struct ModelQuery {
     pub keyword: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT model, created_at, updated_at, owner, type, price, retry_times, \
+pub(super) const COLUMNS: &str = "SELECT model, created_at, updated_at, owner, type, price, retry_times, \
     rpm, tpm, max_concurrency, config, settings FROM model_configs";
 
 /// Who changed a price where no administrator did.
@@ -208,7 +208,11 @@ impl Write {
         Ok((old, row.json("settings")?))
     }
 
-    async fn delete_model_configs(&mut self, by: String, models: Vec<String>) -> Result<()> {
+    pub(super) async fn delete_model_configs(
+        &mut self,
+        by: String,
+        models: Vec<String>,
+    ) -> Result<()> {
         let now = now_unix_ms();
         for model in models {
             let (old_price, _) = self.lock_model(&model).await?;
@@ -227,7 +231,7 @@ impl Write {
     }
 }
 
-fn model_config(row: &AnyRow) -> Result<ModelConfig> {
+pub(super) fn model_config(row: &AnyRow) -> Result<ModelConfig> {
     let retry_times = row
         .optional_int("retry_times")?
         .map(u32::try_from)

@@ -59,7 +59,10 @@ impl Write {
         self.store.read_options(&rows)
     }
 
-    async fn set_options(&mut self, values: Vec<(&'static Definition, String)>) -> Result<()> {
+    pub(super) async fn set_options(
+        &mut self,
+        values: Vec<(&'static Definition, String)>,
+    ) -> Result<()> {
         for (option, value) in values {
             sqlx::query(
                 "INSERT INTO options (name, value, updated_at) VALUES ($1, $2, $3) \

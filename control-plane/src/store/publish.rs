@@ -6,8 +6,9 @@ use tollgate_config::meter::{TokenRecord, TokenUpdate};
 use super::channels::key_place;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
-use super::{Result, Store, limits};
+use super::{Error, Result, Store, limits};
 use crate::domain::{BaseUrl, PublishedChannel, Status};
+use crate::secrets::Secret;
 
 impl Store {
     /// All enabled channels with their keys, by id.
@@ -27,6 +28,18 @@ impl Store {
         .await?;
         let read = |row: &AnyRow| self.published_channel(row);
         Ok(readable(&rows, "a channel", "id", read))
+    }
+
+    /// The key of a channel, enabled or not.
+    pub(super) async fn key_of_channel(&self, id: i64) -> Result<Secret> {
+        let row = sqlx::query("SELECT key_sealed FROM channels WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.reader())
+            .await?
+            .ok_or_else(|| Error::missing("channel", id))?;
+        self.keys()
+            .open(key_place(id), &row.bytes("key_sealed")?)
+            .map_err(|error| unexpected("key_sealed", error))
     }
 
     fn published_channel(&self, row: &AnyRow) -> Result<PublishedChannel> {

@@ -6,7 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::error::OnConflict;
 use super::limits::limits;
 use super::query::Conditions;
-use super::row::{Columns, to_json, unexpected};
+use super::row::{Columns, readable, to_json, unexpected};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::options::GROUP_MAX_TOKEN_NUM;
@@ -63,6 +63,20 @@ impl Store {
                 token,
             )
             .await
+    }
+
+    /// All tokens of a group, by name.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn tokens_of(&self, group: &str) -> Result<Vec<Token>> {
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", Some(group));
+        let rows = conditions
+            .statement(COLUMNS, " ORDER BY name")
+            .fetch_all(self.reader())
+            .await?;
+        Ok(readable(&rows, "a token", "id", token))
     }
 
     /// # Errors
@@ -220,7 +234,7 @@ impl Write {
         )))
     }
 
-    async fn update_token(
+    pub(super) async fn update_token(
         &mut self,
         id: i64,
         group: Option<String>,
@@ -258,7 +272,11 @@ impl Write {
         token(&row)
     }
 
-    async fn delete_tokens(&mut self, ids: Vec<i64>, group: Option<String>) -> Result<()> {
+    pub(super) async fn delete_tokens(
+        &mut self,
+        ids: Vec<i64>,
+        group: Option<String>,
+    ) -> Result<()> {
         let mut revoked = Vec::with_capacity(ids.len());
         for id in ids {
             let row = sqlx::query(

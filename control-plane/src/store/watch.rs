@@ -50,7 +50,8 @@ impl Store {
         Ok(())
     }
 
-    async fn revision(&self) -> Result<i64> {
+    /// Rises with every write that changes what gateways have.
+    pub(crate) async fn revision(&self) -> Result<i64> {
         let row = sqlx::query("SELECT number FROM revision")
             .fetch_one(self.reader())
             .await?;

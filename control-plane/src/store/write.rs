@@ -13,6 +13,8 @@ pub(super) struct Write {
     pub(super) transaction: Transaction<'static, Any>,
     pub(super) changes: Vec<Change>,
     notices: Vec<Notice>,
+    /// What was done is only looked at.
+    undone: bool,
 }
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -59,6 +61,7 @@ impl Write {
             transaction: store.writer().begin().await?,
             changes: Vec::new(),
             notices: Vec::new(),
+            undone: false,
         })
     }
 
@@ -72,10 +75,27 @@ impl Write {
         self.notices.push(notice);
     }
 
+    /// Nothing of this write will have happened.
+    pub(super) fn undo(&mut self) {
+        self.undone = true;
+    }
+
+    /// The database's revision, which no other write raises until this one ends.
+    pub(super) async fn revision(&mut self) -> Result<i64> {
+        // A lock in PostgreSQL; in SQLite, writes wait in line anyway.
+        let row = sqlx::query("UPDATE revision SET number = number RETURNING number")
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        row.int("number")
+    }
+
     /// Commits, and announces. When it fails, it may be committed all the same, and nothing was
     /// announced.
     pub(super) async fn commit(mut self) -> Result<()> {
-        let notices = std::mem::take(&mut self.notices);
+        let notices = match self.undone {
+            true => Vec::new(),
+            false => std::mem::take(&mut self.notices),
+        };
         let store = self.store.clone();
         self.commit_changes().await?;
         for notice in notices {
@@ -85,6 +105,9 @@ impl Write {
     }
 
     async fn commit_changes(mut self) -> Result<()> {
+        if self.undone {
+            return Ok(self.transaction.rollback().await?);
+        }
         if self.changes.is_empty() {
             return Ok(self.transaction.commit().await?);
         }

@@ -144,6 +144,14 @@ pub(super) fn complete(patch: ChannelPatch) -> Result<ChannelPatch, ApiError> {
     })
 }
 
+/// Where there is one channel, there is one key.
+pub(super) fn check_one_key(key: Option<&Secret>) -> Result<(), ApiError> {
+    if key.is_some_and(|key| key.expose().contains('\n')) {
+        return Err(ApiError::field("key", "must be one line for one channel"));
+    }
+    Ok(())
+}
+
 /// A key of several lines makes several channels that differ in their keys.
 pub(super) fn one_per_key(patch: ChannelPatch) -> Result<Vec<ChannelPatch>, ApiError> {
     let key = patch.key.clone().unwrap_or_default();

@@ -1,0 +1,147 @@
+//! `/api/config/apply` and `/api/config/export`: the whole configuration as one document, for those
+//! who keep it in files.
+//!
+//! ```json
+//! {
+//!   "options": {"RetryTimes": 2},
+//!   "model_configs": [{"model": "gpt-5", "price": {}}],
+//!   "channels": [{"name": "main", "type": "openai", "key": "sk-…", "models": ["gpt-5"]}],
+//!   "groups": [{"id": "team", "tokens": [{"name": "app", "models": []}]}]
+//! }
+//! ```
+//!
+//! Entries have the fields of their own routes. They are found again by name: an option by its key,
+//! a model config by its model, a channel by its name, a group by its id, a token by its name within
+//! its group. What the document leaves out stays as it is, except that `prune=true` removes the
+//! entries of those lists that it has. All of it happens, or nothing; applying a document twice
+//! changes nothing the second time.
+
+mod compare;
+mod export;
+mod plan;
+mod read;
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::actor::Actor;
+use super::answer::{Reply, data};
+use super::body::Body;
+use super::params::Params;
+use super::{State, channels, groups, models, tokens};
+use crate::store::{Left, Then};
+use compare::{Change, differences};
+use plan::{Planned, Verb};
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/config/apply", post(apply))
+        .route("/config/export", get(export))
+}
+
+#[derive(Serialize)]
+struct View {
+    changes: Vec<ChangeView>,
+    /// Entries of the document that are there already, just so.
+    unchanged: usize,
+    /// Nothing was kept.
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct ChangeView {
+    /// `create`, `update` or `delete`.
+    action: &'static str,
+    /// `option`, `model_config`, `channel`, `group` or `token`.
+    kind: &'static str,
+    name: String,
+    /// What it was and will be, field by field; secrets are masked.
+    fields: BTreeMap<String, Change>,
+    /// The text of a token that was made. It is shown this once only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+async fn export(Extract(state): Extract<State>) -> Reply {
+    data(export::document(&state).await?)
+}
+
+/// First all of it is done and undone, to see what it would change; then what changes something is
+/// done and kept, unless somebody else was faster.
+async fn apply(Extract(state): Extract<State>, by: Actor, params: Params, body: Body) -> Reply {
+    let (prune, dry_run) = (params.flag("prune")?, params.flag("dry_run")?);
+    let wanted = read::document(body.object()?)?;
+    let revision = state.store.revision().await?;
+    let planned = plan::plan(&state, wanted, prune).await?;
+    let steps = planned.iter().map(|planned| planned.step.clone());
+    let left = state
+        .store
+        .apply(by.name(), steps.collect(), revision, Then::Undo)
+        .await?;
+
+    let mut unchanged = 0;
+    let mut effective = Vec::new();
+    for (planned, left) in planned.into_iter().zip(left) {
+        let fields = planned.differences(shown(left).0);
+        if fields.is_empty() && planned.verb == Verb::Update {
+            unchanged += 1;
+        } else {
+            effective.push((planned, fields));
+        }
+    }
+    let mut keys = Vec::new();
+    if !dry_run && !effective.is_empty() {
+        let steps = effective.iter().map(|(planned, _)| planned.step.clone());
+        let left = state
+            .store
+            .apply(by.name(), steps.collect(), revision, Then::Keep)
+            .await?;
+        keys = left.into_iter().map(|left| shown(left).1).collect();
+    }
+    let mut keys = keys.into_iter();
+    let changes = effective.into_iter().map(|(planned, fields)| ChangeView {
+        action: planned.verb.as_str(),
+        kind: planned.kind,
+        name: planned.name,
+        fields,
+        key: keys.next().flatten(),
+    });
+    data(View {
+        changes: changes.collect(),
+        unchanged,
+        dry_run,
+    })
+}
+
+/// What a step left as its own route shows it, and the text of a token that was made.
+fn shown(left: Left) -> (Value, Option<String>) {
+    let none = None;
+    match left {
+        Left::Nothing => (Value::Null, none),
+        Left::Option(value) => (plan::option(&value), none),
+        Left::Model(config) => (models::shown(*config), none),
+        Left::Channel(channel) => (channels::shown(channel), none),
+        Left::Group(group) => (groups::shown(group), none),
+        Left::Token(token, secret) => (
+            tokens::shown(token),
+            secret.map(|secret| secret.expose().to_owned()),
+        ),
+    }
+}
+
+impl Planned {
+    /// What the step changed, or for a removal what was there.
+    fn differences(&self, after: Value) -> BTreeMap<String, Change> {
+        let mut fields = differences(&self.before, &after);
+        if self.new_key {
+            // The last four characters may be the same.
+            fields.entry("key".into()).or_insert_with(Change::hidden);
+        }
+        fields
+    }
+}

@@ -1,0 +1,245 @@
+//! From what is wanted and what is there to the steps between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::read::{Wanted, WantedGroup};
+use crate::admin::{ApiError, State, channels, groups, models, tokens};
+use crate::domain::{Channel, ChannelPatch, Group, ModelConfig, ModelConfigPatch, Token};
+use crate::store::Step;
+
+/// One step, and what its thing looks like before it.
+pub(super) struct Planned {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) verb: Verb,
+    pub(super) before: Value,
+    /// A channel's key changes.
+    pub(super) new_key: bool,
+    pub(super) step: Step,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+/// In an order in which nothing is needed before it is there.
+pub(super) async fn plan(
+    state: &State,
+    wanted: Wanted,
+    prune: bool,
+) -> Result<Vec<Planned>, ApiError> {
+    let mut plan = Plan {
+        state,
+        prune,
+        steps: Vec::new(),
+    };
+    let options = state.store.options().await?;
+    for (definition, value) in wanted.options {
+        let before = option(options.text(definition).0);
+        let name = definition.name.to_owned();
+        let step = Step::Option(definition, value);
+        plan.push("option", name, Verb::Update, before, step);
+    }
+    if let Some(wanted) = wanted.models {
+        plan.models(wanted).await?;
+    }
+    if let Some(wanted) = wanted.channels {
+        plan.channels(wanted).await?;
+    }
+    if let Some(wanted) = wanted.groups {
+        plan.groups(wanted).await?;
+    }
+    Ok(plan.steps)
+}
+
+/// An option as a view.
+pub(super) fn option(value: &str) -> Value {
+    json!({ "value": value })
+}
+
+struct Plan<'a> {
+    state: &'a State,
+    prune: bool,
+    steps: Vec<Planned>,
+}
+
+impl Plan<'_> {
+    async fn models(&mut self, wanted: Vec<(String, ModelConfigPatch)>) -> Result<(), ApiError> {
+        let there = self.state.store.model_configs().await?;
+        let mut there: BTreeMap<String, ModelConfig> = there
+            .into_iter()
+            .map(|config| (config.model.clone(), config))
+            .collect();
+        for (model, patch) in wanted {
+            let (verb, before) = existing(there.remove(&model), models::shown);
+            let step = Step::Model(model.clone(), Box::new(patch));
+            self.push("model_config", model, verb, before, step);
+        }
+        for (model, config) in self.rest(there) {
+            let step = Step::RemoveModel(model.clone());
+            let before = models::shown(config);
+            self.push("model_config", model, Verb::Delete, before, step);
+        }
+        Ok(())
+    }
+
+    async fn channels(&mut self, wanted: Vec<(String, ChannelPatch)>) -> Result<(), ApiError> {
+        let names: BTreeSet<String> = wanted.iter().map(|(name, _)| name.clone()).collect();
+        let mut there: BTreeMap<String, Channel> = BTreeMap::new();
+        for channel in self.state.store.all_channels().await? {
+            let name = channel.name.clone();
+            if names.contains(&name) && there.contains_key(&name) {
+                return Err(ApiError::Conflict(format!(
+                    "several channels are named {name:?}; rename them, so that the document can \
+                     tell them apart"
+                )));
+            }
+            if self.prune || names.contains(&name) {
+                // Of those that are removed, each is a step of its own.
+                let key = match there.contains_key(&name) {
+                    true => format!("{name} ({})", channel.id),
+                    false => name,
+                };
+                there.insert(key, channel);
+            }
+        }
+        for (name, patch) in wanted {
+            self.channel(there.remove(&name), name, patch).await?;
+        }
+        for (name, channel) in self.rest(there) {
+            let step = Step::RemoveChannel(channel.id);
+            let before = channels::shown(channel);
+            self.push("channel", name, Verb::Delete, before, step);
+        }
+        Ok(())
+    }
+
+    async fn channel(
+        &mut self,
+        there: Option<Channel>,
+        name: String,
+        mut patch: ChannelPatch,
+    ) -> Result<(), ApiError> {
+        let within = |error: ApiError| match error {
+            ApiError::Invalid(text) => ApiError::Invalid(format!("channel {name:?}: {text}")),
+            other => other,
+        };
+        let Some(there) = there else {
+            let patch = channels::new_one(patch).map_err(within)?;
+            let step = Step::Channel(None, Box::new(patch));
+            self.push("channel", name, Verb::Create, Value::Null, step);
+            return Ok(());
+        };
+        channels::check_change(&there, &mut patch).map_err(within)?;
+        if let Some(key) = &patch.key
+            && self.state.store.channel_has_key(there.id, key).await?
+        {
+            patch.key = None;
+        }
+        let new_key = patch.key.is_some();
+        let step = Step::Channel(Some(there.id), Box::new(patch));
+        self.push("channel", name, Verb::Update, channels::shown(there), step);
+        if let Some(last) = self.steps.last_mut() {
+            last.new_key = new_key;
+        }
+        Ok(())
+    }
+
+    async fn groups(&mut self, wanted: Vec<WantedGroup>) -> Result<(), ApiError> {
+        let mut there: BTreeMap<String, Group> = BTreeMap::new();
+        for group in self.state.store.all_groups().await? {
+            there.insert(group.id.clone(), group);
+        }
+        for WantedGroup { id, patch, tokens } in wanted {
+            let known = there.remove(&id);
+            let exists = known.is_some();
+            let (verb, before) = existing(known, groups::shown);
+            let step = Step::Group {
+                id: id.clone(),
+                exists,
+                patch,
+            };
+            self.push("group", id.clone(), verb, before, step);
+            if let Some(tokens) = tokens {
+                self.tokens(&id, tokens).await?;
+            }
+        }
+        for (id, group) in self.rest(there) {
+            let step = Step::RemoveGroup(id.clone());
+            self.push("group", id, Verb::Delete, groups::shown(group), step);
+        }
+        Ok(())
+    }
+
+    async fn tokens(
+        &mut self,
+        group: &str,
+        wanted: Vec<(String, crate::domain::TokenPatch)>,
+    ) -> Result<(), ApiError> {
+        let mut there: BTreeMap<String, Token> = BTreeMap::new();
+        for token in self.state.store.tokens_of(group).await? {
+            there.insert(token.name.clone(), token);
+        }
+        for (name, patch) in wanted {
+            let known = there.remove(&name);
+            let id = known.as_ref().map(|token| token.id);
+            let (verb, before) = existing(known, tokens::shown);
+            let step = Step::Token {
+                id,
+                group: group.to_owned(),
+                patch,
+            };
+            self.push("token", format!("{group}/{name}"), verb, before, step);
+        }
+        for (name, token) in self.rest(there) {
+            let step = Step::RemoveToken(token.id);
+            let before = tokens::shown(token);
+            self.push(
+                "token",
+                format!("{group}/{name}"),
+                Verb::Delete,
+                before,
+                step,
+            );
+        }
+        Ok(())
+    }
+
+    /// What is there and not wanted, if that is to go.
+    fn rest<T>(&self, there: BTreeMap<String, T>) -> BTreeMap<String, T> {
+        if self.prune { there } else { BTreeMap::new() }
+    }
+
+    fn push(&mut self, kind: &'static str, name: String, verb: Verb, before: Value, step: Step) {
+        self.steps.push(Planned {
+            kind,
+            name,
+            verb,
+            before,
+            new_key: false,
+            step,
+        });
+    }
+}
+
+fn existing<T>(there: Option<T>, shown: impl Fn(T) -> Value) -> (Verb, Value) {
+    match there {
+        Some(there) => (Verb::Update, shown(there)),
+        None => (Verb::Create, Value::Null),
+    }
+}
+
+impl Verb {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}

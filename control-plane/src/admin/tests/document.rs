@@ -1,0 +1,180 @@
+//! The whole configuration as one document.
+
+use super::*;
+
+fn document() -> Value {
+    json!({
+        "options": {"RetryTimes": 2, "TimeZone": "Europe/Paris"},
+        "model_configs": [{"model": "m", "owner": "us", "price": {"input_price": 0.001}}],
+        "channels": [{
+            "name": "main", "type": "anthropic", "key": "sk-channel-canary-1234", "models": ["m"],
+            "sets": ["default", "gold"],
+        }],
+        "groups": [{"id": "team", "available_sets": ["gold"], "tokens": [
+            {"name": "app", "models": ["m"]}, {"name": "batch"},
+        ]}],
+    })
+}
+
+/// What changed, as `action kind name`.
+fn actions(report: &Value) -> Vec<String> {
+    let changes = report["changes"].as_array().unwrap();
+    let line = |change: &Value| {
+        let part = |name: &str| change[name].as_str().unwrap().to_owned();
+        format!("{} {} {}", part("action"), part("kind"), part("name"))
+    };
+    changes.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_document_is_applied_once_and_exported_as_it_was() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let all = [
+            "update option RetryTimes",
+            "update option TimeZone",
+            "create model_config m",
+            "create channel main",
+            "create group team",
+            "create token team/app",
+            "create token team/batch",
+        ];
+        let looked = api
+            .ok("POST", "/config/apply?dry_run=true", document())
+            .await;
+        assert_eq!(actions(&looked), all);
+        assert_eq!(api.get("/channels/").await["total"], 0, "nothing is kept");
+
+        let applied = api.ok("POST", "/config/apply", document()).await;
+        assert_eq!(actions(&applied), all);
+        let key = applied["changes"][5]["key"].as_str().unwrap();
+        let found = api.get(&format!("/tokens/?key={key}")).await;
+        assert_eq!(found["tokens"][0]["name"], "app");
+
+        let again = api.ok("POST", "/config/apply?prune=true", document()).await;
+        assert_eq!((actions(&again).len(), &again["unchanged"]), (0, &json!(7)));
+
+        let exported = api.get("/config/export").await;
+        assert!(!exported.to_string().contains("canary"), "{exported}");
+        assert_eq!(exported["groups"][0]["tokens"][0]["models"], json!(["m"]));
+        let same = api.ok("POST", "/config/apply?prune=true", exported).await;
+        assert_eq!((actions(&same).len(), &same["unchanged"]), (0, &json!(7)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_changes_is_shown_field_by_field_and_what_is_left_out_stays() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        api.ok("POST", "/config/apply", document()).await;
+        let other = json!({
+            "channels": [{"name": "main", "priority": 7, "key": "sk-another-channel-1234"}],
+            "groups": [{"id": "team", "status": 2, "tokens": [{"name": "app", "models": []}]}],
+        });
+        let report = api.ok("POST", "/config/apply", other.clone()).await;
+        let expected = [
+            "update channel main",
+            "update group team",
+            "update token team/app",
+        ];
+        assert_eq!(actions(&report), expected);
+        let fields = &report["changes"][0]["fields"];
+        assert_eq!(fields["priority"], json!({"from": 10, "to": 7}));
+        // The last four characters are the same, and yet it is another key.
+        assert_eq!(fields["key"], json!({"from": "****", "to": "****"}));
+        assert_eq!(api.get("/token/team").await["total"], 2);
+
+        let pruned = api.ok("POST", "/config/apply?prune=true", other).await;
+        assert_eq!(actions(&pruned), ["delete token team/batch"]);
+        assert_eq!(
+            api.get("/model_configs/").await["total"],
+            1,
+            "no such list was given"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_entry_is_named_and_nothing_is_written() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let check = async |change: &dyn Fn(&mut Value), status: u16, words: &str| {
+            let mut wrong = document();
+            change(&mut wrong);
+            api.refused("POST", "/config/apply", wrong, status, words)
+                .await;
+            assert_eq!(api.get("/groups/").await["total"], 0, "{words}");
+        };
+        check(
+            &|it| it["channels"][0]["type"] = json!("nope"),
+            400,
+            "channels[0]: type is not known",
+        )
+        .await;
+        check(
+            &|it| it["channels"][0]["key"] = json!(""),
+            400,
+            "channel \"main\": key is required",
+        )
+        .await;
+        check(
+            &|it| it["channels"][0]["prioritty"] = json!(1),
+            400,
+            "prioritty is not a field",
+        )
+        .await;
+        check(
+            &|it| it["groups"][0]["tokens"][1]["name"] = json!("app"),
+            400,
+            "\"app\" twice",
+        )
+        .await;
+        check(
+            &|it| it["groups"][0]["tokens"][1]["subnets"] = json!(["x"]),
+            400,
+            "groups[0]: tokens[1]: subnets",
+        )
+        .await;
+        check(
+            &|it| it["options"]["RetryTimes"] = json!(-1),
+            400,
+            "RetryTimes must be",
+        )
+        .await;
+        check(&|it| it["model_configs"] = json!({}), 400, "must be a list").await;
+        check(&|it| it["more"] = json!([]), 400, "more is not a field").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn channels_of_the_same_name_cannot_be_told_apart() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let two =
+            json!({"name": "main", "type": 1, "key": "sk-a1234567\nsk-b7654321", "models": ["m"]});
+        api.ok("POST", "/channel/", two).await;
+        let words = "several channels are named";
+        api.refused("POST", "/config/apply", document(), 409, words)
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_who_write_at_once_one_is_told() {
+    use crate::store::{Step, Then};
+    with_store(async |store| {
+        let seen = store.revision().await.unwrap();
+        let api = Api::new(&store);
+        api.ok("PUT", "/option/RetryTimes", json!({"value": 1}))
+            .await;
+        let step = Step::RemoveModel("m".into());
+        let late = store.apply("me", vec![step], seen, Then::Keep).await;
+        let error = ApiError::from(late.unwrap_err());
+        assert!(matches!(error, ApiError::Conflict(text) if text.contains("meanwhile")));
+    })
+    .await;
+}
