@@ -23,6 +23,7 @@ mod balance_services;
 mod body;
 mod catalog;
 mod channels;
+mod dashboard;
 mod document;
 mod fields;
 mod group_models;
@@ -32,12 +33,14 @@ mod logs;
 mod model_settings;
 mod models;
 mod money;
+mod monitor;
 mod options;
 mod params;
 mod price_history;
 mod prices;
 mod redemption;
 mod rules;
+mod tally;
 mod tokens;
 mod wallets;
 
@@ -84,6 +87,8 @@ pub fn router(state: State) -> Router {
         .merge(models::routes())
         .merge(catalog::routes())
         .merge(logs::routes())
+        .merge(dashboard::routes())
+        .merge(monitor::routes())
         .merge(options::routes())
         .merge(wallets::routes())
         .merge(redemption::routes())

@@ -10,6 +10,7 @@ mod catalogued;
 mod channel;
 mod channel_configs;
 mod channel_key;
+mod detail;
 pub(crate) mod google_key;
 mod group;
 mod group_model;
@@ -20,6 +21,7 @@ mod model_settings;
 pub mod options;
 mod page;
 mod price;
+mod summary;
 mod token;
 mod wallet;
 
@@ -31,6 +33,7 @@ pub use catalogued::{ImportedModels, Unpriced, catalogued};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
 pub use channel_configs::{ChannelConfigs, InvalidConfigs, config_schema};
 pub use channel_key::{Access, AwsKey, ChannelKey, InvalidChannelKey, on_one_line};
+pub use detail::{Detail, wanted_details};
 pub use google_key::{GoogleKey, Grant};
 pub use group::{DEFAULT_SET, Group, GroupPatch};
 pub use group_model::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides};
@@ -42,6 +45,7 @@ pub use page::{Listed, Order, Page};
 pub use price::{
     BookedPrice, ConditionFields, PriceChange, PriceValue, tariff_from_json, tariff_to_json,
 };
+pub use summary::{Span, Tally};
 pub use token::{Token, TokenPatch};
 pub use wallet::{Charge, RedemptionCode, TransactionKind, Wallet, WalletTransaction};
 

@@ -130,6 +130,7 @@ impl Publisher {
         plan.gateway.retry_times = u32::try_from(options.whole(options::RETRY_TIMES))
             .ok()
             .filter(|times| *times > 0);
+        plan::add_details(&mut plan.gateway, &models, &options);
         for (channel, reason) in &plan.left_out {
             tracing::warn!(channel, reason, "channel is not published");
         }

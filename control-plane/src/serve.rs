@@ -30,7 +30,7 @@ use crate::secrets::{self, Secret};
 use crate::store::{self, Claim, FirstKeys, Store};
 use crate::trust::Trust;
 use crate::xds::resources::Settings;
-use crate::{admin, home, xds};
+use crate::{admin, home, housekeeping, xds};
 
 /// Where things listen unless the settings say otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -159,6 +159,10 @@ impl ControlPlane {
                 .clone()
                 .run_until_cancelled_owned(Collector::new(control.store.clone()).run()),
         );
+        let tidying = housekeeping::run(control.store.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(tidying));
         Ok(control)
     }
 

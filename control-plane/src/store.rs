@@ -9,6 +9,7 @@ mod apply;
 mod booking;
 mod channels;
 mod connect;
+mod details;
 mod error;
 mod group_models;
 mod groups;
@@ -21,10 +22,12 @@ mod prices;
 mod publish;
 mod query;
 mod responses;
+mod retention;
 mod row;
 mod rows;
 mod saturating;
 mod seed;
+mod summaries;
 mod tokens;
 mod wallets;
 mod watch;
@@ -50,6 +53,7 @@ pub use models::ModelQuery;
 pub use prices::{PriceBook, PriceQuery, Quote};
 pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
+pub use summaries::{Dimension, Of, SummaryQuery, Summed, Top};
 pub use tokens::{Created, TokenQuery};
 pub use wallets::{
     CodeQuery, Done, Fault, Movement, NewCodes, Redeemed, ServiceAccess, Stale, TransactionQuery,

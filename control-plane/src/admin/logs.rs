@@ -1,29 +1,47 @@
 //! `/api/logs…` over all groups, and the same handlers under `/api/log/<group>…` for one.
 
+mod export;
+
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::get;
 use serde::Serialize;
 
-use super::answer::{Reply, Usd, data};
+use super::answer::{Reply, Usd, data, data_with_note};
+use super::dashboard::{named, top_names};
 use super::params::{Params, Segments};
 use super::prices::{MultiplierView, PriceView};
 use super::{ApiError, State};
-use crate::domain::{AttemptRecord, Circumstances, ConditionFields, Listed, Log, TokenCounts};
-use crate::store::{CodeType, LogQuery};
+use crate::domain::{
+    AttemptRecord, Circumstances, ConditionFields, Detail, Listed, Log, TokenCounts, now_unix_ms,
+};
+use crate::housekeeping::LOG_HOURS_MIN;
+use crate::store::{CodeType, Dimension, LogQuery, Of, SummaryQuery};
 
 pub(super) fn routes() -> Router<State> {
     Router::new()
-        .route("/logs", get(list))
-        .route("/logs/", get(list))
+        .route("/logs", get(list).delete(delete))
+        .route("/logs/", get(list).delete(delete))
         .route("/logs/search", get(list))
+        .route("/logs/export", get(export::export))
         .route("/logs/detail/{id}", get(show))
         .route("/log/{group}", get(list))
         .route("/log/{group}/search", get(list))
+        .route("/log/{group}/export", get(export::export))
         .route("/log/{group}/detail/{id}", get(show))
 }
 
-const ORDERS: [&str; 3] = ["id", "created_at", "request_at"];
+/// Both are the order of the booking.
+const ORDERS: [&str; 2] = ["id", "created_at"];
+
+/// The time whose channels and names a list tells when it is not limited itself.
+const NAMES_MS: i64 = 30 * 86_400_000;
+
+/// Rows that are deleted at a time, and how long one request goes on with that.
+const DELETED: i64 = 1_000;
+const DELETES_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 struct View {
@@ -70,6 +88,26 @@ struct View {
     used_amount_nano_usd: i64,
     upstream_id: String,
     losses: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_detail: Option<DetailView>,
+}
+
+#[derive(Serialize)]
+struct DetailView {
+    request_body: String,
+    response_body: String,
+    request_body_truncated: bool,
+    response_body_truncated: bool,
+}
+
+/// A row with its bodies, if they were kept, beside its own fields.
+#[derive(Serialize)]
+struct WholeView {
+    #[serde(flatten)]
+    view: View,
+    log_id: i64,
+    #[serde(flatten)]
+    detail: Option<DetailView>,
 }
 
 #[derive(Serialize)]
@@ -116,11 +154,70 @@ struct ContextView {
 #[derive(Serialize)]
 struct ListView {
     logs: Vec<View>,
+    /// 10,001 stands for more.
     total: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_names: Option<Vec<String>>,
+    models: Vec<String>,
 }
 
 async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
-    let query = LogQuery {
+    let query = query(&path, &params)?;
+    let page = params.page(&ORDERS)?;
+    let Listed { items, total } = state.store.logs(&query, page).await?;
+    let mut details = Vec::new();
+    if params.flag("include_detail")? {
+        let ids: Vec<String> = items.iter().map(|log| log.request_id.clone()).collect();
+        details = state.store.details_of(&ids).await?;
+    }
+    let end = query.end_ms.unwrap_or_else(now_unix_ms);
+    let start = query.start_ms.unwrap_or(end.saturating_sub(NAMES_MS));
+    let names = |by| {
+        let of = match path.group() {
+            None => Of::Channels(None),
+            Some(group) => Of::Groups {
+                groups: vec![group.to_owned()],
+                token_name: None,
+            },
+        };
+        top_names(
+            &state,
+            SummaryQuery::whole(of, start, end.saturating_add(1)),
+            by,
+        )
+    };
+    let models = named(names(Dimension::Model).await?);
+    let (mut channels, mut token_names) = (None, None);
+    if path.group().is_some() {
+        let found = names(Dimension::TokenName).await?;
+        token_names = Some(found.into_iter().map(|sum| sum.token_name).collect());
+    } else {
+        let found = names(Dimension::Channel).await?;
+        let ids = found.into_iter().map(|sum| sum.channel);
+        channels = Some(ids.filter(|id| *id != 0).collect());
+    }
+    let logs = items.into_iter().map(|log| {
+        let found = details.iter().find(|it| it.request_id == log.request_id);
+        let request_detail = found.cloned().map(DetailView::from);
+        View {
+            request_detail,
+            ..View::from(log)
+        }
+    });
+    data(ListView {
+        logs: logs.collect(),
+        total,
+        channels,
+        token_names,
+        models,
+    })
+}
+
+/// The filters that the path and the query name.
+fn query(path: &Segments, params: &Params) -> Result<LogQuery, ApiError> {
+    Ok(LogQuery {
         group: path
             .group()
             .map(str::to_owned)
@@ -132,17 +229,12 @@ async fn list(Extract(state): Extract<State>, path: Segments, params: Params) ->
         request_id: params.text("request_id"),
         upstream_id: params.text("upstream_id"),
         code: params.nonzero("code")?,
-        code_type: code_type(&params)?,
+        code_type: code_type(params)?,
         ip: params.text("ip"),
         user: params.text("user"),
         start_ms: params.nonzero("start_timestamp")?,
         end_ms: params.nonzero("end_timestamp")?,
         keyword: params.text("keyword"),
-    };
-    let Listed { items, total } = state.store.logs(&query, params.page(&ORDERS)?).await?;
-    data(ListView {
-        logs: items.into_iter().map(View::from).collect(),
-        total,
     })
 }
 
@@ -152,7 +244,36 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
     if path.group().is_some_and(|group| group != log.group) {
         return Err(ApiError::NotFound(format!("log {id} does not exist")));
     }
-    data(View::from(log))
+    let kept = state
+        .store
+        .details_of(std::slice::from_ref(&log.request_id))
+        .await?;
+    data(WholeView {
+        view: View::from(log),
+        log_id: id,
+        detail: kept.into_iter().next().map(DetailView::from),
+    })
+}
+
+/// Deletes log rows that were booked before `timestamp`, for some seconds at most, and says how many.
+async fn delete(Extract(state): Extract<State>, params: Params) -> Reply {
+    let before = params.nonzero("timestamp")?.unwrap_or(0);
+    let latest = now_unix_ms().saturating_sub(LOG_HOURS_MIN.saturating_mul(3_600_000));
+    if before <= 0 || before > latest {
+        let rule = format!("must be in Unix milliseconds, {LOG_HOURS_MIN} hours ago or earlier");
+        return Err(ApiError::field("timestamp", rule));
+    }
+    let (begun, mut deleted) = (Instant::now(), 0);
+    loop {
+        let done = state.store.delete_logs(before, DELETED).await?;
+        deleted += done;
+        if done < DELETED.unsigned_abs() {
+            return data(deleted);
+        }
+        if begun.elapsed() > DELETES_FOR {
+            return data_with_note(deleted, "there are more; send this again");
+        }
+    }
 }
 
 fn code_type(params: &Params) -> Result<CodeType, ApiError> {
@@ -208,6 +329,18 @@ impl From<Log> for View {
             used_amount_nano_usd: log.amount.0,
             upstream_id: log.upstream_id,
             losses: log.losses,
+            request_detail: None,
+        }
+    }
+}
+
+impl From<Detail> for DetailView {
+    fn from(detail: Detail) -> Self {
+        Self {
+            request_body: detail.request_body,
+            response_body: detail.response_body,
+            request_body_truncated: detail.request_body_truncated,
+            response_body_truncated: detail.response_body_truncated,
         }
     }
 }

@@ -70,6 +70,15 @@ impl<S: Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    #[cfg(test)]
+    pub(super) fn of(query: &str) -> Self {
+        Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<String> {
         // PostgreSQL does not take NUL in text, and nothing that is stored has one.
         self.0

@@ -1,7 +1,10 @@
 //! The API as its callers see it, on every database.
 
 mod access;
+mod dashboard;
+mod details;
 mod document;
+mod export;
 mod limits;
 mod logs;
 mod options;

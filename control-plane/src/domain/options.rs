@@ -130,6 +130,93 @@ const PER_MINUTE: Rule = Rule::Whole {
     max: 1_000_000_000_000,
 };
 
+/// Hours that something is kept.
+const HOURS: Rule = Rule::Whole {
+    min: 0,
+    max: 1_000_000,
+};
+
+pub const LOG_STORAGE_HOURS: &Definition = &Definition {
+    name: "LogStorageHours",
+    env: "LOG_STORAGE_HOURS",
+    default: "0",
+    rule: HOURS,
+    reach: Reach::ControlPlane,
+    about: "Hours that log rows are kept, at least 24; 0: for ever.",
+};
+
+pub const LOG_DETAIL_STORAGE_HOURS: &Definition = &Definition {
+    name: "LogDetailStorageHours",
+    env: "LOG_DETAIL_STORAGE_HOURS",
+    default: "72",
+    rule: HOURS,
+    reach: Reach::ControlPlane,
+    about: "Hours that the bodies of requests and answers are kept; 0: for ever.",
+};
+
+pub const SUMMARY_MINUTE_STORAGE_HOURS: &Definition = &Definition {
+    name: "SummaryMinuteStorageHours",
+    env: "SUMMARY_MINUTE_STORAGE_HOURS",
+    default: "168",
+    rule: HOURS,
+    reach: Reach::ControlPlane,
+    about: "Hours that summaries of minutes are kept; 0: for ever. Those of hours and days stay.",
+};
+
+pub const CLEAN_LOG_BATCH_SIZE: &Definition = &Definition {
+    name: "CleanLogBatchSize",
+    env: "CLEAN_LOG_BATCH_SIZE",
+    default: "1000",
+    rule: Rule::Whole {
+        min: 1,
+        max: 100_000,
+    },
+    reach: Reach::ControlPlane,
+    about: "Rows that are deleted at a time when old ones go; bookings wait meanwhile.",
+};
+
+pub const SAVE_ALL_LOG_DETAIL: &Definition = &Definition {
+    name: "SaveAllLogDetail",
+    env: "SAVE_ALL_LOG_DETAIL",
+    default: "false",
+    rule: Rule::Flag,
+    reach: Reach::Gateways,
+    about: "Keep the bodies of every request and its answer, redacted.",
+};
+
+pub const SAVE_ERROR_LOG_DETAIL: &Definition = &Definition {
+    name: "SaveErrorLogDetail",
+    env: "SAVE_ERROR_LOG_DETAIL",
+    default: "false",
+    rule: Rule::Flag,
+    reach: Reach::Gateways,
+    about: "Keep the bodies of requests that failed, redacted; never of those refused with 429.",
+};
+
+/// Bytes of a body that are kept.
+const BODY_BYTES: Rule = Rule::Whole {
+    min: 0,
+    max: 65_536,
+};
+
+pub const LOG_DETAIL_REQUEST_BODY_MAX_SIZE: &Definition = &Definition {
+    name: "LogDetailRequestBodyMaxSize",
+    env: "LOG_DETAIL_REQUEST_BODY_MAX_SIZE",
+    default: "8192",
+    rule: BODY_BYTES,
+    reach: Reach::Gateways,
+    about: "Bytes of a request's body that are kept where bodies are; 0: none.",
+};
+
+pub const LOG_DETAIL_RESPONSE_BODY_MAX_SIZE: &Definition = &Definition {
+    name: "LogDetailResponseBodyMaxSize",
+    env: "LOG_DETAIL_RESPONSE_BODY_MAX_SIZE",
+    default: "8192",
+    rule: BODY_BYTES,
+    reach: Reach::Gateways,
+    about: "Bytes of an answer's body that are kept where bodies are; 0: none.",
+};
+
 /// Every option there is.
 pub const ALL: &[&Definition] = &[
     DISABLE_SERVE,
@@ -140,6 +227,14 @@ pub const ALL: &[&Definition] = &[
     IP_RPM,
     IP_TPM,
     IP_MAX_CONCURRENCY,
+    LOG_STORAGE_HOURS,
+    LOG_DETAIL_STORAGE_HOURS,
+    SUMMARY_MINUTE_STORAGE_HOURS,
+    CLEAN_LOG_BATCH_SIZE,
+    SAVE_ALL_LOG_DETAIL,
+    SAVE_ERROR_LOG_DETAIL,
+    LOG_DETAIL_REQUEST_BODY_MAX_SIZE,
+    LOG_DETAIL_RESPONSE_BODY_MAX_SIZE,
 ];
 
 /// The option with this name.

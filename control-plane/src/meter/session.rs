@@ -17,6 +17,7 @@ use tollgate_config::responses::Stored;
 use tonic::Status;
 
 use super::{Meter, flush, shares, tokens};
+use crate::details;
 use crate::gateways::{LimitsShare, MeterSession};
 use crate::store::{Change, Store};
 
@@ -89,6 +90,7 @@ impl Session {
             match message.kind {
                 Some(from_gateway::Kind::Usage(batch)) => self.book(batch).await?,
                 Some(from_gateway::Kind::Responses(batch)) => self.keep(batch).await?,
+                Some(from_gateway::Kind::Details(batch)) => self.keep_details(batch).await?,
                 Some(from_gateway::Kind::Applied(applied)) => self.gateway.applied(applied.version),
                 Some(from_gateway::Kind::Flushed(flushed)) => member.reached(flushed.nonce),
                 // A second Hello changes nothing; an unknown kind is from a newer gateway.
@@ -127,6 +129,16 @@ impl Session {
             sequence: batch.sequence,
         };
         self.send(from_control::Kind::ResponsesAck(ack)).await
+    }
+
+    /// Likewise.
+    async fn keep_details(&self, batch: UsageBatch) -> Result<(), Status> {
+        let store = &self.meter.0.store;
+        patiently("bodies", || details::keep(store, &self.node, &batch.events)).await;
+        let ack = UsageAck {
+            sequence: batch.sequence,
+        };
+        self.send(from_control::Kind::DetailsAck(ack)).await
     }
 
     /// All tokens, then what changes.

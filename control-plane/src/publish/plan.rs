@@ -1,5 +1,6 @@
 //! What the stored channels and models mean for gateways. Pure.
 
+mod details;
 mod facts;
 mod place;
 
@@ -17,6 +18,8 @@ use crate::domain::{
 };
 use crate::secrets::Secret;
 use crate::xds::resources::{Credential, Settings, Signing, Tls, Upstream};
+
+pub(super) use self::details::add_details;
 
 pub(super) struct Plan {
     pub(super) gateway: GatewayConfig,
@@ -57,6 +60,7 @@ pub(super) fn plan(
             stores_responses: settings.stores_responses,
             closed: false,
             retry_times: None,
+            details: None,
             channels: Vec::new(),
             models: Vec::new(),
         },

@@ -9,7 +9,7 @@ use sqlx::{Any, AssertSqlSafe, Transaction};
 use super::row::{Columns, to_json};
 use super::rows::{pieces, places};
 use super::write::Write;
-use super::{Result, Store};
+use super::{Result, Store, summaries};
 use crate::domain::{BookedPrice, Log};
 
 /// A log row before it has an id; that field is not looked at.
@@ -52,7 +52,8 @@ impl Store {
 /// Everything that grows with new rows. Each of these takes the rows that it locks in the order of
 /// their keys, so that two bookings wait for each other in one direction only.
 async fn add(transaction: &mut Transaction<'_, Any>, written: &[Log]) -> Result<()> {
-    growth::add(transaction, written).await
+    growth::add(transaction, written).await?;
+    summaries::add(transaction, written).await
 }
 
 /// Every request once, in the order of their ids, for the same reason.

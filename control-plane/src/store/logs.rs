@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
 use super::query::Conditions;
-use super::row::{Columns, unexpected};
+use super::row::{Columns, readable, unexpected};
 use super::{Error, Result, Store};
 use crate::domain::{BookedPrice, Circumstances, Listed, Log, Page, TokenCounts};
 
@@ -27,8 +27,38 @@ pub struct LogQuery {
     pub start_ms: Option<i64>,
     /// Booked at or before.
     pub end_ms: Option<i64>,
-    /// A word in the ids, names, or the error text.
+    /// A word in the ids, names, or the error text; see [`Store::logs`].
     pub keyword: Option<String>,
+}
+
+impl LogQuery {
+    /// All but the keyword. What a filter repeats is for the partial indexes: they hold no rows
+    /// without a value.
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", self.group.as_deref());
+        conditions.int("token_id = ?", self.token_id);
+        conditions.text("token_name = ?", self.token_name.as_deref());
+        conditions.text("model = ?", self.model.as_deref());
+        conditions.int("channel_id = ?", self.channel);
+        conditions.text("request_id = ?", self.request_id.as_deref());
+        let upstream = "upstream_id = ? AND upstream_id <> ''";
+        conditions.text(upstream, self.upstream_id.as_deref());
+        conditions.int("code = ?", self.code);
+        conditions.text("ip = ? AND ip <> ''", self.ip.as_deref());
+        conditions.text("caller = ? AND caller <> ''", self.user.as_deref());
+        conditions.int("created_at >= ?", self.start_ms);
+        conditions.int("created_at <= ?", self.end_ms);
+        match self.code_type {
+            CodeType::Success => conditions.fixed("code = 200"),
+            CodeType::Error => conditions.fixed("code <> 200"),
+            CodeType::All if self.code.is_some_and(|code| code != 200) => {
+                conditions.fixed("code <> 200");
+            }
+            CodeType::All => {}
+        }
+        conditions
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,44 +78,108 @@ const COLUMNS: &str = "SELECT id, request_id, node, request_at, created_at, dura
     file_search_count, service_tier, resolution, native_resolution, quality, input_media, \
     input_video, output_audio FROM logs";
 
+/// The order of lists, and the other way round. Rows are listed in the order of their booking, which
+/// every index ends with; `id` parts those of one batch.
+const NEWEST_FIRST: &str = " ORDER BY created_at DESC, id DESC";
+const OLDEST_FIRST: &str = " ORDER BY created_at ASC, id ASC";
+
+/// More rows than this are not counted, so that counting takes no longer the more there are.
+const COUNTED_MAX: i64 = 10_000;
+
+/// So many of the newest rows are searched for a word. Which ones that are is what the other filters
+/// say, a time above all.
+const SEARCHED_MAX: i64 = 20_000;
+
 impl Store {
+    /// A page of log rows in the order of their booking, and how many there are, counted up to
+    /// 10,001. Of a page's order only the direction counts.
+    ///
+    /// A keyword that is the id of a request, or an upstream's, finds that; any other is looked for
+    /// in the newest 20,000 rows that the other filters leave.
+    ///
     /// # Errors
     /// When the database is away.
     pub async fn logs(&self, query: &LogQuery, page: Page) -> Result<Listed<Log>> {
-        let mut conditions = Conditions::default();
-        conditions.text("group_id = ?", query.group.as_deref());
-        conditions.int("token_id = ?", query.token_id);
-        conditions.text("token_name = ?", query.token_name.as_deref());
-        conditions.text("model = ?", query.model.as_deref());
-        conditions.int("channel_id = ?", query.channel);
-        conditions.text("request_id = ?", query.request_id.as_deref());
-        conditions.text("upstream_id = ?", query.upstream_id.as_deref());
-        conditions.int("code = ?", query.code);
-        conditions.text("ip = ?", query.ip.as_deref());
-        conditions.text("caller = ?", query.user.as_deref());
-        conditions.int("created_at >= ?", query.start_ms);
-        conditions.int("created_at <= ?", query.end_ms);
-        match query.code_type {
-            CodeType::All => {}
-            CodeType::Success => conditions.fixed("code = 200"),
-            CodeType::Error => conditions.fixed("code <> 200"),
+        let Some(keyword) = query.keyword.as_deref().filter(|word| !word.is_empty()) else {
+            return self.log_page(&query.conditions(), page).await;
+        };
+        for exact in ["request_id = ?", "upstream_id = ? AND upstream_id <> ''"] {
+            let mut conditions = query.conditions();
+            conditions.text(exact, Some(keyword));
+            let found = self.log_page(&conditions, page).await?;
+            if found.total > 0 {
+                return Ok(found);
+            }
         }
+        let mut conditions = query.conditions();
+        conditions.within_newest("logs", NEWEST_FIRST, SEARCHED_MAX);
         conditions.keyword(
             "lower(request_id) LIKE lower(?) ESCAPE '\\' OR lower(model) LIKE lower(?) ESCAPE '\\' \
              OR lower(token_name) LIKE lower(?) ESCAPE '\\' OR lower(group_id) LIKE lower(?) ESCAPE '\\' \
              OR lower(content) LIKE lower(?) ESCAPE '\\'",
-            query.keyword.as_deref(),
+            Some(keyword),
         );
-        let count = "SELECT count(*) FROM logs";
-        conditions
-            .page(
-                self.reader(),
-                ("a log row", COLUMNS, count),
-                page,
-                "id",
-                log,
-            )
-            .await
+        self.log_page(&conditions, page).await
+    }
+
+    /// Rows after one in a direction, at most `limit`: what a stream of all of them is read by.
+    /// `after` is the booking time and the id of the last one that was read. Keywords are not
+    /// looked for.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn logs_after(
+        &self,
+        query: &LogQuery,
+        descending: bool,
+        after: Option<(i64, i64)>,
+        limit: i64,
+    ) -> Result<Vec<Log>> {
+        let mut conditions = query.conditions();
+        if let Some((created_at_ms, id)) = after {
+            let beyond = if descending {
+                "(created_at, id) < (?, ?)"
+            } else {
+                "(created_at, id) > (?, ?)"
+            };
+            conditions.pair(beyond, created_at_ms, id);
+        }
+        let order = if descending {
+            NEWEST_FIRST
+        } else {
+            OLDEST_FIRST
+        };
+        let tail = format!("{order} LIMIT {}", conditions.place(limit));
+        let rows = conditions
+            .statement(COLUMNS, &tail)
+            .fetch_all(self.reader())
+            .await?;
+        Ok(readable(&rows, "a log row", "id", log))
+    }
+
+    async fn log_page(&self, conditions: &Conditions, page: Page) -> Result<Listed<Log>> {
+        let mut counted = conditions.clone();
+        let limit = counted.place(COUNTED_MAX + 1);
+        let counted = counted.statement(
+            "SELECT count(*) AS number FROM (SELECT 1 AS one FROM logs",
+            &format!(" LIMIT {limit}) AS counted"),
+        );
+        let total = counted.fetch_one(self.reader()).await?.int("number")?;
+
+        let mut listed = conditions.clone();
+        let order = if page.order.descending {
+            NEWEST_FIRST
+        } else {
+            OLDEST_FIRST
+        };
+        let (limit, offset) = (listed.place(page.size), listed.place(page.offset()));
+        let tail = format!("{order} LIMIT {limit} OFFSET {offset}");
+        let rows = listed
+            .statement(COLUMNS, &tail)
+            .fetch_all(self.reader())
+            .await?;
+        let items = readable(&rows, "a log row", "id", log);
+        Ok(Listed { items, total })
     }
 
     /// # Errors
@@ -163,3 +257,6 @@ fn log(row: &AnyRow) -> Result<Log> {
         amount: NanoUsd(row.int("amount")?),
     })
 }
+
+#[cfg(test)]
+mod tests;

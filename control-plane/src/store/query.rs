@@ -9,16 +9,30 @@ use super::row::readable;
 use crate::domain::{Listed, Page};
 
 /// The `WHERE` of a list. Its text comes from this program alone; what a caller gave is bound.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Conditions {
+    /// What stands before the `WHERE`, if it is no plain table.
+    source: String,
     sql: String,
     values: Vec<Bound>,
 }
 
+/// A value in the place of a `$n`.
 #[derive(Clone)]
-enum Bound {
+pub(super) enum Bound {
     Int(i64),
     Text(String),
+}
+
+/// A statement whose text comes from this program alone, with its values in their places.
+pub(super) fn bound(sql: String, values: &[Bound]) -> Query<'static, Any, AnyArguments> {
+    let sql = AssertSqlSafe(sql);
+    values
+        .iter()
+        .fold(sqlx::query(sql), |query, value| match value {
+            Bound::Int(value) => query.bind(*value),
+            Bound::Text(value) => query.bind(value.clone()),
+        })
 }
 
 impl Conditions {
@@ -80,6 +94,29 @@ impl Conditions {
             .push_str(&format!("{column} IN ({})", places.join(", ")));
     }
 
+    /// A condition with two `?`, each for one of the values.
+    pub(super) fn pair(&mut self, condition: &'static str, first: i64, second: i64) {
+        let (first, second) = (self.place(first), self.place(second));
+        let condition = condition.replacen('?', &first, 1);
+        self.join();
+        self.sql.push_str(&condition.replacen('?', &second, 1));
+    }
+
+    /// From here on conditions are about the first `limit` rows, in this order, of those that the
+    /// conditions so far leave.
+    pub(super) fn within_newest(&mut self, table: &'static str, order: &'static str, limit: i64) {
+        let limit = self.place(limit);
+        let conditions = std::mem::take(&mut self.sql);
+        self.source =
+            format!(" FROM (SELECT * FROM {table}{conditions}{order} LIMIT {limit}) AS {table}");
+    }
+
+    /// The place of a value that is no condition.
+    pub(super) fn place(&mut self, value: i64) -> String {
+        self.values.push(Bound::Int(value));
+        format!("${}", self.values.len())
+    }
+
     fn push(&mut self, condition: &'static str, value: Bound) {
         self.join();
         self.values.push(value);
@@ -102,13 +139,26 @@ impl Conditions {
         head: &'static str,
         tail: &str,
     ) -> Query<'static, Any, AnyArguments> {
-        let sql = AssertSqlSafe(format!("{head}{}{tail}", self.sql));
-        self.values
-            .iter()
-            .fold(sqlx::query(sql), |query, value| match value {
-                Bound::Int(value) => query.bind(*value),
-                Bound::Text(value) => query.bind(value.clone()),
-            })
+        bound(self.written(head, tail), &self.values)
+    }
+
+    fn written(&self, head: &str, tail: &str) -> String {
+        let head = match head.rsplit_once(" FROM ") {
+            Some((head, _)) if !self.source.is_empty() => format!("{head}{}", self.source),
+            _ => head.to_owned(),
+        };
+        format!("{head}{}{tail}", self.sql)
+    }
+
+    /// The statement with something in front of it.
+    #[cfg(test)]
+    pub(super) fn explained(
+        &self,
+        front: &str,
+        head: &'static str,
+        tail: &str,
+    ) -> Query<'static, Any, AnyArguments> {
+        bound(format!("{front}{}", self.written(head, tail)), &self.values)
     }
 
     /// One page of what the conditions leave, and how many there are in all.

@@ -8,6 +8,7 @@ use tollgate_protocol::embeddings::Shape;
 use tollgate_protocol::neutral::Effort;
 use tollgate_protocol::{Dialect, Quirk, Thinking};
 
+use crate::detail::Details;
 use crate::named;
 
 /// Everything the gateway role needs to route a request. Published whole by ECDS.
@@ -29,6 +30,9 @@ pub struct GatewayConfig {
     /// Further attempts for models that do not say; absent: as many as there are channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_times: Option<u32>,
+    /// Which bodies the log wants of models that do not say; absent: of no model any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
     pub channels: Vec<Channel>,
     /// Limits and names of models; a model that no channel lists is not served.
     pub models: Vec<Model>,
@@ -126,6 +130,9 @@ pub struct Model {
     pub tpm: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_concurrency: u64,
+    /// Which bodies the log wants, where that differs from the others'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
 }
 
 /// Why a configuration was refused. Envoy then NACKs it and keeps the last good one.

@@ -6,6 +6,7 @@
 //! ([`names`]). It never does IO, never reads a clock, and holds no secret: provider keys reach
 //! Envoy as SDS secrets and tokens only as SHA-256 hashes.
 
+pub mod detail;
 mod gateway;
 mod limits;
 pub mod meter;

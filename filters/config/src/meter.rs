@@ -17,7 +17,7 @@ pub use crate::limits::{Limits, ModelLimits, Share};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromGateway {
-    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4, 5, 20")]
     pub kind: Option<from_gateway::Kind>,
 }
 
@@ -37,6 +37,9 @@ pub mod from_gateway {
         /// Each event of it an encoded [`Stored`](crate::responses::Stored), numbered for itself.
         #[prost(message, tag = "5")]
         Responses(UsageBatch),
+        /// Each event of it an encoded [`Detail`](crate::detail::Detail), numbered for itself.
+        #[prost(message, tag = "20")]
+        Details(UsageBatch),
     }
 }
 
@@ -66,6 +69,9 @@ pub struct UsageBatch {
     /// From a worker to the meter only: encoded [`Stored`](crate::responses::Stored).
     #[prost(bytes = "vec", repeated, tag = "4")]
     pub responses: Vec<Vec<u8>>,
+    /// From a worker to the meter only: encoded [`Detail`](crate::detail::Detail).
+    #[prost(bytes = "vec", repeated, tag = "20")]
+    pub details: Vec<Vec<u8>>,
 }
 
 /// The workers can read every token up to this version.
@@ -86,7 +92,7 @@ pub struct Flushed {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromControl {
-    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4, 15")]
+    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4, 15, 20")]
     pub kind: Option<from_control::Kind>,
 }
 
@@ -107,6 +113,9 @@ pub mod from_control {
         /// Whenever gateways come or go; until the first, all of every limit.
         #[prost(message, tag = "15")]
         Share(Share),
+        /// Of batches of bodies.
+        #[prost(message, tag = "20")]
+        DetailsAck(UsageAck),
     }
 }
 

@@ -59,6 +59,17 @@ pub(crate) fn push_response(host: &dyn Host, response: Vec<u8>) {
     }
 }
 
+/// Takes encoded bodies for the log, which are large too.
+pub(crate) fn push_detail(host: &dyn Host, detail: Vec<u8>) {
+    let bundle = UsageBatch {
+        details: vec![detail],
+        ..UsageBatch::default()
+    };
+    if host.enqueue(USAGE_QUEUE, &bundle.encode_to_vec()).is_err() {
+        host.log(Level::Warn, "bodies are not kept: the meter does not run");
+    }
+}
+
 /// Sends what waits.
 pub(crate) fn tick(host: &dyn Host) {
     WAITING.with_borrow_mut(|waiting| {

@@ -22,6 +22,7 @@ use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
 
+use crate::detail;
 use crate::refusal::{self, refuse};
 use crate::settle;
 use crate::state;
@@ -130,6 +131,7 @@ impl Gateway {
         if !end {
             return Flow::Hold;
         }
+        detail::take_request(host, &mut stream, size);
         let gathered = plan::gather(host, &stream, size);
         match gathered.and_then(|gathered| kept::ask_history(host, &mut stream, gathered)) {
             Ok(Ok(asked)) => {
@@ -223,7 +225,7 @@ impl Gateway {
         Flow::Continue
     }
 
-    pub(crate) fn response_body(&mut self, host: &dyn Host, size: usize, _end: bool) -> Flow {
+    pub(crate) fn response_body(&mut self, host: &dyn Host, mut size: usize, _end: bool) -> Flow {
         if let Ok(mut stream) = self.stream.try_borrow_mut()
             && size > 0
             && stream.first_byte_unix_ms.is_none()
@@ -234,6 +236,10 @@ impl Gateway {
             // The first piece is replaced by all of ours, the others by nothing.
             let ours = std::mem::take(replacement);
             let _ = host.set_body(Body::Response, 0, size, &ours);
+            size = ours.len();
+        }
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            detail::take_response(host, &mut stream, size);
         }
         Flow::Continue
     }

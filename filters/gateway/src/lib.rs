@@ -19,6 +19,7 @@
 
 mod bundle;
 mod call;
+mod detail;
 #[cfg(target_arch = "wasm32")]
 mod entry;
 #[cfg(test)]

@@ -37,6 +37,9 @@ const FIRST_MESSAGE_TICKS: u32 = 5_000 / TICK_MS;
 /// After a flush was asked for, the workers get this long to bring what they still hold.
 const FLUSH_TICKS: u32 = 1 + 2 * bundle::TICK_MS / TICK_MS;
 
+/// Bodies that wait while the control plane is away.
+const DETAILS_BYTES_MAX: usize = 16 << 20;
+
 /// The singleton's state.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -50,6 +53,8 @@ pub(crate) struct Meter {
     outbox: Outbox,
     /// Responses to be kept; apart, so that they never take the room of usage.
     responses: Outbox,
+    /// Bodies for the log, likewise, and of these the most recent are the least loss.
+    details: Outbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +89,7 @@ impl Meter {
             tokens: TokenTable::default(),
             outbox: Outbox::default(),
             responses: Outbox::default(),
+            details: Outbox::of(DETAILS_BYTES_MAX),
         }
     }
 
@@ -127,6 +133,7 @@ impl Meter {
         }
         self.send_usage(host);
         self.send_responses(host);
+        self.send_details(host);
         if let Some(flush) = &mut self.flush {
             flush.ticks_left = flush.ticks_left.saturating_sub(1);
         }
@@ -178,6 +185,7 @@ impl Meter {
                     host.log(Level::Error, &format!("shared data: {error}"));
                 }
             }
+            from_control::Kind::DetailsAck(ack) => self.details.acknowledge(ack.sequence),
             from_control::Kind::Flush(flush) => {
                 self.flush = Some(PendingFlush {
                     nonce: flush.nonce,
@@ -229,6 +237,7 @@ impl Meter {
     fn lost(&mut self) {
         self.outbox.rewind();
         self.responses.rewind();
+        self.details.rewind();
         self.tokens.abandon_snapshot();
         self.flush = None;
         self.link = Link::Away {
@@ -253,6 +262,14 @@ impl Meter {
                 Ok(bundle) => {
                     let (events, responses) = (bundle.events, bundle.responses);
                     events.into_iter().for_each(|it| self.outbox.push(it));
+                    let lost = self.details.dropped_events();
+                    bundle
+                        .details
+                        .into_iter()
+                        .for_each(|it| self.details.push(it));
+                    if self.details.dropped_events() > lost {
+                        host.log(Level::Warn, "bodies are not kept: too many wait");
+                    }
                     let dropped = self.responses.dropped_events();
                     responses.into_iter().for_each(|it| self.responses.push(it));
                     if self.responses.dropped_events() > dropped {
@@ -279,6 +296,15 @@ impl Meter {
                 return;
             };
             self.send(host, from_gateway::Kind::Responses(batch));
+        }
+    }
+
+    fn send_details(&mut self, host: &dyn MeterHost) {
+        while matches!(self.link, Link::Connected { .. }) {
+            let Some(batch) = self.details.next_batch() else {
+                return;
+            };
+            self.send(host, from_gateway::Kind::Details(batch));
         }
     }
 

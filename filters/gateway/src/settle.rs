@@ -10,6 +10,7 @@ use tollgate_protocol::neutral::ServiceTier;
 use tollgate_protocol::stream::Outcome as Ending;
 
 use crate::bundle;
+use crate::detail;
 use crate::gateway::limits;
 use crate::losses;
 use crate::stream::{Stream, bounded};
@@ -28,6 +29,7 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     }
     let event = event(host, stream);
     limits::settle(host, stream, &event);
+    detail::settle(host, stream, &event);
     bundle::push(host, event.encode_to_vec(), host.now_unix_ms());
 }
 

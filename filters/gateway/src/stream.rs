@@ -11,6 +11,7 @@ use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
 
 use crate::call::Call;
+use crate::detail::Captured;
 use crate::gateway::limits::Taken;
 use crate::memory::Hold;
 use crate::operation::Operation;
@@ -62,6 +63,8 @@ pub(crate) struct Stream {
     pub(crate) keep: Option<Keep>,
     /// What it has taken of its limits.
     pub(crate) limits: Taken,
+    /// Bodies that the log may want.
+    pub(crate) detail: Option<Captured>,
 }
 
 /// A response on its way to being kept.
@@ -132,6 +135,7 @@ impl Stream {
             continues: None,
             keep: None,
             limits: Taken::default(),
+            detail: None,
         }
     }
 

@@ -170,6 +170,7 @@ mod tests {
             closed: false,
             retry_times: None,
             max_response_bytes: 0,
+            details: None,
             channels,
             models: vec![],
         }

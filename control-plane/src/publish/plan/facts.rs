@@ -75,6 +75,7 @@ fn model(config: &ModelConfig) -> Model {
         rpm: config.limits.rpm,
         tpm: config.limits.tpm,
         max_concurrency: config.limits.max_concurrency,
+        details: None,
     }
 }
 

@@ -16,8 +16,9 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Batches in flight; the control plane books one at a time, so more would only wait there.
 const IN_FLIGHT_MAX: usize = 32;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
+    max_bytes: usize,
     waiting: VecDeque<Vec<u8>>,
     waiting_bytes: usize,
     in_flight: VecDeque<UsageBatch>,
@@ -25,11 +26,29 @@ pub(super) struct Outbox {
     dropped_events: u64,
 }
 
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::of(WAITING_BYTES_MAX)
+    }
+}
+
 impl Outbox {
+    /// One that holds so many bytes.
+    pub(super) fn of(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            in_flight: VecDeque::new(),
+            last_sequence: 0,
+            dropped_events: 0,
+        }
+    }
+
     /// Takes an event. When there is no room the newest is dropped and counted: what is older may
     /// already be on its way.
     pub(super) fn push(&mut self, event: Vec<u8>) {
-        if self.waiting_bytes + event.len() > WAITING_BYTES_MAX {
+        if self.waiting_bytes + event.len() > self.max_bytes {
             self.dropped_events += 1;
             return;
         }
@@ -57,7 +76,7 @@ impl Outbox {
             sequence,
             events,
             dropped_events: self.dropped_events,
-            responses: Vec::new(),
+            ..UsageBatch::default()
         };
         self.in_flight.push_back(batch.clone());
         Some(batch)

@@ -1,0 +1,186 @@
+//! What log rows add up to.
+
+use tollgate_policy::price::NanoUsd;
+
+use super::Log;
+
+/// How long a summary is: minutes, hours and days begin at whole ones of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Span {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl Span {
+    pub const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+
+    /// Its length in milliseconds.
+    #[must_use]
+    pub fn millis(self) -> i64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    /// Beginning of the one in which a moment lies, in Unix milliseconds.
+    #[must_use]
+    pub fn start(self, at_ms: i64) -> i64 {
+        at_ms.saturating_sub(at_ms.rem_euclid(self.millis()))
+    }
+}
+
+/// Numbers that only grow. Every field is a column of the summaries; names are AI Proxy's.
+macro_rules! tally {
+    ($($(#[$about:meta])* $field:ident,)*) => {
+        /// Sums over requests or attempts.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct Tally {
+            $($(#[$about])* pub $field: i64,)*
+        }
+
+        impl Tally {
+            /// Names of the fields, in their order.
+            pub const FIELDS: &[&str] = &[$(stringify!($field),)*];
+
+            /// The fields' values, in their order.
+            #[must_use]
+            pub fn values(&self) -> Vec<i64> {
+                vec![$(self.$field,)*]
+            }
+
+            /// Reads each field by its name.
+            ///
+            /// # Errors
+            /// The first of `read`.
+            pub fn read<E>(mut read: impl FnMut(&'static str) -> Result<i64, E>) -> Result<Self, E> {
+                Ok(Self { $($field: read(stringify!($field))?,)* })
+            }
+
+            /// Adds another one; sums stop at the largest number.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$field = self.$field.saturating_add(other.$field);)*
+            }
+        }
+    };
+}
+
+tally! {
+    /// Attempts, or requests.
+    request_count,
+    /// Attempts after the first of their request.
+    retry_count,
+    /// What did not end well.
+    exception_count,
+    status_2xx_count,
+    status_4xx_count,
+    status_5xx_count,
+    /// Without an answer too.
+    status_other_count,
+    status_400_count,
+    status_429_count,
+    status_500_count,
+    /// With tokens that were read from a cache.
+    cache_hit_count,
+    /// With tokens that were written to one.
+    cache_creation_count,
+    input_tokens,
+    output_tokens,
+    cached_tokens,
+    cache_creation_tokens,
+    reasoning_tokens,
+    image_input_tokens,
+    audio_input_tokens,
+    video_input_tokens,
+    image_output_tokens,
+    audio_output_tokens,
+    web_search_count,
+    /// Nano-USD.
+    used_amount,
+    total_time_milliseconds,
+    /// Of those that sent a first byte.
+    total_ttfb_milliseconds,
+}
+
+impl Tally {
+    /// Nano-USD.
+    #[must_use]
+    pub fn amount(&self) -> NanoUsd {
+        NanoUsd(self.used_amount)
+    }
+
+    #[must_use]
+    pub fn total_tokens(&self) -> i64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    /// What a request comes to for who called.
+    #[must_use]
+    pub fn of_request(log: &Log) -> Self {
+        let mut tally = Self::of_status(log.code, log.outcome == "success");
+        let retries = log.attempts.len().saturating_sub(1);
+        tally.retry_count = i64::try_from(retries).unwrap_or(i64::MAX);
+        tally.total_time_milliseconds = log.duration_ms.max(0);
+        tally.total_ttfb_milliseconds = log.ttfb_ms.unwrap_or(0).max(0);
+        tally.use_of(log);
+        tally
+    }
+
+    /// What each of its attempts comes to for the channel: the last one is who was used. A request
+    /// without an attempt is one for channel 0.
+    pub fn of_attempts(log: &Log) -> impl Iterator<Item = (i64, Self)> {
+        let count = log.attempts.len();
+        let none = (count == 0).then(|| (0, Self::of_request(log)));
+        let attempts = log.attempts.iter().enumerate().map(move |(at, attempt)| {
+            let next = log.attempts.get(at + 1);
+            let served = next.is_none() && log.outcome == "success";
+            let mut tally = Self::of_status(i64::from(attempt.status), served);
+            tally.retry_count = i64::from(at > 0);
+            let end = next.map_or(log.duration_ms, |next| next.started_ms);
+            tally.total_time_milliseconds = end.saturating_sub(attempt.started_ms).max(0);
+            if next.is_none() {
+                let first = log.ttfb_ms.unwrap_or(attempt.started_ms);
+                tally.total_ttfb_milliseconds = first.saturating_sub(attempt.started_ms).max(0);
+                tally.use_of(log);
+            }
+            (attempt.channel_id, tally)
+        });
+        none.into_iter().chain(attempts)
+    }
+
+    fn of_status(status: i64, is_good: bool) -> Self {
+        let one = |yes: bool| i64::from(yes);
+        Self {
+            request_count: 1,
+            exception_count: one(!is_good),
+            status_2xx_count: one((200..300).contains(&status)),
+            status_4xx_count: one((400..500).contains(&status)),
+            status_5xx_count: one((500..600).contains(&status)),
+            status_other_count: one(!matches!(status, 200..300 | 400..600)),
+            status_400_count: one(status == 400),
+            status_429_count: one(status == 429),
+            status_500_count: one(status == 500),
+            ..Self::default()
+        }
+    }
+
+    fn use_of(&mut self, log: &Log) {
+        let tokens = &log.tokens;
+        self.cache_hit_count = i64::from(tokens.cached > 0);
+        self.cache_creation_count = i64::from(tokens.cache_creation > 0);
+        self.input_tokens = tokens.input;
+        self.output_tokens = tokens.output;
+        self.cached_tokens = tokens.cached;
+        self.cache_creation_tokens = tokens.cache_creation;
+        self.reasoning_tokens = tokens.reasoning;
+        self.image_input_tokens = tokens.image_input;
+        self.audio_input_tokens = tokens.audio_input;
+        self.video_input_tokens = tokens.video_input;
+        self.image_output_tokens = tokens.image_output;
+        self.audio_output_tokens = tokens.audio_output;
+        self.web_search_count = tokens.web_searches;
+        self.used_amount = log.amount.0;
+    }
+}

@@ -1,0 +1,122 @@
+//! Which bodies gateways are to send.
+
+use tollgate_config::GatewayConfig;
+use tollgate_config::detail::Details;
+
+use crate::domain::options::Options;
+use crate::domain::{ModelConfig, ModelSettings, wanted_details};
+
+/// Says what holds for all, and for models that differ. Where no bodies are wanted at all, nothing
+/// is said, and gateways copy none.
+pub(in crate::publish) fn add_details(
+    gateway: &mut GatewayConfig,
+    models: &[ModelConfig],
+    options: &Options,
+) {
+    let usual = wanted_details(&ModelSettings::default(), options);
+    let mut largest = usual;
+    for published in &mut gateway.models {
+        let config = models.iter().find(|it| it.model == published.model);
+        let own = config.map_or(usual, |config| wanted_details(&config.settings, options));
+        published.details = (own != usual).then_some(own);
+        largest.request_bytes = largest.request_bytes.max(own.request_bytes);
+        largest.response_bytes = largest.response_bytes.max(own.response_bytes);
+    }
+    let wants = |details: &Details| details.all || details.errors;
+    let own = || gateway.models.iter().filter_map(|it| it.details.as_ref());
+    // Before the model is known, as much is copied as any of them may want.
+    gateway.details = (wants(&usual) || own().any(wants)).then_some(largest);
+    if gateway.details.is_none() {
+        for model in &mut gateway.models {
+            model.details = None;
+        }
+    } else if largest != usual {
+        for model in &mut gateway.models {
+            model.details.get_or_insert(usual);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tollgate_config::Model;
+
+    use super::*;
+
+    fn published(rules: &[ModelSettings], options: &[(&str, &str)]) -> GatewayConfig {
+        let stored: BTreeMap<String, String> = options
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let options = Options::new(&BTreeMap::new(), &stored);
+        let config = |(at, settings): (usize, &ModelSettings)| ModelConfig {
+            model: format!("m{at}"),
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            owner: String::new(),
+            kind: 0,
+            price: Default::default(),
+            retry_times: None,
+            config: serde_json::Map::new(),
+            settings: settings.clone(),
+            limits: Default::default(),
+        };
+        let configs: Vec<_> = rules.iter().enumerate().map(config).collect();
+        let mut gateway: GatewayConfig = serde_json::from_str(
+            r#"{"max_body_bytes":1,"max_response_bytes":1,"channels":[],"models":[]}"#,
+        )
+        .unwrap();
+        gateway.models = configs
+            .iter()
+            .map(|config| Model {
+                model: config.model.clone(),
+                ..Model::default()
+            })
+            .collect();
+        add_details(&mut gateway, &configs, &options);
+        gateway
+    }
+
+    #[test]
+    fn without_a_wish_no_body_is_copied() {
+        let sized = ModelSettings {
+            request_body_storage_max_size: 100,
+            ..ModelSettings::default()
+        };
+        let gateway = published(&[ModelSettings::default(), sized], &[]);
+        assert_eq!(gateway.details, None);
+        assert!(gateway.models.iter().all(|model| model.details.is_none()));
+    }
+
+    #[test]
+    fn a_model_s_own_rules_come_before_the_options() {
+        let forced = ModelSettings {
+            force_save_detail: true,
+            request_body_storage_max_size: 60_000,
+            response_body_storage_max_size: -1,
+            ..ModelSettings::default()
+        };
+        let gateway = published(&[forced, ModelSettings::default()], &[]);
+        let details = gateway.details.unwrap();
+        assert_eq!((details.all, details.errors), (false, false));
+        assert_eq!(
+            (details.request_bytes, details.response_bytes),
+            (60_000, 8192)
+        );
+        let own = gateway.models[0].details.unwrap();
+        assert!(own.all);
+        assert_eq!((own.request_bytes, own.response_bytes), (60_000, 0));
+        // The other model gets no more than usual for it.
+        let other = gateway.models[1].details.unwrap();
+        assert_eq!((other.all, other.request_bytes), (false, 8192));
+
+        let gateway = published(
+            &[ModelSettings::default()],
+            &[("SaveErrorLogDetail", "true")],
+        );
+        assert!(gateway.details.is_some_and(|details| details.errors));
+        assert_eq!(gateway.models[0].details, None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Bodies that were kept, by the id of their request.
+
+use sqlx::any::AnyRow;
+
+use super::query::Conditions;
+use super::row::Columns;
+use super::{Result, Store};
+use crate::domain::Detail;
+
+const COLUMNS: &str = "SELECT request_id, group_id, created_at, request_body, response_body, \
+    request_body_truncated, response_body_truncated FROM request_details";
+
+impl Store {
+    /// Keeps bodies; one that is there already stays as it is. All or none.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn keep_details(&self, details: &[Detail]) -> Result<()> {
+        let mut transaction = self.writer().begin().await?;
+        for detail in details {
+            sqlx::query(
+                "INSERT INTO request_details (request_id, group_id, created_at, request_body, \
+                 response_body, request_body_truncated, response_body_truncated) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (request_id) DO NOTHING",
+            )
+            .bind(detail.request_id.clone())
+            .bind(detail.group.clone())
+            .bind(detail.created_at_ms)
+            .bind(detail.request_body.clone())
+            .bind(detail.response_body.clone())
+            .bind(i64::from(detail.request_body_truncated))
+            .bind(i64::from(detail.response_body_truncated))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The bodies of these requests, as far as they were kept.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn details_of(&self, request_ids: &[String]) -> Result<Vec<Detail>> {
+        let mut conditions = Conditions::default();
+        conditions.names("request_id", request_ids);
+        let rows = conditions
+            .statement(COLUMNS, "")
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(detail).collect()
+    }
+}
+
+fn detail(row: &AnyRow) -> Result<Detail> {
+    Ok(Detail {
+        request_id: row.text("request_id")?,
+        group: row.text("group_id")?,
+        created_at_ms: row.int("created_at")?,
+        request_body: row.text("request_body")?,
+        response_body: row.text("response_body")?,
+        request_body_truncated: row.flag("request_body_truncated")?,
+        response_body_truncated: row.flag("response_body_truncated")?,
+    })
+}

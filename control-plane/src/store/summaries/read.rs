@@ -1,0 +1,344 @@
+//! Reading summaries: sums over a time, by whatever they are to be told apart.
+
+use sqlx::AnyPool;
+use sqlx::any::AnyRow;
+
+use crate::domain::{Span, Tally};
+use crate::store::query::{Bound, bound};
+use crate::store::row::Columns;
+use crate::store::{Result, Store};
+
+/// What of the summaries is to be summed.
+#[derive(Debug, Clone)]
+pub struct SummaryQuery {
+    pub of: Of,
+    pub model: Option<String>,
+    parts: Vec<Part>,
+}
+
+/// Whose they are.
+#[derive(Debug, Clone)]
+pub enum Of {
+    /// Attempts: of one channel, or of all.
+    Channels(Option<i64>),
+    /// Requests: of some groups (none: of all), and of one token name or any.
+    Groups {
+        groups: Vec<String>,
+        token_name: Option<String>,
+    },
+}
+
+/// A time in summaries of one length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    span: Span,
+    from_ms: i64,
+    to_ms: i64,
+}
+
+/// What sums are told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    Time,
+    /// [`Of::Channels`] only.
+    Channel,
+    /// [`Of::Groups`] only.
+    Group,
+    /// [`Of::Groups`] only.
+    TokenName,
+    Model,
+}
+
+/// A sum. What it was not told apart by is 0 or empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summed {
+    /// Beginning of the summaries in it, in Unix milliseconds.
+    pub start_ms: i64,
+    pub channel: i64,
+    pub group: String,
+    pub token_name: String,
+    pub model: String,
+    pub tally: Tally,
+}
+
+/// The largest sums first, and which of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Top {
+    /// A field of [`Tally`].
+    pub field: &'static str,
+    pub descending: bool,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+impl SummaryQuery {
+    /// A whole time, from `start_ms` to before `end_ms`, both widened to whole hours: days are read
+    /// from the summaries of days, what is left from those of hours.
+    #[must_use]
+    pub fn whole(of: Of, start_ms: i64, end_ms: i64) -> Self {
+        let end = end_ms.saturating_add(Span::Hour.millis() - 1);
+        let (start, end) = (Span::Hour.start(start_ms), Span::Hour.start(end));
+        let day = Span::Day.millis();
+        let first_day = Span::Day.start(start.saturating_add(day - 1));
+        let last_day = Span::Day.start(end);
+        let part = |span, from_ms, to_ms| Part {
+            span,
+            from_ms,
+            to_ms,
+        };
+        let mut parts = if first_day < last_day {
+            vec![
+                part(Span::Hour, start, first_day),
+                part(Span::Day, first_day, last_day),
+                part(Span::Hour, last_day, end),
+            ]
+        } else {
+            vec![part(Span::Hour, start, end)]
+        };
+        parts.retain(|part| part.from_ms < part.to_ms);
+        Self {
+            of,
+            model: None,
+            parts,
+        }
+    }
+
+    /// The summaries of one length that begin from `start_ms` to before `end_ms`.
+    #[must_use]
+    pub fn each(of: Of, span: Span, start_ms: i64, end_ms: i64) -> Self {
+        Self {
+            of,
+            model: None,
+            parts: vec![Part {
+                span,
+                from_ms: span.start(start_ms),
+                to_ms: end_ms,
+            }],
+        }
+    }
+
+    #[must_use]
+    pub fn with_model(mut self, model: Option<String>) -> Self {
+        self.model = model;
+        self
+    }
+}
+
+impl Store {
+    /// Sums, in the order of what they are told apart by, or the `top` ones.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn summed(
+        &self,
+        query: &SummaryQuery,
+        by: &[Dimension],
+        top: Option<Top>,
+    ) -> Result<Vec<Summed>> {
+        let mut sql = Sql::rows(query, by);
+        let names = names(by);
+        let sums: Vec<String> = Tally::FIELDS
+            .iter()
+            .map(|field| format!("CAST(COALESCE(SUM({field}), 0) AS BIGINT) AS {field}"))
+            .collect();
+        let head = [names.as_slice(), &sums].concat().join(", ");
+        let mut tail = if names.is_empty() {
+            String::new()
+        } else {
+            format!(" GROUP BY {}", names.join(", "))
+        };
+        match top {
+            Some(top) => {
+                let direction = if top.descending { "DESC" } else { "ASC" };
+                tail.push_str(&format!(" ORDER BY {} {direction}", top.field));
+                for name in &names {
+                    tail.push_str(&format!(", {name}"));
+                }
+                let (limit, offset) = (sql.place(top.limit), sql.place(top.offset));
+                tail.push_str(&format!(" LIMIT {limit} OFFSET {offset}"));
+            }
+            None if names.is_empty() => {}
+            None => tail.push_str(&format!(" ORDER BY {}", names.join(", "))),
+        }
+        let rows = sql.fetch(self.reader(), &head, &tail).await?;
+        rows.iter().map(|row| summed(row, by)).collect()
+    }
+
+    /// How many different ones there are.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn count_summed(&self, query: &SummaryQuery, by: &[Dimension]) -> Result<i64> {
+        let sql = Sql::rows(query, by);
+        let names = names(by).join(", ");
+        let text = format!(
+            "SELECT count(*) AS number FROM (SELECT {names} FROM {} GROUP BY {names}) AS counted",
+            sql.text
+        );
+        let row = bound(text, &sql.values).fetch_one(self.reader()).await?;
+        row.int("number")
+    }
+}
+
+/// A statement while it grows.
+struct Sql {
+    text: String,
+    values: Vec<Bound>,
+}
+
+impl Sql {
+    /// The rows of all parts as one table.
+    fn rows(query: &SummaryQuery, by: &[Dimension]) -> Self {
+        let mut sql = Self {
+            text: String::new(),
+            values: Vec::new(),
+        };
+        let table = match query.of {
+            Of::Channels(_) => "channel_summaries",
+            Of::Groups { .. } => "group_summaries",
+        };
+        let columns: Vec<&str> = by
+            .iter()
+            .map(|by| by.column())
+            .chain(Tally::FIELDS.iter().copied())
+            .collect();
+        let columns = columns.join(", ");
+        let parts: Vec<String> = query
+            .parts
+            .iter()
+            .map(|part| {
+                let condition = sql.condition(query, *part);
+                format!("SELECT {columns} FROM {table} WHERE {condition}")
+            })
+            .collect();
+        let parts = match parts.is_empty() {
+            // A time without length.
+            true => format!("SELECT {columns} FROM {table} WHERE 1 = 0"),
+            false => parts.join(" UNION ALL "),
+        };
+        sql.text = format!("({parts}) AS parts");
+        sql
+    }
+
+    fn condition(&mut self, query: &SummaryQuery, part: Part) -> String {
+        let mut text = format!("span = {}", self.place(part.span.millis()));
+        text.push_str(&format!(" AND start_at >= {}", self.place(part.from_ms)));
+        text.push_str(&format!(" AND start_at < {}", self.place(part.to_ms)));
+        let mut also = |column: &str, place: String| {
+            text.push_str(&format!(" AND {column} = {place}"));
+        };
+        match &query.of {
+            Of::Channels(None) => {}
+            Of::Channels(Some(id)) => also("channel_id", self.place(*id)),
+            Of::Groups { groups, token_name } => {
+                if let Some(name) = token_name {
+                    also("token_name", self.place(name.as_str()));
+                }
+                if let [group] = groups.as_slice() {
+                    also("group_id", self.place(group.as_str()));
+                } else if !groups.is_empty() {
+                    let places: Vec<_> = groups
+                        .iter()
+                        .map(|group| self.place(group.as_str()))
+                        .collect();
+                    text.push_str(&format!(" AND group_id IN ({})", places.join(", ")));
+                }
+            }
+        }
+        if let Some(model) = &query.model {
+            text.push_str(&format!(" AND model = {}", self.place(model.as_str())));
+        }
+        text
+    }
+
+    /// The place of a value.
+    fn place(&mut self, value: impl Into<Bound>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    async fn fetch(&self, pool: &AnyPool, head: &str, tail: &str) -> Result<Vec<AnyRow>> {
+        let text = format!("SELECT {head} FROM {}{tail}", self.text);
+        Ok(bound(text, &self.values).fetch_all(pool).await?)
+    }
+}
+
+impl From<i64> for Bound {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Bound {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl Dimension {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Time => "start_at",
+            Self::Channel => "channel_id",
+            Self::Group => "group_id",
+            Self::TokenName => "token_name",
+            Self::Model => "model",
+        }
+    }
+}
+
+fn names(by: &[Dimension]) -> Vec<String> {
+    by.iter().map(|by| by.column().to_owned()).collect()
+}
+
+fn summed(row: &AnyRow, by: &[Dimension]) -> Result<Summed> {
+    let mut summed = Summed {
+        tally: Tally::read(|field| row.int(field))?,
+        ..Summed::default()
+    };
+    for dimension in by {
+        let column = dimension.column();
+        match dimension {
+            Dimension::Time => summed.start_ms = row.int(column)?,
+            Dimension::Channel => summed.channel = row.int(column)?,
+            Dimension::Group => summed.group = row.text(column)?,
+            Dimension::TokenName => summed.token_name = row.text(column)?,
+            Dimension::Model => summed.model = row.text(column)?,
+        }
+    }
+    Ok(summed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_in_days_and_what_is_left_in_hours() {
+        let (hour, day) = (3_600_000, 86_400_000);
+        let parts = |start, end| {
+            let query = SummaryQuery::whole(Of::Channels(None), start, end);
+            let parts = query.parts.into_iter();
+            parts
+                .map(|part| (part.span, part.from_ms, part.to_ms))
+                .collect::<Vec<_>>()
+        };
+        for (start, end, expected) in [
+            (0, 0, vec![]),
+            (1, 2, vec![(Span::Hour, 0, hour)]),
+            (0, 2 * day, vec![(Span::Day, 0, 2 * day)]),
+            (
+                day - 1,
+                3 * day + 1,
+                vec![
+                    (Span::Hour, day - hour, day),
+                    (Span::Day, day, 3 * day),
+                    (Span::Hour, 3 * day, 3 * day + hour),
+                ],
+            ),
+            (hour, day - hour, vec![(Span::Hour, hour, day - hour)]),
+        ] {
+            assert_eq!(parts(start, end), expected, "{start} {end}");
+        }
+    }
+}
