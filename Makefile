@@ -88,11 +88,15 @@ fmt: rust ## Format all code
 	$(CARGO) fmt --all
 
 .PHONY: bench
-bench: bench-protocol bench-gateway ## Measure the dialects, then the gateway under load (its ARGS="…" for more)
+bench: bench-protocol bench-gateway bench-booking ## Measure the dialects, the gateway under load, then booking
 
 .PHONY: bench-gateway
-bench-gateway: setup-test wasm server
+bench-gateway: setup-test wasm server ## Measure the gateway under load (ARGS="--rounds 9 --seconds 3")
 	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench -- $(ARGS)
+
+.PHONY: bench-booking
+bench-booking: setup-test ## Measure booking and lists over a million rows (ARGS="--seconds 20 --rows 1000000")
+	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench-booking -- $(ARGS)
 
 .PHONY: bench-protocol
 bench-protocol: rust ## Measure the dialects alone (ONLY="…": the rows that contain it)

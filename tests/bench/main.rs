@@ -168,12 +168,7 @@ impl Field {
         let admin = self.gateway.admin();
         let channels = self.scenes.each_ref().map(|scene| scene.channels[0]);
         let count = tokio::task::spawn_blocking(move || {
-            let count = || -> u64 {
-                channels
-                    .iter()
-                    .map(|id| admin.count_logs(&format!("channel={id}")))
-                    .sum()
-            };
+            let count = || -> u64 { channels.iter().map(|id| admin.count_attempts(*id)).sum() };
             let mut last = count();
             for _ in 0..120 {
                 if last >= calls {

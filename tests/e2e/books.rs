@@ -72,6 +72,24 @@ fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
         "the token's sum is the sum of its rows"
     );
     assert!(cost > 0);
+
+    let group = format!("/api/dashboard/group-{}?type=day", scene.name);
+    let sums = scene.admin.get(&group);
+    let summed = (&sums["request_count"], &sums["used_amount_nano_usd"]);
+    assert_eq!(
+        summed,
+        (&json!(rows.len()), &json!(cost)),
+        "so is the sum of the group's summaries"
+    );
+    let made = scene
+        .channels
+        .iter()
+        .map(|id| scene.admin.count_attempts(*id));
+    assert_eq!(
+        made.sum::<u64>(),
+        attempts as u64,
+        "and every attempt is in its channel's"
+    );
 }
 
 #[test]

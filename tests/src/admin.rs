@@ -143,10 +143,18 @@ impl Admin {
         array(&data["logs"]).iter().cloned().map(LogRow).collect()
     }
 
-    /// How many rows match, however many a page holds.
+    /// How many rows match, however many a page holds; 10,001 at most.
     #[track_caller]
     pub fn count_logs(&self, query: &str) -> u64 {
         self.get(&format!("/api/logs/?per_page=1&{query}"))["total"]
+            .as_u64()
+            .unwrap_or(0)
+    }
+
+    /// Attempts that were made at a channel within the last day.
+    #[track_caller]
+    pub fn count_attempts(&self, channel: i64) -> u64 {
+        self.get(&format!("/api/dashboard/?type=day&channel={channel}"))["total_count"]
             .as_u64()
             .unwrap_or(0)
     }
