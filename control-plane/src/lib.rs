@@ -20,6 +20,7 @@ pub mod meter;
 pub mod outbound;
 pub mod publish;
 pub mod responses;
+pub mod rotate;
 pub mod run;
 pub mod secrets;
 pub mod serve;

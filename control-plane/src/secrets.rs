@@ -3,16 +3,20 @@
 //! All randomness comes from the operating system. Nothing here logs.
 
 mod code;
+mod data_key;
 mod file;
 mod keyring;
+mod rotation;
 mod secret;
 mod token;
 
 pub use code::{NewCode, hash_code};
+pub use data_key::{DataKey, SealedWith};
 pub use file::{
     KeyFileError, admin_key, node_token, node_token_file, read_private, secret_key, write_private,
 };
 pub use keyring::{InvalidKey, KeyRing, Place, UnsealError};
+pub use rotation::{NewKey, RotationError, finish_rotation, rotation_keys};
 pub use secret::{Secret, hint};
 pub use token::{NewToken, TokenHash, hash_token};
 

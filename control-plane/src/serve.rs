@@ -90,7 +90,7 @@ impl ControlPlane {
         node_token: Option<Secret>,
     ) -> Result<Self> {
         make_data_folder(&args.data)?;
-        let claim = store::claim(&dsn(args)?)?;
+        let claim = store::claim(&dsn(args.sql_dsn.as_ref(), &args.data)?)?;
         let (store, admin_key) = open_store(args).await?;
         let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));
         let mut trust = Trust::new(&args.trust, xds_listen)?;
@@ -256,7 +256,7 @@ pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
     let keys = secrets::secret_key(given, &args.data)?;
     let admin_key = secrets::admin_key(args.admin_key.as_ref().map(Secret::expose), &args.data)?;
     let environment = options::from_environment(|name| std::env::var(name).ok())?;
-    let store = Store::connect(&dsn(args)?, keys).await?;
+    let store = Store::connect(&dsn(args.sql_dsn.as_ref(), &args.data)?, keys).await?;
     store.fix_options(environment);
     let from_env = |name| {
         std::env::var(name)
@@ -283,11 +283,11 @@ pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
 }
 
 /// Where the database is.
-fn dsn(args: &ControlArgs) -> Result<String> {
-    if let Some(dsn) = args.sql_dsn.as_ref().filter(|dsn| !dsn.is_empty()) {
+pub(crate) fn dsn(told: Option<&Secret>, data: &Path) -> Result<String> {
+    if let Some(dsn) = told.filter(|dsn| !dsn.is_empty()) {
         return Ok(dsn.expose().to_owned());
     }
-    let file = args.data.join("tollgate.db");
+    let file = data.join("tollgate.db");
     let file = file
         .to_str()
         .context("the data folder's name is not UTF-8")?;

@@ -14,6 +14,7 @@ mod error;
 mod group_models;
 mod groups;
 mod imports;
+mod keys;
 mod limits;
 mod logs;
 mod models;
@@ -48,6 +49,7 @@ pub use connect::{Claim, claim};
 pub use error::{Error, Result};
 pub use group_models::GroupModelQuery;
 pub use groups::GroupQuery;
+pub use keys::Rotation;
 pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
 pub use prices::{PriceBook, PriceQuery, Quote};
@@ -60,7 +62,7 @@ pub use wallets::{
     Unbalanced,
 };
 
-use crate::secrets::{KeyRing, TokenHash};
+use crate::secrets::TokenHash;
 
 /// The database. Cloning shares it.
 #[derive(Clone)]
@@ -71,7 +73,7 @@ struct Inner {
     /// SQLite has one writer at a time, so this pool has one connection there and writers wait in
     /// line instead of failing with "database is locked". In PostgreSQL it is the reader pool.
     writer: AnyPool,
-    keys: KeyRing,
+    keys: keys::Keys,
     /// Options that the environment sets.
     environment: OnceLock<BTreeMap<&'static str, String>>,
     changes: broadcast::Sender<Change>,
@@ -157,10 +159,6 @@ impl Store {
 
     fn writer(&self) -> &AnyPool {
         &self.0.writer
-    }
-
-    fn keys(&self) -> &KeyRing {
-        &self.0.keys
     }
 }
 

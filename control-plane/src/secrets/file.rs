@@ -32,7 +32,7 @@ pub fn secret_key(env: Option<&str>, data: &Path) -> Result<KeyRing, KeyFileErro
     let (origin, text) = match env.map(str::trim).filter(|text| !text.is_empty()) {
         Some(text) => ("TOLLGATE_SECRET_KEY".into(), Secret::new(text)),
         None => {
-            let path = data.join("secret.key");
+            let path = secret_key_file(data);
             (
                 path.display().to_string(),
                 read_or_make(&path, || hex::encode(random::<32>()))?,
@@ -40,6 +40,10 @@ pub fn secret_key(env: Option<&str>, data: &Path) -> Result<KeyRing, KeyFileErro
         }
     };
     KeyRing::parse(&text).map_err(|source| KeyFileError::Invalid { origin, source })
+}
+
+pub(super) fn secret_key_file(data: &Path) -> PathBuf {
+    data.join("secret.key")
 }
 
 /// The administrator's key: from `ADMIN_KEY` if it is set (`env`), else from `<data>/admin.key`,
@@ -75,20 +79,49 @@ pub fn node_token_file(data: &Path) -> PathBuf {
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     // A link fails if the target exists, so of two processes that start together one wins and
     // neither ever reads a half-written key.
+    let draft = draft(path, text)?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    linked
+}
+
+/// The same for a file that may be there: readers see the old text or the new one.
+///
+/// # Errors
+/// The old text stands then.
+pub(super) fn replace_private(path: &Path, text: &str) -> io::Result<()> {
+    let draft = draft(path, text)?;
+    let renamed = fs::rename(&draft, path);
+    if renamed.is_err() {
+        fs::remove_file(&draft)?;
+    }
+    renamed?;
+    // The name is on disk only when its folder is.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The text in a file beside `path`, on disk.
+fn draft(path: &Path, text: &str) -> io::Result<PathBuf> {
     let draft = path.with_extension(format!("{}.new", hex::encode(random::<6>())));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&draft)?;
-    let written = writeln!(file, "{text}")
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
-    written
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        fs::remove_file(&draft)?;
+    }
+    written.map(|()| draft)
 }
 
-fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<Secret, KeyFileError> {
+pub(super) fn read_or_make(
+    path: &Path,
+    make: impl FnOnce() -> String,
+) -> Result<Secret, KeyFileError> {
     let io = |source| KeyFileError::Io {
         path: path.to_owned(),
         source,

@@ -73,17 +73,8 @@ impl KeyRing {
     /// Never for anything that fits into memory; the cipher's own limit is 64 GiB.
     pub fn seal(&self, place: Place, secret: &Secret) -> Result<Vec<u8>, UnsealError> {
         let key = self.0.first().ok_or(UnsealError::Damaged)?;
-        let nonce: [u8; NONCE_BYTES] = random();
-        let aad = place.to_string();
-        let payload = Payload {
-            msg: secret.expose().as_bytes(),
-            aad: aad.as_bytes(),
-        };
-        let ciphertext = key
-            .cipher
-            .encrypt(Nonce::from_slice(&nonce), payload)
-            .map_err(|_| UnsealError::Damaged)?;
-        Ok([&[VERSION], &key.id[..], &nonce, &ciphertext].concat())
+        let sealed = encrypt(&key.cipher, place, secret)?;
+        Ok([&[VERSION], &key.id[..], &sealed].concat())
     }
 
     /// Opens what [`KeyRing::seal`] made for the same place.
@@ -94,26 +85,43 @@ impl KeyRing {
         let damaged = || UnsealError::Damaged;
         let rest = sealed.strip_prefix(&[VERSION]).ok_or_else(damaged)?;
         let (id, rest) = rest.split_first_chunk::<ID_BYTES>().ok_or_else(damaged)?;
-        let (nonce, ciphertext) = rest
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or_else(damaged)?;
         let key = self
             .0
             .iter()
             .find(|key| key.id == *id)
             .ok_or_else(|| UnsealError::UnknownKey(hex::encode(id)))?;
-        let aad = place.to_string();
-        let payload = Payload {
-            msg: ciphertext,
-            aad: aad.as_bytes(),
-        };
-        let plain = key
-            .cipher
-            .decrypt(Nonce::from_slice(nonce), payload)
-            .map_err(|_| damaged())?;
-        String::from_utf8(plain)
-            .map(Secret::new)
-            .map_err(|_| damaged())
+        decrypt(&key.cipher, place, rest)
+    }
+
+    /// Names the key that seals; `""` for an empty ring.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.0
+            .first()
+            .map(|key| hex::encode(key.id))
+            .unwrap_or_default()
+    }
+
+    /// Each of its keys as a ring of its own.
+    pub fn each(&self) -> impl Iterator<Item = Self> {
+        self.0.iter().map(|key| Self(vec![key.clone()]))
+    }
+
+    /// Whether older keys stand behind the one that seals.
+    #[must_use]
+    pub fn has_older(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// The keys of `older` behind these.
+    #[must_use]
+    pub fn before(mut self, older: Self) -> Self {
+        for key in older.0 {
+            if self.0.iter().all(|known| known.id != key.id) {
+                self.0.push(key);
+            }
+        }
+        self
     }
 }
 
@@ -139,6 +147,47 @@ impl SealingKey {
             cipher: Aes256Gcm::new(&key.into()),
         }
     }
+}
+
+/// Nonce, then ciphertext with its tag.
+pub(super) fn encrypt(
+    cipher: &Aes256Gcm,
+    place: Place,
+    secret: &Secret,
+) -> Result<Vec<u8>, UnsealError> {
+    let nonce: [u8; NONCE_BYTES] = random();
+    let aad = place.to_string();
+    let payload = Payload {
+        msg: secret.expose().as_bytes(),
+        aad: aad.as_bytes(),
+    };
+    let ciphertext = cipher
+        .encrypt(Nonce::from_slice(&nonce), payload)
+        .map_err(|_| UnsealError::Damaged)?;
+    Ok([&nonce[..], &ciphertext].concat())
+}
+
+/// What [`encrypt`] made for the same place.
+pub(super) fn decrypt(
+    cipher: &Aes256Gcm,
+    place: Place,
+    sealed: &[u8],
+) -> Result<Secret, UnsealError> {
+    let damaged = || UnsealError::Damaged;
+    let (nonce, ciphertext) = sealed
+        .split_first_chunk::<NONCE_BYTES>()
+        .ok_or_else(damaged)?;
+    let aad = place.to_string();
+    let payload = Payload {
+        msg: ciphertext,
+        aad: aad.as_bytes(),
+    };
+    let plain = cipher
+        .decrypt(Nonce::from_slice(nonce), payload)
+        .map_err(|_| damaged())?;
+    String::from_utf8(plain)
+        .map(Secret::new)
+        .map_err(|_| damaged())
 }
 
 fn decode(text: &str) -> Result<[u8; 32], InvalidKey> {

@@ -11,7 +11,7 @@ use super::{Change, Error, Result, Store};
 use crate::domain::{
     Channel, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed, Page, Status, now_unix_ms,
 };
-use crate::secrets::{Place, Secret, hint};
+use crate::secrets::{Place, hint};
 
 /// Which channels are wanted.
 #[derive(Debug, Clone, Default)]
@@ -115,12 +115,6 @@ impl Store {
         self.write(|write| Box::pin(write.delete_channels(ids)))
             .await
     }
-
-    fn seal_key(&self, id: i64, key: &Secret) -> Result<Vec<u8>> {
-        self.keys()
-            .seal(key_place(id), key)
-            .map_err(Error::SecretKey)
-    }
 }
 
 impl Write {
@@ -162,9 +156,10 @@ impl Write {
             .await?;
             let id = row.int("id")?;
             // The seal is bound to the row, whose id is known only now.
+            let sealed = self.seal(key_place(id), &key).await?;
             sqlx::query("UPDATE channels SET key_sealed = $2 WHERE id = $1")
                 .bind(id)
-                .bind(self.store.seal_key(id, &key)?)
+                .bind(sealed)
                 .execute(&mut *self.transaction)
                 .await?;
             ids.push(id);
@@ -180,11 +175,10 @@ impl Write {
     }
 
     pub(super) async fn update_channel(&mut self, id: i64, patch: ChannelPatch) -> Result<Channel> {
-        let sealed = patch
-            .key
-            .as_ref()
-            .map(|key| self.store.seal_key(id, key))
-            .transpose()?;
+        let sealed = match &patch.key {
+            Some(key) => Some(self.seal(key_place(id), key).await?),
+            None => None,
+        };
         let base_url = patch
             .base_url
             .map(|url| url.map(|url| url.to_string()).unwrap_or_default());

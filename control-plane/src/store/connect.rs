@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, Executor, Row};
+use sqlx::{AnyPool, Executor};
 use tokio::sync::broadcast;
 
+use super::keys::Keys;
 use super::watch::Revisions;
 use super::{Error, Inner, Result, Store};
-use crate::secrets::{KeyRing, Place, Secret};
+use crate::secrets::KeyRing;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -23,13 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Changes that a slow receiver may be behind; past that it rereads everything.
 const CHANGES: usize = 1024;
-
-/// Sealed at the first start and opened at every later one.
-const SEAL: Place = Place {
-    table: "meta",
-    column: "seal",
-    row: 0,
-};
 
 impl Store {
     /// Opens a database and brings its tables up to date.
@@ -62,13 +56,13 @@ impl Store {
         let store = Self(Arc::new(Inner {
             reader,
             writer,
-            keys,
+            keys: Keys::new(keys),
             environment: OnceLock::new(),
             changes,
             notices,
             revisions: Revisions::default(),
         }));
-        store.check_seal().await?;
+        store.check_keys().await?;
         if shared {
             store.watch().await?;
         }
@@ -88,24 +82,6 @@ impl Store {
     pub async fn close(&self) {
         self.writer().close().await;
         self.reader().close().await;
-    }
-
-    /// A wrong secret key is found now, not when the first channel is published without its key.
-    async fn check_seal(&self) -> Result<()> {
-        let sealed = self
-            .keys()
-            .seal(SEAL, &Secret::new("tollgate"))
-            .map_err(Error::SecretKey)?;
-        sqlx::query("INSERT INTO meta (name, value) VALUES ('seal', $1) ON CONFLICT DO NOTHING")
-            .bind(sealed)
-            .execute(self.writer())
-            .await?;
-        let kept: Vec<u8> = sqlx::query("SELECT value FROM meta WHERE name = 'seal'")
-            .fetch_one(self.writer())
-            .await?
-            .try_get(0)?;
-        self.keys().open(SEAL, &kept).map_err(Error::SecretKey)?;
-        Ok(())
     }
 }
 

@@ -26,6 +26,7 @@ impl Store {
         .bind(Status::Enabled.number())
         .fetch_all(self.reader())
         .await?;
+        self.know_keys(&rows, "key_sealed").await?;
         let read = |row: &AnyRow| self.published_channel(row);
         Ok(readable(&rows, "a channel", "id", read))
     }
@@ -37,15 +38,15 @@ impl Store {
             .fetch_optional(self.reader())
             .await?
             .ok_or_else(|| Error::missing("channel", id))?;
-        self.keys()
-            .open(key_place(id), &row.bytes("key_sealed")?)
+        self.know_keys(std::slice::from_ref(&row), "key_sealed")
+            .await?;
+        self.open(key_place(id), &row.bytes("key_sealed")?)
             .map_err(|error| unexpected("key_sealed", error))
     }
 
     fn published_channel(&self, row: &AnyRow) -> Result<PublishedChannel> {
         let id = row.int("id")?;
         let key = self
-            .keys()
             .open(key_place(id), &row.bytes("key_sealed")?)
             .map_err(|error| unexpected("key_sealed", error))?;
         Ok(PublishedChannel {

@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::{
     BaseUrl, ChannelPatch, GroupPatch, ModelConfigPatch, Order, Page, Status, TokenPatch,
 };
-use crate::secrets::{Secret, hash_token};
+use crate::secrets::{KeyRing, Secret, hash_token};
 
 fn page(column: &'static str) -> Page {
     Page {

@@ -35,6 +35,7 @@ pub use history::TransactionQuery;
 pub use operations::{Done, Movement};
 pub use outbox::Stale;
 pub use services::ServiceAccess;
+pub(super) use services::place as service_place;
 
 /// The other sides, by their ids in the database.
 mod system {

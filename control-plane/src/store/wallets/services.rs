@@ -119,8 +119,9 @@ impl Store {
                 .fetch_optional(self.reader())
                 .await?
                 .ok_or_else(|| missing(id))?;
+        self.know_keys(std::slice::from_ref(&row), "secret_sealed")
+            .await?;
         let secret = self
-            .keys()
             .open(place(id), &row.bytes("secret_sealed")?)
             .map_err(|error| unexpected("secret_sealed", error))?;
         Ok(ServiceAccess {
@@ -137,12 +138,10 @@ impl Write {
         id: i64,
         patch: BalanceServicePatch,
     ) -> Result<BalanceService> {
-        let sealed = patch
-            .secret
-            .as_ref()
-            .map(|secret| self.store.keys().seal(place(id), secret))
-            .transpose()
-            .map_err(|error| unexpected("secret_sealed", error))?;
+        let sealed = match &patch.secret {
+            Some(secret) => Some(self.seal(place(id), secret).await?),
+            None => None,
+        };
         let row = sqlx::query(
             "UPDATE balance_services SET name = coalesce($2, name), url = coalesce($3, url), \
              private = coalesce($4, private), secret_sealed = coalesce($5, secret_sealed), \
@@ -162,7 +161,8 @@ impl Write {
     }
 }
 
-fn place(row: i64) -> Place {
+/// Where a service's secret is sealed for.
+pub(in crate::store) fn place(row: i64) -> Place {
     Place {
         table: "balance_services",
         column: "secret_sealed",
