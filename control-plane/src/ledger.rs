@@ -10,16 +10,19 @@ mod entry;
 use std::collections::BTreeSet;
 
 use prost::Message;
+use tollgate_config::counting;
 use tollgate_config::meter::UsageEvent;
 use tracing::warn;
 
 use crate::domain::now_unix_ms;
 use crate::store::{Result, Store};
+use crate::tokenizer::Tokenizer;
 
 /// Books usage.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     store: Store,
+    tokenizer: Tokenizer,
 }
 
 /// What became of a batch.
@@ -32,13 +35,15 @@ pub struct Booked {
     pub unreadable: usize,
 }
 
-/// Larger encoded events are refused; the gateway's own bounds keep them far below.
-const MAX_EVENT_BYTES: usize = 256 * 1024;
+/// Larger encoded events are refused; the gateway's own bounds keep them below, also where a call's
+/// texts come along to be counted.
+const MAX_EVENT_BYTES: usize = 256 * 1024 + 3 * counting::TEXT_BYTES_MAX;
 
 impl Ledger {
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store }
+        let tokenizer = Tokenizer::default();
+        Self { store, tokenizer }
     }
 
     /// Books events as they came over the wire; see [`Ledger::book`].
@@ -63,15 +68,15 @@ impl Ledger {
     /// Books events in one transaction: a log row each, and what they add to their token, group
     /// and channels. When it returns, they are on disk and may be acknowledged.
     ///
-    /// The price is the one in force when the request began: the group's own or the model's, under
-    /// the condition that fits best, times what the group pays of it. A model without one costs
-    /// nothing, and its row says so.
+    /// Usage that the provider did not tell is counted first. The price is the one in force when the
+    /// request began: the group's own or the model's, under the condition that fits best, times what
+    /// the group pays of it. A model without one costs nothing, and its row says so.
     ///
     /// # Errors
     /// When the database is away. Nothing is booked then, and the batch may come again.
     pub async fn book(&self, node: &str, events: Vec<UsageEvent>) -> Result<Booked> {
         let total = events.len();
-        let events: Vec<_> = events
+        let mut events: Vec<_> = events
             .into_iter()
             .filter(|event| !event.id.is_empty())
             .collect();
@@ -84,6 +89,10 @@ impl Ledger {
                 unreadable: nameless,
                 ..Booked::default()
             });
+        }
+
+        for event in &mut events {
+            self.tokenizer.complete(event).await;
         }
 
         let names = |name: fn(&UsageEvent) -> &str| -> Vec<String> {

@@ -25,6 +25,7 @@ pub mod run;
 pub mod secrets;
 pub mod serve;
 pub mod store;
+pub mod tokenizer;
 pub mod trust;
 pub mod xds;
 

@@ -28,6 +28,7 @@ use crate::publish::Publisher;
 use crate::responses::{self, Responses};
 use crate::secrets::{self, Secret};
 use crate::store::{self, Claim, FirstKeys, Store};
+use crate::tokenizer::{self, Tokenizer};
 use crate::trust::Trust;
 use crate::xds::resources::Settings;
 use crate::{admin, home, housekeeping, xds};
@@ -201,11 +202,13 @@ impl ControlPlane {
             xds::service::Service::new(snapshots, self.registry.clone(), closed).into_server();
         let meter = meter::Server::new(self.meter.clone());
         let responses = responses::Server::new(responses);
+        let counting = tokenizer::Server::new(Tokenizer::default());
         let serving = server
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(InterceptedService::new(ads, self.trust.clone()))
             .add_service(InterceptedService::new(meter, self.trust.clone()))
             .add_service(InterceptedService::new(responses, self.trust.clone()))
+            .add_service(InterceptedService::new(counting, self.trust.clone()))
             .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         // Gateways' streams never end by themselves, so there is nothing to wait for: they are
         // cut, and a gateway keeps what it has not seen acknowledged.

@@ -7,6 +7,7 @@ mod changes;
 mod clouds;
 mod configuration;
 mod control_plane;
+mod counting;
 mod failover;
 mod first_start;
 mod hostile;

@@ -2,6 +2,7 @@
 
 mod prices;
 
+use tollgate_config::counting::{Shortened, Uncounted};
 use tollgate_config::meter::{Attempt, Outcome, Usage};
 use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
 
@@ -189,6 +190,47 @@ async fn an_event_counts_once_however_often_it_comes() {
             store.logs(&LogQuery::default(), ALL).await.unwrap().total,
             17
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn usage_that_nobody_told_is_counted_before_it_is_priced() {
+    const QUESTION: &str = "What is the capital of Mexico?";
+    with_store(async |store| {
+        let (token, [channel, _]) = scene(&store).await;
+        let ledger = Ledger::new(store.clone());
+        let request =
+            format!(r#"{{"messages":[{{"role":"user","content":"{QUESTION}"}}],"model":"m"}}"#);
+        let event = UsageEvent {
+            dialect: "openai-chat".into(),
+            uncounted: Some(Uncounted {
+                request: Shortened::new(&request, 1_000).ok(),
+                said: "hello world".into(),
+                said_bytes: 11,
+                ..Uncounted::default()
+            }),
+            ..event("e1", token, &[channel])
+        };
+        let encoded = event.encode_to_vec();
+        ledger
+            .book_encoded("n", std::slice::from_ref(&encoded))
+            .await
+            .unwrap();
+        let log = store
+            .logs(&LogQuery::default(), ALL)
+            .await
+            .unwrap()
+            .items
+            .remove(0);
+        assert_eq!((log.tokens.input, log.tokens.output), (14, 2));
+        assert!(log.tokens.estimated);
+        assert_eq!(log.amount, NanoUsd(14 * 1_000 + 2 * 2_000));
+        assert!(!format!("{log:?}").contains("Mexico"), "no text is kept");
+
+        // Sent again, it is known.
+        let again = ledger.book_encoded("n", &[encoded]).await.unwrap();
+        assert_eq!((again.new, again.repeated), (0, 1));
     })
     .await;
 }

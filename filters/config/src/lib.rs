@@ -2,10 +2,12 @@
 //!
 //! Both sides compile this crate, so there is one definition and one parser of everything that
 //! crosses between the planes: the plugin configuration that travels by ECDS ([`GatewayConfig`]),
-//! the messages of the meter stream ([`meter`]), the kept responses ([`responses`]) and the names that both sides must agree on
-//! ([`names`]). It never does IO, never reads a clock, and holds no secret: provider keys reach
-//! Envoy as SDS secrets and tokens only as SHA-256 hashes.
+//! the messages of the meter stream ([`meter`]), the kept responses ([`responses`]), what the
+//! tokenizer counts ([`counting`]) and the names that both sides must agree on ([`names`]). It never does
+//! IO, never reads a clock, and holds no secret: provider keys reach Envoy as SDS secrets and tokens
+//! only as SHA-256 hashes.
 
+pub mod counting;
 pub mod detail;
 mod gateway;
 mod limits;

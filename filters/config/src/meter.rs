@@ -11,6 +11,7 @@
 
 use prost::{Enumeration, Message, Oneof};
 
+use crate::counting::Uncounted;
 pub use crate::limits::{Limits, ModelLimits, Share};
 
 // === gateway → control plane ===
@@ -72,6 +73,11 @@ pub struct UsageBatch {
     /// From a worker to the meter only: encoded [`Detail`](crate::detail::Detail).
     #[prost(bytes = "vec", repeated, tag = "20")]
     pub details: Vec<Vec<u8>>,
+    /// From a worker to the meter only: the rest of the one event that comes with it, an encoded
+    /// [`UsageEvent`] that holds nothing but `uncounted`. The two one after the other are the
+    /// whole event; where there is no room for the rest, the event goes without it.
+    #[prost(bytes = "vec", tag = "70")]
+    pub uncounted: Vec<u8>,
 }
 
 /// The workers can read every token up to this version.
@@ -290,6 +296,9 @@ pub struct UsageEvent {
     /// The answer speaks.
     #[prost(bool, optional, tag = "46")]
     pub output_audio: Option<bool>,
+    /// What the control plane counts the usage from, where the upstream did not tell it.
+    #[prost(message, optional, tag = "70")]
+    pub uncounted: Option<Uncounted>,
 }
 
 /// One try at one channel.

@@ -29,8 +29,24 @@ struct Waiting {
     left_unix_ms: i64,
 }
 
-/// Takes an encoded event.
-pub(crate) fn push(host: &dyn Host, event: Vec<u8>, now_unix_ms: i64) {
+/// Takes an encoded event, and the rest of it that the control plane counts from. With that it is
+/// large and leaves at once.
+pub(crate) fn push(host: &dyn Host, event: Vec<u8>, rest: Option<Vec<u8>>, now_unix_ms: i64) {
+    let event = match rest {
+        None => event,
+        Some(uncounted) => {
+            let bundle = UsageBatch {
+                events: vec![event],
+                uncounted,
+                ..UsageBatch::default()
+            };
+            if host.enqueue(USAGE_QUEUE, &bundle.encode_to_vec()).is_ok() {
+                return;
+            }
+            // There is no queue yet: it waits without.
+            bundle.events.into_iter().next().unwrap_or_default()
+        }
+    };
     WAITING.with_borrow_mut(|waiting| {
         if waiting.events.len() < WAITING_MAX {
             waiting.events.push(event);

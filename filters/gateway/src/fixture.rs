@@ -138,7 +138,12 @@ pub(crate) fn settled(
     let (mut events, mut responses) = (Vec::new(), Vec::new());
     for record in host.take_queue() {
         let bundle = UsageBatch::decode(record.as_slice()).unwrap();
-        events.extend(bundle.events);
+        let mut rest = bundle.uncounted;
+        let whole = |mut event: Vec<u8>| {
+            event.append(&mut rest);
+            event
+        };
+        events.extend(bundle.events.into_iter().map(whole));
         responses.extend(bundle.responses);
     }
     assert_eq!(events.len(), 1, "one event per request");

@@ -9,6 +9,7 @@
 
 mod admit;
 mod answer;
+mod counting;
 mod kept;
 pub(crate) mod limits;
 mod models;
@@ -21,12 +22,14 @@ use std::rc::Rc;
 use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
+use tollgate_protocol::embeddings::Shape;
 
 use crate::detail;
+use crate::operation::Operation;
 use crate::refusal::{self, refuse};
 use crate::settle;
 use crate::state;
-use crate::stream::Stream;
+use crate::stream::{Plan, Stream};
 
 pub(crate) use plan::target;
 
@@ -157,9 +160,14 @@ impl Gateway {
             return Flow::Hold;
         };
         match gathered.and_then(|gathered| decide(host, &mut stream, gathered)) {
+            Ok(Some(asked)) => {
+                self.phase = Phase::Waiting;
+                self.asked = Some(asked);
+                Flow::Hold
+            }
             // Answered here.
-            Ok(()) if stream.answered => Flow::Hold,
-            Ok(()) => {
+            Ok(None) if stream.answered => Flow::Hold,
+            Ok(None) => {
                 let id = stream.id.clone();
                 drop(stream);
                 state::insert(id, Rc::clone(&self.stream));
@@ -177,6 +185,13 @@ impl Gateway {
         let Some(asked) = self.asked.take_if(|asked| asked.call == call) else {
             return;
         };
+        if let kept::Then::Count(counting) = asked.then {
+            self.phase = Phase::Decided;
+            if let Ok(mut stream) = self.stream.try_borrow_mut() {
+                counting::reply(host, &mut stream, counting, message);
+            }
+            return;
+        }
         let answer = kept::answered(message);
         if let kept::Then::Plan(gathered) = asked.then {
             let gathered = match self.stream.try_borrow() {
@@ -256,24 +271,30 @@ impl Gateway {
     }
 }
 
-/// Makes the plan and tells the router.
-fn decide(host: &dyn Host, stream: &mut Stream, gathered: plan::Gathered) -> Result<(), ErrorInfo> {
-    let plan = match stream.call.operation().cloned() {
+/// Makes the plan and tells the router; or asks for what is to be the answer.
+fn decide(
+    host: &dyn Host,
+    stream: &mut Stream,
+    gathered: plan::Gathered,
+) -> Result<Option<kept::Asked>, ErrorInfo> {
+    let mut plan = match stream.call.operation().cloned() {
         None => plan::plan(host, stream, gathered)?,
         Some(operation) => match operate::plan(host, stream, operation, gathered)? {
             operate::Planned::Route(plan) => *plan,
-            operate::Planned::Counted {
-                plan,
-                counter,
-                tokens,
-            } => {
+            operate::Planned::Counted { plan, counting } => {
                 stream.plan = Some(*plan);
-                operate::reply(host, stream, counter, tokens);
-                return Ok(());
+                let asked = counting::ask(host, stream, counting);
+                match asked {
+                    None => counting::reply(host, stream, counting, None),
+                    // Until the count comes, nothing of it is needed but its names.
+                    Some(_) => stream.forget_source(),
+                }
+                return Ok(asked);
             }
         },
     };
     limits::admit(host, stream, &plan)?;
+    keep_evidence(stream, &mut plan);
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let first = plan
         .channels
@@ -296,13 +317,26 @@ fn decide(host: &dyn Host, stream: &mut Stream, gathered: plan::Gathered) -> Res
             host.set_header(Map::Request, REQUEST_ID_HEADER, Some(stream.id.as_bytes()))
         });
     stream.plan = Some(plan);
-    told.map_err(|error| {
+    told.map(|()| None).map_err(|error| {
         host.log(Level::Error, &format!("router not told: {error}"));
         ErrorInfo::new(
             tollgate_protocol::ErrorKind::Internal,
             "The gateway failed to route the request.",
         )
     })
+}
+
+/// Keeps of the request what its tokens are counted from, should its upstream not tell them.
+fn keep_evidence(stream: &mut Stream, plan: &mut Plan) {
+    let shape = match stream.call.operation() {
+        Some(Operation::Count { .. }) => return,
+        Some(Operation::Embed { shape, .. }) => shape.map_or("", Shape::as_str),
+        None => "",
+    };
+    if let Some(source) = &plan.source {
+        let length = stream.evidence.requested(source.body.as_str(), shape);
+        plan.body_bytes = plan.body_bytes.min(length);
+    }
 }
 
 #[cfg(test)]

@@ -33,4 +33,5 @@ mod refusal;
 mod settle;
 mod state;
 mod stream;
+mod uncounted;
 mod upstream;

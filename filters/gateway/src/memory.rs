@@ -30,6 +30,13 @@ impl Hold {
         hold.grow(bytes).then_some(hold)
     }
 
+    /// Takes a share of what is rarely needed all at once: for what is useful, but could be done
+    /// without.
+    pub(crate) fn spare(bytes: usize) -> Option<Self> {
+        let is_ample = HELD_BYTES.get() <= HELD_BYTES_MAX / 2;
+        Self::take(bytes).filter(|_| is_ample)
+    }
+
     /// Takes more. False, and nothing taken, when there is no room.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let held = HELD_BYTES.get().saturating_add(bytes);

@@ -261,7 +261,10 @@ impl Meter {
             match UsageBatch::decode(bundle.as_slice()) {
                 Ok(bundle) => {
                     let (events, responses) = (bundle.events, bundle.responses);
-                    events.into_iter().for_each(|it| self.outbox.push(it));
+                    let mut rest = bundle.uncounted;
+                    for event in events {
+                        self.outbox.push_whole(event, std::mem::take(&mut rest));
+                    }
                     let lost = self.details.dropped_events();
                     bundle
                         .details

@@ -13,7 +13,9 @@ use crate::bundle;
 use crate::detail;
 use crate::gateway::limits;
 use crate::losses;
+use crate::operation::Operation;
 use crate::stream::{Stream, bounded};
+use crate::uncounted::Missing;
 
 /// What a token is taken for where nobody counted: English and code have about four bytes to one.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -27,10 +29,18 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     if let Some(response) = kept(host, stream) {
         bundle::push_response(host, response);
     }
-    let event = event(host, stream);
+    let (event, missing) = event(host, stream);
     limits::settle(host, stream, &event);
     detail::settle(host, stream, &event);
-    bundle::push(host, event.encode_to_vec(), host.now_unix_ms());
+    let evidence = std::mem::take(&mut stream.evidence);
+    let rest = evidence.uncounted(missing, &stream.usage).map(|uncounted| {
+        let rest = UsageEvent {
+            uncounted: Some(uncounted),
+            ..UsageEvent::default()
+        };
+        rest.encode_to_vec()
+    });
+    bundle::push(host, event.encode_to_vec(), rest, host.now_unix_ms());
 }
 
 /// The answer as it is kept, if it is whole and is to be.
@@ -57,15 +67,16 @@ fn kept(host: &dyn Host, stream: &mut Stream) -> Option<Vec<u8>> {
     Some(stored.encode_to_vec())
 }
 
-fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
+fn event(host: &dyn Host, stream: &Stream) -> (UsageEvent, Missing) {
     let (outcome, status) = ending(host, stream);
+    let missing = missing(stream, outcome);
     let token = stream.token.clone().unwrap_or_default();
     let plan = stream.plan.as_ref();
     let error = match outcome {
         Outcome::Success => None,
         _ => stream.error.as_ref(),
     };
-    UsageEvent {
+    let event = UsageEvent {
         id: stream.id.clone(),
         started_unix_ms: stream.started_unix_ms,
         duration_ms: host.now_unix_ms() - stream.started_unix_ms,
@@ -90,13 +101,14 @@ fn event(host: &dyn Host, stream: &Stream) -> UsageEvent {
             .and_then(|plan| plan.peek.user.as_deref())
             .map(short)
             .unwrap_or_default(),
-        usage: usage(stream, outcome),
+        usage: usage(stream, missing),
         attempts: stream.attempts.clone(),
         upstream_id: stream.upstream_id.clone(),
         losses: losses::lines(&stream.losses),
         service_tier: service_tier(stream).to_owned(),
         ..UsageEvent::default()
-    }
+    };
+    (event, missing)
 }
 
 /// As what the call was served. Where the answer does not say, it is what the caller asked for,
@@ -140,9 +152,32 @@ fn ending(host: &dyn Host, stream: &Stream) -> (Outcome, u32) {
     (outcome, status)
 }
 
-/// What the call used. An answer that was cut before its upstream told (OpenAI's tells last) is
-/// counted from its text, because it was used all the same.
-fn usage(stream: &Stream, outcome: Outcome) -> Option<Usage> {
+/// What the upstream should have told and did not. An answer that was cut before its upstream told
+/// (OpenAI's tells last) was used all the same; vectors are paid by what goes in.
+fn missing(stream: &Stream, outcome: Outcome) -> Missing {
+    let told = &stream.usage;
+    let is_whole = outcome == Outcome::Success
+        && stream.outcome == Some(Ending::Complete)
+        && !stream.attempts.is_empty();
+    let is_cut = matches!(outcome, Outcome::ClientGone | Outcome::Interrupted);
+    let is_more_than_told = counted_output(stream) > told.output_tokens.unwrap_or(0);
+    match stream.call.operation() {
+        Some(Operation::Embed { .. }) => Missing {
+            input: outcome == Outcome::Success && told.input_tokens.is_none(),
+            output: false,
+        },
+        Some(_) => Missing::default(),
+        None if is_whole => Missing::of(told),
+        None if is_cut && is_more_than_told => Missing {
+            input: told.input_tokens.is_none(),
+            output: true,
+        },
+        None => Missing::default(),
+    }
+}
+
+/// What the call used. What is missing is a rough estimate, until the control plane counts it.
+fn usage(stream: &Stream, missing: Missing) -> Option<Usage> {
     let told = &stream.usage;
     let mut usage = Usage {
         input_tokens: told.input_tokens.unwrap_or(0),
@@ -151,7 +186,7 @@ fn usage(stream: &Stream, outcome: Outcome) -> Option<Usage> {
         cache_write_5m_tokens: told.cache_write_5m_tokens.unwrap_or(0),
         cache_write_1h_tokens: told.cache_write_1h_tokens.unwrap_or(0),
         reasoning_tokens: told.reasoning_tokens.unwrap_or(0),
-        estimated: false,
+        estimated: missing != Missing::default(),
         image_input_tokens: told.input_image_tokens.unwrap_or(0),
         audio_input_tokens: told.input_audio_tokens.unwrap_or(0),
         video_input_tokens: told.input_video_tokens.unwrap_or(0),
@@ -162,21 +197,17 @@ fn usage(stream: &Stream, outcome: Outcome) -> Option<Usage> {
         code_runs: told.code_runs.unwrap_or(0),
         file_searches: told.file_searches.unwrap_or(0),
     };
-    if stream.embeds() && outcome == Outcome::Success && told.input_tokens.is_none() {
-        // Vectors are paid by what goes in, and some providers do not say how much it was.
+    if missing.input {
         usage.input_tokens = estimated_input(stream);
-        usage.estimated = true;
     }
-    let cut = matches!(outcome, Outcome::ClientGone | Outcome::Interrupted);
-    let counted = stream.output_bytes.div_ceil(BYTES_PER_TOKEN);
-    if cut && counted > usage.output_tokens {
-        usage.output_tokens = counted;
-        usage.estimated = true;
-        if told.input_tokens.is_none() {
-            usage.input_tokens = estimated_input(stream);
-        }
+    if missing.output {
+        usage.output_tokens = counted_output(stream).max(usage.output_tokens);
     }
     (usage != Usage::default()).then_some(usage)
+}
+
+fn counted_output(stream: &Stream) -> u64 {
+    stream.output_bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
 fn estimated_input(stream: &Stream) -> u64 {

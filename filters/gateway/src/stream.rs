@@ -14,8 +14,8 @@ use crate::call::Call;
 use crate::detail::Captured;
 use crate::gateway::limits::Taken;
 use crate::memory::Hold;
-use crate::operation::Operation;
 use crate::state::Active;
+use crate::uncounted::Evidence;
 
 /// Longest error text that is kept for the log, in bytes.
 const ERROR_BYTES_MAX: usize = 1_024;
@@ -51,6 +51,8 @@ pub(crate) struct Stream {
     pub(crate) usage: Usage,
     /// Text that the upstream has sent so far, in bytes; for when it never tells the usage.
     pub(crate) output_bytes: u64,
+    /// What both are counted from then.
+    pub(crate) evidence: Evidence,
     pub(crate) first_byte_unix_ms: Option<i64>,
     /// The last error on the way; the caller's, if no attempt serves.
     pub(crate) error: Option<ErrorInfo>,
@@ -128,6 +130,7 @@ impl Stream {
             outcome: None,
             usage: Usage::default(),
             output_bytes: 0,
+            evidence: Evidence::default(),
             first_byte_unix_ms: None,
             error: None,
             upstream_id: String::new(),
@@ -151,11 +154,6 @@ impl Stream {
         }
     }
 
-    /// Whether vectors are asked for.
-    pub(crate) fn embeds(&self) -> bool {
-        matches!(self.call.operation(), Some(Operation::Embed { .. }))
-    }
-
     /// The place of the next attempt's channel, and of the one after it.
     pub(crate) fn next_channel(&mut self) -> Option<(usize, Option<usize>)> {
         let plan = self.plan.as_mut()?;
@@ -173,6 +171,11 @@ impl Stream {
             // What earlier attempts ran into is theirs.
             self.error = None;
         }
+        self.forget_source();
+    }
+
+    /// No attempt will be made any more.
+    pub(crate) fn forget_source(&mut self) {
         if let Some(plan) = &mut self.plan {
             plan.source = None;
             plan.written = None;

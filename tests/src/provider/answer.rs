@@ -23,6 +23,10 @@ pub struct Answer {
     /// Overrides the dialect's own name of a natural end.
     pub(super) stop_reason: Option<&'static str>,
     pub(super) headers: Vec<(String, String)>,
+    /// Instead of all this, whatever is asked.
+    pub(super) verbatim: Option<Box<Value>>,
+    /// Usage is never told (only OpenAI's dialect allows that).
+    pub(super) is_silent: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +67,26 @@ impl Answer {
             delay: Duration::ZERO,
             stop_reason: None,
             headers: Vec::new(),
+            verbatim: None,
+            is_silent: false,
         }
+    }
+
+    /// This JSON as it is, for what is no model call.
+    #[must_use]
+    pub fn verbatim(json: Value) -> Self {
+        Self {
+            verbatim: Some(Box::new(json)),
+            ..Self::text("")
+        }
+    }
+
+    /// Without ever telling the usage.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.is_silent = true;
+        self.usage = Told::default();
+        self
     }
 
     #[must_use]

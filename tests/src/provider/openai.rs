@@ -24,17 +24,22 @@ pub(super) fn whole(answer: &Answer, asked: &Asked) -> Value {
             })
             .collect();
     }
-    json!({
+    let mut whole = json!({
         "id": "chatcmpl-scripted", "object": "chat.completion", "created": 1_763_600_000,
         "model": asked.model,
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": stop(answer, tools)}],
-        "usage": usage(&answer.usage), "service_tier": "default", "system_fingerprint": "fp_scripted",
-    })
+        "service_tier": "default", "system_fingerprint": "fp_scripted",
+    });
+    if !answer.is_silent {
+        whole["usage"] = usage(&answer.usage);
+    }
+    whole
 }
 
 pub(super) fn stream(answer: &Answer, asked: &Asked) -> Vec<Piece> {
     let tools = wanted(answer, &asked.body);
-    let with_usage = asked.body["stream_options"]["include_usage"] == true;
+    let asks_for_usage = asked.body["stream_options"]["include_usage"] == true;
+    let with_usage = asks_for_usage && !answer.is_silent;
     let chunk = |choices: Value, usage: Value| {
         let mut chunk = json!({
             "id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1_763_600_000,

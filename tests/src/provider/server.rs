@@ -101,6 +101,10 @@ impl Connection {
     }
 
     fn answer(&mut self, answer: &Answer, asked: &Asked) -> io::Result<Reusable> {
+        if let Some(json) = &answer.verbatim {
+            let body = json.to_string();
+            return self.respond(200, "application/json", body.as_bytes(), &answer.headers);
+        }
         if let Some(reason) = wire::refusal(self.dialect, answer, asked) {
             return self.refuse(400, &reason, &[]);
         }

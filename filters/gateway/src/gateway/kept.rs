@@ -18,9 +18,11 @@ use tollgate_host::{self as host, Host, Level};
 use tollgate_protocol::conversation::{Continuation, continuation, continued, own_items};
 use tollgate_protocol::{Body, Dialect, ErrorInfo, ErrorKind, Limits};
 
+use super::counting::Counting;
 use super::plan::Gathered;
 use crate::call::{Endpoint, StoredPart};
 use crate::memory::Hold;
+use crate::operation::Operation;
 use crate::refusal;
 use crate::stream::{Keep, Stream};
 
@@ -40,6 +42,8 @@ pub(super) struct Asked {
 
 pub(super) enum Then {
     Plan(Gathered),
+    /// Answer with the count.
+    Count(Counting),
     /// Answer with it.
     Show,
     /// That it exists is all that matters.
@@ -85,16 +89,22 @@ pub(super) fn ask_history(
     stream: &mut Stream,
     gathered: Gathered,
 ) -> Result<Result<Asked, Gathered>, ErrorInfo> {
-    if stream.call.endpoint != Endpoint::Generate(Dialect::OpenaiResponses) {
-        return Ok(Err(gathered));
-    }
+    let generates = match &stream.call.endpoint {
+        Endpoint::Generate(Dialect::OpenaiResponses) => true,
+        // A conversation is counted whole.
+        Endpoint::Operation(Operation::Count {
+            dialect: Dialect::OpenaiResponses,
+            ..
+        }) => false,
+        _ => return Ok(Err(gathered)),
+    };
     let Continuation {
         previous_response_id,
         store,
     } = continuation(&gathered.body)?;
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let previous = previous_response_id.filter(|id| responses::is_ours(id));
-    if store && active.config.stores_responses {
+    if generates && store && active.config.stores_responses {
         keep(host, stream, &gathered.body);
     }
     let Some(previous) = previous else {
@@ -213,6 +223,22 @@ fn begin(host: &dyn Host, stream: &Stream, id: &str, kind: call::Kind) -> Result
         id: id.to_owned(),
         kind: Some(kind),
     };
+    call_control(
+        host,
+        responses::SERVICE,
+        responses::METHOD,
+        &message.encode_to_vec(),
+    )
+    .ok_or_else(away)
+}
+
+/// Begins a call to the control plane; nothing where that cannot be.
+pub(super) fn call_control(
+    host: &dyn Host,
+    service: &'static str,
+    method: &'static str,
+    message: &[u8],
+) -> Option<u32> {
     let bearer = host.shared(NODE_TOKEN_KEY);
     let metadata: Vec<(&str, &[u8])> = bearer
         .iter()
@@ -220,16 +246,17 @@ fn begin(host: &dyn Host, stream: &Stream, id: &str, kind: call::Kind) -> Result
         .collect();
     let call = host::Call {
         cluster: CONTROL_CLUSTER,
-        service: responses::SERVICE,
-        method: responses::METHOD,
+        service,
+        method,
         metadata: &metadata,
-        message: &message.encode_to_vec(),
+        message,
         timeout_ms: TIMEOUT_MS,
     };
-    host.call(call).map_err(|error| {
-        host.log(Level::Error, &format!("responses not asked for: {error}"));
-        away()
-    })
+    let begun = host.call(call);
+    if let Err(error) = &begun {
+        host.log(Level::Error, &format!("control plane not asked: {error}"));
+    }
+    begun.ok()
 }
 
 fn page(query: &str) -> Result<InputItems, ErrorInfo> {

@@ -3,29 +3,27 @@
 use std::rc::Rc;
 
 use tollgate_config::Channel;
-use tollgate_host::{Host, Level};
+use tollgate_host::Host;
 use tollgate_policy::routing::order;
 use tollgate_protocol::count::{self, Counter};
 use tollgate_protocol::embeddings::{self, Shape};
-use tollgate_protocol::stream::Outcome;
-use tollgate_protocol::{Body, Dialect, ErrorInfo, Loss, Peek, Unsupported, Written};
+use tollgate_protocol::{Body, Dialect, ErrorInfo, Peek, Unsupported, Written};
 
 use crate::call::Endpoint;
+use crate::gateway::counting::Counting;
 use crate::gateway::plan::{Gathered, as_many_as_tried, target};
-use crate::losses;
 use crate::memory::{Hold, READ_FACTOR};
 use crate::operation::{Operation, counter, shape};
-use crate::refusal::{self, answer_headers};
+use crate::refusal;
 use crate::state::{Active, first_dialect};
 use crate::stream::{Plan, Source, Stream};
 
 pub(super) enum Planned {
     Route(Box<Plan>),
-    /// No channel can count, so it was done here, roughly.
+    /// No channel can count.
     Counted {
         plan: Box<Plan>,
-        counter: Counter,
-        tokens: u64,
+        counting: Counting,
     },
 }
 
@@ -38,13 +36,17 @@ pub(super) fn plan(
 ) -> Result<Planned, ErrorInfo> {
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let Gathered {
-        body, hold, size, ..
+        body,
+        hold,
+        size,
+        is_continued,
     } = gathered;
     let call = Incoming {
         active,
         body,
         hold,
         size,
+        is_continued,
     };
     match operation {
         Operation::Embed { shape, model } => {
@@ -60,27 +62,13 @@ pub(super) fn plan(
     }
 }
 
-/// Answers with a count that nobody was asked for.
-pub(super) fn reply(host: &dyn Host, stream: &mut Stream, counter: Counter, tokens: u64) {
-    let reason = "no channel of this model counts tokens; the answer is an estimate";
-    stream.losses = vec![Loss::new("count", reason)];
-    let lost = losses::header(&stream.losses);
-    let mut headers = answer_headers(stream.call.dialect(), &stream.id);
-    headers.push(("content-type", "application/json"));
-    headers.extend(lost.as_deref().map(|lost| (losses::HEADER, lost)));
-    if let Err(error) = host.reply(200, &headers, &count::write_answer(counter, tokens)) {
-        host.log(Level::Warn, &format!("count not sent: {error}"));
-    }
-    stream.answer_begins(200);
-    stream.outcome = Some(Outcome::Complete);
-}
-
 /// A call with its body.
 struct Incoming {
     active: Rc<Active>,
     body: Body,
     hold: Hold,
     size: usize,
+    is_continued: bool,
 }
 
 /// The channels that can serve, and what was written for the first of them, if it has to be.
@@ -165,8 +153,10 @@ impl Incoming {
             }
             (Err(_), Some(request)) => Ok(Planned::Counted {
                 plan: Box::new(self.plan(peek, model, (Vec::new(), None))),
-                counter: Counter::of(caller).unwrap_or(Counter::Anthropic),
-                tokens: count::estimate(&request),
+                counting: Counting {
+                    counter: Counter::of(caller).unwrap_or(Counter::Anthropic),
+                    estimate: count::estimate(&request),
+                },
             }),
             (Err(refused), None) => Err(refused.into()),
         }
@@ -259,7 +249,7 @@ impl Incoming {
             source: Some(Source {
                 body: self.body,
                 request: None,
-                is_continued: false,
+                is_continued: self.is_continued,
                 embed: None,
                 hold: self.hold,
             }),

@@ -56,6 +56,16 @@ impl Outbox {
         self.waiting.push_back(event);
     }
 
+    /// Takes an event with the rest of it, unless so much waits that another event might want the
+    /// room.
+    pub(super) fn push_whole(&mut self, mut event: Vec<u8>, rest: Vec<u8>) {
+        let is_ample = self.waiting_bytes + rest.len() <= WAITING_BYTES_MAX / 4;
+        if is_ample {
+            event.extend(rest);
+        }
+        self.push(event);
+    }
+
     /// The next batch to send, which then counts as in flight.
     pub(super) fn next_batch(&mut self) -> Option<UsageBatch> {
         if self.waiting.is_empty() || self.in_flight.len() >= IN_FLIGHT_MAX {
@@ -152,6 +162,19 @@ mod tests {
         }
         assert_eq!(outbox.dropped_events(), 1);
         assert_eq!(outbox.next_batch().unwrap().dropped_events, 1);
+    }
+
+    #[test]
+    fn the_rest_of_an_event_never_takes_the_room_of_events() {
+        let mut outbox = Outbox::default();
+        for _ in 0..100 {
+            outbox.push_whole(vec![1], vec![2; 1 << 20]);
+        }
+        assert_eq!(outbox.dropped_events(), 0);
+        assert!(outbox.waiting_bytes <= WAITING_BYTES_MAX / 4 + 100);
+        let lengths = |length| outbox.waiting.iter().filter(|e| e.len() == length).count();
+        assert_eq!((lengths((1 << 20) + 1), lengths(1)), (15, 85));
+        assert_eq!(outbox.next_batch().unwrap().events[0][..2], [1, 2]);
     }
 
     #[test]

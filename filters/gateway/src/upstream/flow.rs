@@ -33,7 +33,7 @@ enum Passage {
 
 impl StreamAnswer {
     pub(super) fn new(terms: Terms) -> Self {
-        let passage = if terms.from.takes_as_it_is(terms.to) {
+        let mut passage = if terms.from.takes_as_it_is(terms.to) {
             let options = ObserverOptions {
                 model: terms.shown_model.clone(),
                 drops_usage_chunk: terms.drops_usage_chunk,
@@ -43,6 +43,7 @@ impl StreamAnswer {
         } else {
             Passage::Other(Translator::new(terms.from, terms.to, terms.reply.clone()))
         };
+        passage.keep_words();
         Self {
             terms,
             passage,
@@ -82,6 +83,7 @@ impl StreamAnswer {
         }
         stream.usage = self.passage.usage();
         stream.output_bytes = self.passage.output_bytes();
+        stream.evidence.said(&self.passage.take_words());
         if !self.begun {
             match self.passage.status() {
                 Status::Error(error) => return Err(error.clone()),
@@ -168,6 +170,20 @@ impl Passage {
         match self {
             Self::Same(observer) => observer.output_bytes(),
             Self::Other(translator) => translator.output_bytes(),
+        }
+    }
+
+    fn keep_words(&mut self) {
+        match self {
+            Self::Same(observer) => observer.keep_words(),
+            Self::Other(translator) => translator.keep_words(),
+        }
+    }
+
+    fn take_words(&mut self) -> String {
+        match self {
+            Self::Same(observer) => observer.take_words(),
+            Self::Other(translator) => translator.take_words(),
         }
     }
 

@@ -2,7 +2,9 @@
 //! becomes.
 
 use tollgate_config::Channel;
+use tollgate_config::responses::REPLY_PREFIX;
 use tollgate_host::Host;
+use tollgate_protocol::conversation::without_reasoning;
 use tollgate_protocol::count::{self, Counter};
 use tollgate_protocol::embeddings::{self, Shape};
 use tollgate_protocol::{Dialect, ErrorInfo, Loss, Reply, Written};
@@ -147,6 +149,18 @@ impl Outbound<'_> {
         let spoken = first_dialect(self.channel);
         let (body, losses) = if spoken == caller {
             let body = count::rewrite(caller, &self.source.body, &self.plan.peek, self.model);
+            // What Envoy holds is without the history, which came from other providers.
+            let continued = || {
+                let body = self.source.body.as_str().as_bytes().to_vec();
+                self.source.is_continued.then_some(body)
+            };
+            let ours = format!("rs_{REPLY_PREFIX}");
+            let body = body
+                .or_else(continued)
+                .map(|body| match self.source.is_continued {
+                    true => without_reasoning(body, &ours),
+                    false => body,
+                });
             (body, Vec::new())
         } else {
             let written = match self.written {

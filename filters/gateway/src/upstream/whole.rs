@@ -50,6 +50,8 @@ impl WholeAnswer {
         if let Some(replacement) = replacement {
             let _ = host.set_body(Body::Response, 0, size, &replacement);
         }
+        // For when it tells no usage and cannot be counted: a little too much.
+        stream.output_bytes = u64::try_from(length).unwrap_or(0);
         stream.answer_begins(200);
         stream.outcome = Some(Outcome::Complete);
         self.sent = true;
@@ -74,10 +76,12 @@ impl WholeAnswer {
             let (body, usage) = translate_response(*from, *to, body, reply)?;
             stream.usage = usage;
             stream.keep_response(std::str::from_utf8(&body).ok());
+            stream.evidence.answered(&stream.usage, &body);
             return Ok(Some(body));
         }
         let passed = pass_response(*from, &body, shown_model.as_deref())?;
         stream.usage = passed.usage;
+        stream.evidence.answered(&stream.usage, &body);
         Ok(passed.edited)
     }
 }

@@ -152,6 +152,22 @@ impl Observer {
         self.watch.progress.output_bytes
     }
 
+    /// From now on the words that come (text, thinking, calls) are kept until they are taken, which
+    /// must be after each push.
+    pub fn keep_words(&mut self) {
+        self.watch.progress.words.get_or_insert_default();
+    }
+
+    /// The words that have come since they were last taken.
+    pub fn take_words(&mut self) -> String {
+        self.watch
+            .progress
+            .words
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
     fn replay(&mut self, body: Vec<u8>, reply: Reply, out: &mut Vec<u8>) {
         let progress = &mut self.watch.progress;
         let response = match answer::read(self.dialect, body) {

@@ -12,6 +12,8 @@ pub(super) struct Progress {
     pub(super) first_output_seen: bool,
     /// Text, thinking and arguments so far.
     pub(super) output_bytes: u64,
+    /// The words among them that were not taken yet, where somebody wants them.
+    pub(super) words: Option<String>,
     /// One bit per choice.
     begun: u64,
     finished: u64,
@@ -25,6 +27,7 @@ impl Progress {
             usage: Usage::default(),
             first_output_seen: false,
             output_bytes: 0,
+            words: None,
             begun: 0,
             finished: 0,
         }
@@ -60,6 +63,13 @@ impl Progress {
                 self.first_output_seen = true;
                 let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 self.output_bytes = self.output_bytes.saturating_add(bytes);
+                let is_sealed = matches!(
+                    event,
+                    StreamEvent::Media { .. } | StreamEvent::RedactedThinking { .. }
+                );
+                if let Some(words) = self.words.as_mut().filter(|_| !is_sealed) {
+                    words.push_str(text);
+                }
             }
         }
     }

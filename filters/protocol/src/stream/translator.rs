@@ -111,6 +111,22 @@ impl Translator {
     pub fn output_bytes(&self) -> u64 {
         self.codec.progress.output_bytes
     }
+
+    /// From now on the words that come (text, thinking, calls) are kept until they are taken, which
+    /// must be after each push.
+    pub fn keep_words(&mut self) {
+        self.codec.progress.words.get_or_insert_default();
+    }
+
+    /// The words that have come since they were last taken.
+    pub fn take_words(&mut self) -> String {
+        self.codec
+            .progress
+            .words
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
 }
 
 // === impl Codecs ===

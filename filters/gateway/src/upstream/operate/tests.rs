@@ -289,5 +289,11 @@ fn vectors_that_nobody_counted_are_estimated() {
     let untold = r#"{"embeddings":[{"values":[1]},{"values":[2]}]}"#;
     let (host, gateway, mut attempt) = begin(vec![giving(1, "gemini")], EMBEDDINGS, texts);
     answer(&host, &mut attempt, "200", untold);
-    assert_eq!(input_tokens(&event(&host, gateway, 200)), (4, true));
+    let event = event(&host, gateway, 200);
+    assert_eq!(input_tokens(&event), (4, true));
+    // The control plane counts them better.
+    let uncounted = event.uncounted.unwrap();
+    assert_eq!(uncounted.request.unwrap().text, texts);
+    assert_eq!(uncounted.shape, "openai");
+    assert!(uncounted.answer.is_none() && uncounted.said.is_empty());
 }

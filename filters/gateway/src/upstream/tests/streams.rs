@@ -122,6 +122,53 @@ fn a_stream_that_its_caller_left_is_estimated_where_nobody_counted() {
         usage.input_tokens,
         u64::try_from(request.len().div_ceil(4)).unwrap()
     );
+    let uncounted = event.uncounted.unwrap();
+    assert_eq!(uncounted.request.unwrap().text, request);
+    assert_eq!(
+        (uncounted.said.as_str(), uncounted.said_bytes),
+        ("twelve bytes", 12)
+    );
+}
+
+/// An upstream that never tells: whole and streamed, passed on and translated.
+#[test]
+fn an_answer_without_usage_brings_what_it_is_counted_from() {
+    let untold = OPENAI_ANSWER.replace("\"usage\"", "\"no_usage\"");
+    let stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hel\"}}]}\n\n\
+        data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"},\"finish_reason\":\"stop\"}]}\n\n\
+        data: [DONE]\n\n";
+    for (path, request) in [(CHAT, OPENAI_REQUEST), (MESSAGES, ANTHROPIC_REQUEST)] {
+        for (streams, upstream) in [(false, untold.as_str()), (true, stream)] {
+            let request = match streams {
+                true => request.replace(r#""model""#, r#""stream":true,"model""#),
+                false => request.to_owned(),
+            };
+            let (host, gateway, mut attempt) =
+                begin(vec![channel(1, "openai-chat")], path, &request);
+            answer(&host, &mut attempt, "200", upstream);
+            let told = host.text(Body::Response);
+            let event = event(&host, gateway, 200);
+            assert_eq!(event.outcome(), Outcome::Success);
+            assert!(event.usage.unwrap().estimated, "{path} {streams}");
+            let uncounted = event.uncounted.unwrap();
+            assert_eq!(uncounted.request.unwrap().text, request);
+            match streams {
+                true => assert_eq!((uncounted.said.as_str(), uncounted.answer), ("hello", None)),
+                false => assert_eq!(uncounted.answer.unwrap().text, told, "as the caller got it"),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_with_usage_brings_no_text() {
+    let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, OPENAI_REQUEST);
+    answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+    let event = event(&host, gateway, 200);
+    assert_eq!(
+        (event.uncounted, event.usage.unwrap().estimated),
+        (None, false)
+    );
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Tokens, counted.
 
+use prost::Message;
+use tollgate_config::counting::{Call, Counted, Shortened};
+use tollgate_config::responses::{Answer, answer};
+
 use super::*;
+use crate::fixture::settled;
+use crate::memory::Hold;
 
 #[test]
 fn tokens_are_counted_where_a_channel_can() {
@@ -126,18 +132,122 @@ fn who_counts_is_asked_in_its_own_dialect_and_nobody_else() {
 }
 
 #[test]
-fn tokens_are_estimated_where_no_channel_can_count() {
+fn the_control_plane_counts_where_no_channel_can() {
+    for (message, body, reason) in [
+        (
+            Some(Counted { tokens: 7 }.encode_to_vec()),
+            r#"{"input_tokens":7}"#,
+            "tokenizer",
+        ),
+        (Some(vec![7]), r#"{"input_tokens":5}"#, "estimate"),
+        (Some(Vec::new()), r#"{"input_tokens":5}"#, "estimate"),
+        (None, r#"{"input_tokens":5}"#, "estimate"),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let (mut gateway, flow) = request(&host, COUNT, PROMPT);
+        assert_eq!((flow, host.replied()), (Flow::Hold, None));
+        let called = host.take_calls().remove(0);
+        assert_eq!(
+            called.method,
+            "tollgate-control/tollgate.counting.v1.Counting/Count"
+        );
+        let expected = Call {
+            dialect: "anthropic".into(),
+            model: "m".into(),
+            request: Some(Shortened::new(PROMPT, 1_000).unwrap()),
+        };
+        assert_eq!(Call::decode(called.message.as_slice()).unwrap(), expected);
+        assert_eq!(gateway.request_body(&host, 0, true), Flow::Hold);
+        gateway.call_ended(&host, called.id, message);
+        counted(&host, gateway, body, reason);
+    }
+
     let host = host(vec![channel(1, "openai-chat")]);
+    host.set_control_plane_away(true);
     let (gateway, flow) = request(&host, COUNT, PROMPT);
+    assert_eq!(flow, Flow::Hold);
+    counted(&host, gateway, r#"{"input_tokens":5}"#, "estimate");
+}
+
+/// The caller got this count, and the log says whose it is.
+fn counted(host: &MockHost, gateway: Gateway, body: &str, reason: &str) {
     let reply = host.replied().unwrap();
-    assert_eq!((flow, reply.status), (Flow::Hold, 200));
-    assert_eq!(reply.body, r#"{"input_tokens":5}"#);
+    assert_eq!((reply.status, reply.body.as_str()), (200, body));
     let told = ("x-tollgate-losses".to_owned(), "count".to_owned());
     assert!(reply.headers.contains(&told), "{:?}", reply.headers);
-    let event = event(&host, gateway, 200);
+    assert!(!host.resumed());
+    let event = event(host, gateway, 200);
     assert_eq!((event.outcome(), event.usage), (Outcome::Success, None));
     assert_eq!((event.model.as_str(), event.attempts.len()), ("m", 0));
-    assert!(event.losses[0].contains("estimate"), "{:?}", event.losses);
+    assert!(event.losses[0].contains(reason), "{:?}", event.losses);
+    assert_eq!(event.uncounted, None);
+}
+
+#[test]
+fn who_leaves_before_the_count_leaves_nothing_behind() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let (mut gateway, _) = request(&host, COUNT, PROMPT);
+    let called = host.take_calls().remove(0);
+    gateway.log(&host);
+    assert_eq!(host.cancelled_calls(), [called.id]);
+    gateway.call_ended(&host, called.id, None);
+    assert_eq!(host.replied(), None);
+    drop(gateway);
+    assert!(Hold::take(512 << 20).is_some(), "all memory was given back");
+}
+
+/// `previous_response_id` of a response of our own stands for all that came before.
+#[test]
+fn a_conversation_is_counted_whole() {
+    const OURS: &str = "resp_tg0199aabbccdd00112233445566778899";
+    let body = format!(r#"{{"model":"m","previous_response_id":"{OURS}","input":"and?"}}"#);
+    let history =
+        r#"[{"role":"user","content":"hi"},{"type":"reasoning","id":"rs_tg_0","summary":[]}]"#;
+    for dialect in ["openai-responses", "openai-chat"] {
+        let host = host(vec![channel(1, dialect)]);
+        let (mut gateway, flow) = request(&host, "/v1/responses/input_tokens", &body);
+        assert_eq!((flow, host.replied()), (Flow::Hold, None));
+        let called = host.take_calls().remove(0);
+        assert!(
+            called.method.ends_with("Responses/Ask"),
+            "{}",
+            called.method
+        );
+        let answer = Answer {
+            kind: Some(answer::Kind::Json(history.into())),
+        };
+        gateway.call_ended(&host, called.id, Some(answer.encode_to_vec()));
+        if dialect == "openai-responses" {
+            assert!(host.resumed(), "{:?}", host.replied());
+            attempt(&host);
+            assert_eq!(
+                host.text(Body::Request),
+                r#"{"model":"m","input":[{"role":"user","content":"hi"},{"type":"message","role":"user","content":"and?"}]}"#
+            );
+            continue;
+        }
+        let called = host.take_calls().remove(0);
+        let call = Call::decode(called.message.as_slice()).unwrap();
+        let asked = call.request.unwrap().text;
+        assert!(
+            asked.contains("\"hi\"") && asked.contains("\"and?\""),
+            "{asked}"
+        );
+        assert!(!asked.contains(OURS), "{asked}");
+        let message = Counted { tokens: 9 }.encode_to_vec();
+        gateway.call_ended(&host, called.id, Some(message));
+        let (event, stored) = settled(&host, gateway, 200);
+        assert_eq!(
+            (event.status, stored.len()),
+            (200, 0),
+            "a count is not kept"
+        );
+        let reply = host.replied().unwrap();
+        assert_eq!(
+            reply.body,
+            r#"{"object":"response.input_tokens","input_tokens":9}"#
+        );
+    }
 }
 
 #[test]
