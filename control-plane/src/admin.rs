@@ -20,6 +20,7 @@ mod actor;
 mod answer;
 mod auth;
 mod balance_services;
+mod blacklist;
 mod body;
 mod catalog;
 mod channels;
@@ -93,6 +94,7 @@ pub fn router(state: State) -> Router {
         .merge(wallets::routes())
         .merge(redemption::routes())
         .merge(balance_services::routes())
+        .merge(blacklist::routes())
         .merge(document::routes())
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

@@ -5,6 +5,7 @@
 //! is, or gets its default when something new is made.
 
 mod balance_service;
+mod ban;
 mod base_url;
 mod catalogued;
 mod channel;
@@ -28,6 +29,7 @@ mod wallet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use balance_service::{BalanceService, BalanceServicePatch, Consumption};
+pub use ban::{Ban, BanPatch, block};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use catalogued::{ImportedModels, Unpriced, catalogued};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tollgate_config::Banned;
 
 use crate::access_tokens::AccessTokens;
 use crate::demo::Behaviours;
@@ -131,6 +132,12 @@ impl Publisher {
             .ok()
             .filter(|times| *times > 0);
         plan::add_details(&mut plan.gateway, &models, &options);
+        let bans = self.store.present_bans().await?.into_iter();
+        let banned = bans.map(|ban| Banned {
+            block: ban.address,
+            until_unix_ms: ban.expires_at_ms.unwrap_or(0),
+        });
+        plan.gateway.banned = banned.collect();
         for (channel, reason) in &plan.left_out {
             tracing::warn!(channel, reason, "channel is not published");
         }

@@ -49,3 +49,77 @@ pub async fn rotate_key(args: &RotateKeyArgs) -> Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::domain::ChannelPatch;
+
+    fn args(arguments: &[&str]) -> RotateKeyArgs {
+        let fixed = ["tollgate", "rotate-key"];
+        let Command::RotateKey(args) = Cli::parse_from(fixed.iter().chain(arguments)).command
+        else {
+            panic!("rotate-key")
+        };
+        args
+    }
+
+    async fn open(data: &std::path::Path) -> Store {
+        let keys = secrets::secret_key(None, data).unwrap();
+        let dsn = dsn(None, data).unwrap();
+        Store::connect(&dsn, keys).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_key_in_the_data_folder_is_changed_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+        let store = open(folder.path()).await;
+        let channel = ChannelPatch {
+            kind: Some(1),
+            key: Some(Secret::new("sk-canary")),
+            ..ChannelPatch::default()
+        };
+        store.create_channels(vec![channel]).await.unwrap();
+        store.close().await;
+        let file = folder.path().join("secret.key");
+        let first = std::fs::read_to_string(&file).unwrap();
+
+        let early = rotate_key(&args(&["--data", data, "--retire"])).await;
+        assert!(early.is_ok(), "there is nothing to forget: {early:?}");
+        rotate_key(&args(&["--data", data])).await.unwrap();
+        let both = std::fs::read_to_string(&file).unwrap();
+        assert!(both.contains(first.trim()) && both.len() > first.len());
+        rotate_key(&args(&["--data", data, "--retire"]))
+            .await
+            .unwrap();
+        let new = std::fs::read_to_string(&file).unwrap();
+        assert!(new != first && both.starts_with(new.trim()));
+
+        let store = open(folder.path()).await;
+        let channels = store.published_channels().await.unwrap();
+        assert_eq!(channels[0].key.expose(), "sk-canary");
+        store.close().await;
+        std::fs::write(&file, first).unwrap();
+        let keys = secrets::secret_key(None, folder.path()).unwrap();
+        let old = Store::connect(&dsn(None, folder.path()).unwrap(), keys).await;
+        assert!(matches!(old, Err(store::Error::SecretKey(_))), "{old:?}");
+    }
+
+    #[tokio::test]
+    async fn a_control_plane_on_sqlite_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let dsn = dsn(None, folder.path()).unwrap();
+        let _serving = store::claim(&dsn).unwrap();
+        let data = folder.path().to_str().unwrap();
+        let refused = rotate_key(&args(&["--data", data])).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("another tollgate"),
+            "{refused}"
+        );
+        assert!(!folder.path().join("secret.key").exists());
+    }
+}

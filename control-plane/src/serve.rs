@@ -31,7 +31,7 @@ use crate::store::{self, Claim, FirstKeys, Store};
 use crate::tokenizer::{self, Tokenizer};
 use crate::trust::Trust;
 use crate::xds::resources::Settings;
-use crate::{admin, home, housekeeping, xds};
+use crate::{admin, deadlines, home, housekeeping, shared_keys, xds};
 
 /// Where things listen unless the settings say otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -164,6 +164,14 @@ impl ControlPlane {
         control
             .tasks
             .spawn(control.ending.clone().run_until_cancelled_owned(tidying));
+        let deadlines = deadlines::keep(control.store.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(deadlines));
+        let sharing = shared_keys::Watch::new(control.store.clone()).run();
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(sharing));
         Ok(control)
     }
 

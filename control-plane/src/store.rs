@@ -6,9 +6,11 @@
 //! the same database are announced there too.
 
 mod apply;
+mod blacklist;
 mod booking;
 mod channels;
 mod connect;
+mod deadlines;
 mod details;
 mod error;
 mod group_models;
@@ -19,6 +21,7 @@ mod limits;
 mod logs;
 mod models;
 mod options;
+mod overlaps;
 mod prices;
 mod publish;
 mod query;
@@ -112,6 +115,16 @@ pub enum Notice {
         amount: NanoUsd,
         error: String,
     },
+    /// From one address, the keys of these groups were used within an hour.
+    SharedKeys {
+        address: String,
+        groups: Vec<String>,
+    },
+    /// The same, of so many groups that the address was black-listed and the groups were disabled.
+    AddressBanned {
+        address: String,
+        groups: Vec<String>,
+    },
 }
 
 impl Store {
@@ -147,6 +160,20 @@ impl Store {
                 error,
             } => {
                 tracing::warn!(group, %amount, error, "a balance service did not take usage (USD)");
+            }
+            Notice::SharedKeys { address, groups } => {
+                tracing::warn!(
+                    address,
+                    ?groups,
+                    "the keys of several groups are used by one address"
+                );
+            }
+            Notice::AddressBanned { address, groups } => {
+                tracing::error!(
+                    address,
+                    ?groups,
+                    "an address used the keys of many groups: it is black-listed, they are disabled"
+                );
             }
         }
         // It fails when nobody listens, which is no failure.

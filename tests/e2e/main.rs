@@ -12,6 +12,7 @@ mod failover;
 mod first_start;
 mod hostile;
 mod interrupted;
+mod keys;
 mod lifecycle;
 mod limits;
 mod passthrough;

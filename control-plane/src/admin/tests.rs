@@ -1,6 +1,7 @@
 //! The API as its callers see it, on every database.
 
 mod access;
+mod blacklist;
 mod dashboard;
 mod details;
 mod document;

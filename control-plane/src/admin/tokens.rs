@@ -28,13 +28,18 @@ pub(super) fn routes() -> Router<State> {
         .route("/tokens/{id}", one.clone())
         .route("/tokens/{id}/status", post(set_status))
         .route("/tokens/{id}/name", post(set_name))
+        .route("/tokens/{id}/rotate", post(rotate))
         .route("/token/{group}", get(list).post(create))
         .route("/token/{group}/search", get(list))
         .route("/token/{group}/batch_delete", post(delete_many))
         .route("/token/{group}/{id}", one)
         .route("/token/{group}/{id}/status", post(set_status))
         .route("/token/{group}/{id}/name", post(set_name))
+        .route("/token/{group}/{id}/rotate", post(rotate))
 }
+
+/// Longest time for which an earlier key works: 30 days.
+const MAX_OVERLAP_S: i64 = 30 * 24 * 60 * 60;
 
 const ORDERS: [&str; 7] = [
     "id",
@@ -64,6 +69,8 @@ struct View {
     request_count: i64,
     /// 0: never used.
     accessed_at: i64,
+    /// Until when an earlier key of it works; 0: none does.
+    rotates_until: i64,
 }
 
 #[derive(Serialize)]
@@ -177,6 +184,23 @@ async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) ->
     ))
 }
 
+/// Gives the token another key, and lets the present one work for some time yet.
+async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let overlap = fields.int("overlap_seconds", 0, MAX_OVERLAP_S)?;
+    fields.finish()?;
+    let overlap = overlap.ok_or_else(|| ApiError::field("overlap_seconds", "is required"))?;
+    let (token, secret) = state
+        .store
+        .rotate_token(path.id()?, path.group(), overlap * 1000)
+        .await?;
+    let view = View {
+        key: secret.expose().to_owned(),
+        ..View::from(token)
+    };
+    data_with_note(view, "the key is shown this once only")
+}
+
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state
         .store
@@ -212,6 +236,7 @@ pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
         "used_amount_nano_usd",
         "request_count",
         "accessed_at",
+        "rotates_until",
         "period_type",
         "period_last_update_time",
         "period_last_update_amount",
@@ -261,6 +286,7 @@ impl From<Token> for View {
             used_amount_nano_usd: token.used_amount.0,
             request_count: token.request_count,
             accessed_at: token.accessed_at_ms.unwrap_or(0),
+            rotates_until: token.rotates_until_ms.unwrap_or(0),
         }
     }
 }

@@ -125,6 +125,31 @@ pub const IP_MAX_CONCURRENCY: &Definition = &Definition {
     about: "Model calls from one address at the same time; 0: any number.",
 };
 
+pub const IP_GROUPS_THRESHOLD: &Definition = &Definition {
+    name: "IPGroupsThreshold",
+    env: "IP_GROUPS_THRESHOLD",
+    default: "0",
+    rule: GROUPS,
+    reach: Reach::ControlPlane,
+    about: "Groups whose keys one address may use within an hour before somebody is warned; 0: any \
+            number. Not for where all callers come through one proxy.",
+};
+
+pub const IP_GROUPS_BAN_THRESHOLD: &Definition = &Definition {
+    name: "IPGroupsBanThreshold",
+    env: "IP_GROUPS_BAN_THRESHOLD",
+    default: "0",
+    rule: GROUPS,
+    reach: Reach::ControlPlane,
+    about: "The same, before these groups are disabled and the address is black-listed for 48 \
+            hours; 0: never.",
+};
+
+const GROUPS: Rule = Rule::Whole {
+    min: 0,
+    max: 1_000_000,
+};
+
 const PER_MINUTE: Rule = Rule::Whole {
     min: 0,
     max: 1_000_000_000_000,
@@ -227,6 +252,8 @@ pub const ALL: &[&Definition] = &[
     IP_RPM,
     IP_TPM,
     IP_MAX_CONCURRENCY,
+    IP_GROUPS_THRESHOLD,
+    IP_GROUPS_BAN_THRESHOLD,
     LOG_STORAGE_HOURS,
     LOG_DETAIL_STORAGE_HOURS,
     SUMMARY_MINUTE_STORAGE_HOURS,

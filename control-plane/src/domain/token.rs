@@ -24,6 +24,8 @@ pub struct Token {
     pub request_count: i64,
     /// Start of the last request with it; `None`: never used.
     pub accessed_at_ms: Option<i64>,
+    /// Until when an earlier text of it works; `None`: none does.
+    pub rotates_until_ms: Option<i64>,
 }
 
 /// What a request wants a token to be.

@@ -60,6 +60,7 @@ pub(super) fn plan(
             stores_responses: settings.stores_responses,
             closed: false,
             retry_times: None,
+            banned: Vec::new(),
             details: None,
             channels: Vec::new(),
             models: Vec::new(),

@@ -211,6 +211,7 @@ impl Write {
     pub(super) async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
         let mut revoked: Vec<TokenHash> = Vec::new();
         for id in ids {
+            revoked.extend(self.end_overlaps_of_group(&id).await?);
             let tokens = sqlx::query("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
                 .bind(id.clone())
                 .fetch_all(&mut *self.transaction)

@@ -113,7 +113,9 @@ impl Store {
             .await?;
         let terms = self.limit_terms().await?;
         let read = |row: &AnyRow| token_update(row, &terms);
-        Ok(readable(&rows, "a token", "id", read))
+        let mut updates = readable(&rows, "a token", "id", read);
+        self.add_overlaps(conditions, &mut updates).await?;
+        Ok(updates)
     }
 }
 

@@ -35,7 +35,9 @@ pub enum Created {
 }
 
 const COLUMNS: &str = "SELECT id, created_at, group_id, name, hint, status, models, subnets, \
-    rpm, tpm, max_concurrency, used_amount, request_count, accessed_at FROM tokens";
+    rpm, tpm, max_concurrency, used_amount, request_count, accessed_at, \
+    (SELECT max(ends_at) FROM token_overlaps WHERE token_id = tokens.id) AS rotates_until \
+    FROM tokens";
 
 impl Store {
     /// # Errors
@@ -262,7 +264,7 @@ impl Write {
     }
 
     /// As it is now, in the middle of the work.
-    async fn token(&mut self, id: i64) -> Result<Token> {
+    pub(super) async fn token(&mut self, id: i64) -> Result<Token> {
         let mut conditions = Conditions::default();
         conditions.int("id = ?", Some(id));
         let row = conditions
@@ -279,6 +281,7 @@ impl Write {
     ) -> Result<()> {
         let mut revoked = Vec::with_capacity(ids.len());
         for id in ids {
+            let overlaps = self.end_overlaps(id).await?;
             let row = sqlx::query(
                 "DELETE FROM tokens WHERE id = $1 AND group_id = coalesce($2, group_id) \
                  RETURNING hash",
@@ -287,6 +290,7 @@ impl Write {
             .bind(group.clone())
             .fetch_optional(&mut *self.transaction)
             .await?;
+            revoked.extend(overlaps);
             revoked.push(hash(&row.ok_or_else(|| Error::missing("token", id))?)?);
         }
         self.changed(Change::Revoked(revoked));
@@ -314,5 +318,8 @@ fn token(row: &AnyRow) -> Result<Token> {
         used_amount: NanoUsd(row.int("used_amount")?),
         request_count: row.int("request_count")?,
         accessed_at_ms: row.optional_int("accessed_at")?,
+        rotates_until_ms: row
+            .optional_int("rotates_until")?
+            .filter(|until| *until > now_unix_ms()),
     })
 }

@@ -33,9 +33,22 @@ pub struct GatewayConfig {
     /// Which bodies the log wants of models that do not say; absent: of no model any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// Callers that are refused, whatever they show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub banned: Vec<Banned>,
     pub channels: Vec<Channel>,
     /// Limits and names of models; a model that no channel lists is not served.
     pub models: Vec<Model>,
+}
+
+/// Addresses that nothing is done for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banned {
+    /// An address or a CIDR block.
+    pub block: String,
+    /// Unix milliseconds; 0: for ever.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub until_unix_ms: i64,
 }
 
 /// One upstream: where it is, what it speaks, what it serves.

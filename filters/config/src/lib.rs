@@ -17,5 +17,5 @@ pub mod names;
 pub mod responses;
 mod role;
 
-pub use gateway::{Also, Channel, GatewayConfig, InvalidConfig, Model};
+pub use gateway::{Also, Banned, Channel, GatewayConfig, InvalidConfig, Model};
 pub use role::{Role, RoleConfig};

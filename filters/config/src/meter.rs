@@ -196,6 +196,9 @@ pub struct TokenRecord {
     /// What the group has instead of some models' own limits.
     #[prost(message, repeated, tag = "35")]
     pub model_limits: Vec<ModelLimits>,
+    /// Unix milliseconds from which on it is unknown: its token was rotated; 0: never.
+    #[prost(int64, tag = "60")]
+    pub ends_unix_ms: i64,
 }
 
 /// The control plane has booked every batch up to this sequence number.

@@ -60,6 +60,7 @@ pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
         stores_responses: true,
         closed: false,
         retry_times: None,
+        banned: Vec::new(),
         details: None,
         channels,
         models: vec![model],

@@ -86,6 +86,13 @@ pub(crate) fn denied(denied: Denied) -> ErrorInfo {
     }
 }
 
+pub(crate) fn banned() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::PermissionDenied,
+        "Your address is on the black-list of this gateway.",
+    )
+}
+
 pub(crate) fn out_of_credit() -> ErrorInfo {
     ErrorInfo::new(
         ErrorKind::InsufficientQuota,

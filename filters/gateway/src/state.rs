@@ -5,9 +5,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use tollgate_config::{Also, Channel, GatewayConfig, InvalidConfig, Model};
+use tollgate_policy::Subnet;
 use tollgate_policy::routing::Routes;
 use tollgate_protocol::Dialect;
 
@@ -24,6 +26,8 @@ pub(crate) struct Active {
     pub(crate) config: GatewayConfig,
     pub(crate) routes: Routes,
     models: HashMap<String, usize>,
+    /// Blocks of addresses that are refused, and until when; 0: for ever.
+    banned: Vec<(Subnet, i64)>,
 }
 
 /// Makes a configuration the active one of this worker.
@@ -60,10 +64,15 @@ impl Active {
         let models = named
             .map(|(index, model)| (model.model.clone(), index))
             .collect();
+        let banned = config.banned.iter();
+        let banned = banned
+            .filter_map(|it| Some((it.block.parse().ok()?, it.until_unix_ms)))
+            .collect();
         Self {
             config,
             routes,
             models,
+            banned,
         }
     }
 
@@ -72,6 +81,17 @@ impl Active {
         self.models
             .get(model)
             .and_then(|index| self.config.models.get(*index))
+    }
+
+    /// Whether there is anybody to refuse.
+    pub(crate) fn bans(&self) -> bool {
+        !self.banned.is_empty()
+    }
+
+    pub(crate) fn is_banned(&self, address: IpAddr, now_unix_ms: i64) -> bool {
+        let mut banned = self.banned.iter();
+        banned
+            .any(|(block, until)| block.contains(address) && (*until == 0 || now_unix_ms < *until))
     }
 
     /// A channel by its place in the configuration.

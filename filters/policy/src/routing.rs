@@ -169,6 +169,7 @@ mod tests {
             stores_responses: false,
             closed: false,
             retry_times: None,
+            banned: Vec::new(),
             max_response_bytes: 0,
             details: None,
             channels,

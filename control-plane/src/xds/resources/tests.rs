@@ -45,6 +45,7 @@ fn topology() -> Topology {
             stores_responses: true,
             closed: false,
             retry_times: None,
+            banned: Vec::new(),
             details: None,
             max_response_bytes: 32 << 20,
             channels: Vec::new(),

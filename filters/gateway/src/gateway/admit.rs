@@ -52,6 +52,11 @@ pub(super) fn admit(
         return Err(refusal::wrong_method(methods));
     }
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
+    if active.bans()
+        && peer(host).is_some_and(|address| active.is_banned(address, host.now_unix_ms()))
+    {
+        return Err(refusal::banned());
+    }
     let token = identify(host, &headers, &stream.call)?;
     // What decides is who is connected; what a header says is good enough for the log.
     let address = if token.subnets.is_empty() {
@@ -104,6 +109,10 @@ fn identify(host: &dyn Host, headers: &Headers, call: &Call) -> Result<TokenReco
         .ok_or_else(refusal::no_token)?;
     let record = host.shared(&token_key(&hash));
     match record.and_then(|record| TokenRecord::decode(record.as_slice()).ok()) {
+        // It was rotated, and its time is over.
+        Some(token) if token.ends_unix_ms != 0 && token.ends_unix_ms <= host.now_unix_ms() => {
+            Err(refusal::unknown_token())
+        }
         Some(token) => Ok(token),
         None if host.shared(READY_KEY).is_none() => Err(refusal::not_ready()),
         None => Err(refusal::unknown_token()),

@@ -453,3 +453,50 @@ fn a_picture_goes_to_the_channels_whose_model_can_see() {
         );
     }
 }
+
+#[test]
+fn a_banned_address_is_refused_whatever_it_shows_until_the_end_of_the_ban() {
+    for (block, until, path, status, text) in [
+        ("10.0.0.0/8", 0, CHAT, 403, "black-list"),
+        ("10.0.0.9", 1_000, CHAT, 403, "black-list"),
+        ("10.0.0.9", 1_000, MESSAGES, 403, "permission_error"),
+        // What is over, and what is about others.
+        ("10.0.0.9", -1, CHAT, 401, "not valid"),
+        ("10.0.0.8", 0, CHAT, 401, "not valid"),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let now = host.now_unix_ms();
+        let mut config = crate::state::active().unwrap().config.clone();
+        config.banned = vec![tollgate_config::Banned {
+            block: block.into(),
+            until_unix_ms: if until == 0 { 0 } else { now + until },
+        }];
+        crate::state::activate(config).unwrap();
+        // Whose token it is was not looked up: it is nobody's.
+        let unknown = [("x-api-key", "sk-bad")];
+        let (_gateway, flow) = head(&host, "POST", path, &unknown, false);
+        let reply = host.replied().unwrap();
+        let body = reply.body;
+        assert_eq!(
+            (flow, reply.status),
+            (Flow::Hold, status),
+            "{block}: {body}"
+        );
+        assert!(body.contains(text), "{block}: {body}");
+    }
+}
+
+#[test]
+fn a_rotated_token_works_until_its_end() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let token = host.shared(&key_of("good")).unwrap();
+    let mut token = TokenRecord::decode(token.as_slice()).unwrap();
+    token.ends_unix_ms = host.now_unix_ms() + 1_000;
+    let host = host.with_shared(&key_of("good"), &token.encode_to_vec());
+    let good = [("authorization", "Bearer sk-good")];
+    let (_gateway, _) = head(&host, "POST", CHAT, &good, false);
+    assert!(host.replied().is_none());
+    host.advance_ms(1_000);
+    let (_gateway, _) = head(&host, "POST", CHAT, &good, false);
+    assert_eq!(host.replied().unwrap().status, 401);
+}

@@ -1,0 +1,124 @@
+//! `/api/ip_blacklist…`: addresses that nothing is done for; `/api/groups/ip_groups`: addresses from
+//! which the keys of several groups are used.
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::routing::get;
+use serde::Serialize;
+
+use super::answer::{Reply, data, done};
+use super::body::Body;
+use super::fields::Fields;
+use super::params::{Params, Segments};
+use super::{ApiError, State};
+use crate::domain::{Ban, BanPatch, Listed, block, now_unix_ms};
+
+pub(super) fn routes() -> Router<State> {
+    Router::new()
+        .route("/ip_blacklist", get(list).post(create))
+        .route("/ip_blacklist/", get(list).post(create))
+        .route("/ip_blacklist/search", get(list))
+        .route("/ip_blacklist/{id}", get(show).put(update).delete(delete))
+        .route("/groups/ip_groups", get(ip_groups))
+}
+
+const MAX_ADDRESS: usize = 64;
+const MAX_REASON: usize = 512;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+#[derive(Serialize)]
+struct View {
+    id: i64,
+    created_at: i64,
+    /// An address or a CIDR block.
+    address: String,
+    reason: String,
+    /// 0: never.
+    expires_at: i64,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    ip_blacklist: Vec<View>,
+    total: i64,
+}
+
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+    let page = params.page(&["id", "created_at", "address", "expires_at"])?;
+    let keyword = params.text("keyword");
+    let Listed { items, total } = state.store.bans(keyword.as_deref(), page).await?;
+    data(ListView {
+        ip_blacklist: items.into_iter().map(View::from).collect(),
+        total,
+    })
+}
+
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+    data(View::from(state.store.ban(path.id()?).await?))
+}
+
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+    let patch = read(body.object()?)?;
+    if patch.address.is_none() {
+        return Err(ApiError::field("address", "is required"));
+    }
+    data(View::from(state.store.create_ban(patch).await?))
+}
+
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+    let (id, patch) = (path.id()?, read(body.object()?)?);
+    data(View::from(state.store.update_ban(id, patch).await?))
+}
+
+async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
+    state.store.delete_ban(path.id()?).await?;
+    done()
+}
+
+/// Groups by address, of the last hour unless told otherwise.
+async fn ip_groups(Extract(state): Extract<State>, params: Params) -> Reply {
+    let threshold = params.int("threshold")?.unwrap_or(1).max(1);
+    let named = |long, short| Ok::<_, ApiError>(params.nonzero(long)?.or(params.nonzero(short)?));
+    let end = named("end_timestamp", "end")?.unwrap_or_else(now_unix_ms);
+    let start = named("start_timestamp", "start")?;
+    let start = start.unwrap_or(end.saturating_sub(HOUR_MS));
+    if start > end {
+        return Err(ApiError::field("start", "must not be after end"));
+    }
+    data(state.store.ip_groups(threshold, start, end).await?)
+}
+
+fn read(mut fields: Fields) -> Result<BanPatch, ApiError> {
+    let address = match fields.line("address", MAX_ADDRESS)? {
+        None => None,
+        Some(text) => Some(block(&text).ok_or_else(|| {
+            let rule = "must be an address, or a CIDR block such as 203.0.113.0/24";
+            ApiError::field("address", rule)
+        })?),
+    };
+    let expires_at = fields.int("expires_at", 0, i64::MAX)?;
+    if expires_at.is_some_and(|at| at != 0 && at <= now_unix_ms()) {
+        let rule = "must be in the future, in Unix milliseconds, or 0 for never";
+        return Err(ApiError::field("expires_at", rule));
+    }
+    let patch = BanPatch {
+        address,
+        reason: fields.line("reason", MAX_REASON)?,
+        expires_at_ms: expires_at.map(|at| Some(at).filter(|at| *at > 0)),
+    };
+    fields.ignore(&["id", "created_at"]);
+    fields.finish()?;
+    Ok(patch)
+}
+
+impl From<Ban> for View {
+    fn from(ban: Ban) -> Self {
+        Self {
+            id: ban.id,
+            created_at: ban.created_at_ms,
+            address: ban.address,
+            reason: ban.reason,
+            expires_at: ban.expires_at_ms.unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+use tollgate_config::meter::{Outcome, UsageEvent};
+
+use super::*;
+use crate::domain::{GroupPatch, Status};
+use crate::ledger::Ledger;
+use crate::store::Notice;
+use crate::store::testing::with_store;
+
+/// Calls with a key of each of these groups, from one address.
+async fn calls(store: &Store, address: &str, groups: &[&str]) {
+    let event = |group: &&str| UsageEvent {
+        id: format!("{address}-{group}"),
+        token_id: 7,
+        group: (*group).into(),
+        model: "m".into(),
+        ip: address.into(),
+        status: 200,
+        outcome: Outcome::Success.into(),
+        ..UsageEvent::default()
+    };
+    let events = groups.iter().map(event).collect();
+    Ledger::new(store.clone()).book("n", events).await.unwrap();
+}
+
+async fn thresholds(store: &Store, warn: i64, ban: i64) {
+    let values = vec![
+        (options::IP_GROUPS_THRESHOLD, warn.to_string()),
+        (options::IP_GROUPS_BAN_THRESHOLD, ban.to_string()),
+    ];
+    store.set_options(values).await.unwrap();
+}
+
+async fn enabled(store: &Store) -> Vec<String> {
+    let mut enabled = Vec::new();
+    for group in ["a", "b", "c", "d"] {
+        if store.group(group).await.unwrap().status == Status::Enabled {
+            enabled.push(group.to_owned());
+        }
+    }
+    enabled
+}
+
+#[tokio::test]
+async fn what_each_threshold_does() {
+    with_store(async |store| {
+        for group in ["a", "b", "c", "d"] {
+            store
+                .create_group(group, GroupPatch::default())
+                .await
+                .unwrap();
+        }
+        calls(&store, "203.0.113.1", &["a"]).await;
+        calls(&store, "203.0.113.2", &["a", "d"]).await;
+        calls(&store, "2001:db8::3", &["a", "b", "c"]).await;
+        let mut watch = Watch::new(store.clone());
+        let mut notices = store.notices();
+        let now = now_unix_ms();
+
+        watch.look(now).await.unwrap();
+        assert!(notices.is_empty(), "neither is set");
+
+        thresholds(&store, 2, 0).await;
+        // Once for each address in three hours.
+        watch.look(now).await.unwrap();
+        watch.look(now + 60_000).await.unwrap();
+        let warned = |address: &str, groups: &[&str]| Notice::SharedKeys {
+            address: address.into(),
+            groups: groups.iter().map(|&group| group.into()).collect(),
+        };
+        let first = warned("2001:db8::3", &["a", "b", "c"]);
+        assert_eq!(notices.recv().await.unwrap(), first);
+        let second = warned("203.0.113.2", &["a", "d"]);
+        assert_eq!(notices.recv().await.unwrap(), second);
+        assert!(notices.is_empty());
+        assert_eq!(enabled(&store).await, ["a", "b", "c", "d"]);
+
+        thresholds(&store, 2, 3).await;
+        watch.look(now).await.unwrap();
+        watch.look(now).await.unwrap();
+        assert!(matches!(
+            notices.recv().await.unwrap(),
+            Notice::AddressBanned { address, groups }
+                if address == "2001:db8::3" && groups == ["a", "b", "c"]
+        ));
+        assert!(notices.is_empty(), "once");
+        assert_eq!(enabled(&store).await, ["d"]);
+        let bans = store.present_bans().await.unwrap();
+        assert_eq!(bans.len(), 1);
+        assert_eq!(bans[0].address, "2001:db8::3");
+        assert_eq!(bans[0].expires_at_ms, Some(now + 48 * HOUR_MS));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_of_more_than_an_hour_ago_do_not_count() {
+    with_store(async |store| {
+        calls(&store, "203.0.113.2", &["a", "d"]).await;
+        thresholds(&store, 2, 2).await;
+        let mut watch = Watch::new(store.clone());
+        let later = now_unix_ms() + HOUR_MS + 60_000;
+        watch.look(later).await.unwrap();
+        assert!(store.present_bans().await.unwrap().is_empty());
+    })
+    .await;
+}

@@ -1,0 +1,127 @@
+//! Addresses from which the keys of many groups are used: keys that were given away, or stolen.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Status, now_unix_ms};
+use crate::store::query::Conditions;
+use crate::store::row::Columns;
+use crate::store::{Change, Notice, Result, Store};
+
+/// Addresses in one answer, those with the most groups first.
+const MOST: i64 = 1000;
+
+impl Store {
+    /// Addresses from which at least `threshold` groups made calls that were booked from `start_ms`
+    /// to `end_ms`, and these groups.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn ip_groups(
+        &self,
+        threshold: i64,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<BTreeMap<String, Vec<String>>> {
+        let rows = sqlx::query(
+            "SELECT ip, count(DISTINCT group_id) AS shared FROM logs \
+             WHERE created_at >= $1 AND created_at <= $2 AND token_id <> 0 AND ip <> '' \
+             GROUP BY ip HAVING count(DISTINCT group_id) >= $3 \
+             ORDER BY shared DESC, ip LIMIT $4",
+        )
+        .bind(start_ms)
+        .bind(end_ms)
+        .bind(threshold)
+        .bind(MOST)
+        .fetch_all(self.reader())
+        .await?;
+        let mut found = BTreeMap::new();
+        for row in &rows {
+            found.insert(row.text("ip")?, Vec::new());
+        }
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let addresses: Vec<_> = found.keys().cloned().collect();
+        let mut conditions = Conditions::default();
+        conditions.int("created_at >= ?", Some(start_ms));
+        conditions.int("created_at <= ?", Some(end_ms));
+        conditions.fixed("token_id <> 0");
+        conditions.names("ip", &addresses);
+        let rows = conditions
+            .statement(
+                "SELECT DISTINCT ip, group_id FROM logs",
+                " ORDER BY group_id",
+            )
+            .fetch_all(self.reader())
+            .await?;
+        for row in &rows {
+            if let Some(groups) = found.get_mut(&row.text("ip")?) {
+                groups.push(row.text("group_id")?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Disables groups and black-lists the address that used their keys until then. False when it is
+    /// black-listed already; nothing is changed then.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn ban_shared(
+        &self,
+        address: String,
+        groups: Vec<String>,
+        until_ms: i64,
+    ) -> Result<bool> {
+        self.write(move |write| {
+            Box::pin(async move {
+                let reason = format!("used the keys of {} groups within an hour", groups.len());
+                if !write.ban_until(&address, reason, until_ms).await? {
+                    return Ok(false);
+                }
+                for group in &groups {
+                    let done =
+                        sqlx::query("UPDATE groups SET status = $2 WHERE id = $1 AND status = $3")
+                            .bind(group.clone())
+                            .bind(Status::Disabled.number())
+                            .bind(Status::Enabled.number())
+                            .execute(&mut *write.transaction)
+                            .await?;
+                    if done.rows_affected() == 1 {
+                        write.changed(Change::GroupTokens(group.clone()));
+                    }
+                }
+                write.noticed(Notice::AddressBanned { address, groups });
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// People hear that an address uses the keys of these groups.
+    pub fn warn_of_shared(&self, address: String, groups: Vec<String>) {
+        self.notice(Notice::SharedKeys { address, groups });
+    }
+
+    /// Whether something that is to be done every so often, by one of all control planes, is ours to
+    /// do now.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn take_duty(&self, name: &'static str, every_ms: i64) -> Result<bool> {
+        let now = now_unix_ms();
+        // A clock that was set back must not stop it.
+        let done = sqlx::query(
+            "UPDATE duties SET done_at = $2 WHERE name = $1 AND (done_at <= $3 OR done_at > $2)",
+        )
+        .bind(name)
+        .bind(now)
+        .bind(now.saturating_sub(every_ms))
+        .execute(self.writer())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests;
