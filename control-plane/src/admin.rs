@@ -1,8 +1,9 @@
 //! The admin API: AI Proxy's paths, envelope and field names over the store.
 //!
-//! Everything here needs the administrator's key; a path that nobody thought of is refused like
-//! any other, because the check lies over the whole router. Handlers read a request into domain
-//! types, call one method of the store, and show the answer; they hold no SQL and no rules of
+//! One gate lies over the whole router. Whoever has the admin key passes everywhere; users pass
+//! where the route says so for their role, and a route that says nothing, or that nobody thought
+//! of, is for administrators. What changes something is written into the audit log. Handlers read
+//! a request into domain types, call one method of the store, and show the answer; they hold no SQL and no rules of
 //! money. Nothing here ever answers with a provider's key, and with a token's text only when it
 //! was just made.
 //!
@@ -18,6 +19,7 @@
 
 mod actor;
 mod answer;
+mod audit;
 mod auth;
 mod balance_services;
 mod blacklist;
@@ -36,15 +38,20 @@ mod models;
 mod money;
 mod monitor;
 mod options;
+mod own;
 mod params;
 mod price_history;
 mod prices;
 mod redemption;
+mod routes;
 mod rules;
+mod sign_in;
 mod tally;
 mod tokens;
+mod users;
 mod wallets;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -53,7 +60,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 
 pub use answer::ApiError;
+pub use routes::{Access, Allowed};
 
+use self::auth::Gate;
+use self::routes::Routes;
+use crate::accounts::Accounts;
 use crate::secrets::Secret;
 use crate::store::Store;
 
@@ -62,6 +73,7 @@ use crate::store::Store;
 pub struct State {
     store: Store,
     key: Arc<Secret>,
+    accounts: Accounts,
 }
 
 /// Bodies above this get 413. The largest reasonable one is a list of some thousand channels.
@@ -71,15 +83,43 @@ impl State {
     #[must_use]
     pub fn new(store: Store, admin_key: Secret) -> Self {
         Self {
+            accounts: Accounts::new(store.clone()),
             store,
             key: Arc::new(admin_key),
         }
     }
+
+    /// With this secret to sign access tokens, instead of the one in the database.
+    #[must_use]
+    pub fn with_jwt_secret(self, secret: Option<Secret>) -> Self {
+        Self {
+            accounts: self.accounts.with_secret(secret),
+            ..self
+        }
+    }
 }
 
-/// All of `/api/…` that concerns channels, groups, tokens, models and logs.
+/// All of `/api/…` that concerns channels, groups, tokens, models, logs and users.
 pub fn router(state: State) -> Router {
-    let api = Router::new()
+    let (api, stated) = all_routes().split();
+    let stated = stated
+        .into_iter()
+        .map(|(path, allowed)| (format!("/api{path}"), allowed))
+        .collect();
+    let gate = Gate::new(&state, stated, Allowed::ADMINISTRATORS);
+    let api = api
+        .fallback(async || ApiError::no_such_path())
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(state.clone())
+        .layer(from_fn_with_state(gate, auth::admit));
+    // A nested router does not see its own root with a slash.
+    let root = Router::new().route("/api/", any(async || ApiError::no_such_path()));
+    Router::new().nest("/api", api).merge(guard(&state, root))
+}
+
+fn all_routes() -> Routes {
+    Routes::new()
         .merge(channels::routes())
         .merge(groups::routes())
         .merge(group_models::routes())
@@ -96,20 +136,21 @@ pub fn router(state: State) -> Router {
         .merge(balance_services::routes())
         .merge(blacklist::routes())
         .merge(document::routes())
-        .fallback(async || ApiError::no_such_path())
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(state.clone());
-    // A nested router does not see its own root with a slash.
-    let root = Router::new().route("/api/", any(async || ApiError::no_such_path()));
-    Router::new()
-        .nest("/api", guard(&state, api))
-        .merge(guard(&state, root))
+        .merge(users::routes())
+        .merge(sign_in::routes())
+        .merge(own::routes())
+        .merge(audit::routes())
 }
 
-/// Lets only the administrator through to any route of `router`, its fallback included.
+/// Lets only administrators through to any route of `router`, its fallback included.
 pub fn guard(state: &State, router: Router) -> Router {
-    router.layer(from_fn_with_state(state.clone(), auth::require_admin))
+    guard_as(state, Allowed::ADMINISTRATORS, router)
+}
+
+/// Lets those through to every route of `router` whom `allowed` names.
+pub fn guard_as(state: &State, allowed: Allowed, router: Router) -> Router {
+    let gate = Gate::new(state, BTreeMap::new(), allowed);
+    router.layer(from_fn_with_state(gate, auth::admit))
 }
 
 #[cfg(test)]

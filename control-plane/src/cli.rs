@@ -134,6 +134,12 @@ pub struct ControlArgs {
     #[arg(long, env = "ADMIN_KEY", hide_env_values = true, value_name = "KEY", value_parser = secret)]
     pub admin_key: Option<Secret>,
 
+    /// What signs users' access tokens, at least 32 characters; made and kept sealed in the
+    /// database if not given
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET",
+        value_parser = jwt_secret)]
+    pub jwt_secret: Option<Secret>,
+
     /// What seals provider keys in the database, 32 bytes as hex or base64; made and kept in the
     /// data folder if not given
     #[arg(
@@ -369,6 +375,14 @@ fn web_address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| rule)?;
     let fits = matches!(url.scheme(), "https" | "http") && url.has_host();
     if fits { Ok(url) } else { Err(rule) }
+}
+
+/// HMAC-SHA-256 is as strong as its key.
+fn jwt_secret(text: &str) -> Result<Secret, String> {
+    if !text.is_empty() && text.len() < 32 {
+        return Err("must have 32 characters or more".into());
+    }
+    Ok(Secret::new(text))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! nano-USD. A `…Patch` says what a request wants to change: a field that is `None` stays as it
 //! is, or gets its default when something new is made.
 
+mod audit;
 mod balance_service;
 mod ban;
 mod base_url;
@@ -24,10 +25,12 @@ mod page;
 mod price;
 mod summary;
 mod token;
+mod user;
 mod wallet;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use audit::Audit;
 pub use balance_service::{BalanceService, BalanceServicePatch, Consumption};
 pub use ban::{Ban, BanPatch, block};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
@@ -49,6 +52,7 @@ pub use price::{
 };
 pub use summary::{Span, Tally};
 pub use token::{Token, TokenPatch};
+pub use user::{NewUser, PasswordHash, Role, User, UserPatch};
 pub use wallet::{Charge, RedemptionCode, TransactionKind, Wallet, WalletTransaction};
 
 /// Channels, groups and tokens can be switched off; as numbers, these are AI Proxy's.

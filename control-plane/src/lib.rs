@@ -2,6 +2,7 @@
 //! Envoys.
 
 pub mod access_tokens;
+pub mod accounts;
 pub mod address;
 pub mod admin;
 pub mod apply;

@@ -140,7 +140,7 @@ impl ControlPlane {
             tasks: TaskTracker::new(),
         };
         control.spawn_grpc(xds, snapshots, closed, responses.clone())?;
-        control.spawn_http(admin, control.http(admin_key));
+        control.spawn_http(admin, control.http(admin_key, args.jwt_secret.clone()));
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
             control
@@ -229,11 +229,12 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn http(&self, admin_key: Secret) -> axum::Router {
-        let state = admin::State::new(self.store.clone(), admin_key);
+    fn http(&self, admin_key: Secret, jwt_secret: Option<Secret>) -> axum::Router {
+        let state = admin::State::new(self.store.clone(), admin_key).with_jwt_secret(jwt_secret);
         admin::router(state.clone())
-            .merge(admin::guard(
+            .merge(admin::guard_as(
                 &state,
+                admin::Allowed::READ,
                 gateways::admin_routes(self.registry.clone()),
             ))
             .merge(gateways::public_routes(self.registry.clone()))
@@ -249,6 +250,8 @@ impl ControlPlane {
                 let listener = listener.tap_io(|connection| {
                     let _ = connection.set_nodelay(true);
                 });
+                // With the address of whoever is connected.
+                let router = router.into_make_service_with_connect_info::<SocketAddr>();
                 let serving = axum::serve(listener, router);
                 if let Err(error) = serving
                     .with_graceful_shutdown(ending.cancelled_owned())

@@ -6,6 +6,7 @@
 //! the same database are announced there too.
 
 mod apply;
+mod audits;
 mod blacklist;
 mod booking;
 mod channels;
@@ -15,6 +16,7 @@ mod details;
 mod error;
 mod group_models;
 mod groups;
+mod guesses;
 mod imports;
 mod keys;
 mod limits;
@@ -31,8 +33,11 @@ mod row;
 mod rows;
 mod saturating;
 mod seed;
+mod sessions;
 mod summaries;
 mod tokens;
+mod usage;
+mod users;
 mod wallets;
 mod watch;
 mod write;
@@ -46,20 +51,25 @@ use tokio::sync::broadcast;
 use tollgate_policy::price::NanoUsd;
 
 pub(crate) use apply::{Left, Step, Then};
+pub use audits::AuditQuery;
 pub use booking::NewLog;
 pub use channels::ChannelQuery;
 pub use connect::{Claim, claim};
 pub use error::{Error, Result};
 pub use group_models::GroupModelQuery;
 pub use groups::GroupQuery;
+pub use guesses::Limits;
 pub use keys::Rotation;
 pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
 pub use prices::{PriceBook, PriceQuery, Quote};
 pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
+pub use sessions::{NewSession, Renewed};
 pub use summaries::{Dimension, Of, SummaryQuery, Summed, Top};
 pub use tokens::{Created, TokenQuery};
+pub use usage::{UsageQuery, UsageRow};
+pub use users::UserQuery;
 pub use wallets::{
     CodeQuery, Done, Fault, Movement, NewCodes, Redeemed, ServiceAccess, Stale, TransactionQuery,
     Unbalanced,

@@ -23,4 +23,5 @@ mod sdk_content;
 mod secrets;
 mod stored;
 mod the_provider;
+mod users;
 mod wallets;

@@ -5,6 +5,8 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::auth::Principal;
+
 /// The name of whoever is asking.
 pub(super) struct Actor(String);
 
@@ -17,11 +19,14 @@ impl Actor {
     }
 }
 
-/// Whoever came this far holds the admin key.
 impl<S: Sync> FromRequestParts<S> for Actor {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(Self::ADMIN_KEY.to_owned()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Nobody comes this far without being one of the two.
+        Ok(Self(match parts.extensions.get::<Principal>() {
+            Some(Principal::User(session)) => session.user.username.clone(),
+            Some(Principal::AdminKey) | None => Self::ADMIN_KEY.to_owned(),
+        }))
     }
 }

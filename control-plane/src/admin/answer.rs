@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -18,12 +19,20 @@ pub(super) type Reply = Result<Response, ApiError>;
 pub enum ApiError {
     /// Names the field and the rule that it breaks.
     Invalid(String),
+    /// Nobody is known by what was sent, or nothing was.
     Unauthorized,
+    /// A password or a session that does not let anybody in.
+    SignIn(String),
+    /// Who is asking may not do that.
+    Forbidden(String),
+    /// `seconds` until it makes sense to try again.
+    TooMany {
+        text: String,
+        seconds: i64,
+    },
     NotFound(String),
     MethodNotAllowed,
     Conflict(String),
-    /// Later.
-    TooMany(String),
     TooLarge,
     /// The database is away.
     Unavailable,
@@ -100,15 +109,18 @@ impl ApiError {
             Self::Invalid(text) => (StatusCode::BAD_REQUEST, text),
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
-                "the admin key is missing or wrong; send it as `Authorization: Bearer <key>`",
+                "the admin key or access token is missing, wrong or no longer good; send it as \
+                 `Authorization: Bearer <it>`",
             ),
+            Self::SignIn(text) => (StatusCode::UNAUTHORIZED, text),
+            Self::Forbidden(text) => (StatusCode::FORBIDDEN, text),
+            Self::TooMany { text, .. } => (StatusCode::TOO_MANY_REQUESTS, text),
             Self::NotFound(text) => (StatusCode::NOT_FOUND, text),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this path does not know the method",
             ),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
-            Self::TooMany(text) => (StatusCode::TOO_MANY_REQUESTS, text),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than 2 MiB",
@@ -128,7 +140,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message) = self.parts();
-        (
+        let mut response = (
             status,
             Json(Envelope::<()> {
                 success: false,
@@ -136,7 +148,11 @@ impl IntoResponse for ApiError {
                 data: None,
             }),
         )
-            .into_response()
+            .into_response();
+        if let Self::TooMany { seconds, .. } = self {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

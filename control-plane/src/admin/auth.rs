@@ -1,30 +1,115 @@
-//! Who may use the admin API: whoever has the key.
+//! Who asks, and whether they may: the one gate before every route of the admin API.
 
-use axum::extract::{Request, State as Extract};
-use axum::http::header::AUTHORIZATION;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State as Extract};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::header::AUTHORIZATION;
 
+use super::audit::recorded;
+use super::routes::{Access, Allowed};
 use super::{ApiError, State};
+use crate::accounts::{Session, caller};
 
-/// `Authorization: <key>` as AI Proxy has it, or with `Bearer ` before it. A key in the query
-/// string is not looked at: it would end up in access logs.
-pub(super) async fn require_admin(
-    Extract(state): Extract<State>,
-    request: Request,
+/// Who is asking.
+#[derive(Debug, Clone)]
+pub(super) enum Principal {
+    /// Whoever has the admin key: an administrator without a name.
+    AdminKey,
+    User(Session),
+}
+
+/// The user who is asking, for routes about what is their own.
+pub(super) struct Own(pub(super) Session);
+
+/// The address of whoever is asking.
+pub(super) struct Caller(pub(super) String);
+
+/// What the gate needs to know of the routes behind it.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    state: State,
+    /// By path, as routes have it.
+    stated: Arc<BTreeMap<String, Allowed>>,
+    /// For paths that state nothing, and those that are not there.
+    otherwise: Allowed,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(super) fn new(
+        state: &State,
+        stated: BTreeMap<String, Allowed>,
+        otherwise: Allowed,
+    ) -> Self {
+        Self {
+            state: state.clone(),
+            stated: Arc::new(stated),
+            otherwise,
+        }
+    }
+
+    fn access(&self, route: Option<&str>, method: &Method) -> Access {
+        route
+            .and_then(|route| self.stated.get(route))
+            .unwrap_or(&self.otherwise)
+            .to(method)
+    }
+}
+
+/// Lets those through who may use the route, and has what they change written down.
+pub(super) async fn admit(
+    Extract(gate): Extract<Gate>,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let mut given = request.headers().get_all(AUTHORIZATION).iter();
-    let allowed = match (given.next(), given.next()) {
-        (Some(value), None) => value
-            .to_str()
-            .is_ok_and(|value| state.key.matches(bare(value))),
-        _ => false,
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let access = gate.access(route, request.method());
+    if access == Access::Anyone {
+        return next.run(request).await;
+    }
+    let who = match gate.state.who(request.headers()).await {
+        Ok(who) => who,
+        Err(error) => return error.into_response(),
     };
-    if allowed {
-        next.run(request).await
-    } else {
-        ApiError::Unauthorized.into_response()
+    if !access.admits(&who) {
+        return ApiError::Forbidden(who.is_not_enough().into()).into_response();
+    }
+    request.extensions_mut().insert(who.clone());
+    match route {
+        Some(route) if changes(request.method(), access) => {
+            let route = route.to_owned();
+            recorded(&gate.state, &who, route, request, next).await
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Routes that read-only users may write to change nothing.
+fn changes(method: &Method, access: Access) -> bool {
+    !method.is_safe() && access != Access::Readers
+}
+
+impl State {
+    /// `Authorization: <key or access token>` as AI Proxy has it, or with `Bearer ` before it. A
+    /// key in the query string is not looked at: it would end up in access logs.
+    async fn who(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (given.next(), given.next()) else {
+            return Err(ApiError::Unauthorized);
+        };
+        let value = bare(value.to_str().map_err(|_| ApiError::Unauthorized)?);
+        if self.key.matches(value) {
+            return Ok(Principal::AdminKey);
+        }
+        let session = self.accounts.session(value).await?;
+        session.map(Principal::User).ok_or(ApiError::Unauthorized)
     }
 }
 
@@ -32,5 +117,43 @@ fn bare(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
         _ => value.trim(),
+    }
+}
+
+// === impl Principal ===
+
+impl Principal {
+    fn is_not_enough(&self) -> &'static str {
+        match self {
+            Self::AdminKey => "the admin key has nothing of its own; sign in as a user",
+            Self::User(_) => "your role does not allow this",
+        }
+    }
+}
+
+// === impl Own ===
+
+impl<S: Sync> FromRequestParts<S> for Own {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get::<Principal>() {
+            Some(Principal::User(session)) => Ok(Self(session.clone())),
+            Some(key @ Principal::AdminKey) => Err(ApiError::Forbidden(key.is_not_enough().into())),
+            None => Err(ApiError::Unauthorized),
+        }
+    }
+}
+
+// === impl Caller ===
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Self, std::convert::Infallible> {
+        Ok(Self(caller(parts)))
     }
 }

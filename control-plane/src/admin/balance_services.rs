@@ -1,6 +1,5 @@
 //! `/api/balance_services…`: services that keep the money of groups, and what they did not take.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -9,20 +8,21 @@ use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::{ApiError, State, rules};
 use crate::domain::{BalanceService, BalanceServicePatch, BaseUrl, Consumption, Listed};
 use crate::secrets::Secret;
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/balance_services", get(list).post(create))
-        .route("/balance_services/", get(list).post(create))
-        .route(
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/balance_services", get(list).post(create))
+        .read("/balance_services/", get(list).post(create))
+        .read(
             "/balance_services/{id}",
             get(show).put(update).delete(delete),
         )
         .route("/group/{group}/wallet/refresh", post(refresh))
-        .route("/logs/consume_error", get(consume_errors))
+        .read("/logs/consume_error", get(consume_errors))
 }
 
 const MAX_NAME: usize = 64;

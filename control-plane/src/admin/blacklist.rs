@@ -1,7 +1,6 @@
 //! `/api/ip_blacklist…`: addresses that nothing is done for; `/api/groups/ip_groups`: addresses from
 //! which the keys of several groups are used.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::get;
 use serde::Serialize;
@@ -10,16 +9,17 @@ use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::{ApiError, State};
 use crate::domain::{Ban, BanPatch, Listed, block, now_unix_ms};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/ip_blacklist", get(list).post(create))
-        .route("/ip_blacklist/", get(list).post(create))
-        .route("/ip_blacklist/search", get(list))
-        .route("/ip_blacklist/{id}", get(show).put(update).delete(delete))
-        .route("/groups/ip_groups", get(ip_groups))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/ip_blacklist", get(list).post(create))
+        .read("/ip_blacklist/", get(list).post(create))
+        .read("/ip_blacklist/search", get(list))
+        .read("/ip_blacklist/{id}", get(show).put(update).delete(delete))
+        .read("/groups/ip_groups", get(ip_groups))
 }
 
 const MAX_ADDRESS: usize = 64;

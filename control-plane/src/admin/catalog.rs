@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -14,14 +13,15 @@ use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::Segments;
 use super::prices::TariffView;
+use super::routes::Routes;
 use super::{ApiError, State, rules};
 use crate::domain::{ImportedModels, ModelConfigPatch, catalogued};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/models/builtin", get(all))
-        .route("/models/builtin/channel", get(by_channel))
-        .route("/models/builtin/channel/{type}", get(of_channel))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/models/builtin", get(all))
+        .read("/models/builtin/channel", get(by_channel))
+        .read("/models/builtin/channel/{type}", get(of_channel))
         .route("/models/builtin/import", post(import))
 }
 

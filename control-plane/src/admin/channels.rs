@@ -4,7 +4,6 @@ mod form;
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -15,25 +14,26 @@ use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::{ApiError, State, rules};
 use crate::domain::{Channel, ChannelPatch, Listed, config_schema};
 use crate::store::ChannelQuery;
 
-pub(super) fn routes() -> Router<State> {
+pub(super) fn routes() -> Routes {
     let several = get(list).post(create_many);
     let one_new = post(create);
-    Router::new()
-        .route("/channels", several.clone())
-        .route("/channels/", several)
-        .route("/channels/search", get(list))
-        .route("/channels/all", get(all))
-        .route("/channels/type_metas", get(type_metas))
+    Routes::new()
+        .read("/channels", several.clone())
+        .read("/channels/", several)
+        .read("/channels/search", get(list))
+        .read("/channels/all", get(all))
+        .read("/channels/type_metas", get(type_metas))
         .route("/channels/batch_delete", post(delete_many))
-        .route("/channels/batch_info", post(info))
+        .ask("/channels/batch_info", post(info))
         .route("/channel", one_new.clone())
         .route("/channel/", one_new)
-        .route("/channel/type_metas", get(type_metas))
-        .route("/channel/{id}", get(show).put(update).delete(delete))
+        .read("/channel/type_metas", get(type_metas))
+        .read("/channel/{id}", get(show).put(update).delete(delete))
         .route("/channel/{id}/status", post(set_status))
 }
 

@@ -10,13 +10,13 @@ mod time;
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::get;
 use serde::Serialize;
 
 use super::answer::{Reply, data};
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::tally::{Shown, TallyView, rates};
 use super::{ApiError, State};
 use crate::domain::{Span, Tally};
@@ -25,18 +25,18 @@ use crate::store::{Dimension, Of, SummaryQuery, Summed, Top};
 use time::Time;
 pub(super) use time::zone;
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/dashboard", get(overview))
-        .route("/dashboard/", get(overview))
-        .route("/dashboard/{group}", get(overview))
-        .route("/dashboard/{group}/models", get(models))
-        .route("/dashboardv2", get(series))
-        .route("/dashboardv2/", get(series))
-        .route("/dashboardv2/{group}", get(series))
-        .route("/dashboardv3", get(series))
-        .route("/dashboardv3/", get(series))
-        .route("/dashboardv3/{group}", get(series))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/dashboard", get(overview))
+        .read("/dashboard/", get(overview))
+        .read("/dashboard/{group}", get(overview))
+        .read("/dashboard/{group}/models", get(models))
+        .read("/dashboardv2", get(series))
+        .read("/dashboardv2/", get(series))
+        .read("/dashboardv2/{group}", get(series))
+        .read("/dashboardv3", get(series))
+        .read("/dashboardv3/", get(series))
+        .read("/dashboardv3/{group}", get(series))
         .merge(ranking::routes())
 }
 

@@ -23,7 +23,6 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -33,15 +32,16 @@ use super::actor::Actor;
 use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::Params;
+use super::routes::Routes;
 use super::{State, channels, groups, models, tokens};
 use crate::store::{Left, Then};
 use compare::{Change, differences};
 use plan::{Planned, Verb};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route("/config/apply", post(apply))
-        .route("/config/export", get(export))
+        .read("/config/export", get(export))
 }
 
 #[derive(Serialize)]

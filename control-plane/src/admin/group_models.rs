@@ -5,7 +5,6 @@
 //! in AI Proxy: `"override_price": true` beside `price`. A value without its flag is refused, so
 //! that nobody believes in one that has no effect.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -19,19 +18,20 @@ use super::fields::Fields;
 use super::model_settings::{stored_size, timeouts};
 use super::params::Segments;
 use super::prices::{self, TariffView};
+use super::routes::Routes;
 use super::{ApiError, State, rules};
 use crate::domain::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides, Timeouts};
 use crate::store::GroupModelQuery;
 
-pub(super) fn routes() -> Router<State> {
+pub(super) fn routes() -> Routes {
     let several = get(list)
         .post(save_many)
         .put(update_many)
         .delete(delete_many);
-    Router::new()
-        .route("/group/{group}/model_configs", several.clone())
-        .route("/group/{group}/model_configs/", several)
-        .route(
+    Routes::new()
+        .read("/group/{group}/model_configs", several.clone())
+        .read("/group/{group}/model_configs/", several)
+        .read(
             "/group/{group}/model_config/{*model}",
             get(show).post(save).put(update).delete(delete),
         )

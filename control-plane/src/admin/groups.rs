@@ -1,6 +1,5 @@
 //! `/api/groups…` and `/api/group/…`.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -13,18 +12,19 @@ use super::fields::Fields;
 use super::limits::{self, GroupLimitsView};
 use super::params::{Params, Segments};
 use super::prices::{self, MultiplierView};
+use super::routes::Routes;
 use super::{ApiError, State, money, rules};
 use crate::domain::{Group, GroupPatch, Listed};
 use crate::store::GroupQuery;
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/groups", get(list))
-        .route("/groups/", get(list))
-        .route("/groups/search", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/groups", get(list))
+        .read("/groups/", get(list))
+        .read("/groups/search", get(list))
         .route("/groups/batch_delete", post(delete_many))
         .route("/groups/batch_status", post(set_many_status))
-        .route(
+        .read(
             "/group/{group}",
             get(show).post(create).put(update).delete(delete),
         )

@@ -4,7 +4,6 @@ mod export;
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::get;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use super::answer::{Reply, Usd, data, data_with_note};
 use super::dashboard::{named, top_names};
 use super::params::{Params, Segments};
 use super::prices::{MultiplierView, PriceView};
+use super::routes::Routes;
 use super::{ApiError, State};
 use crate::domain::{
     AttemptRecord, Circumstances, ConditionFields, Detail, Listed, Log, TokenCounts, now_unix_ms,
@@ -20,17 +20,17 @@ use crate::domain::{
 use crate::housekeeping::LOG_HOURS_MIN;
 use crate::store::{CodeType, Dimension, LogQuery, Of, SummaryQuery};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/logs", get(list).delete(delete))
-        .route("/logs/", get(list).delete(delete))
-        .route("/logs/search", get(list))
-        .route("/logs/export", get(export::export))
-        .route("/logs/detail/{id}", get(show))
-        .route("/log/{group}", get(list))
-        .route("/log/{group}/search", get(list))
-        .route("/log/{group}/export", get(export::export))
-        .route("/log/{group}/detail/{id}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/logs", get(list).delete(delete))
+        .read("/logs/", get(list).delete(delete))
+        .read("/logs/search", get(list))
+        .read("/logs/export", get(export::export))
+        .read("/logs/detail/{id}", get(show))
+        .read("/log/{group}", get(list))
+        .read("/log/{group}/search", get(list))
+        .read("/log/{group}/export", get(export::export))
+        .read("/log/{group}/detail/{id}", get(show))
 }
 
 /// Both are the order of the booking.
@@ -276,7 +276,7 @@ async fn delete(Extract(state): Extract<State>, params: Params) -> Reply {
     }
 }
 
-fn code_type(params: &Params) -> Result<CodeType, ApiError> {
+pub(super) fn code_type(params: &Params) -> Result<CodeType, ApiError> {
     match params.text("code_type").as_deref() {
         None | Some("all") => Ok(CodeType::All),
         Some("success") => Ok(CodeType::Success),

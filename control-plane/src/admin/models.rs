@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -18,26 +17,27 @@ use super::limits::{self, LimitsView};
 use super::model_settings;
 use super::params::{Params, Segments};
 use super::prices::{self, TariffView};
+use super::routes::Routes;
 use super::{ApiError, State, rules};
 use crate::domain::{Limits, Listed, ModelConfig, ModelConfigPatch, ModelSettings};
 use crate::store::ModelQuery;
 
-pub(super) fn routes() -> Router<State> {
+pub(super) fn routes() -> Routes {
     let several = get(list).post(save_many);
-    Router::new()
-        .route("/model_configs", several.clone())
-        .route("/model_configs/", several)
-        .route("/model_configs/search", get(list))
-        .route("/model_configs/all", get(all))
-        .route("/model_configs/contains", post(contains))
+    Routes::new()
+        .read("/model_configs", several.clone())
+        .read("/model_configs/", several)
+        .read("/model_configs/search", get(list))
+        .read("/model_configs/all", get(all))
+        .ask("/model_configs/contains", post(contains))
         .route("/model_configs/batch_delete", post(delete_many))
-        .route(
+        .read(
             "/model_config/{*model}",
             get(show).post(save).put(save).delete(delete),
         )
-        .route("/models/enabled", get(enabled))
-        .route("/models/enabled/{set}", get(enabled))
-        .route("/models/sets", get(sets))
+        .read("/models/enabled", get(enabled))
+        .read("/models/enabled/{set}", get(enabled))
+        .read("/models/sets", get(sets))
 }
 
 const ORDERS: [&str; 5] = ["model", "owner", "type", "created_at", "updated_at"];

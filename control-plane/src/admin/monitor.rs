@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -10,26 +9,27 @@ use serde::Serialize;
 use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::tally::{Rate, rates};
 use super::{ApiError, State, rules};
 use crate::domain::{Span, Tally, now_unix_ms};
 use crate::store::{Dimension, Of, SummaryQuery, Summed};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/monitor", get(error_rates))
-        .route("/monitor/", get(error_rates))
-        .route("/monitor/models", get(model_error_rates))
-        .route("/monitor/runtime_metrics", get(runtime))
-        .route("/monitor/group_summary_metrics", get(groups))
-        .route("/monitor/group_token_metrics/{group}", get(tokens))
-        .route("/monitor/group_model_metrics/{group}", get(models))
-        .route(
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/monitor", get(error_rates))
+        .read("/monitor/", get(error_rates))
+        .read("/monitor/models", get(model_error_rates))
+        .read("/monitor/runtime_metrics", get(runtime))
+        .read("/monitor/group_summary_metrics", get(groups))
+        .read("/monitor/group_token_metrics/{group}", get(tokens))
+        .read("/monitor/group_model_metrics/{group}", get(models))
+        .read(
             "/monitor/group_tokenname_model_metrics/{group}",
             get(token_models),
         )
         .route("/monitor/batch_group_token_metrics", post(batch))
-        .route("/monitor/{id}", get(channel_error_rates))
+        .read("/monitor/{id}", get(channel_error_rates))
 }
 
 /// Errors are counted over this many minutes, and the present one.

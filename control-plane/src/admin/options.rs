@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -14,17 +13,18 @@ use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::Segments;
+use super::routes::Routes;
 use super::{ApiError, State};
 use crate::domain::options::{self, Definition, InvalidOption, Options, Source};
 
-pub(super) fn routes() -> Router<State> {
+pub(super) fn routes() -> Routes {
     let several = get(all).post(set).put(set);
-    Router::new()
-        .route("/option", several.clone())
-        .route("/option/", several)
+    Routes::new()
+        .read("/option", several.clone())
+        .read("/option/", several)
         .route("/option/batch", post(set_many))
-        .route("/option/definitions", get(definitions))
-        .route("/option/{name}", get(show).put(set_named))
+        .read("/option/definitions", get(definitions))
+        .read("/option/{name}", get(show).put(set_named))
 }
 
 /// An option with all that a form needs.

@@ -47,6 +47,12 @@ impl Segments {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
 
+    /// The same with a value that the path does not have, or instead of it.
+    pub(super) fn with(mut self, name: &str, value: String) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
     pub(super) fn id(&self) -> Result<i64, ApiError> {
         self.text("id")
             .parse()

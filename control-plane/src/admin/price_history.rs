@@ -1,6 +1,5 @@
 //! `/api/price_history` and `/api/group/<group>/price_history`: who changed which price, and when.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::get;
 use serde::Serialize;
@@ -9,14 +8,15 @@ use super::State;
 use super::answer::{Reply, data};
 use super::params::{Params, Segments};
 use super::prices::{MultiplierView, TariffView};
+use super::routes::Routes;
 use crate::domain::{Listed, PriceChange, PriceValue};
 use crate::store::PriceQuery;
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/price_history", get(list))
-        .route("/price_history/", get(list))
-        .route("/group/{group}/price_history", get(list))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/price_history", get(list))
+        .read("/price_history/", get(list))
+        .read("/group/{group}/price_history", get(list))
 }
 
 const ORDERS: [&str; 2] = ["id", "changed_at"];

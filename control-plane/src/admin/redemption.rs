@@ -1,6 +1,5 @@
 //! `/api/redemption_codes…`: codes that are worth money to whoever has them.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -8,15 +7,16 @@ use serde::Serialize;
 use super::answer::{Reply, Usd, data, data_with_note};
 use super::body::Body;
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::{ApiError, State, money, rules};
 use crate::domain::{Listed, RedemptionCode, now_unix_ms};
 use crate::store::{CodeQuery, NewCodes};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/redemption_codes", get(list).post(create))
-        .route("/redemption_codes/", get(list).post(create))
-        .route("/redemption_codes/{id}", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/redemption_codes", get(list).post(create))
+        .read("/redemption_codes/", get(list).post(create))
+        .read("/redemption_codes/{id}", get(show))
         .route("/redemption_codes/{id}/status", post(set_status))
 }
 

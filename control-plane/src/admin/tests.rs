@@ -1,6 +1,7 @@
 //! The API as its callers see it, on every database.
 
 mod access;
+mod audit;
 mod blacklist;
 mod dashboard;
 mod details;
@@ -9,10 +10,14 @@ mod export;
 mod limits;
 mod logs;
 mod options;
+mod own;
 mod prices;
 mod refusals;
 mod resources;
+mod roles;
 mod secrets;
+mod sessions;
+mod users;
 mod wallets;
 
 use axum::body::{Body, to_bytes};
@@ -39,6 +44,29 @@ struct Answer {
     status: u16,
     envelope: Value,
     text: String,
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who signed in.
+struct SignedIn {
+    access: String,
+    refresh: String,
+    id: i64,
+    group: String,
+}
+
+impl SignedIn {
+    fn read(answer: &Answer) -> Self {
+        let data = &answer.envelope["data"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            access: text(&data["access_token"]),
+            refresh: text(&data["refresh_token"]),
+            id: data["user"]["id"].as_i64().unwrap(),
+            group: text(&data["user"]["group"]),
+        }
+    }
 }
 
 impl Api {
@@ -70,6 +98,36 @@ impl Api {
             .header("authorization", KEY)
             .body(body.into());
         self.send(request.unwrap()).await
+    }
+
+    /// A call of somebody who sends this, or nothing, to say who they are.
+    async fn call_as(&self, who: Option<&str>, method: &str, path: &str, body: Value) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api{path}"))
+            .header("x-forwarded-for", "203.0.113.9, 192.0.2.1");
+        if let Some(who) = who {
+            request = request.header("authorization", format!("Bearer {who}"));
+        }
+        let body = match body {
+            Value::Null => Body::empty(),
+            body => body.to_string().into(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Makes a user with a role, and signs them in.
+    async fn user(&self, name: &str, role: &str) -> SignedIn {
+        let new = json!({"username": name, "password": PASSWORD, "role": role});
+        self.ok("POST", "/users/", new).await;
+        self.sign_in(name).await
+    }
+
+    async fn sign_in(&self, name: &str) -> SignedIn {
+        let login = json!({"username": name, "password": PASSWORD});
+        let answer = self.call_as(None, "POST", "/auth/login", login).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        SignedIn::read(&answer)
     }
 
     /// A call that succeeds; gives its data.

@@ -1,6 +1,5 @@
 //! `/api/tokens…` over all groups, and the same handlers under `/api/token/<group>…` for one.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
@@ -13,26 +12,27 @@ use super::body::Body;
 use super::fields::Fields;
 use super::limits::{self, LimitsView};
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::{ApiError, State, rules};
 use crate::domain::{Listed, Token, TokenPatch};
 use crate::secrets::hash_token;
 use crate::store::{Created, TokenQuery};
 
-pub(super) fn routes() -> Router<State> {
+pub(super) fn routes() -> Routes {
     let one: MethodRouter<State> = get(show).put(update).delete(delete);
-    Router::new()
-        .route("/tokens", get(list))
-        .route("/tokens/", get(list))
-        .route("/tokens/search", get(list))
+    Routes::new()
+        .read("/tokens", get(list))
+        .read("/tokens/", get(list))
+        .read("/tokens/search", get(list))
         .route("/tokens/batch_delete", post(delete_many))
-        .route("/tokens/{id}", one.clone())
+        .read("/tokens/{id}", one.clone())
         .route("/tokens/{id}/status", post(set_status))
         .route("/tokens/{id}/name", post(set_name))
         .route("/tokens/{id}/rotate", post(rotate))
-        .route("/token/{group}", get(list).post(create))
-        .route("/token/{group}/search", get(list))
+        .read("/token/{group}", get(list).post(create))
+        .read("/token/{group}/search", get(list))
         .route("/token/{group}/batch_delete", post(delete_many))
-        .route("/token/{group}/{id}", one)
+        .read("/token/{group}/{id}", one)
         .route("/token/{group}/{id}/status", post(set_status))
         .route("/token/{group}/{id}/name", post(set_name))
         .route("/token/{group}/{id}/rotate", post(rotate))
@@ -86,7 +86,7 @@ impl Segments {
     }
 }
 
-async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+pub(super) async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
     let query = TokenQuery {
         group: path
             .group()
@@ -104,13 +104,13 @@ async fn list(Extract(state): Extract<State>, path: Segments, params: Params) ->
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
     data(View::from(
         state.store.token(path.id()?, path.group()).await?,
     ))
 }
 
-async fn create(
+pub(super) async fn create(
     Extract(state): Extract<State>,
     path: Segments,
     params: Params,
@@ -141,7 +141,7 @@ async fn create(
     }
 }
 
-async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+pub(super) async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let patch = read(body.object()?)?;
     data(View::from(
         state
@@ -151,7 +151,11 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     ))
 }
 
-async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+pub(super) async fn set_status(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply {
     let mut fields = body.object()?;
     let status = Some(rules::required_status(&mut fields)?);
     fields.finish()?;
@@ -167,7 +171,7 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
     ))
 }
 
-async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+pub(super) async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let mut fields = body.object()?;
     let name = name(&mut fields)?;
     fields.finish()?;
@@ -201,7 +205,7 @@ async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     data_with_note(view, "the key is shown this once only")
 }
 
-async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
+pub(super) async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state
         .store
         .delete_tokens(&[path.id()?], path.group())

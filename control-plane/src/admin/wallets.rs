@@ -1,6 +1,5 @@
 //! `/api/group/<group>/wallet…`: what a group may spend, and how it came to that.
 
-use axum::Router;
 use axum::extract::State as Extract;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -9,24 +8,25 @@ use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
+use super::routes::Routes;
 use super::{ApiError, State, money, rules};
-use crate::domain::{Charge, Listed, TransactionKind, Wallet, WalletTransaction};
+use crate::domain::{Charge, Listed, TransactionKind, Wallet, WalletTransaction, now_unix_ms};
 use crate::store::{Done, Movement, Redeemed, Store, TransactionQuery, Unbalanced};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/wallets", get(list))
-        .route("/wallets/", get(list))
-        .route("/wallets/unbalanced", get(unbalanced))
-        .route("/group/{group}/wallet", get(show).post(open).delete(close))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/wallets", get(list))
+        .read("/wallets/", get(list))
+        .read("/wallets/unbalanced", get(unbalanced))
+        .read("/group/{group}/wallet", get(show).post(open).delete(close))
         .route("/group/{group}/wallet/recharge", post(recharge))
         .route("/group/{group}/wallet/deduct", post(deduct))
         .route("/group/{group}/wallet/adjust", post(adjust))
         .route("/group/{group}/wallet/refund", post(refund))
         .route("/group/{group}/wallet/redeem", post(redeem))
-        .route("/group/{group}/wallet/transactions", get(transactions))
-        .route("/group/{group}/wallet/transactions/{id}", get(transaction))
-        .route(
+        .read("/group/{group}/wallet/transactions", get(transactions))
+        .read("/group/{group}/wallet/transactions/{id}", get(transaction))
+        .read(
             "/group/{group}/wallet/transactions/{id}/charges",
             get(charges),
         )
@@ -252,9 +252,10 @@ pub(super) async fn redeem_code(
         Redeemed::Spent => Err(ApiError::Conflict(
             "the code has expired, was redeemed by others, or is disabled".into(),
         )),
-        Redeemed::TooManyGuesses { .. } => Err(ApiError::TooMany(
-            "too many codes that do not exist were tried; try again in an hour".into(),
-        )),
+        Redeemed::TooManyGuesses { until_ms } => Err(ApiError::TooMany {
+            text: "too many codes that do not exist were tried; try again in an hour".into(),
+            seconds: until_ms.saturating_sub(now_unix_ms()).max(0) / 1000 + 1,
+        }),
     }
 }
 

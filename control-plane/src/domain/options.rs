@@ -242,6 +242,15 @@ pub const LOG_DETAIL_RESPONSE_BODY_MAX_SIZE: &Definition = &Definition {
     about: "Bytes of an answer's body that are kept where bodies are; 0: none.",
 };
 
+pub const REGISTRATION_ENABLED: &Definition = &Definition {
+    name: "RegistrationEnabled",
+    env: "REGISTRATION_ENABLED",
+    default: "false",
+    rule: Rule::Flag,
+    reach: Reach::ControlPlane,
+    about: "Let anybody make a user for themselves.",
+};
+
 /// Every option there is.
 pub const ALL: &[&Definition] = &[
     DISABLE_SERVE,
@@ -262,6 +271,7 @@ pub const ALL: &[&Definition] = &[
     SAVE_ERROR_LOG_DETAIL,
     LOG_DETAIL_REQUEST_BODY_MAX_SIZE,
     LOG_DETAIL_RESPONSE_BODY_MAX_SIZE,
+    REGISTRATION_ENABLED,
 ];
 
 /// The option with this name.

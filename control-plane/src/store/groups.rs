@@ -223,7 +223,9 @@ impl Write {
                 .bind(id.clone())
                 .execute(&mut *self.transaction)
                 .await
-                .on_conflict(|| format!("group {id} got a new token meanwhile; try again"))?;
+                .on_conflict(|| {
+                    format!("group {id} belongs to a user, or got a new token meanwhile")
+                })?;
             if done.rows_affected() == 0 {
                 return Err(Error::missing("group", id));
             }

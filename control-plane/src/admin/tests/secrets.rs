@@ -78,7 +78,7 @@ async fn secrets_stay_where_they_belong() {
     .await;
 }
 
-fn no_file_holds(folder: &std::path::Path, secrets: &[&str]) {
+pub(super) fn no_file_holds(folder: &std::path::Path, secrets: &[&str]) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();

@@ -14,6 +14,7 @@ use sqlx::any::AnyRow;
 use super::{DataKey, Place, SealedWith, key_id};
 use crate::store::channels::key_place;
 use crate::store::row::Columns;
+use crate::store::sessions::signing_secret_place;
 use crate::store::wallets::service_place;
 use crate::store::{Error, Result, Store};
 
@@ -47,6 +48,13 @@ const SEALED: &[Sealed] = &[
                  ORDER BY id LIMIT $2",
         update: "UPDATE balance_services SET secret_sealed = $3 \
                  WHERE id = $1 AND secret_sealed = $2",
+    },
+    Sealed {
+        place: signing_secret_place,
+        select: "SELECT CAST(1 AS BIGINT) AS id, value AS sealed FROM meta \
+                 WHERE name = 'jwt_secret' AND CAST(1 AS BIGINT) > $1 LIMIT $2",
+        update: "UPDATE meta SET value = $3 \
+                 WHERE name = 'jwt_secret' AND value = $2 AND CAST(1 AS BIGINT) = $1",
     },
 ];
 

@@ -1,0 +1,187 @@
+//! `/api/self/…` and `/api/keys`: what a user has of their own.
+//!
+//! The group is always that of the user who asks; nothing in a request can name another. What
+//! belongs to somebody else is not there, in the same words as what does not exist.
+
+mod logs;
+mod usage;
+
+use std::collections::BTreeMap;
+
+use axum::extract::State as Extract;
+use axum::routing::{MethodRouter, get, post};
+use serde::Serialize;
+
+use super::answer::{Reply, data};
+use super::auth::{Caller, Own};
+use super::body::Body;
+use super::params::{Params, Segments};
+use super::prices::TariffView;
+use super::routes::Routes;
+use super::sign_in::{secret, signed_in};
+use super::users::{self, UserView, email, ignore_shown, required};
+use super::{State, tokens, wallets};
+use crate::domain::{Status, UserPatch};
+
+pub(super) fn routes() -> Routes {
+    let keys: MethodRouter<State> = get(list_tokens).post(create_token);
+    let key: MethodRouter<State> = get(show_token).put(update_token).delete(delete_token);
+    Routes::new()
+        .own("/self", get(show).put(update))
+        .signed_in("/self/password", post(change_password))
+        .own("/self/tokens", keys.clone())
+        .own("/self/tokens/", keys.clone())
+        .own("/self/tokens/search", get(list_tokens))
+        .own("/self/tokens/{id}", key.clone())
+        .own("/self/tokens/{id}/status", post(set_token_status))
+        .own("/self/tokens/{id}/name", post(set_token_name))
+        .own("/keys", keys.clone())
+        .own("/keys/", keys)
+        .own("/keys/{id}", key)
+        .own("/self/models", get(models))
+        .own("/self/wallet", get(wallet))
+        .own("/self/wallet/redeem", post(redeem))
+        .own("/self/wallet/transactions", get(transactions))
+        .merge(logs::routes())
+        .merge(usage::routes())
+}
+
+async fn show(Own(session): Own) -> Reply {
+    data(UserView::from(session.user))
+}
+
+async fn update(Extract(state): Extract<State>, Own(session): Own, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let patch = UserPatch {
+        email: email(&mut fields)?,
+        ..UserPatch::default()
+    };
+    // Theirs to see, not to set.
+    fields.ignore(&["username", "role", "status"]);
+    ignore_shown(&mut fields);
+    fields.finish()?;
+    let user = state.store.update_user(session.user.id, patch).await?;
+    data(UserView::from(user))
+}
+
+async fn change_password(
+    Extract(state): Extract<State>,
+    Own(session): Own,
+    caller: Caller,
+    body: Body,
+) -> Reply {
+    let mut fields = body.object()?;
+    let old = secret(&mut fields, "old_password")?;
+    let user = session.user;
+    let new = users::password(&mut fields, "new_password", &user.username)?;
+    let new = required("new_password", new)?;
+    fields.finish()?;
+    let changed = state
+        .accounts
+        .change_password(&user, old, new, &caller.0)
+        .await?;
+    signed_in(changed)
+}
+
+async fn list_tokens(state: Extract<State>, own: Own, path: Segments, params: Params) -> Reply {
+    tokens::list(state, path.in_group_of(own), params).await
+}
+
+async fn create_token(
+    state: Extract<State>,
+    own: Own,
+    path: Segments,
+    params: Params,
+    body: Body,
+) -> Reply {
+    tokens::create(state, path.in_group_of(own), params, body).await
+}
+
+async fn show_token(state: Extract<State>, own: Own, path: Segments) -> Reply {
+    tokens::show(state, path.in_group_of(own)).await
+}
+
+async fn update_token(state: Extract<State>, own: Own, path: Segments, body: Body) -> Reply {
+    tokens::update(state, path.in_group_of(own), body).await
+}
+
+async fn delete_token(state: Extract<State>, own: Own, path: Segments) -> Reply {
+    tokens::delete(state, path.in_group_of(own)).await
+}
+
+async fn set_token_status(state: Extract<State>, own: Own, path: Segments, body: Body) -> Reply {
+    tokens::set_status(state, path.in_group_of(own), body).await
+}
+
+async fn set_token_name(state: Extract<State>, own: Own, path: Segments, body: Body) -> Reply {
+    tokens::set_name(state, path.in_group_of(own), body).await
+}
+
+async fn wallet(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+    wallets::show_wallet(&state.store, &session.user.group).await
+}
+
+async fn redeem(Extract(state): Extract<State>, Own(session): Own, body: Body) -> Reply {
+    let user = session.user;
+    wallets::redeem_code(&state.store, &user.group, body.object()?, &user.username).await
+}
+
+async fn transactions(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply {
+    wallets::list_transactions(&state.store, &session.user.group, &params).await
+}
+
+#[derive(Serialize)]
+struct ModelView {
+    model: String,
+    owner: String,
+    #[serde(rename = "type")]
+    kind: i64,
+    /// Whether somebody set a price; without one, calls cost nothing.
+    priced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<TariffView>,
+}
+
+/// The models that the group may use, without the channels that serve them.
+async fn models(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+    let group = state.store.group(&session.user.group).await?;
+    let mut models = BTreeMap::new();
+    for channel in state.store.all_channels().await? {
+        let shared = channel
+            .sets
+            .iter()
+            .any(|set| group.available_sets.contains(set));
+        if shared && channel.status == Status::Enabled && group.status == Status::Enabled {
+            models.extend(channel.models.into_iter().map(|model| (model, None)));
+        }
+    }
+    for config in state.store.model_configs().await? {
+        if let Some(known) = models.get_mut(&config.model) {
+            *known = Some(config);
+        }
+    }
+    let views = models.into_iter().map(|(model, config)| match config {
+        Some(config) => ModelView {
+            model,
+            priced: true,
+            price: Some(TariffView(config.price)),
+            owner: config.owner,
+            kind: config.kind,
+        },
+        None => ModelView {
+            model,
+            owner: String::new(),
+            kind: 0,
+            priced: false,
+            price: None,
+        },
+    });
+    data(views.collect::<Vec<_>>())
+}
+
+impl Segments {
+    /// The path, in the group of the user who asks.
+    fn in_group_of(self, Own(session): Own) -> Self {
+        self.with("group", session.user.group)
+    }
+}

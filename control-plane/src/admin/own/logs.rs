@@ -1,0 +1,142 @@
+//! A user's own log: their calls, without what is the operator's business.
+
+use axum::extract::State as Extract;
+use axum::routing::get;
+use serde::Serialize;
+
+use crate::admin::answer::{Reply, Usd, data};
+use crate::admin::auth::Own;
+use crate::admin::logs::code_type;
+use crate::admin::params::{Params, Segments};
+use crate::admin::prices::PriceView;
+use crate::admin::routes::Routes;
+use crate::admin::{ApiError, State};
+use crate::domain::{Listed, Log};
+use crate::store::LogQuery;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .own("/self/logs", get(list))
+        .own("/self/logs/", get(list))
+        .own("/self/logs/search", get(list))
+        .own("/self/logs/{id}", get(show))
+}
+
+const ORDERS: [&str; 3] = ["id", "created_at", "request_at"];
+
+/// Neither channels nor nodes, nor what an upstream said of itself.
+#[derive(Serialize)]
+struct View {
+    id: i64,
+    request_id: String,
+    request_at: i64,
+    created_at: i64,
+    duration_milliseconds: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttfb_milliseconds: Option<i64>,
+    token_id: i64,
+    token_name: String,
+    model: String,
+    method: String,
+    endpoint: String,
+    stream: bool,
+    code: i64,
+    outcome: String,
+    content: String,
+    ip: String,
+    user: String,
+    usage: UsageView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<PriceView>,
+    used_amount: Usd,
+    used_amount_nano_usd: i64,
+    losses: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct UsageView {
+    input_tokens: i64,
+    output_tokens: i64,
+    cached_tokens: i64,
+    cache_creation_tokens: i64,
+    reasoning_tokens: i64,
+    total_tokens: i64,
+}
+
+#[derive(Serialize)]
+struct ListView {
+    logs: Vec<View>,
+    total: i64,
+}
+
+async fn list(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply {
+    let query = LogQuery {
+        group: Some(session.user.group),
+        token_id: params.nonzero("token_id")?,
+        token_name: params.text("token_name"),
+        model: params.text("model_name"),
+        request_id: params.text("request_id"),
+        code: params.nonzero("code")?,
+        code_type: code_type(&params)?,
+        ip: params.text("ip"),
+        user: params.text("user"),
+        start_ms: params.nonzero("start_timestamp")?,
+        end_ms: params.nonzero("end_timestamp")?,
+        keyword: params.text("keyword"),
+        ..LogQuery::default()
+    };
+    let Listed { items, total } = state.store.logs(&query, params.page(&ORDERS)?).await?;
+    data(ListView {
+        logs: items.into_iter().map(View::from).collect(),
+        total,
+    })
+}
+
+async fn show(Extract(state): Extract<State>, Own(session): Own, path: Segments) -> Reply {
+    let id = path.id()?;
+    let log = state.store.log(id).await?;
+    if log.group != session.user.group {
+        return Err(ApiError::NotFound(format!("log {id} does not exist")));
+    }
+    data(View::from(log))
+}
+
+impl From<Log> for View {
+    fn from(log: Log) -> Self {
+        let tokens = log.tokens;
+        Self {
+            id: log.id,
+            request_id: log.request_id,
+            request_at: log.request_at_ms,
+            created_at: log.created_at_ms,
+            duration_milliseconds: log.duration_ms,
+            ttfb_milliseconds: log.ttfb_ms,
+            token_id: log.token_id,
+            token_name: log.token_name,
+            model: log.model,
+            method: log.method,
+            endpoint: log.path,
+            stream: log.stream,
+            code: log.code,
+            outcome: log.outcome,
+            content: log.content,
+            ip: log.ip,
+            user: log.user,
+            usage: UsageView {
+                input_tokens: tokens.input,
+                output_tokens: tokens.output,
+                cached_tokens: tokens.cached,
+                cache_creation_tokens: tokens.cache_creation,
+                reasoning_tokens: tokens.reasoning,
+                total_tokens: tokens.input.saturating_add(tokens.output),
+            },
+            price: log
+                .price
+                .as_ref()
+                .map(|booked| PriceView::whole(booked.price)),
+            used_amount: Usd(log.amount),
+            used_amount_nano_usd: log.amount.0,
+            losses: log.losses,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a user's keys used, by day and model.
+
+use axum::extract::State as Extract;
+use axum::routing::get;
+use serde::Serialize;
+use tollgate_policy::price::NanoUsd;
+
+use crate::admin::answer::{Reply, Usd, data};
+use crate::admin::auth::Own;
+use crate::admin::params::Params;
+use crate::admin::routes::Routes;
+use crate::admin::{ApiError, State};
+use crate::domain::now_unix_ms;
+use crate::store::{UsageQuery, UsageRow};
+
+pub(super) fn routes() -> Routes {
+    Routes::new().own("/self/usage", get(usage))
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Without a beginning, a month; never more than a quarter, because each row of the log is read.
+const DEFAULT_DAYS: i64 = 31;
+const MOST_DAYS: i64 = 93;
+
+#[derive(Serialize)]
+struct RowView {
+    /// Its beginning in UTC, in Unix milliseconds.
+    timestamp: i64,
+    model: String,
+    request_count: i64,
+    exception_count: i64,
+    input_tokens: i64,
+    output_tokens: i64,
+    cached_tokens: i64,
+    total_tokens: i64,
+    used_amount: Usd,
+    used_amount_nano_usd: i64,
+}
+
+#[derive(Serialize)]
+struct View {
+    /// Newest day first, models by name.
+    days: Vec<RowView>,
+    request_count: i64,
+    used_amount: Usd,
+    used_amount_nano_usd: i64,
+}
+
+/// Of the days that `start_timestamp` and `end_timestamp` (Unix ms) fall into, both included.
+async fn usage(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply {
+    let day = |at: i64| at.div_euclid(DAY_MS).saturating_mul(DAY_MS);
+    let last = day(params.nonzero("end_timestamp")?.unwrap_or_else(now_unix_ms));
+    let end_ms = last.saturating_add(DAY_MS);
+    let start_ms = match params.nonzero("start_timestamp")? {
+        Some(start) => day(start),
+        None => end_ms.saturating_sub(DEFAULT_DAYS * DAY_MS),
+    };
+    if end_ms.saturating_sub(start_ms) > MOST_DAYS * DAY_MS {
+        let rule = format!("must be less than {MOST_DAYS} days before end_timestamp");
+        return Err(ApiError::field("start_timestamp", rule));
+    }
+    let query = UsageQuery {
+        group: session.user.group,
+        token_id: params.nonzero("token_id")?,
+        model: params.text("model_name"),
+        start_ms,
+        end_ms,
+    };
+    let rows = state.store.usage(&query).await?;
+    let sum = |of: fn(&UsageRow) -> i64| rows.iter().map(of).fold(0, i64::saturating_add);
+    let amount = sum(|row| row.amount.0);
+    data(View {
+        request_count: sum(|row| row.requests),
+        used_amount: Usd(NanoUsd(amount)),
+        used_amount_nano_usd: amount,
+        days: rows.into_iter().map(RowView::from).collect(),
+    })
+}
+
+impl From<UsageRow> for RowView {
+    fn from(row: UsageRow) -> Self {
+        Self {
+            timestamp: row.day_ms,
+            model: row.model,
+            request_count: row.requests,
+            exception_count: row.errors,
+            input_tokens: row.input_tokens,
+            output_tokens: row.output_tokens,
+            cached_tokens: row.cached_tokens,
+            total_tokens: row.input_tokens.saturating_add(row.output_tokens),
+            used_amount: Usd(row.amount),
+            used_amount_nano_usd: row.amount.0,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Routes, each with a statement of who may use it. One without a statement is for administrators
+//! alone.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::routing::MethodRouter;
+use http::Method;
+
+use super::State;
+use super::auth::Principal;
+use crate::domain::Role;
+
+/// Who may use a path, by what a request wants there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// With `GET` and `HEAD`.
+    pub reading: Access,
+    /// With every other method.
+    pub writing: Access,
+}
+
+/// Who may come in. Each is more than the one before it, but for [`Access::Owners`], whom
+/// read-only users are not among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The admin key, and users with the role of an administrator.
+    Administrators,
+    /// They, and users who may see everything and change nothing.
+    Readers,
+    /// Users who may change what is their own.
+    Owners,
+    /// Everybody who is signed in.
+    SignedIn,
+    Anyone,
+}
+
+/// A part of the API: its router, and who may use which of its paths.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    router: Router<State>,
+    stated: BTreeMap<String, Allowed>,
+}
+
+// === impl Allowed ===
+
+impl Allowed {
+    pub const ADMINISTRATORS: Self = Self::all(Access::Administrators);
+
+    /// Reading is for read-only users too.
+    pub const READ: Self = Self {
+        reading: Access::Readers,
+        writing: Access::Administrators,
+    };
+
+    const fn all(access: Access) -> Self {
+        Self {
+            reading: access,
+            writing: access,
+        }
+    }
+
+    pub(super) fn to(self, method: &Method) -> Access {
+        match *method {
+            Method::GET | Method::HEAD => self.reading,
+            _ => self.writing,
+        }
+    }
+}
+
+impl Access {
+    /// Whether whoever this is may come in.
+    pub(super) fn admits(self, who: &Principal) -> bool {
+        let role = match who {
+            Principal::AdminKey => Role::Administrator,
+            Principal::User(session) => session.user.role,
+        };
+        match self {
+            Self::Administrators => role == Role::Administrator,
+            Self::Readers => matches!(role, Role::Administrator | Role::ReadOnly),
+            Self::Owners => matches!(role, Role::Administrator | Role::User),
+            Self::SignedIn | Self::Anyone => true,
+        }
+    }
+}
+
+// === impl Routes ===
+
+impl Routes {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// For administrators alone.
+    pub(super) fn route(self, path: &str, methods: MethodRouter<State>) -> Self {
+        self.stated(Allowed::ADMINISTRATORS, path, methods)
+    }
+
+    /// Read-only users may `GET` it.
+    pub(super) fn read(self, path: &str, methods: MethodRouter<State>) -> Self {
+        self.stated(Allowed::READ, path, methods)
+    }
+
+    /// It changes nothing, whatever its method: read-only users may use it.
+    pub(super) fn ask(self, path: &str, methods: MethodRouter<State>) -> Self {
+        self.stated(Allowed::all(Access::Readers), path, methods)
+    }
+
+    /// About what a user owns: read-only users may `GET` it.
+    pub(super) fn own(self, path: &str, methods: MethodRouter<State>) -> Self {
+        let allowed = Allowed {
+            reading: Access::SignedIn,
+            writing: Access::Owners,
+        };
+        self.stated(allowed, path, methods)
+    }
+
+    /// About a user's own session.
+    pub(super) fn signed_in(self, path: &str, methods: MethodRouter<State>) -> Self {
+        self.stated(Allowed::all(Access::SignedIn), path, methods)
+    }
+
+    /// Nobody is asked who they are.
+    pub(super) fn anyone(self, path: &str, methods: MethodRouter<State>) -> Self {
+        self.stated(Allowed::all(Access::Anyone), path, methods)
+    }
+
+    pub(super) fn merge(mut self, other: impl Into<Self>) -> Self {
+        let other = other.into();
+        self.stated.extend(other.stated);
+        self.router = self.router.merge(other.router);
+        self
+    }
+
+    /// The router, and the statements of its paths.
+    pub(super) fn split(self) -> (Router<State>, BTreeMap<String, Allowed>) {
+        (self.router, self.stated)
+    }
+
+    fn stated(mut self, allowed: Allowed, path: &str, methods: MethodRouter<State>) -> Self {
+        self.stated.insert(path.to_owned(), allowed);
+        self.router = self.router.route(path, methods);
+        self
+    }
+}
+
+/// Routes that state nothing.
+impl From<Router<State>> for Routes {
+    fn from(router: Router<State>) -> Self {
+        Self {
+            router,
+            stated: BTreeMap::new(),
+        }
+    }
+}

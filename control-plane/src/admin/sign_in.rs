@@ -1,0 +1,145 @@
+//! `/api/auth/…`: registering, signing in and out.
+//!
+//! Everything travels in bodies and the `Authorization` header, nothing in cookies, so that no
+//! other site can have a browser do something here in its user's name.
+
+use axum::extract::State as Extract;
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::json;
+
+use super::answer::{Reply, data, done};
+use super::auth::{Caller, Own};
+use super::body::Body;
+use super::fields::Fields;
+use super::routes::Routes;
+use super::users::{UserView, email, password, required, username};
+use super::{ApiError, State};
+use crate::accounts::{Refusal, SignedIn};
+use crate::domain::options::REGISTRATION_ENABLED;
+use crate::secrets::Secret;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .anyone("/auth/methods", get(methods))
+        .anyone("/auth/register", post(register))
+        .anyone("/auth/login", post(login))
+        .anyone("/auth/refresh", post(refresh))
+        .signed_in("/auth/logout", post(logout))
+        .signed_in("/auth/logout_all", post(logout_all))
+}
+
+#[derive(Serialize)]
+struct View {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: i64,
+    /// Good for one use, which gives the next one.
+    refresh_token: String,
+    /// Seconds.
+    refresh_expires_in: i64,
+    user: UserView,
+}
+
+/// What a form may offer.
+async fn methods(Extract(state): Extract<State>) -> Reply {
+    data(json!({ "registration": state.registration_is_open().await? }))
+}
+
+async fn register(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply {
+    if !state.registration_is_open().await? {
+        return Err(ApiError::Forbidden(
+            "registration is closed; ask an administrator for a user".into(),
+        ));
+    }
+    let mut fields = body.object()?;
+    let name = required("username", username(&mut fields)?)?;
+    let chosen = required("password", password(&mut fields, "password", &name)?)?;
+    let email = email(&mut fields)?.unwrap_or_default();
+    fields.finish()?;
+    let user = state
+        .accounts
+        .register(name, email, chosen, &caller.0)
+        .await?;
+    data(UserView::from(user))
+}
+
+async fn login(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let name = required("username", fields.text("username")?)?;
+    let given = secret(&mut fields, "password")?;
+    fields.finish()?;
+    let name = name.trim().to_lowercase();
+    signed_in(state.accounts.sign_in(&name, given, &caller.0).await?)
+}
+
+async fn refresh(Extract(state): Extract<State>, body: Body) -> Reply {
+    let mut fields = body.object()?;
+    let token = secret(&mut fields, "refresh_token")?;
+    fields.finish()?;
+    signed_in(state.accounts.refresh(&token).await?)
+}
+
+async fn logout(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+    state.store.end_session(&session.id).await?;
+    done()
+}
+
+async fn logout_all(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+    state.store.end_all_sessions(session.user.id).await?;
+    done()
+}
+
+/// What a new or renewed session is shown as. Nobody may keep it on the way.
+pub(super) fn signed_in(session: SignedIn) -> Reply {
+    let mut response: Response = data(View {
+        access_token: session.access_token.expose().to_owned(),
+        token_type: "Bearer",
+        expires_in: session.access_lifetime,
+        refresh_token: session.refresh_token.expose().to_owned(),
+        refresh_expires_in: session.refresh_lifetime,
+        user: UserView::from(session.user),
+    })
+    .into_response();
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A text that is only compared.
+pub(super) fn secret(fields: &mut Fields, name: &str) -> Result<Secret, ApiError> {
+    required(name, fields.text(name)?.map(Secret::new))
+}
+
+impl State {
+    async fn registration_is_open(&self) -> Result<bool, ApiError> {
+        let options = self.store.options().await?;
+        Ok(options.flag(REGISTRATION_ENABLED))
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Wrong | Refusal::Ended => Self::SignIn(refusal.to_string()),
+            Refusal::TooMany(seconds) => Self::TooMany {
+                text: refusal.to_string(),
+                seconds,
+            },
+            Refusal::Busy(_) => Self::TooMany {
+                text: refusal.to_string(),
+                seconds: 1,
+            },
+            Refusal::Store(error) => error.into(),
+            Refusal::Secret => {
+                tracing::error!("{refusal}");
+                Self::Internal
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A user helps themselves: registers, makes a key, calls a model, sees what it cost, and takes
+//! the key back.
+
+use serde_json::{Value, json};
+use tollgate_tests::http::Request;
+use tollgate_tests::{Answer, Dialect, Gateway, Provider, Scene, eventually};
+
+#[test]
+fn a_user_registers_calls_sees_the_bill_and_takes_the_key_back() {
+    let gateway = Gateway::builder().start();
+    let provider = Provider::openai().plays(Answer::text("hi")).start();
+    let price = json!({"price": {"input_price": 0.001, "output_price": 0.002}});
+    let scene = Scene::on(&gateway).channel(&provider).config(price).ready();
+    let ask = |who: Option<&str>, method: &str, path: &str, body: Value| {
+        let mut request = Request::new(method, path).header("content-type", "application/json");
+        if let Some(who) = who {
+            request = request.header("authorization", format!("Bearer {who}"));
+        }
+        if !body.is_null() {
+            request = request.body(body.to_string());
+        }
+        let answer = gateway.send(&request);
+        (answer.status, answer.json())
+    };
+    let new = json!({"username": "anna", "password": "correct horse battery"});
+    let (status, refused) = ask(None, "POST", "/api/auth/register", new.clone());
+    assert_eq!(status, 403, "{refused}");
+    let option = "/api/option/RegistrationEnabled";
+    scene
+        .admin
+        .call("PUT", option, Some(&json!({"value": "true"})));
+    let (status, made) = ask(None, "POST", "/api/auth/register", new.clone());
+    assert_eq!(status, 200, "{made}");
+    let (status, session) = ask(None, "POST", "/api/auth/login", new);
+    assert_eq!(status, 200, "{session}");
+    let access = session["data"]["access_token"].as_str().unwrap();
+    let own = |method: &str, path: &str, body: Value| {
+        let (status, answer) = ask(Some(access), method, path, body);
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer["data"].clone()
+    };
+
+    let key = own("POST", "/api/keys", json!({"name": "laptop"}));
+    let request = |text: &str| {
+        let body = Dialect::OpenAi.ask(&scene.model, text, false);
+        Request::post(Dialect::OpenAi.path(), &body).header(
+            "authorization",
+            format!("Bearer {}", key["key"].as_str().unwrap()),
+        )
+    };
+    eventually("the new key is taken", || {
+        match gateway.send(&request("hello")).status {
+            200 => Ok(()),
+            status => Err(status.to_string()),
+        }
+    });
+    let usage = eventually("the call is on the bill", || {
+        let usage = own("GET", "/api/self/usage", Value::Null);
+        match usage["request_count"].as_i64() {
+            Some(count) if count > 0 => Ok(usage),
+            _ => Err(usage.to_string()),
+        }
+    });
+    assert_eq!(usage["days"][0]["model"], scene.model.as_str(), "{usage}");
+    assert!(usage["used_amount_nano_usd"].as_i64() > Some(0), "{usage}");
+    let logs = own("GET", "/api/self/logs/?code_type=success", Value::Null);
+    assert_eq!(logs["logs"][0]["token_name"], "laptop", "{logs}");
+    let admins = Request::get("/api/logs/").header("authorization", access);
+    assert_eq!(gateway.send(&admins).status, 403);
+
+    own("DELETE", &format!("/api/keys/{}", key["id"]), Value::Null);
+    eventually("the key is refused", || {
+        match gateway.send(&request("again")).status {
+            401 => Ok(()),
+            status => Err(status.to_string()),
+        }
+    });
+    // Through Envoy the address is that of whoever is connected, whatever they say.
+    let audit = scene.admin.get("/api/audit_logs/?actor=anna&method=DELETE");
+    assert_eq!(audit["audit_logs"][0]["ip"], "127.0.0.1", "{audit}");
+}
