@@ -22,6 +22,7 @@ mod model_config;
 mod model_settings;
 pub mod options;
 mod page;
+mod period;
 mod price;
 mod summary;
 mod token;
@@ -43,10 +44,11 @@ pub use google_key::{GoogleKey, Grant};
 pub use group::{DEFAULT_SET, Group, GroupPatch};
 pub use group_model::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides};
 pub use limits::{ConsumeLevels, GroupLimits, GroupLimitsPatch, Limits, LimitsPatch, Ratio};
-pub use log::{AttemptRecord, Circumstances, Log, TokenCounts, outcome_name};
+pub use log::{AttemptRecord, Circumstances, Draw, Log, TokenCounts, outcome_name};
 pub use model_config::{ModelConfig, ModelConfigPatch};
 pub use model_settings::{ModelSettings, Timeouts};
 pub use page::{Listed, Order, Page};
+pub use period::{Period, Window, day, shown};
 pub use price::{
     BookedPrice, ConditionFields, PriceChange, PriceValue, tariff_from_json, tariff_to_json,
 };

@@ -14,7 +14,7 @@ use tollgate_config::counting;
 use tollgate_config::meter::UsageEvent;
 use tracing::warn;
 
-use crate::domain::now_unix_ms;
+use crate::domain::{day, now_unix_ms};
 use crate::store::{Result, Store};
 use crate::tokenizer::Tokenizer;
 
@@ -109,10 +109,14 @@ impl Ledger {
         let prices = self.store.price_book(&models, &groups, since).await?;
 
         let now = now_unix_ms();
-        let entries: Vec<_> = events
+        let mut entries: Vec<_> = events
             .into_iter()
             .map(|event| entry::entry(node, event, &prices, now))
             .collect();
+        let zone = self.store.zone().await?;
+        for entry in &mut entries {
+            entry.draw.day = day(&zone, entry.request_at_ms);
+        }
         let booked = entries.len();
         let new = self.store.book(entries).await?.len();
         Ok(Booked {

@@ -19,6 +19,7 @@ pub use service::Server;
 
 use crate::domain::now_unix_ms;
 use crate::gateways::Registry;
+use crate::leases::Leases;
 use crate::ledger::Ledger;
 use crate::responses::Responses;
 use crate::store::Store;
@@ -33,6 +34,7 @@ struct Shared {
     ledger: Ledger,
     registry: Registry,
     responses: Responses,
+    leases: Leases,
     flushes: flush::Flushes,
     shares: shares::Shares,
     version: AtomicU64,
@@ -44,7 +46,13 @@ const FLUSH_AGAIN: Duration = Duration::from_millis(50);
 
 impl Meter {
     #[must_use]
-    pub fn new(store: Store, ledger: Ledger, registry: Registry, responses: Responses) -> Self {
+    pub fn new(
+        store: Store,
+        ledger: Ledger,
+        registry: Registry,
+        responses: Responses,
+        leases: Leases,
+    ) -> Self {
         // Versions rise over restarts too, as long as the clock does not go back.
         let version = AtomicU64::new(now_unix_ms().unsigned_abs());
         let flushes = flush::Flushes::default();
@@ -53,6 +61,7 @@ impl Meter {
             ledger,
             registry,
             responses,
+            leases,
             flushes,
             shares: shares::Shares::new(shares::GRACE),
             version,

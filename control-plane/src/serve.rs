@@ -22,6 +22,7 @@ use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
 use crate::domain::options;
 use crate::gateways::{self, Registry};
+use crate::leases::{self, Leases};
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
 use crate::publish::Publisher;
@@ -31,7 +32,7 @@ use crate::store::{self, Claim, FirstKeys, Store};
 use crate::tokenizer::{self, Tokenizer};
 use crate::trust::Trust;
 use crate::xds::resources::Settings;
-use crate::{admin, deadlines, home, housekeeping, shared_keys, xds};
+use crate::{admin, billing, deadlines, home, housekeeping, shared_keys, xds};
 
 /// Where things listen unless the settings say otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +125,14 @@ impl ControlPlane {
         let days = u64::from(args.responses_retention_days);
         let responses = Responses::new(store.clone(), Duration::from_secs(days * 24 * 60 * 60));
         let ledger = Ledger::new(store.clone());
-        let meter = Meter::new(store.clone(), ledger, registry.clone(), responses.clone());
+        let leases = Leases::new(store.clone());
+        let meter = Meter::new(
+            store.clone(),
+            ledger,
+            registry.clone(),
+            responses.clone(),
+            leases.clone(),
+        );
         let control = Self {
             xds: xds.local_addr()?,
             admin: admin.local_addr()?,
@@ -139,7 +147,7 @@ impl ControlPlane {
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        control.spawn_grpc(xds, snapshots, closed, responses.clone())?;
+        control.spawn_grpc(xds, snapshots, closed, responses.clone(), leases.clone())?;
         control.spawn_http(admin, control.http(admin_key, args.jwt_secret.clone()));
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
@@ -172,6 +180,12 @@ impl ControlPlane {
         control
             .tasks
             .spawn(control.ending.clone().run_until_cancelled_owned(sharing));
+        control.tasks.spawn(
+            control
+                .ending
+                .clone()
+                .run_until_cancelled_owned(leases.run()),
+        );
         Ok(control)
     }
 
@@ -196,6 +210,7 @@ impl ControlPlane {
         snapshots: watch::Receiver<Arc<xds::Snapshot>>,
         instead: (String, xds::Resource),
         responses: Responses,
+        leases: Leases,
     ) -> Result<()> {
         let mut server = tonic::transport::Server::builder();
         if let Some(tls) = self.trust.tls() {
@@ -211,12 +226,14 @@ impl ControlPlane {
         let meter = meter::Server::new(self.meter.clone());
         let responses = responses::Server::new(responses);
         let counting = tokenizer::Server::new(Tokenizer::default());
+        let leases = leases::Server::new(leases);
         let serving = server
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(InterceptedService::new(ads, self.trust.clone()))
             .add_service(InterceptedService::new(meter, self.trust.clone()))
             .add_service(InterceptedService::new(responses, self.trust.clone()))
             .add_service(InterceptedService::new(counting, self.trust.clone()))
+            .add_service(InterceptedService::new(leases, self.trust.clone()))
             .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         // Gateways' streams never end by themselves, so there is nothing to wait for: they are
         // cut, and a gateway keeps what it has not seen acknowledged.
@@ -238,6 +255,7 @@ impl ControlPlane {
                 gateways::admin_routes(self.registry.clone()),
             ))
             .merge(gateways::public_routes(self.registry.clone()))
+            .merge(billing::router(self.store.clone()))
             .merge(home::router(self.registry.clone()))
             .fallback(gateways::no_such_path)
     }

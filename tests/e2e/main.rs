@@ -3,6 +3,7 @@
 
 mod bodies;
 mod books;
+mod budgets;
 mod changes;
 mod clouds;
 mod configuration;

@@ -54,11 +54,7 @@ fn an_empty_wallet_is_refused_before_the_call_and_a_recharged_one_is_served() {
     let calls = provider.calls().len();
     for caller in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini] {
         let answer = scene.ask(caller, "hello");
-        let words = answer.assert_error(if caller == Dialect::Anthropic {
-            402
-        } else {
-            429
-        });
+        let words = answer.assert_error(429);
         assert!(words.contains("credit"), "{words}");
         assert_eq!(answer.response.header("x-should-retry"), Some("false"));
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use tollgate_policy::price::NanoUsd;
 
 use super::{ApiError, rules};
 
@@ -66,6 +67,17 @@ impl Fields {
 
     pub(super) fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>, ApiError> {
         self.typed(name, "must be a list of whole numbers")
+    }
+
+    /// An amount in USD: a number, or a text with one, read from its digits. As a float, 0.1 would be
+    /// something else.
+    pub(super) fn usd(&mut self, name: &str) -> Result<Option<NanoUsd>, ApiError> {
+        let Some(raw) = self.raw(name) else {
+            return Ok(None);
+        };
+        let text = serde_json::from_str::<String>(raw.get()).ok();
+        let amount = text.as_deref().unwrap_or(raw.get()).parse();
+        amount.map(Some).map_err(|rule| ApiError::field(name, rule))
     }
 
     /// Names, each once.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollgate_config::names::TOKEN_PREFIX;
 use tollgate_policy::Subnet;
+use tollgate_policy::price::NanoUsd;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
@@ -14,7 +15,7 @@ use super::limits::{self, LimitsView};
 use super::params::{Params, Segments};
 use super::routes::Routes;
 use super::{ApiError, State, rules};
-use crate::domain::{Listed, Token, TokenPatch};
+use crate::domain::{Listed, Period, Token, TokenPatch, now_unix_ms};
 use crate::secrets::hash_token;
 use crate::store::{Created, TokenQuery};
 
@@ -40,6 +41,9 @@ pub(super) fn routes() -> Routes {
 
 /// Longest time for which an earlier key works: 30 days.
 const MAX_OVERLAP_S: i64 = 30 * 24 * 60 * 60;
+
+/// The year 9999.
+const MAX_EXPIRY_MS: i64 = 253_402_300_799_999;
 
 const ORDERS: [&str; 7] = [
     "id",
@@ -71,6 +75,18 @@ struct View {
     accessed_at: i64,
     /// Until when an earlier key of it works; 0: none does.
     rotates_until: i64,
+    /// 0: without limit.
+    quota: Usd,
+    /// 0: without limit.
+    period_quota: Usd,
+    period_type: &'static str,
+    /// Of the window that is now, where there is a period quota: what is spent in it, when it began,
+    /// and what had been spent before it.
+    period_used_amount: Usd,
+    period_last_update_time: i64,
+    period_last_update_amount: Usd,
+    /// 0: never.
+    expires_at: i64,
 }
 
 #[derive(Serialize)]
@@ -98,16 +114,13 @@ pub(super) async fn list(Extract(state): Extract<State>, path: Segments, params:
         keyword: params.text("keyword"),
     };
     let Listed { items, total } = state.store.tokens(&query, params.page(&ORDERS)?).await?;
-    data(ListView {
-        tokens: items.into_iter().map(View::from).collect(),
-        total,
-    })
+    let tokens = views(&state, items).await?;
+    data(ListView { tokens, total })
 }
 
 pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
-    data(View::from(
-        state.store.token(path.id()?, path.group()).await?,
-    ))
+    let token = state.store.token(path.id()?, path.group()).await?;
+    data(view(&state, token).await?)
 }
 
 pub(super) async fn create(
@@ -130,12 +143,12 @@ pub(super) async fn create(
         Created::New(token, secret) => {
             let view = View {
                 key: secret.expose().to_owned(),
-                ..View::from(token)
+                ..view(&state, token).await?
             };
             data_with_note(view, "the key is shown this once only")
         }
         Created::Existing(token) => data_with_note(
-            View::from(token),
+            view(&state, token).await?,
             "it exists already; its key cannot be shown again",
         ),
     }
@@ -143,12 +156,8 @@ pub(super) async fn create(
 
 pub(super) async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let patch = read(body.object()?)?;
-    data(View::from(
-        state
-            .store
-            .update_token(path.id()?, path.group(), patch)
-            .await?,
-    ))
+    let token = state.store.update_token(path.id()?, path.group(), patch);
+    data(view(&state, token.await?).await?)
 }
 
 pub(super) async fn set_status(
@@ -163,12 +172,8 @@ pub(super) async fn set_status(
         status,
         ..TokenPatch::default()
     };
-    data(View::from(
-        state
-            .store
-            .update_token(path.id()?, path.group(), patch)
-            .await?,
-    ))
+    let token = state.store.update_token(path.id()?, path.group(), patch);
+    data(view(&state, token.await?).await?)
 }
 
 pub(super) async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
@@ -180,12 +185,8 @@ pub(super) async fn set_name(Extract(state): Extract<State>, path: Segments, bod
         name,
         ..TokenPatch::default()
     };
-    data(View::from(
-        state
-            .store
-            .update_token(path.id()?, path.group(), patch)
-            .await?,
-    ))
+    let token = state.store.update_token(path.id()?, path.group(), patch);
+    data(view(&state, token.await?).await?)
 }
 
 /// Gives the token another key, and lets the present one work for some time yet.
@@ -200,7 +201,7 @@ async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> R
         .await?;
     let view = View {
         key: secret.expose().to_owned(),
-        ..View::from(token)
+        ..view(&state, token).await?
     };
     data_with_note(view, "the key is shown this once only")
 }
@@ -228,9 +229,11 @@ pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
         models: fields.names("models", rules::MAX_MODEL)?,
         subnets: subnets(&mut fields)?,
         limits: limits::read(&mut fields)?,
+        quota: fields.usd("quota")?,
+        period_quota: fields.usd("period_quota")?,
+        period: period(&mut fields)?,
+        expires_at_ms: fields.int("expires_at", 0, MAX_EXPIRY_MS)?,
     };
-    // The period's kind and start mean nothing without a quota for it.
-    fields.not_yet(&["quota", "period_quota"])?;
     fields.ignore(&[
         "id",
         "created_at",
@@ -241,7 +244,7 @@ pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
         "request_count",
         "accessed_at",
         "rotates_until",
-        "period_type",
+        "period_used_amount",
         "period_last_update_time",
         "period_last_update_amount",
     ]);
@@ -274,6 +277,47 @@ pub(super) fn shown(token: Token) -> Value {
     serde_json::to_value(View::from(token)).unwrap_or_default()
 }
 
+/// The kind of window; an empty one is AI Proxy's default.
+fn period(fields: &mut Fields) -> Result<Option<Period>, ApiError> {
+    let Some(name) = fields.text("period_type")? else {
+        return Ok(None);
+    };
+    let period = match name.as_str() {
+        "" => Some(Period::default()),
+        name => Period::from_name(name),
+    };
+    let rule = "must be daily, weekly or monthly";
+    period
+        .map(Some)
+        .ok_or_else(|| ApiError::field("period_type", rule))
+}
+
+async fn view(state: &State, token: Token) -> Result<View, ApiError> {
+    let mut views = views(state, vec![token]).await?;
+    views.pop().ok_or(ApiError::Internal)
+}
+
+/// Tokens with what they spent in their present windows.
+async fn views(state: &State, tokens: Vec<Token>) -> Result<Vec<View>, ApiError> {
+    let now_ms = now_unix_ms();
+    let used = state.store.period_used(&tokens, now_ms).await?;
+    let zone = state.store.zone().await?;
+    let view = |token: Token| {
+        let period = token.period;
+        let total = token.used_amount.0;
+        match used.get(&token.id) {
+            None => View::from(token),
+            Some(used) => View {
+                period_used_amount: Usd(*used),
+                period_last_update_time: period.window(&zone, now_ms).start_ms,
+                period_last_update_amount: Usd(NanoUsd(total.saturating_sub(used.0))),
+                ..View::from(token)
+            },
+        }
+    };
+    Ok(tokens.into_iter().map(view).collect())
+}
+
 impl From<Token> for View {
     fn from(token: Token) -> Self {
         Self {
@@ -291,6 +335,13 @@ impl From<Token> for View {
             request_count: token.request_count,
             accessed_at: token.accessed_at_ms.unwrap_or(0),
             rotates_until: token.rotates_until_ms.unwrap_or(0),
+            quota: Usd(token.quota),
+            period_quota: Usd(token.period_quota),
+            period_type: token.period.name(),
+            period_used_amount: Usd(NanoUsd(0)),
+            period_last_update_time: 0,
+            period_last_update_amount: Usd(NanoUsd(0)),
+            expires_at: token.expires_at_ms.unwrap_or(0),
         }
     }
 }

@@ -46,6 +46,18 @@ pub struct Log {
     /// nothing.
     pub price: Option<BookedPrice>,
     pub amount: NanoUsd,
+    /// Booked with it, and not kept in it.
+    pub draw: Draw,
+}
+
+/// What a call drew from its gateway's leases of budgets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draw {
+    pub leases: Vec<i64>,
+    /// From each of them.
+    pub amount: NanoUsd,
+    /// The day on which the call began; see [`crate::domain::day`].
+    pub day: i64,
 }
 
 /// One try at one channel, as it is stored and shown.

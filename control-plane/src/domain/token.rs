@@ -2,7 +2,7 @@
 
 use tollgate_policy::price::NanoUsd;
 
-use super::{Limits, LimitsPatch, Status};
+use super::{Limits, LimitsPatch, Period, Status};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -26,6 +26,13 @@ pub struct Token {
     pub accessed_at_ms: Option<i64>,
     /// Until when an earlier text of it works; `None`: none does.
     pub rotates_until_ms: Option<i64>,
+    /// What it may spend in all; 0: without limit.
+    pub quota: NanoUsd,
+    /// What it may spend in each window; 0: without limit.
+    pub period_quota: NanoUsd,
+    pub period: Period,
+    /// `None`: it does not expire.
+    pub expires_at_ms: Option<i64>,
 }
 
 /// What a request wants a token to be.
@@ -36,4 +43,9 @@ pub struct TokenPatch {
     pub models: Option<Vec<String>>,
     pub subnets: Option<Vec<String>>,
     pub limits: LimitsPatch,
+    pub quota: Option<NanoUsd>,
+    pub period_quota: Option<NanoUsd>,
+    pub period: Option<Period>,
+    /// `Some(0)`: it does not expire.
+    pub expires_at_ms: Option<i64>,
 }

@@ -4,7 +4,7 @@ use tollgate_config::meter::{Attempt, Usage, UsageEvent};
 use tollgate_policy::price::{CallFacts, NanoUsd, cost};
 
 use super::bounds::{self, MAX_ITEMS, name, text};
-use crate::domain::{AttemptRecord, BookedPrice, Circumstances, TokenCounts, outcome_name};
+use crate::domain::{AttemptRecord, BookedPrice, Circumstances, Draw, TokenCounts, outcome_name};
 use crate::store::{NewLog, PriceBook};
 
 pub(super) fn entry(node: &str, mut event: UsageEvent, prices: &PriceBook, now_ms: i64) -> NewLog {
@@ -58,6 +58,11 @@ pub(super) fn entry(node: &str, mut event: UsageEvent, prices: &PriceBook, now_m
             .collect(),
         price,
         amount,
+        draw: Draw {
+            leases: event.leases.into_iter().take(MAX_ITEMS).collect(),
+            amount: NanoUsd(event.drawn_nano_usd.clamp(0, bounds::MAX_AMOUNT.0)),
+            day: 0,
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Tokens and usage are two loops side by side, so that a slow ledger does not delay a revocation.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use prost::Message;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
+use tollgate_config::leases::Leases;
 use tollgate_config::meter::{
     Flush, FromControl, FromGateway, Hello, Share, TokenUpdate, UsageAck, UsageBatch, from_control,
     from_gateway,
@@ -19,6 +21,7 @@ use tonic::Status;
 use super::{Meter, flush, shares, tokens};
 use crate::details;
 use crate::gateways::{LimitsShare, MeterSession};
+use crate::leases::Present;
 use crate::store::{Change, Store};
 
 type Outbound = mpsc::Sender<Result<FromControl, Status>>;
@@ -61,12 +64,14 @@ pub(super) async fn serve(
         node,
         gateway,
         outbound,
+        present: OnceLock::new(),
     };
     tokio::select! {
         ended = session.take_in(&mut inbound, &mut member) => ended,
         ended = session.publish_tokens() => ended,
         ended = session.ask_for_flushes(&mut rounds) => ended,
         ended = session.tell_shares(&mut place) => ended,
+        ended = session.recall_leases() => ended,
         () = session.outbound.closed() => Ok(()),
     }
 }
@@ -76,6 +81,8 @@ struct Session {
     node: String,
     gateway: MeterSession,
     outbound: Outbound,
+    /// Who holds leases there, once it has said so.
+    present: OnceLock<Present>,
 }
 
 impl Session {
@@ -91,6 +98,7 @@ impl Session {
                 Some(from_gateway::Kind::Usage(batch)) => self.book(batch).await?,
                 Some(from_gateway::Kind::Responses(batch)) => self.keep(batch).await?,
                 Some(from_gateway::Kind::Details(batch)) => self.keep_details(batch).await?,
+                Some(from_gateway::Kind::Leases(report)) => self.returned(report).await,
                 Some(from_gateway::Kind::Applied(applied)) => self.gateway.applied(applied.version),
                 Some(from_gateway::Kind::Flushed(flushed)) => member.reached(flushed.nonce),
                 // A second Hello changes nothing; an unknown kind is from a newer gateway.
@@ -141,6 +149,51 @@ impl Session {
         self.send(from_control::Kind::DetailsAck(ack)).await
     }
 
+    /// What came back of leases; the first report also says who holds them.
+    async fn returned(&self, report: Leases) {
+        let leases = &self.meter.0.leases;
+        self.present.get_or_init(|| leases.joined(&report.holder));
+        patiently("leases", || leases.returned(&report)).await;
+    }
+
+    async fn recall_leases(&self) -> Result<(), Status> {
+        let mut recalls = self.meter.0.leases.recalls();
+        loop {
+            let recalled = match recalls.recv().await {
+                Ok(recalled) => recalled,
+                // What rests is called back again.
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return Err(Status::unavailable("no leases any more")),
+            };
+            let own = self.present.get().map(|present| present.own(&recalled));
+            let leases = own.unwrap_or_default();
+            if !leases.is_empty() {
+                let holder = String::new();
+                self.send(from_control::Kind::Recall(Leases { holder, leases }))
+                    .await?;
+            }
+        }
+    }
+
+    /// Budgets may be others than they were. What is out of them is called back; what cannot be read
+    /// now comes back when it rests.
+    async fn budgets_changed(&self, change: &Change, updates: &[TokenUpdate]) {
+        let leases = &self.meter.0.leases;
+        let done = match (change, self.present.get()) {
+            (Change::Tokens(_) | Change::GroupTokens(_), _) => {
+                let records = updates.iter().filter_map(|it| it.record.as_ref());
+                let limited = records.filter(|record| !record.budgets.is_empty());
+                let ids: Vec<i64> = limited.map(|record| record.id).collect();
+                leases.tokens_changed(&ids).await
+            }
+            (Change::AllTokens, Some(present)) => leases.all_changed(&present.holder).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "leases are not called back yet");
+        }
+    }
+
     /// All tokens, then what changes.
     async fn publish_tokens(&self) -> Result<(), Status> {
         let store = &self.meter.0.store;
@@ -155,10 +208,14 @@ impl Session {
             };
             match change {
                 Change::Topology => {}
-                Change::AllTokens => self.send_snapshot().await?,
+                Change::AllTokens => {
+                    self.send_snapshot().await?;
+                    self.budgets_changed(&Change::AllTokens, &[]).await;
+                }
                 change => {
                     let updates = patiently("tokens", || updates(store, &change)).await;
-                    self.send_tokens(false, updates).await?;
+                    self.send_tokens(false, updates.clone()).await?;
+                    self.budgets_changed(&change, &updates).await;
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What the stored channels and models mean for gateways. Pure.
 
+mod ceiling;
 mod details;
 mod facts;
 mod place;

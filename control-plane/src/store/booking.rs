@@ -1,5 +1,6 @@
 //! Booking: log rows and all that grows with them, in one transaction.
 
+mod budgets;
 mod growth;
 
 use std::collections::BTreeMap;
@@ -53,7 +54,8 @@ impl Store {
 /// their keys, so that two bookings wait for each other in one direction only.
 async fn add(transaction: &mut Transaction<'_, Any>, written: &[Log]) -> Result<()> {
     growth::add(transaction, written).await?;
-    summaries::add(transaction, written).await
+    summaries::add(transaction, written).await?;
+    budgets::add(transaction, written).await
 }
 
 /// Every request once, in the order of their ids, for the same reason.

@@ -33,6 +33,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Work was cut short; whether it was done is not known.
+    pub(crate) fn cut_short() -> Self {
+        Self::Unavailable(sqlx::Error::WorkerCrashed)
+    }
+
     pub(super) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("{what} {id}"))
     }

@@ -6,7 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
 use super::{Error, Result, Store};
-use crate::domain::{BookedPrice, Circumstances, Listed, Log, Page, TokenCounts};
+use crate::domain::{BookedPrice, Circumstances, Draw, Listed, Log, Page, TokenCounts};
 
 /// Which log rows are wanted.
 #[derive(Debug, Clone, Default)]
@@ -255,6 +255,7 @@ fn log(row: &AnyRow) -> Result<Log> {
         losses: row.json("losses")?,
         price: price.map_err(|error| unexpected("price", error))?,
         amount: NanoUsd(row.int("amount")?),
+        draw: Draw::default(),
     })
 }
 

@@ -102,6 +102,8 @@ impl Store {
                       groups.user_rpm AS user_rpm, groups.user_tpm AS user_tpm, \
                       groups.user_max_concurrency AS user_max_concurrency, \
                       groups.used_amount AS group_used_amount, \
+                      tokens.quota AS quota, tokens.period_quota AS period_quota, \
+                      tokens.expires_at AS expires_at, \
                       groups.status AS group_status, groups.available_sets AS available_sets, \
                       accounts.balance AS balance, accounts.credit AS credit \
                       FROM tokens JOIN groups ON groups.id = tokens.group_id \
@@ -130,6 +132,8 @@ fn token_update(row: &AnyRow, terms: &limits::Terms) -> Result<TokenUpdate> {
         models: row.json("models")?,
         subnets: row.json("subnets")?,
         out_of_credit: out_of_credit(row)?,
+        budgets: super::budgets::names(row)?,
+        expires_unix_ms: row.int("expires_at")?,
         ..TokenRecord::default()
     };
     limits::resolve(row, terms, &mut record)?;

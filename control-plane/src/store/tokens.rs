@@ -10,7 +10,7 @@ use super::row::{Columns, readable, to_json, unexpected};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::options::GROUP_MAX_TOKEN_NUM;
-use crate::domain::{DEFAULT_SET, Listed, Page, Status, Token, TokenPatch, now_unix_ms};
+use crate::domain::{DEFAULT_SET, Listed, Page, Period, Status, Token, TokenPatch, now_unix_ms};
 use crate::secrets::{NewToken, Secret, TokenHash};
 
 /// Which tokens are wanted.
@@ -35,7 +35,8 @@ pub enum Created {
 }
 
 const COLUMNS: &str = "SELECT id, created_at, group_id, name, hint, status, models, subnets, \
-    rpm, tpm, max_concurrency, used_amount, request_count, accessed_at, \
+    rpm, tpm, max_concurrency, used_amount, request_count, accessed_at, quota, period_quota, \
+    period_type, expires_at, \
     (SELECT max(ends_at) FROM token_overlaps WHERE token_id = tokens.id) AS rotates_until \
     FROM tokens";
 
@@ -138,7 +139,7 @@ impl Store {
             .await
     }
 
-    async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
+    pub(super) async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
         let row = sqlx::query("SELECT id FROM tokens WHERE hash = $1")
             .bind(hash.to_vec())
             .fetch_optional(self.reader())
@@ -177,9 +178,10 @@ impl Write {
         }
         self.check_room_for_a_token(&group, &name).await?;
         let made = sqlx::query(
-            "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (group_id, name) DO NOTHING \
-             RETURNING id",
+            "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets, \
+             quota, period_quota, period_type, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             ON CONFLICT (group_id, name) DO NOTHING RETURNING id",
         )
         .bind(now_unix_ms())
         .bind(group.clone())
@@ -189,6 +191,10 @@ impl Write {
         .bind(new.status.unwrap_or_default().number())
         .bind(to_json(&new.models.unwrap_or_default()))
         .bind(to_json(&new.subnets.unwrap_or_default()))
+        .bind(new.quota.unwrap_or_default().0)
+        .bind(new.period_quota.unwrap_or_default().0)
+        .bind(new.period.unwrap_or_default().name())
+        .bind(new.expires_at_ms.unwrap_or(0))
         .fetch_optional(&mut *self.transaction)
         .await
         .on_conflict(|| format!("group {group} was removed meanwhile"))?;
@@ -244,7 +250,9 @@ impl Write {
     ) -> Result<Token> {
         let row = sqlx::query(
             "UPDATE tokens SET name = coalesce($3, name), status = coalesce($4, status), \
-             models = coalesce($5, models), subnets = coalesce($6, subnets) \
+             models = coalesce($5, models), subnets = coalesce($6, subnets), \
+             quota = coalesce($7, quota), period_quota = coalesce($8, period_quota), \
+             period_type = coalesce($9, period_type), expires_at = coalesce($10, expires_at) \
              WHERE id = $1 AND group_id = coalesce($2, group_id) \
              RETURNING id",
         )
@@ -254,6 +262,10 @@ impl Write {
         .bind(patch.status.map(Status::number))
         .bind(patch.models.as_ref().map(to_json))
         .bind(patch.subnets.as_ref().map(to_json))
+        .bind(patch.quota.map(|quota| quota.0))
+        .bind(patch.period_quota.map(|quota| quota.0))
+        .bind(patch.period.map(Period::name))
+        .bind(patch.expires_at_ms)
         .fetch_optional(&mut *self.transaction)
         .await
         .on_conflict(|| "the group has a token of this name already".to_owned())?;
@@ -304,6 +316,11 @@ pub(super) fn hash(row: &AnyRow) -> Result<TokenHash> {
         .map_err(|_| unexpected("hash", "not 32 bytes"))
 }
 
+pub(super) fn period(row: &AnyRow) -> Result<Period> {
+    let name = row.text("period_type")?;
+    Period::from_name(&name).ok_or_else(|| unexpected("period_type", "not a period"))
+}
+
 fn token(row: &AnyRow) -> Result<Token> {
     Ok(Token {
         id: row.int("id")?,
@@ -321,5 +338,9 @@ fn token(row: &AnyRow) -> Result<Token> {
         rotates_until_ms: row
             .optional_int("rotates_until")?
             .filter(|until| *until > now_unix_ms()),
+        quota: NanoUsd(row.int("quota")?),
+        period_quota: NanoUsd(row.int("period_quota")?),
+        period: period(row)?,
+        expires_at_ms: Some(row.int("expires_at")?).filter(|at| *at != 0),
     })
 }

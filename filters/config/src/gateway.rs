@@ -146,6 +146,26 @@ pub struct Model {
     /// Which bodies the log wants, where that differs from the others'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// The most that a call of it costs, see [`Model::ceiling`]. Fields of their own, because a type
+    /// that is read takes room in the filter.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub request_nano_usd: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub input_nano_usd: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_nano_usd: u64,
+}
+
+/// The most that calls of a model cost, whatever prices apply to them; all zeros: nothing. What a
+/// budget is held for, never what a call is booked with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Nano-USD for a call that succeeds.
+    pub request: u64,
+    /// Nano-USD for a million input tokens.
+    pub input: u64,
+    /// Nano-USD for a million output tokens.
+    pub output: u64,
 }
 
 /// Why a configuration was refused. Envoy then NACKs it and keeps the last good one.
@@ -203,6 +223,19 @@ impl Channel {
     #[must_use]
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
         self.model_mapping.get(model).map_or(model, String::as_str)
+    }
+}
+
+// === impl Model ===
+
+impl Model {
+    #[must_use]
+    pub fn ceiling(&self) -> Ceiling {
+        Ceiling {
+            request: self.request_nano_usd,
+            input: self.input_nano_usd,
+            output: self.output_nano_usd,
+        }
     }
 }
 

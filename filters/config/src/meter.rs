@@ -18,12 +18,13 @@ pub use crate::limits::{Limits, ModelLimits, Share};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromGateway {
-    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4, 5, 20")]
+    #[prost(oneof = "from_gateway::Kind", tags = "1, 2, 3, 4, 5, 10, 20")]
     pub kind: Option<from_gateway::Kind>,
 }
 
 pub mod from_gateway {
     use super::{Flushed, Hello, Oneof, TokensApplied, UsageBatch};
+    use crate::leases::Leases;
 
     #[derive(Clone, PartialEq, Oneof)]
     pub enum Kind {
@@ -38,6 +39,9 @@ pub mod from_gateway {
         /// Each event of it an encoded [`Stored`](crate::responses::Stored), numbered for itself.
         #[prost(message, tag = "5")]
         Responses(UsageBatch),
+        /// Given back; the first on a stream, perhaps without any, says who holds leases here.
+        #[prost(message, tag = "10")]
+        Leases(Leases),
         /// Each event of it an encoded [`Detail`](crate::detail::Detail), numbered for itself.
         #[prost(message, tag = "20")]
         Details(UsageBatch),
@@ -98,12 +102,13 @@ pub struct Flushed {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FromControl {
-    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4, 15, 20")]
+    #[prost(oneof = "from_control::Kind", tags = "1, 2, 3, 4, 10, 15, 20")]
     pub kind: Option<from_control::Kind>,
 }
 
 pub mod from_control {
     use super::{Flush, Oneof, Share, Tokens, UsageAck};
+    use crate::leases::Leases;
 
     #[derive(Clone, PartialEq, Oneof)]
     pub enum Kind {
@@ -122,6 +127,9 @@ pub mod from_control {
         /// Of batches of bodies.
         #[prost(message, tag = "20")]
         DetailsAck(UsageAck),
+        /// To be given back, as far as no call uses them.
+        #[prost(message, tag = "10")]
+        Recall(Leases),
     }
 }
 
@@ -196,6 +204,13 @@ pub struct TokenRecord {
     /// What the group has instead of some models' own limits.
     #[prost(message, repeated, tag = "35")]
     pub model_limits: Vec<ModelLimits>,
+    /// Names of the budgets that its calls draw on (see [`crate::leases`]); empty: it may spend
+    /// without limit.
+    #[prost(string, repeated, tag = "20")]
+    pub budgets: Vec<String>,
+    /// The token is not valid from then on, in Unix milliseconds; 0: it does not expire.
+    #[prost(int64, tag = "21")]
+    pub expires_unix_ms: i64,
     /// Unix milliseconds from which on it is unknown: its token was rotated; 0: never.
     #[prost(int64, tag = "60")]
     pub ends_unix_ms: i64,
@@ -299,6 +314,12 @@ pub struct UsageEvent {
     /// The answer speaks.
     #[prost(bool, optional, tag = "46")]
     pub output_audio: Option<bool>,
+    /// Ids of the leases that the call drew on.
+    #[prost(int64, repeated, tag = "50")]
+    pub leases: Vec<i64>,
+    /// What it drew from each of them, in nano-USD: no less than what it costs.
+    #[prost(int64, tag = "51")]
+    pub drawn_nano_usd: i64,
     /// What the control plane counts the usage from, where the upstream did not tell it.
     #[prost(message, optional, tag = "70")]
     pub uncounted: Option<Uncounted>,

@@ -9,6 +9,8 @@
 
 mod admit;
 mod answer;
+pub(crate) mod budget;
+mod control;
 mod counting;
 mod kept;
 pub(crate) mod limits;
@@ -168,15 +170,51 @@ impl Gateway {
             // Answered here.
             Ok(None) if stream.answered => Flow::Hold,
             Ok(None) => {
-                let id = stream.id.clone();
                 drop(stream);
-                state::insert(id, Rc::clone(&self.stream));
-                Flow::Continue
+                self.afford(host)
             }
             Err(error) => {
                 refuse(host, &mut stream, error);
                 Flow::Hold
             }
+        }
+    }
+
+    /// Lets the request go on if its budgets allow, or waits until they do.
+    fn afford(&mut self, host: &dyn Host) -> Flow {
+        let Ok(mut stream) = self.stream.try_borrow_mut() else {
+            return Flow::Hold;
+        };
+        match budget::reserve(host, &mut stream) {
+            Ok(None) => {
+                self.phase = Phase::Decided;
+                let id = stream.id.clone();
+                drop(stream);
+                state::insert(id, Rc::clone(&self.stream));
+                Flow::Continue
+            }
+            Ok(Some(call)) => {
+                self.phase = Phase::Waiting;
+                self.asked = Some(kept::Asked {
+                    call,
+                    then: kept::Then::Afford,
+                });
+                Flow::Hold
+            }
+            Err(error) => {
+                self.phase = Phase::Decided;
+                refuse(host, &mut stream, error);
+                Flow::Hold
+            }
+        }
+    }
+
+    /// What was held goes on, or stays where it is answered.
+    fn go_on(host: &dyn Host, flow: Flow) {
+        if flow == Flow::Continue
+            && let Err(error) = host.resume_request()
+        {
+            host.log(Level::Error, &format!("request not resumed: {error}"));
         }
     }
 
@@ -192,6 +230,13 @@ impl Gateway {
             }
             return;
         }
+        if let kept::Then::Afford = asked.then {
+            let flow = match budget::told(host, message) {
+                Ok(()) => self.afford(host),
+                Err(error) => self.hand_on(host, Err(error)),
+            };
+            return Self::go_on(host, flow);
+        }
         let answer = kept::answered(message);
         if let kept::Then::Plan(gathered) = asked.then {
             let gathered = match self.stream.try_borrow() {
@@ -200,12 +245,8 @@ impl Gateway {
                 }
                 Err(_) => return,
             };
-            if self.hand_on(host, gathered) == Flow::Continue
-                && let Err(error) = host.resume_request()
-            {
-                host.log(Level::Error, &format!("request not resumed: {error}"));
-            }
-            return;
+            let flow = self.hand_on(host, gathered);
+            return Self::go_on(host, flow);
         }
         self.phase = Phase::Decided;
         let Ok(mut stream) = self.stream.try_borrow_mut() else {

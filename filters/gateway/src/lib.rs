@@ -17,6 +17,7 @@
     )
 )]
 
+mod accounts;
 mod bundle;
 mod call;
 mod detail;

@@ -3,8 +3,10 @@
 //! States: *away* (no stream; a tick opens one when the back-off has passed) and *connected* (hello
 //! sent). Tokens come down and are written to shared data, where the workers read them; usage goes
 //! up from the shared queue through [`Outbox`]. When the stream ends, what was not acknowledged
-//! goes back to the outbox and is sent again.
+//! goes back to the outbox and is sent again. Leases of budgets are given back when the control
+//! plane asks for them; workers get theirs without the meter.
 
+mod leases;
 mod outbox;
 mod tokens;
 
@@ -186,6 +188,11 @@ impl Meter {
                 }
             }
             from_control::Kind::DetailsAck(ack) => self.details.acknowledge(ack.sequence),
+            from_control::Kind::Recall(recalled) => {
+                let holder = leases::holder(host);
+                let held = leases::give_back(host, holder, &recalled.leases);
+                self.send(host, from_gateway::Kind::Leases(held));
+            }
             from_control::Kind::Flush(flush) => {
                 self.flush = Some(PendingFlush {
                     nonce: flush.nonce,
@@ -229,6 +236,9 @@ impl Meter {
                     dropped_events: self.outbox.dropped_events(),
                 };
                 self.send(host, from_gateway::Kind::Hello(hello));
+                let holder = leases::holder(host);
+                let held = leases::give_back(host, holder, &[]);
+                self.send(host, from_gateway::Kind::Leases(held));
             }
             Err(_) => self.lost(),
         }

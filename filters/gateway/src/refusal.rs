@@ -12,15 +12,16 @@ use crate::stream::Stream;
 pub(crate) fn refuse(host: &dyn Host, stream: &mut Stream, error: ErrorInfo) {
     let dialect = stream.call.dialect();
     let error = error.with_request_id(stream.id.clone());
-    let (status, body) = stream.call.write_error(&error);
+    let (mut status, body) = stream.call.write_error(&error);
     let mut headers = answer_headers(dialect, &stream.id);
     headers.push(("content-type", "application/json"));
+    if error.kind == ErrorKind::InsufficientQuota {
+        // In every dialect; and the vendors' SDKs would try a 429 again, which helps nobody here.
+        status = error.status;
+        headers.push(("x-should-retry", "false"));
+    }
     if error.kind == ErrorKind::MethodNotAllowed {
         headers.push(("allow", stream.call.endpoint.methods().unwrap_or_default()));
-    }
-    // The SDKs would try a 429 again.
-    if error.kind == ErrorKind::InsufficientQuota {
-        headers.push(("x-should-retry", "false"));
     }
     headers.extend(limits::shown(stream));
     let wait = error.retry_after_s.map(|seconds| seconds.to_string());
@@ -79,6 +80,10 @@ pub(crate) fn denied(denied: Denied) -> ErrorInfo {
             ErrorKind::PermissionDenied,
             "The group that this API key belongs to is disabled.",
         ),
+        Denied::TokenExpired => {
+            ErrorInfo::new(ErrorKind::Authentication, "The API key has expired.")
+                .with_code("invalid_api_key")
+        }
         Denied::AddressNotAllowed => ErrorInfo::new(
             ErrorKind::PermissionDenied,
             "This API key may not be used from your address.",

@@ -11,14 +11,14 @@ use tollgate_protocol::stream::Outcome as Ending;
 
 use crate::bundle;
 use crate::detail;
-use crate::gateway::limits;
+use crate::gateway::{budget, limits};
 use crate::losses;
 use crate::operation::Operation;
 use crate::stream::{Stream, bounded};
 use crate::uncounted::Missing;
 
 /// What a token is taken for where nobody counted: English and code have about four bytes to one.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(crate) const BYTES_PER_TOKEN: u64 = 4;
 
 /// Longest path, user or model that is reported, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -29,8 +29,9 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     if let Some(response) = kept(host, stream) {
         bundle::push_response(host, response);
     }
-    let (event, missing) = event(host, stream);
+    let (mut event, missing) = event(host, stream);
     limits::settle(host, stream, &event);
+    budget::settle(host, stream, &mut event);
     detail::settle(host, stream, &event);
     let evidence = std::mem::take(&mut stream.evidence);
     let rest = evidence.uncounted(missing, &stream.usage).map(|uncounted| {

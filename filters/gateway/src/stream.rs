@@ -12,6 +12,7 @@ use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
 
 use crate::call::Call;
 use crate::detail::Captured;
+use crate::gateway::budget::Held;
 use crate::gateway::limits::Taken;
 use crate::memory::Hold;
 use crate::state::Active;
@@ -67,6 +68,8 @@ pub(crate) struct Stream {
     pub(crate) limits: Taken,
     /// Bodies that the log may want.
     pub(crate) detail: Option<Captured>,
+    /// Its part of the token's budgets.
+    pub(crate) held: Held,
 }
 
 /// A response on its way to being kept.
@@ -139,6 +142,7 @@ impl Stream {
             keep: None,
             limits: Taken::default(),
             detail: None,
+            held: Held::default(),
         }
     }
 

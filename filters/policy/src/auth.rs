@@ -35,6 +35,7 @@ pub fn token_hash(headers: &[(String, Vec<u8>)]) -> Option<[u8; 32]> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
     TokenDisabled,
+    TokenExpired,
     GroupDisabled,
     /// The caller's address is in none of the token's subnets.
     AddressNotAllowed,
@@ -44,9 +45,16 @@ pub enum Denied {
 ///
 /// # Errors
 /// Says which rule forbids it.
-pub fn authorize(token: &TokenRecord, address: Option<IpAddr>) -> Result<(), Denied> {
+pub fn authorize(
+    token: &TokenRecord,
+    address: Option<IpAddr>,
+    now_unix_ms: i64,
+) -> Result<(), Denied> {
     if !token.enabled {
         return Err(Denied::TokenDisabled);
+    }
+    if token.expires_unix_ms != 0 && now_unix_ms >= token.expires_unix_ms {
+        return Err(Denied::TokenExpired);
     }
     if !token.group_enabled {
         return Err(Denied::GroupDisabled);
@@ -131,6 +139,13 @@ mod tests {
         }
     }
 
+    fn expiring(expires_unix_ms: i64) -> TokenRecord {
+        TokenRecord {
+            expires_unix_ms,
+            ..token()
+        }
+    }
+
     #[test]
     fn each_rule_can_forbid() {
         let inside: Option<IpAddr> = "10.1.2.3".parse().ok();
@@ -140,6 +155,8 @@ mod tests {
         };
         let cases = [
             (token(), inside, Ok(())),
+            (expiring(1_001), inside, Ok(())),
+            (expiring(1_000), inside, Err(Denied::TokenExpired)),
             (
                 TokenRecord {
                     enabled: false,
@@ -174,7 +191,7 @@ mod tests {
         ];
         for (token, address, expected) in cases {
             assert_eq!(
-                authorize(&token, address),
+                authorize(&token, address, 1_000),
                 expected,
                 "{token:?} from {address:?}"
             );

@@ -95,14 +95,26 @@ async fn bodies_that_are_refused() {
             (
                 "POST",
                 "/token/g",
-                json!({"name": "n", "quota": 5}),
-                "quota is not available yet",
+                json!({"name": "n", "quota": -5}),
+                "quota must not be negative",
             ),
             (
                 "POST",
                 "/token/g",
-                json!({"name": "n", "period_quota": 0.5}),
-                "not available yet",
+                json!({"name": "n", "period_quota": 0.0000000001}),
+                "period_quota has more than 9 decimals",
+            ),
+            (
+                "POST",
+                "/token/g",
+                json!({"name": "n", "period_type": "yearly"}),
+                "period_type must be daily, weekly or monthly",
+            ),
+            (
+                "POST",
+                "/token/g",
+                json!({"name": "n", "expires_at": -1}),
+                "expires_at must be a whole number",
             ),
             (
                 "POST",

@@ -341,3 +341,61 @@ async fn every_setting_of_the_demo_provider_is_one_that_it_understands() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_tokens_quotas_and_expiry() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let body = json!({"name": "t", "quota": "12.000000001", "period_quota": 0.5,
+            "period_type": "weekly", "expires_at": 4_000_000_000_000_i64});
+        let made = api
+            .ok("POST", "/token/g?auto_create_group=true", body)
+            .await;
+        let path = format!("/tokens/{}", made["id"]);
+        assert_eq!(made["quota"].to_string(), "12.000000001");
+        assert_eq!(made["period_quota"].to_string(), "0.5");
+        assert_eq!(made["period_type"], "weekly");
+        assert_eq!(made["expires_at"], 4_000_000_000_000_i64);
+
+        // AI Proxy's way to say what was spent in the window.
+        let event = UsageEvent {
+            id: "r1".into(),
+            token_id: made["id"].as_i64().unwrap(),
+            group: "g".into(),
+            started_unix_ms: crate::domain::now_unix_ms(),
+            ..UsageEvent::default()
+        };
+        Ledger::new(store.clone())
+            .book("n", vec![event])
+            .await
+            .unwrap();
+        let id = made["id"].as_i64().unwrap();
+        let zone = store.zone().await.unwrap();
+        let window = crate::domain::Period::Weekly.window(&zone, crate::domain::now_unix_ms());
+        let (first, end) = (window.first_day, window.end_day);
+        for sql in [
+            format!("INSERT INTO token_days VALUES ({id}, {first}, 3), ({id}, {end}, 0)"),
+            format!("UPDATE tokens SET used_amount = 7 WHERE id = {id}"),
+        ] {
+            store.execute_for_tests(sql).await;
+        }
+        let shown = api.get(&path).await;
+        assert_eq!(shown["period_used_amount"], json!(3e-9));
+        assert_eq!(shown["period_last_update_amount"], json!(4e-9));
+        assert_eq!(shown["period_last_update_time"], window.start_ms);
+
+        // What is shown can be sent back, and changes nothing.
+        let same = api.ok("PUT", &path, shown.clone()).await;
+        assert_eq!(same, shown);
+        let none = json!({"quota": 0, "period_quota": 0, "period_type": "", "expires_at": 0});
+        let cleared = api.ok("PUT", &path, none).await;
+        assert_eq!(
+            (&cleared["quota"], &cleared["expires_at"]),
+            (&json!(0), &json!(0))
+        );
+        assert_eq!(cleared["period_type"], "monthly");
+        assert_eq!(cleared["period_last_update_time"], 0);
+        assert_eq!(api.get("/token/g").await["tokens"][0], cleared);
+    })
+    .await;
+}

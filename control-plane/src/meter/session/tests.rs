@@ -1,6 +1,7 @@
 //! A session against a gateway that is played here, over a real store.
 
 use prost::Message;
+use tollgate_config::leases::Lease;
 use tollgate_config::meter::{Flushed, TokensApplied, UsageEvent};
 
 use super::*;
@@ -32,7 +33,8 @@ async fn world() -> World {
     let registry = Registry::new();
     let responses = Responses::new(store.clone(), Duration::from_secs(60));
     let ledger = Ledger::new(store.clone());
-    let meter = Meter::new(store.clone(), ledger, registry.clone(), responses);
+    let leases = crate::leases::Leases::new(store.clone());
+    let meter = Meter::new(store.clone(), ledger, registry.clone(), responses, leases);
     World {
         store,
         meter,
@@ -248,4 +250,77 @@ async fn a_response_is_acknowledged_when_it_is_kept() {
     );
     let kept = world.store.response("g", &id, 0).await.unwrap();
     assert_eq!(kept, stored.response);
+}
+
+/// A token with a quota, all of which `holder` has; gives the token's id and the lease.
+async fn leased(world: &World, holder: &str) -> (i64, Lease) {
+    let new = TokenPatch {
+        name: Some("a".into()),
+        quota: Some(tollgate_policy::price::NanoUsd(100)),
+        ..TokenPatch::default()
+    };
+    let made = world.store.create_token("g", new, true, false).await;
+    let crate::store::Created::New(token, _) = made.unwrap() else {
+        panic!("it exists")
+    };
+    let need = Lease {
+        budget: format!("q{}", token.id),
+        need: 100,
+        ..Lease::default()
+    };
+    let question = Leases {
+        holder: holder.into(),
+        leases: vec![need],
+    };
+    let told = world.meter.0.leases.ask(question).await.unwrap();
+    (token.id, told.leases[0].clone())
+}
+
+#[tokio::test]
+async fn a_changed_quota_calls_back_what_is_out() {
+    let world = world().await;
+    let (id, lease) = leased(&world, "h").await;
+    let mut gateway = world.connect("n").await;
+    gateway.tokens().await;
+    let here = Leases {
+        holder: "h".into(),
+        leases: Vec::new(),
+    };
+    gateway.say(from_gateway::Kind::Leases(here)).await;
+    // Booked in order, so the session has read what came before.
+    gateway.say(usage(1, "e1")).await;
+    gateway.hear().await;
+
+    let less = TokenPatch {
+        quota: Some(tollgate_policy::price::NanoUsd(50)),
+        ..TokenPatch::default()
+    };
+    world.store.update_token(id, None, less).await.unwrap();
+    gateway.tokens().await;
+    let from_control::Kind::Recall(recalled) = gateway.hear().await else {
+        panic!("no recall")
+    };
+    assert_eq!(recalled.leases[0].id, lease.id);
+
+    let report = Leases {
+        holder: "h".into(),
+        leases: vec![Lease {
+            returned: 70,
+            ..lease.clone()
+        }],
+    };
+    gateway.say(from_gateway::Kind::Leases(report)).await;
+    gateway.say(usage(2, "e2")).await;
+    gateway.hear().await;
+    let question = Leases {
+        holder: "other".into(),
+        leases: vec![Lease {
+            need: 100,
+            id: 0,
+            granted: 0,
+            ..lease
+        }],
+    };
+    let told = world.meter.0.leases.ask(question).await.unwrap();
+    assert_eq!(told.leases[0].granted, 50 - 30);
 }

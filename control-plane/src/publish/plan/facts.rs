@@ -8,6 +8,7 @@ use tollgate_config::{Channel, Model};
 use tollgate_protocol::Thinking;
 use tollgate_protocol::neutral::Effort;
 
+use super::ceiling;
 use crate::domain::ModelConfig;
 
 /// Those with a config, then those that only the catalogue knows.
@@ -50,6 +51,7 @@ fn bare(name: &str) -> ModelConfig {
 /// What the model's config says, else what the catalogue knows of a model with just this name.
 fn model(config: &ModelConfig) -> Model {
     let known = known(&config.model);
+    let ceiling = ceiling::of(&config.price);
     let efforts = || -> Vec<Effort> {
         let names = known.map(|known| known.efforts.iter());
         let names = names.into_iter().flatten();
@@ -76,6 +78,9 @@ fn model(config: &ModelConfig) -> Model {
         tpm: config.limits.tpm,
         max_concurrency: config.limits.max_concurrency,
         details: None,
+        request_nano_usd: ceiling.request,
+        input_nano_usd: ceiling.input,
+        output_nano_usd: ceiling.output,
     }
 }
 

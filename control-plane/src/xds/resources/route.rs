@@ -1,4 +1,5 @@
-//! One route for all model traffic, one for everything else.
+//! One route for all model traffic, one for everything else and for what callers ask about their
+//! budgets.
 
 use envoy_types::pb::envoy::config::route::v3 as route;
 use envoy_types::pb::envoy::extensions::matching::common_inputs::network::v3::FilterStateInput;
@@ -16,6 +17,9 @@ pub(super) const NAME: &str = "tollgate";
 /// What callers put before the names of endpoints: OpenAI, Anthropic and others, Gemini, Cohere,
 /// OpenAI at Azure.
 const MODEL_PATHS: [&str; 4] = ["/v1", "/v1beta", "/v2", "/openai"];
+
+/// What a token's owner asks the control plane, below a path of callers.
+const BILLING_PATH: &str = "/v1/dashboard/billing";
 
 /// Statuses after which another channel may do better: the fault is the channel's (its key, its
 /// quota, its load), not the request's. Never 400, 413, 422 or 451.
@@ -77,12 +81,20 @@ pub(super) fn routes<'a>(
             admin_action,
         )
     };
+    let billing_route = route::Route {
+        r#match: Some(route::RouteMatch {
+            path_specifier: Some(route::route_match::PathSpecifier::PathSeparatedPrefix(
+                BILLING_PATH.into(),
+            )),
+            ..Default::default()
+        }),
+        ..admin_route.clone()
+    };
     let host = route::VirtualHost {
         name: NAME.into(),
         domains: vec!["*".into()],
-        routes: MODEL_PATHS
-            .map(model_route)
-            .into_iter()
+        routes: std::iter::once(billing_route)
+            .chain(MODEL_PATHS.map(model_route))
             .chain([admin_route])
             .collect(),
         ..Default::default()

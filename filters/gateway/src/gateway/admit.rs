@@ -64,7 +64,7 @@ pub(super) fn admit(
     } else {
         peer(host)
     };
-    let verdict = authorize(&token, address);
+    let verdict = authorize(&token, address, stream.started_unix_ms);
     let token = stream.token.insert(token);
     verdict.map_err(refusal::denied)?;
 

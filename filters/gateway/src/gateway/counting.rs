@@ -8,7 +8,8 @@ use tollgate_protocol::Loss;
 use tollgate_protocol::count::{self, Counter};
 use tollgate_protocol::stream::Outcome;
 
-use super::kept::{Asked, Then, call_control};
+use super::control;
+use super::kept::{Asked, TIMEOUT_MS, Then};
 use crate::losses;
 use crate::refusal::answer_headers;
 use crate::stream::Stream;
@@ -33,7 +34,12 @@ pub(super) fn ask(host: &dyn Host, stream: &Stream, counting: Counting) -> Optio
         model: plan.model.clone(),
         request: Some(Shortened::new(body, CALL_BYTES_MAX).ok()?),
     };
-    let call = call_control(host, SERVICE, METHOD, &message.encode_to_vec())?;
+    let call = control::call(
+        host,
+        (SERVICE, METHOD),
+        &message.encode_to_vec(),
+        TIMEOUT_MS,
+    )?;
     Some(Asked {
         call,
         then: Then::Count(counting),

@@ -12,12 +12,12 @@
 //! tenant is answered like one that never was.
 
 use prost::Message;
-use tollgate_config::names::{CONTROL_CLUSTER, NODE_TOKEN_KEY};
 use tollgate_config::responses::{self, Answer, Call, History, InputItems, answer, call};
-use tollgate_host::{self as host, Host, Level};
+use tollgate_host::{Host, Level};
 use tollgate_protocol::conversation::{Continuation, continuation, continued, own_items};
 use tollgate_protocol::{Body, Dialect, ErrorInfo, ErrorKind, Limits};
 
+use super::control;
 use super::counting::Counting;
 use super::plan::Gathered;
 use crate::call::{Endpoint, StoredPart};
@@ -28,7 +28,7 @@ use crate::stream::{Keep, Stream};
 
 /// How long the control plane may take; it waits by itself for what is on its way to it, for a
 /// part of that.
-const TIMEOUT_MS: u32 = 5_000;
+pub(super) const TIMEOUT_MS: u32 = 5_000;
 
 /// Items of one page, by the API reference.
 const ITEMS_DEFAULT: u32 = 20;
@@ -48,6 +48,8 @@ pub(super) enum Then {
     Show,
     /// That it exists is all that matters.
     Cancel,
+    /// See what the budgets have now.
+    Afford,
 }
 
 /// Asks what the request's head asks for.
@@ -223,40 +225,9 @@ fn begin(host: &dyn Host, stream: &Stream, id: &str, kind: call::Kind) -> Result
         id: id.to_owned(),
         kind: Some(kind),
     };
-    call_control(
-        host,
-        responses::SERVICE,
-        responses::METHOD,
-        &message.encode_to_vec(),
-    )
-    .ok_or_else(away)
-}
-
-/// Begins a call to the control plane; nothing where that cannot be.
-pub(super) fn call_control(
-    host: &dyn Host,
-    service: &'static str,
-    method: &'static str,
-    message: &[u8],
-) -> Option<u32> {
-    let bearer = host.shared(NODE_TOKEN_KEY);
-    let metadata: Vec<(&str, &[u8])> = bearer
-        .iter()
-        .map(|bearer| ("authorization", bearer.as_slice()))
-        .collect();
-    let call = host::Call {
-        cluster: CONTROL_CLUSTER,
-        service,
-        method,
-        metadata: &metadata,
-        message,
-        timeout_ms: TIMEOUT_MS,
-    };
-    let begun = host.call(call);
-    if let Err(error) = &begun {
-        host.log(Level::Error, &format!("control plane not asked: {error}"));
-    }
-    begun.ok()
+    let service = (responses::SERVICE, responses::METHOD);
+    let call = control::call(host, service, &message.encode_to_vec(), TIMEOUT_MS);
+    call.ok_or_else(away)
 }
 
 fn page(query: &str) -> Result<InputItems, ErrorInfo> {

@@ -136,7 +136,7 @@ fn a_group_without_credit_is_refused_before_the_call() {
     let key = ("x-api-key", "sk-poor");
     for (path, status, text) in [
         (CHAT, 429, "insufficient_quota"),
-        (MESSAGES, 402, "billing_error"),
+        (MESSAGES, 429, "billing_error"),
     ] {
         let host = host(vec![channel(1, "openai-chat")])
             .with_shared(&key_of("poor"), &poor.encode_to_vec());

@@ -1,9 +1,11 @@
+use tollgate_config::leases::{HOLDER_KEY, Lease, Leases};
 use tollgate_config::meter::{
     Flush, Share, TokenRecord, TokenUpdate, Tokens, UsageAck, UsageBatch,
 };
 use tollgate_config::names::{READY_KEY, token_key};
 use tollgate_host::Host;
 use tollgate_host::mock::MockHost;
+use tollgate_policy::lease::Account;
 
 use super::*;
 
@@ -11,7 +13,11 @@ fn started() -> (MockHost, Meter) {
     let host = MockHost::new();
     let mut meter = Meter::new("node-1".into(), None);
     meter.start(&host);
-    assert!(matches!(sent(&host).as_slice(), [from_gateway::Kind::Hello(h)] if h.node == "node-1"));
+    assert!(matches!(
+        sent(&host).as_slice(),
+        [from_gateway::Kind::Hello(h), from_gateway::Kind::Leases(l)]
+            if h.node == "node-1" && l.leases.is_empty() && l.holder.len() == 32
+    ));
     (host, meter)
 }
 
@@ -164,8 +170,52 @@ fn a_stream_on_which_nothing_comes_is_given_up() {
     ticks(&host, &mut meter, BACK_OFF_LAST_TICKS);
     assert!(matches!(
         sent(&host).as_slice(),
-        [from_gateway::Kind::Hello(_)]
+        [from_gateway::Kind::Hello(_), from_gateway::Kind::Leases(_)]
     ));
+}
+
+#[test]
+fn leases_are_given_back_as_far_as_no_call_uses_them() {
+    let (host, mut meter) = started();
+    let mut account = Account::default();
+    let granted = Lease {
+        id: 4,
+        granted: 100,
+        ..Lease::default()
+    };
+    account.apply(&granted, 0);
+    account.reserve(30, 0).unwrap();
+    host.set_shared("b/q5", Some(&account.write())).unwrap();
+    let named = |budget: &str, id| Lease {
+        budget: budget.into(),
+        id,
+        ..Lease::default()
+    };
+    let recalled = Leases {
+        leases: vec![named("q5", 4), named("q6", 9)],
+        ..Leases::default()
+    };
+    for _ in 0..2 {
+        // The second time, as after a lost stream, it says the same.
+        receive(
+            &host,
+            &mut meter,
+            from_control::Kind::Recall(recalled.clone()),
+        );
+        let kinds = sent(&host);
+        let [from_gateway::Kind::Leases(held)] = kinds.as_slice() else {
+            panic!("{kinds:?}")
+        };
+        let holder = host.shared(HOLDER_KEY).unwrap();
+        assert_eq!(held.holder.as_bytes(), holder);
+        let reported = Lease {
+            granted: 100,
+            returned: 70,
+            ..named("q5", 4)
+        };
+        assert_eq!(held.leases, [reported, named("q6", 9)]);
+    }
+    assert!(host.shared("b/q6").is_none(), "nothing to write down");
 }
 
 #[test]

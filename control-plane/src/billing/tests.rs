@@ -1,0 +1,115 @@
+use axum::body::{Body, to_bytes};
+use http::Request;
+use tollgate_policy::price::NanoUsd;
+use tower::ServiceExt;
+
+use super::*;
+use crate::domain::{Period, Status, TokenPatch};
+use crate::secrets::Secret;
+use crate::store::Created;
+use crate::store::testing::with_store;
+
+const USD: i64 = 1_000_000_000;
+
+async fn token(store: &Store, name: &str, patch: TokenPatch) -> (i64, Secret) {
+    let new = TokenPatch {
+        name: Some(name.into()),
+        ..patch
+    };
+    match store.create_token("g", new, true, false).await.unwrap() {
+        Created::New(token, secret) => (token.id, secret),
+        Created::Existing(token) => panic!("{token:?}"),
+    }
+}
+
+async fn ask(store: &Store, what: &str, secret: &str, from: &str) -> (u16, Value) {
+    let request = Request::builder()
+        .uri(format!("/v1/dashboard/billing/{what}"))
+        .header("authorization", format!("Bearer {secret}"))
+        .header("x-forwarded-for", from)
+        .body(Body::empty())
+        .unwrap();
+    let response = router(store.clone()).oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn an_owner_sees_the_least_that_is_left() {
+    with_store(async |store| {
+        let limited = TokenPatch {
+            quota: Some(NanoUsd(10 * USD)),
+            period_quota: Some(NanoUsd(2 * USD)),
+            period: Some(Period::Daily),
+            expires_at_ms: Some(4_000_000_000_999),
+            ..TokenPatch::default()
+        };
+        let (id, secret) = token(&store, "a", limited).await;
+        let (_, free) = token(&store, "b", TokenPatch::default()).await;
+        let zone = store.zone().await.unwrap();
+        let day = crate::domain::day(&zone, now_unix_ms());
+        store
+            .execute_for_tests(format!(
+                "INSERT INTO token_days VALUES ({id}, {day}, 500000001), ({id}, 20200101, 9)"
+            ))
+            .await;
+        store
+            .execute_for_tests(format!(
+                "UPDATE tokens SET used_amount = 500000010 WHERE id = {id}"
+            ))
+            .await;
+        let secret = secret.expose();
+        let (_, shown) = ask(&store, "subscription", secret, "").await;
+        assert_eq!(shown["object"], "billing_subscription");
+        // 0.50000001 used and 1.499999999 left of the day's 2.
+        assert_eq!(shown["hard_limit_usd"].to_string(), "2.000000009");
+        assert_eq!(shown["access_until"], 4_000_000_000_i64);
+        let (_, shown) = ask(&store, "usage", secret, "").await;
+        assert_eq!(shown["total_usage"].to_string(), "50.000001");
+        let (_, shown) = ask(&store, "quota", secret, "").await;
+        assert_eq!(
+            shown.to_string(),
+            r#"{"remain":1.499999999,"total":2.000000009}"#
+        );
+
+        let (_, shown) = ask(&store, "subscription", free.expose(), "").await;
+        assert_eq!(shown["hard_limit_usd"], 100_000_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_who_may_use_the_token_sees_it() {
+    with_store(async |store| {
+        let inside = TokenPatch {
+            subnets: Some(vec!["10.0.0.0/8".into()]),
+            ..TokenPatch::default()
+        };
+        let (_, inside) = token(&store, "a", inside).await;
+        let disabled = TokenPatch {
+            status: Some(Status::Disabled),
+            ..TokenPatch::default()
+        };
+        let (_, disabled) = token(&store, "b", disabled).await;
+        let expired = TokenPatch {
+            expires_at_ms: Some(1),
+            ..TokenPatch::default()
+        };
+        let (_, expired) = token(&store, "c", expired).await;
+        for (secret, from, status) in [
+            (inside.expose(), "10.1.2.3", 200),
+            (inside.expose(), "10.1.2.3, 1.2.3.4", 403),
+            (inside.expose(), "", 403),
+            (disabled.expose(), "", 401),
+            (expired.expose(), "", 401),
+            ("sk-unknown", "", 401),
+            ("", "", 401),
+        ] {
+            let (found, body) = ask(&store, "quota", secret, from).await;
+            assert_eq!(found, status, "{from}: {body}");
+            assert_eq!(body["error"].is_null(), status == 200);
+        }
+    })
+    .await;
+}

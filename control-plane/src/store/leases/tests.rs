@@ -1,0 +1,288 @@
+//! Grants, returns and bookings against one budget, on every database.
+
+use tollgate_config::meter::UsageEvent;
+use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
+
+use super::*;
+use crate::domain::{ModelConfigPatch, Period, TokenPatch};
+use crate::ledger::Ledger;
+use crate::store::testing::{on_each_database, with_store};
+use crate::store::{Change, Created};
+
+/// In 2096: calls are booked with the price in force when they began, and there was none before this.
+const NOW: i64 = 4_000_000_000_000;
+const USD: i64 = 1_000_000_000;
+
+/// A token with these quotas, and a model whose input costs one nano-USD a token.
+async fn token(store: &Store, quota: i64, period_quota: i64) -> i64 {
+    let rate = Rate {
+        price: NanoUsd(1),
+        unit: 1,
+    };
+    let price = Tariff::of(Price::FREE.with(Part::Input, rate));
+    let config = ModelConfigPatch {
+        price: Some(price),
+        ..ModelConfigPatch::default()
+    };
+    let saved = store.save_model_configs(vec![("m".into(), config)]);
+    saved.await.unwrap();
+    let new = TokenPatch {
+        name: Some("t".into()),
+        quota: Some(NanoUsd(quota)),
+        period_quota: Some(NanoUsd(period_quota)),
+        period: Some(Period::Daily),
+        ..TokenPatch::default()
+    };
+    match store.create_token("g", new, true, false).await.unwrap() {
+        Created::New(token, _) => token.id,
+        Created::Existing(token) => panic!("{token:?}"),
+    }
+}
+
+fn asks(holder: &str, budget: &str, need: i64) -> Asked {
+    Asked {
+        holder: holder.into(),
+        lease: Lease {
+            budget: budget.into(),
+            need,
+            ..Lease::default()
+        },
+    }
+}
+
+/// The same after what it was told.
+fn again(holder: &str, told: &Lease, need: i64) -> Asked {
+    let lease = Lease {
+        need,
+        ..told.clone()
+    };
+    Asked {
+        holder: holder.into(),
+        lease,
+    }
+}
+
+async fn one(store: &Store, asked: Asked) -> Granted {
+    at(store, asked, NOW).await
+}
+
+async fn at(store: &Store, asked: Asked, now_ms: i64) -> Granted {
+    let mut granted = store.grant_leases(&[asked], now_ms).await.unwrap();
+    assert_eq!(granted.len(), 1);
+    granted.remove(0)
+}
+
+async fn book(store: &Store, id: &str, token: i64, cost: u64, drawn: i64, leases: &[i64]) {
+    book_at(store, id, token, cost, drawn, leases, NOW).await;
+}
+
+async fn book_at(
+    store: &Store,
+    id: &str,
+    token_id: i64,
+    cost: u64,
+    drawn_nano_usd: i64,
+    leases: &[i64],
+    started_unix_ms: i64,
+) {
+    let event = UsageEvent {
+        id: id.into(),
+        token_id,
+        group: "g".into(),
+        model: "m".into(),
+        started_unix_ms,
+        status: 200,
+        usage: Some(tollgate_config::meter::Usage {
+            input_tokens: cost,
+            ..Default::default()
+        }),
+        leases: leases.to_vec(),
+        drawn_nano_usd,
+        ..UsageEvent::default()
+    };
+    let ledger = Ledger::new(store.clone());
+    ledger.book("n", vec![event]).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_holders_never_have_more_than_there_is() {
+    with_store(async |store| {
+        let id = token(&store, 1_000, 0).await;
+        let budget = format!("q{id}");
+        let a = one(&store, asks("a", &budget, 400)).await;
+        let b = one(&store, asks("b", &budget, 700)).await;
+        assert_eq!((a.lease.granted, b.lease.granted), (400, 600));
+        assert!(!a.lease.is_last && !b.lease.is_last);
+        assert_eq!(b.others.len(), 1, "a is called");
+        // There is nothing for now, and it is not used up.
+        let more = one(&store, again("a", &a.lease, 10)).await;
+        assert!(more.must_wait && more.lease.exhausted.is_empty());
+        assert_eq!(more.lease.granted, 400);
+
+        // What was drawn and cost less is free again, and so is what comes back.
+        book(&store, "1", id, 100, 150, &[a.lease.id]).await;
+        let back = Lease {
+            returned: 250,
+            ..a.lease.clone()
+        };
+        store.leases_returned("a", &[back], 0).await.unwrap();
+        let b = one(&store, again("b", &b.lease, 1_000)).await;
+        assert_eq!(b.lease.granted, 600 + 300);
+        assert!(b.lease.is_last);
+
+        // The same usage again counts once; then nothing is left.
+        book(&store, "1", id, 100, 150, &[a.lease.id]).await;
+        book(&store, "2", id, 900, 900, &[b.lease.id]).await;
+        let none = one(&store, again("a", &a.lease, 1)).await;
+        assert_eq!(
+            none.lease.exhausted,
+            "The quota of this API key is used up."
+        );
+        assert_eq!(none.lease.id, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_grants_nothing_twice() {
+    on_each_database(async |database| {
+        let store = database.open().await;
+        let id = token(&store, 1_000, 0).await;
+        let budget = format!("q{id}");
+        let first = one(&store, asks("a", &budget, 1_000)).await;
+        store.close().await;
+
+        let store = database.open().await;
+        let others = one(&store, asks("b", &budget, 1)).await;
+        assert_eq!((others.lease.granted, others.must_wait), (0, true));
+        // The holder did not see the answer, and gets the same one.
+        let same = one(&store, asks("a", &budget, 1_000)).await;
+        assert_eq!(same.lease, first.lease);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_who_ask_at_once_are_answered_at_once() {
+    with_store(async |store| {
+        let id = token(&store, USD, 0).await;
+        let budget = format!("q{id}");
+        let mut asked: Vec<Asked> = (0..100).map(|_| asks("a", &budget, 1_000)).collect();
+        asked.push(asks("a", "nonsense", 1));
+        asked.push(asks("a", "q999999", 1));
+        let granted = store.grant_leases(&asked, NOW).await.unwrap();
+        assert!(granted[0].lease.granted >= 100_000);
+        assert!(granted[..100].iter().all(|it| it == &granted[0]));
+        assert_eq!(granted[100], Granted::default());
+        assert!(granted[101].lease.exhausted.contains("does not exist"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_period_begins_anew_and_counts_calls_by_their_start() {
+    with_store(async |store| {
+        let id = token(&store, 0, 100).await;
+        let budget = format!("p{id}");
+        let day = 24 * 60 * 60 * 1000;
+        let midnight = NOW - NOW.rem_euclid(day) + day;
+        let today = at(&store, asks("a", &budget, 100), midnight - 2).await;
+        assert_eq!(today.lease.until_unix_ms, midnight);
+        let lease = [today.lease.id];
+        book_at(&store, "1", id, 100, 100, &lease, midnight - 1).await;
+        let none = at(&store, again("a", &today.lease, 1), midnight - 1).await;
+        assert_eq!(
+            none.lease.exhausted,
+            "The daily quota of this API key is used up; the next day begins at \
+             2096-10-03T00:00:00+00:00."
+        );
+        let tomorrow = at(&store, again("a", &today.lease, 40), midnight).await;
+        assert!(tomorrow.lease.id > today.lease.id);
+        assert_eq!(tomorrow.lease.granted, 40);
+
+        // A call that began yesterday and ends today is yesterday's.
+        book_at(&store, "2", id, 70, 70, &lease, midnight - 1).await;
+        let token = store.token(id, None).await.unwrap();
+        let used = store.period_used(&[token], midnight).await.unwrap();
+        assert_eq!(used[&id], NanoUsd(0));
+        let rest = at(&store, again("a", &tomorrow.lease, 100), midnight).await;
+        assert_eq!((rest.lease.granted, rest.lease.is_last), (100, true));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_rests_comes_back_and_what_is_lost_is_free() {
+    with_store(async |store| {
+        let id = token(&store, 1_000, 0).await;
+        let budget = format!("q{id}");
+        let a = one(&store, asks("a", &budget, 600)).await.lease;
+        let b = one(&store, asks("b", &budget, 100)).await.lease;
+        assert_eq!(store.idle_leases(NOW).await.unwrap().len(), 0);
+        assert_eq!(store.idle_leases(NOW + 1).await.unwrap().len(), 2);
+        assert_eq!(store.leases_of("a").await.unwrap().len(), 1);
+        assert_eq!(store.leases_of_tokens(&[id]).await.unwrap().len(), 2);
+
+        // Only 500 ever arrived, of which 200 are in use; nobody reports for others.
+        let report = Lease {
+            granted: 500,
+            returned: 300,
+            ..a.clone()
+        };
+        for holder in ["b", "a"] {
+            let reports = [report.clone()];
+            store
+                .leases_returned(holder, &reports, NOW + 1)
+                .await
+                .unwrap();
+        }
+        let c = one(&store, asks("c", &budget, 1_000)).await.lease;
+        assert_eq!(c.granted, 1_000 - 200 - 100);
+        // All of it came back: it is forgotten.
+        let all = Lease {
+            returned: 100,
+            ..b.clone()
+        };
+        store.leases_returned("b", &[all], NOW + 1).await.unwrap();
+        assert!(store.leases_of("b").await.unwrap().is_empty());
+
+        // a is connected, c is not.
+        let holders = ["a".to_owned()];
+        let freed = store.renew_leases(&holders, NOW + 10, NOW + 5, 0).await;
+        assert_eq!(freed.unwrap(), 1);
+        let d = at(&store, asks("d", &budget, 1_000), NOW + 10).await.lease;
+        assert_eq!(d.granted, 800);
+        // What c used all the same is booked, and no lease has to be there for it.
+        book(&store, "late", id, 50, 50, &[c.id]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn gateways_know_which_tokens_have_budgets() {
+    with_store(async |store| {
+        let id = token(&store, 5, 7).await;
+        let mut changes = store.changes();
+        let record = async || {
+            let update = store.token_updates(&[id]).await.unwrap().remove(0);
+            update.record.unwrap()
+        };
+        assert_eq!(record().await.budgets, [format!("q{id}"), format!("p{id}")]);
+        let patch = TokenPatch {
+            quota: Some(NanoUsd(0)),
+            expires_at_ms: Some(9),
+            ..TokenPatch::default()
+        };
+        store.update_token(id, None, patch).await.unwrap();
+        assert_eq!(changes.recv().await.unwrap(), Change::Tokens(vec![id]));
+        let now = record().await;
+        assert_eq!(
+            (now.budgets, now.expires_unix_ms),
+            (vec![format!("p{id}")], 9)
+        );
+        // Asked for by a gateway that has not heard of it: there is no limit.
+        let free = one(&store, asks("a", &format!("q{id}"), USD)).await;
+        assert!(free.lease.granted >= USD);
+    })
+    .await;
+}

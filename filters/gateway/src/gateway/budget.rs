@@ -1,0 +1,191 @@
+//! Budgets: a call takes what it may cost from each of its budgets before an upstream is called, and
+//! settles when it is over.
+//!
+//! ```text
+//! reserve ──enough──► on to the router ──…──► settle
+//!    ▲ └─short──► asked ──told──┐    └─used up──► 429, insufficient_quota
+//!    └──────────────────────────┘    └─asked too often──► 429, try again
+//! ```
+//!
+//! What is here without asking are this Envoy's leases (see [`tollgate_policy::lease`]), which all its
+//! workers share. A call that finds them too small waits while it asks the control plane for more;
+//! that answers at once where there is more, and after a moment where all that is left is held for
+//! calls under way. A token without budgets costs nothing here, and neither does a call that is free.
+
+use prost::Message;
+use tollgate_config::leases::{self, Leases};
+use tollgate_config::meter::UsageEvent;
+use tollgate_config::{Ceiling, Model};
+use tollgate_host::Host;
+use tollgate_policy::lease::{Reserved, Short, most};
+use tollgate_protocol::{ErrorInfo, ErrorKind};
+
+use super::control;
+use crate::accounts::change;
+use crate::operation::Operation;
+use crate::refusal;
+use crate::settle::BYTES_PER_TOKEN;
+use crate::stream::Stream;
+
+/// How long the control plane may take to answer.
+const TIMEOUT_MS: u32 = 3_000;
+
+/// How often a call asks before it is told to come back later. The control plane delays an answer
+/// that gives nothing by 150 ms, so this is about two seconds.
+const ASKS_MAX: u32 = 12;
+
+/// Length of an answer whose limit neither caller nor configuration tells, in tokens.
+const OUTPUT_TOKENS: u64 = 32_768;
+
+/// What a call holds of its budgets.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// One for each budget of the token, in its order; empty before.
+    reserved: Vec<Reserved>,
+    asks: u32,
+}
+
+/// Takes the most that the request can cost. What it gives is the call to the control plane that the
+/// request has to wait for before it tries again; nothing when it may go on.
+pub(super) fn reserve(host: &dyn Host, stream: &mut Stream) -> Result<Option<u32>, ErrorInfo> {
+    let Some(token) = stream.token.as_ref().filter(|it| !it.budgets.is_empty()) else {
+        return Ok(None);
+    };
+    let cost = estimate(stream);
+    if cost == 0 {
+        return Ok(None);
+    }
+    let now = host.now_unix_ms();
+    // All or nothing: what follows a budget that is short is not taken, only asked for as well.
+    let (mut reserved, mut lacking, mut used_up) = (Vec::new(), Vec::new(), None);
+    for budget in &token.budgets {
+        let mut taken = None;
+        let is_written = change(host, budget, &mut |account| {
+            taken = None;
+            match account.reserve(cost, now) {
+                Ok(part) if lacking.is_empty() => taken = Some(part),
+                Ok(_) => {}
+                Err(Short::By(need)) => lacking.push(account.report(budget, need)),
+                Err(Short::Exhausted(why)) => used_up = Some(why),
+            }
+            taken.is_some()
+        });
+        if !is_written {
+            return Err(away());
+        }
+        reserved.extend(taken);
+        if used_up.is_some() {
+            break;
+        }
+    }
+    if lacking.is_empty() && used_up.is_none() {
+        stream.held.reserved = reserved;
+        return Ok(None);
+    }
+    for (budget, part) in token.budgets.iter().zip(&reserved) {
+        change(host, budget, &mut |account| {
+            account.settle(part, 0, now);
+            true
+        });
+    }
+    if let Some(why) = used_up {
+        let error = ErrorInfo::new(ErrorKind::InsufficientQuota, why);
+        return Err(error.with_code("insufficient_quota"));
+    }
+    stream.held.asks += 1;
+    if stream.held.asks > ASKS_MAX {
+        return Err(under_way());
+    }
+    let holder = host.shared(leases::HOLDER_KEY);
+    let holder = holder.ok_or_else(refusal::not_ready)?;
+    let asked = Leases {
+        holder: String::from_utf8_lossy(&holder).into_owned(),
+        leases: lacking,
+    };
+    let service = (leases::SERVICE, leases::METHOD);
+    let call = control::call(host, service, &asked.encode_to_vec(), TIMEOUT_MS);
+    call.map(Some).ok_or_else(away)
+}
+
+/// What the control plane told, to be reserved from.
+pub(super) fn told(host: &dyn Host, message: Option<Vec<u8>>) -> Result<(), ErrorInfo> {
+    let told = message.and_then(|message| Leases::decode(message.as_slice()).ok());
+    let now = host.now_unix_ms();
+    for lease in told.ok_or_else(away)?.leases {
+        change(host, &lease.budget, &mut |account| {
+            account.apply(&lease, now);
+            true
+        });
+    }
+    Ok(())
+}
+
+/// The call is over: it draws what its usage can have cost at most, and the event says so.
+pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &mut UsageEvent) {
+    let reserved = std::mem::take(&mut stream.held.reserved);
+    let Some(token) = stream.token.as_ref().filter(|_| !reserved.is_empty()) else {
+        return;
+    };
+    let mut ceiling = ceiling(stream);
+    if !(200..300).contains(&event.status) {
+        ceiling.request = 0;
+    }
+    let usage = event.usage.unwrap_or_default();
+    let drawn = most(&ceiling, usage.input_tokens, usage.output_tokens);
+    let now = host.now_unix_ms();
+    for (budget, part) in token.budgets.iter().zip(&reserved) {
+        change(host, budget, &mut |account| {
+            account.settle(part, drawn, now);
+            true
+        });
+        event.leases.push(part.lease);
+    }
+    event.drawn_nano_usd = drawn;
+}
+
+/// The most that the request can cost: its body as input, and the longest answer.
+fn estimate(stream: &Stream) -> i64 {
+    let operation = stream.call.operation();
+    let counts = matches!(operation, Some(Operation::Count { .. }));
+    let embeds = matches!(operation, Some(Operation::Embed { .. }));
+    let Some(plan) = stream.plan.as_ref().filter(|_| !counts) else {
+        return 0;
+    };
+    let model = stream.active.as_ref().and_then(|it| it.model(&plan.model));
+    let longest = model.and_then(|model| model.max_output_tokens);
+    let output = match (plan.peek.max_output_tokens, longest.map(u64::from)) {
+        _ if embeds => 0,
+        (Some(asked), Some(longest)) => asked.min(longest),
+        (asked, longest) => asked.or(longest).unwrap_or(OUTPUT_TOKENS),
+    };
+    let input = u64::try_from(plan.body_bytes).unwrap_or(u64::MAX);
+    most(&ceiling(stream), input.div_ceil(BYTES_PER_TOKEN), output)
+}
+
+fn ceiling(stream: &Stream) -> Ceiling {
+    let plan = stream.plan.as_ref();
+    let active = stream.active.as_ref();
+    let model = plan
+        .zip(active)
+        .and_then(|(plan, it)| it.model(&plan.model));
+    model.map(Model::ceiling).unwrap_or_default()
+}
+
+fn under_way() -> ErrorInfo {
+    let message = "What is left of this API key's budget is held for calls that are under way; try \
+                   again in a moment.";
+    ErrorInfo {
+        retry_after_s: Some(1),
+        ..ErrorInfo::new(ErrorKind::RateLimited, message)
+    }
+}
+
+fn away() -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorKind::Overloaded,
+        "The budget of this API key cannot be checked at the moment; try again.",
+    )
+}
+
+#[cfg(test)]
+mod tests;
