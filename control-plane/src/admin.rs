@@ -65,6 +65,7 @@ pub use routes::{Access, Allowed};
 use self::auth::Gate;
 use self::routes::Routes;
 use crate::accounts::Accounts;
+use crate::probes::Probes;
 use crate::secrets::Secret;
 use crate::store::Store;
 
@@ -74,6 +75,8 @@ pub struct State {
     store: Store,
     key: Arc<Secret>,
     accounts: Accounts,
+    /// `None`: there is nothing to test channels with.
+    probes: Option<Probes>,
 }
 
 /// Bodies above this get 413. The largest reasonable one is a list of some thousand channels.
@@ -86,6 +89,16 @@ impl State {
             accounts: Accounts::new(store.clone()),
             store,
             key: Arc::new(admin_key),
+            probes: None,
+        }
+    }
+
+    /// With this to test channels.
+    #[must_use]
+    pub fn with_probes(self, probes: Probes) -> Self {
+        Self {
+            probes: Some(probes),
+            ..self
         }
     }
 

@@ -164,6 +164,11 @@ pub struct ControlArgs {
     #[arg(long, env = "TOLLGATE_GOOGLE_TOKEN_URL", value_name = "URL", value_parser = web_address)]
     pub google_token_url: Option<Url>,
 
+    /// Where this control plane calls a gateway of its own to test channels
+    /// [default: the port of LISTEN on this machine]
+    #[arg(long, env = "TOLLGATE_GATEWAY_URL", value_name = "URL", value_parser = web_address)]
+    pub gateway_url: Option<Url>,
+
     /// The filter, at the same path on every gateway's machine [default: beside this program]
     #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]
     pub wasm: Option<PathBuf>,

@@ -22,6 +22,7 @@ pub mod leases;
 pub mod ledger;
 pub mod meter;
 pub mod outbound;
+pub mod probes;
 pub mod publish;
 pub mod responses;
 pub mod rotate;

@@ -11,11 +11,12 @@ mod session;
 mod shares;
 mod tokens;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use service::Server;
+use tollgate_config::meter::TokenUpdate;
 
 use crate::domain::now_unix_ms;
 use crate::gateways::Registry;
@@ -39,6 +40,8 @@ struct Shared {
     shares: shares::Shares,
     version: AtomicU64,
     unbooked: AtomicU64,
+    /// The control plane's own token.
+    own_token: OnceLock<TokenUpdate>,
 }
 
 /// A gateway that lost its stream tries again soon.
@@ -66,7 +69,14 @@ impl Meter {
             shares: shares::Shares::new(shares::GRACE),
             version,
             unbooked: AtomicU64::new(0),
+            own_token: OnceLock::new(),
         }))
+    }
+
+    /// Every gateway that connects from now on is told of this token too, beside those of the
+    /// store. There is one for as long as the program runs.
+    pub fn tell_own_token(&self, token: TokenUpdate) {
+        let _ = self.0.own_token.set(token);
     }
 
     /// Asks every connected gateway for the usage it still holds, and waits until that is booked

@@ -43,15 +43,16 @@ pub enum CallError {
     NotPublic(String),
     #[error("{0}: {1}")]
     Io(String, io::Error),
-    #[error("{0}: no answer within {PATIENCE:?}")]
-    Late(String),
+    #[error("{0}: no answer within {1:?}")]
+    Late(String, Duration),
     #[error("{0}: {1}")]
     Http(String, hyper::Error),
     #[error("{0}: the answer cannot be read")]
     Answer(String),
 }
 
-/// For everything: finding the address, connecting, the whole answer.
+/// For everything, unless the call says otherwise: finding the address, connecting, the whole
+/// answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 const MAX_ANSWER: usize = 256 * 1024;
@@ -64,6 +65,7 @@ pub struct Call<'a> {
     reach: Reach,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    patience: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -75,6 +77,7 @@ impl<'a> Call<'a> {
             reach,
             headers: Vec::new(),
             body: Vec::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -86,6 +89,12 @@ impl<'a> Call<'a> {
             ..Self::get(url, reach)
         };
         post.header("content-type", content_type.to_owned())
+    }
+
+    /// How long to wait for the whole answer.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     #[must_use]
@@ -117,9 +126,10 @@ pub async fn call(call: Call<'_>) -> Result<(StatusCode, Bytes), CallError> {
     if call.reach == Reach::Public && call.url.scheme() != "https" {
         return Err(CallError::NotEncrypted);
     }
-    let late = |_| CallError::Late(host.clone());
+    let patience = call.patience;
+    let late = |_| CallError::Late(host.clone(), patience);
     let exchange = exchange(call, &host);
-    tokio::time::timeout(PATIENCE, exchange)
+    tokio::time::timeout(patience, exchange)
         .await
         .map_err(late)?
 }

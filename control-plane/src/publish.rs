@@ -19,6 +19,7 @@ use tollgate_config::Banned;
 use crate::access_tokens::AccessTokens;
 use crate::demo::Behaviours;
 use crate::domain::options;
+use crate::probes::Guests;
 use crate::secrets::Secret;
 use crate::store::{Change, Store};
 use crate::xds::Snapshot;
@@ -45,6 +46,7 @@ pub struct Publisher {
     settings: Settings,
     demo: Behaviours,
     tokens: AccessTokens,
+    guests: Guests,
     changes: Receiver<Change>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     current: BTreeMap<String, Upstream>,
@@ -71,6 +73,7 @@ impl Publisher {
             settings,
             demo,
             tokens,
+            guests: Guests::default(),
             changes,
             snapshots,
             current,
@@ -83,10 +86,17 @@ impl Publisher {
         Ok((publisher, receiver))
     }
 
+    /// Publishes these as well, from now on.
+    #[must_use]
+    pub fn with_guests(self, guests: Guests) -> Self {
+        Self { guests, ..self }
+    }
+
     /// Ends with the store.
     pub async fn run(mut self) {
         let mut failed = false;
         let mut tokens = self.tokens.changes();
+        let mut guests = self.guests.changes();
         loop {
             let next_leave = self.leaving.values().map(|(_, until)| *until).min();
             let wake = if failed {
@@ -102,6 +112,8 @@ impl Publisher {
                 },
                 // Ends never: the tokens are this publisher's.
                 _ = tokens.changed() => {}
+                // Likewise.
+                _ = guests.changed() => {}
                 () = sleep_until(wake) => {}
             }
             tokio::time::sleep(DEBOUNCE).await;
@@ -120,7 +132,8 @@ impl Publisher {
     }
 
     async fn publish(&mut self) -> Result<(), crate::store::Error> {
-        let channels = self.store.published_channels().await?;
+        let mut channels = self.store.published_channels().await?;
+        channels.extend(self.guests.channels());
         let models = self.store.model_configs().await?;
         let options = self.store.options().await?;
         self.tokens.want(&plan::google_keys(&channels));
@@ -141,6 +154,7 @@ impl Publisher {
         for (channel, reason) in &plan.left_out {
             tracing::warn!(channel, reason, "channel is not published");
         }
+        self.guests.published(&plan.left_out);
         self.demo.replace(plan.demo);
         self.retire(plan.upstreams);
         let leaving = self.leaving.values().map(|(upstream, _)| upstream);

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
+use url::Url;
 
 use crate::access_tokens::AccessTokens;
 use crate::address::Listen;
@@ -25,6 +26,7 @@ use crate::gateways::{self, Registry};
 use crate::leases::{self, Leases};
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
+use crate::probes::Probes;
 use crate::publish::Publisher;
 use crate::responses::{self, Responses};
 use crate::secrets::{self, Secret};
@@ -133,6 +135,9 @@ impl ControlPlane {
             responses.clone(),
             leases.clone(),
         );
+        let probes = Probes::new(gateway_url(args)?, registry.clone());
+        meter.tell_own_token(probes.token());
+        let publisher = publisher.with_guests(probes.guests().clone());
         let control = Self {
             xds: xds.local_addr()?,
             admin: admin.local_addr()?,
@@ -148,7 +153,7 @@ impl ControlPlane {
             tasks: TaskTracker::new(),
         };
         control.spawn_grpc(xds, snapshots, closed, responses.clone(), leases.clone())?;
-        control.spawn_http(admin, control.http(admin_key, args.jwt_secret.clone()));
+        control.spawn_http(admin, control.http(admin_key, args.jwt_secret.clone(), probes));
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
             control
@@ -246,8 +251,15 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn http(&self, admin_key: Secret, jwt_secret: Option<Secret>) -> axum::Router {
-        let state = admin::State::new(self.store.clone(), admin_key).with_jwt_secret(jwt_secret);
+    fn http(
+        &self,
+        admin_key: Secret,
+        jwt_secret: Option<Secret>,
+        probes: Probes,
+    ) -> axum::Router {
+        let state = admin::State::new(self.store.clone(), admin_key)
+            .with_jwt_secret(jwt_secret)
+            .with_probes(probes);
         admin::router(state.clone())
             .merge(admin::guard_as(
                 &state,
@@ -324,6 +336,18 @@ pub(crate) fn dsn(told: Option<&Secret>, data: &Path) -> Result<String> {
         .to_str()
         .context("the data folder's name is not UTF-8")?;
     Ok(file.to_owned())
+}
+
+/// Where a gateway is called: what listens on every address listens on loopback too.
+fn gateway_url(args: &ControlArgs) -> Result<Url> {
+    if let Some(url) = &args.gateway_url {
+        return Ok(url.clone());
+    }
+    let mut address = args.listen.0;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    Url::parse(&format!("http://{address}")).context("the address of a gateway")
 }
 
 /// Where the token of the first start is kept.

@@ -10,6 +10,7 @@ mod audits;
 mod blacklist;
 mod booking;
 mod budgets;
+mod channel_tests;
 mod channels;
 mod connect;
 mod deadlines;

@@ -34,6 +34,8 @@ pub enum ApiError {
     MethodNotAllowed,
     Conflict(String),
     TooLarge,
+    /// Something that it takes is not there; the text says what.
+    NotNow(String),
     /// The database is away.
     Unavailable,
     /// Our own mistake; the log says more than the answer.
@@ -121,6 +123,7 @@ impl ApiError {
                 "this path does not know the method",
             ),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::NotNow(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than 2 MiB",

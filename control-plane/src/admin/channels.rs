@@ -1,6 +1,7 @@
 //! `/api/channels…` and `/api/channel/…`.
 
 mod form;
+mod probing;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Routes {
         .read("/channel/type_metas", get(type_metas))
         .read("/channel/{id}", get(show).put(update).delete(delete))
         .route("/channel/{id}/status", post(set_status))
+        .merge(probing::routes())
 }
 
 /// What stands where the key was, before its last four characters.
@@ -75,6 +77,10 @@ struct View {
     used_amount_nano_usd: i64,
     request_count: i64,
     retry_count: i64,
+    /// When a test of one of its models went wrong last; 0: its last tests went well.
+    last_test_error_at: i64,
+    /// The last test of each of its models that was tested.
+    channel_tests: Vec<probing::View>,
 }
 
 #[derive(Serialize)]
@@ -117,26 +123,43 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     };
     let Listed { items, total } = state.store.channels(&query, params.page(&ORDERS)?).await?;
     data(ListView {
-        channels: items.into_iter().map(View::from).collect(),
+        channels: with_tests(&state, items).await?,
         total,
     })
 }
 
 async fn all(Extract(state): Extract<State>) -> Reply {
     let channels = state.store.all_channels().await?;
-    data(channels.into_iter().map(View::from).collect::<Vec<_>>())
+    data(with_tests(&state, channels).await?)
 }
 
 async fn info(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut channels = Vec::new();
     for id in body.ids()? {
-        channels.push(View::from(state.store.channel(id).await?));
+        channels.push(state.store.channel(id).await?);
     }
-    data(channels)
+    data(with_tests(&state, channels).await?)
 }
 
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
-    data(View::from(state.store.channel(path.id()?).await?))
+    let channel = state.store.channel(path.id()?).await?;
+    let mut views = with_tests(&state, vec![channel]).await?;
+    data(views.pop())
+}
+
+/// Channels with their tests.
+async fn with_tests(state: &State, channels: Vec<Channel>) -> Result<Vec<View>, ApiError> {
+    let mut tests = probing::views_of(&state.store, &channels).await?;
+    let view = |channel: Channel| {
+        let channel_tests = tests.remove(&channel.id).unwrap_or_default();
+        let failed = channel_tests.iter().filter_map(probing::View::failed_at);
+        View {
+            last_test_error_at: failed.max().unwrap_or(0),
+            channel_tests,
+            ..View::from(channel)
+        }
+    };
+    Ok(channels.into_iter().map(view).collect())
 }
 
 async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
@@ -295,6 +318,8 @@ impl From<Channel> for View {
             used_amount_nano_usd: channel.used_amount.0,
             request_count: channel.request_count,
             retry_count: channel.retry_count,
+            last_test_error_at: 0,
+            channel_tests: Vec::new(),
         }
     }
 }

@@ -223,7 +223,8 @@ impl Session {
 
     async fn send_snapshot(&self) -> Result<(), Status> {
         let store = &self.meter.0.store;
-        let updates = patiently("tokens", || store.all_token_updates()).await;
+        let mut updates = patiently("tokens", || store.all_token_updates()).await;
+        updates.extend(self.meter.0.own_token.get().cloned());
         self.send_tokens(true, updates).await
     }
 

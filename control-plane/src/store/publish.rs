@@ -10,6 +10,9 @@ use super::{Error, Result, Store, limits};
 use crate::domain::{BaseUrl, PublishedChannel, Status};
 use crate::secrets::Secret;
 
+const PUBLISHED: &str = "SELECT id, name, type, base_url, key_sealed, models, model_mapping, \
+    configs, sets, priority, skip_tls_verify FROM channels";
+
 impl Store {
     /// All enabled channels with their keys, by id.
     ///
@@ -19,13 +22,31 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn published_channels(&self) -> Result<Vec<PublishedChannel>> {
-        let rows = sqlx::query(
-            "SELECT id, name, type, base_url, key_sealed, models, model_mapping, configs, sets, \
-             priority, skip_tls_verify FROM channels WHERE status = $1 ORDER BY id",
-        )
-        .bind(Status::Enabled.number())
-        .fetch_all(self.reader())
-        .await?;
+        let mut conditions = Conditions::default();
+        conditions.int("status = ?", Some(Status::Enabled.number()));
+        self.channels_with_keys_where(&conditions).await
+    }
+
+    /// These channels with their keys, by id, enabled or not.
+    ///
+    /// One that cannot be read is left out and reported.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn channels_with_keys(&self, ids: &[i64]) -> Result<Vec<PublishedChannel>> {
+        let mut conditions = Conditions::default();
+        conditions.ids("id", ids);
+        self.channels_with_keys_where(&conditions).await
+    }
+
+    async fn channels_with_keys_where(
+        &self,
+        conditions: &Conditions,
+    ) -> Result<Vec<PublishedChannel>> {
+        let rows = conditions
+            .statement(PUBLISHED, " ORDER BY id")
+            .fetch_all(self.reader())
+            .await?;
         self.know_keys(&rows, "key_sealed").await?;
         let read = |row: &AnyRow| self.published_channel(row);
         Ok(readable(&rows, "a channel", "id", read))

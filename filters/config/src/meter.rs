@@ -214,6 +214,12 @@ pub struct TokenRecord {
     /// Unix milliseconds from which on it is unknown: its token was rotated; 0: never.
     #[prost(int64, tag = "60")]
     pub ends_unix_ms: i64,
+    /// The control plane's own token, for test calls: no caller's has it. Such a call is served by
+    /// the channel that [`CHANNEL_HEADER`](crate::names::CHANNEL_HEADER) names and by no other,
+    /// whatever its sets, is under no limit, and leaves no usage event. Here is 0; the worker that
+    /// has read the header puts the channel's id in its place.
+    #[prost(int64, optional, tag = "70")]
+    pub only_channel: Option<i64>,
 }
 
 /// The control plane has booked every batch up to this sequence number.

@@ -23,6 +23,10 @@ pub const CLUSTER_PROPERTY: &str = "tollgate_cluster";
 /// sets it to the id that the caller is told, whatever the caller sent; Envoy makes none.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
+/// Request header that names the one channel to serve a call, by its id. Only the control plane's
+/// own token has a say in that; from anybody else it means nothing.
+pub const CHANNEL_HEADER: &str = "x-tollgate-channel";
+
 /// Cluster of the control plane's gRPC port (xDS and meter), in the bootstrap.
 pub const CONTROL_CLUSTER: &str = "tollgate-control";
 

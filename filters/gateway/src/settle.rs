@@ -25,6 +25,9 @@ const TEXT_BYTES_MAX: usize = 512;
 
 /// Leaves the usage event for the meter.
 pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
+    if stream.is_test() {
+        return;
+    }
     stream.close_attempt();
     if let Some(response) = kept(host, stream) {
         bundle::push_response(host, response);

@@ -158,6 +158,12 @@ impl Stream {
         }
     }
 
+    /// Whether the control plane tests a channel.
+    pub(crate) fn is_test(&self) -> bool {
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.only_channel.is_some())
+    }
+
     /// The place of the next attempt's channel, and of the one after it.
     pub(crate) fn next_channel(&mut self) -> Option<(usize, Option<usize>)> {
         let plan = self.plan.as_mut()?;

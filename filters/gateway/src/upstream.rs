@@ -25,7 +25,9 @@ use std::rc::Rc;
 use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::stream::Outcome;
-use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind, Reply, read_error, write_error};
+use tollgate_protocol::{
+    Dialect, ErrorInfo, ErrorKind, Reply, error_words, read_error, write_error,
+};
 
 use crate::gateway::limits;
 use crate::losses;
@@ -197,7 +199,18 @@ impl Attempt {
             Phase::Error { .. } if !end && size < ERROR_BODY_BYTES_MAX => return Flow::Hold,
             Phase::Error { status, dialect } => {
                 let body = host.body(Body::Response, 0, size.min(ERROR_BODY_BYTES_MAX));
-                Err(read_error(*dialect, *status, &body.unwrap_or_default()))
+                let body = body.unwrap_or_default();
+                let mut error = read_error(*dialect, *status, &body);
+                if stream.is_test() {
+                    // An administrator wants to know what exactly is wrong with a channel.
+                    error.status = *status;
+                    error.code = None;
+                    error.param = None;
+                    if let Some(words) = error_words(&body) {
+                        error.message = words.into();
+                    }
+                }
+                Err(error)
             }
             Phase::Stream(answer) => answer.take(host, &mut stream, size, end),
             Phase::Whole(answer) => answer.take(host, &mut stream, size, end),

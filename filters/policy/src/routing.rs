@@ -68,7 +68,7 @@ impl Routes {
             .ok_or(NoRoute::UnknownModel)?;
         let serves = |index: &usize| {
             let channel = config.channels.get(*index);
-            channel.is_some_and(|channel| shares_a_set(channel, token))
+            channel.is_some_and(|channel| is_for(channel, token))
         };
         let channels: Vec<usize> = indices.iter().copied().filter(serves).collect();
         if channels.is_empty() {
@@ -95,7 +95,7 @@ impl Routes {
                     && indices
                         .iter()
                         .filter_map(|index| config.channels.get(*index))
-                        .any(|channel| shares_a_set(channel, token))
+                        .any(|channel| is_for(channel, token))
             })
             .map(|(name, _)| name.as_str())
             .collect();
@@ -136,8 +136,12 @@ fn weight(channel: &Channel) -> u64 {
         .unwrap_or(PRIORITY_DEFAULT)
 }
 
-fn shares_a_set(channel: &Channel, token: &TokenRecord) -> bool {
-    channel.sets.iter().any(|set| token.sets.contains(set))
+/// Whether a channel is there for a token: by its sets, unless the token goes to one channel alone.
+fn is_for(channel: &Channel, token: &TokenRecord) -> bool {
+    match token.only_channel {
+        Some(id) => channel.id == id,
+        None => channel.sets.iter().any(|set| token.sets.contains(set)),
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +211,30 @@ mod tests {
         );
         assert_eq!(routes.models(&config, &basic), ["gpt-5"]);
         assert_eq!(routes.models(&config, &both), ["claude", "gpt-5"]);
+    }
+
+    #[test]
+    fn a_test_call_goes_to_its_channel_and_to_no_other() {
+        let config = config(vec![
+            channel(1, 10, &["m"], &["default"]),
+            channel(-2, 10, &["m", "n"], &[]),
+        ]);
+        let routes = Routes::new(&config);
+        for (only, model, expected) in [
+            (Some(1), "m", Ok(vec![0])),
+            (Some(-2), "m", Ok(vec![1])),
+            (Some(1), "n", Err(NoRoute::UnknownModel)),
+            (Some(0), "m", Err(NoRoute::UnknownModel)),
+            (None, "m", Ok(vec![0])),
+            (None, "n", Err(NoRoute::UnknownModel)),
+        ] {
+            let token = TokenRecord {
+                only_channel: only,
+                ..token(&["default"], &[])
+            };
+            let found = routes.candidates(&config, &token, model);
+            assert_eq!(found.map(|it| it.channels), expected, "{only:?} {model}");
+        }
     }
 
     #[test]

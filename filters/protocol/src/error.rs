@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 pub use self::redact::redact;
 
-pub(crate) use self::read::read_error;
+pub(crate) use self::read::{read_error, words};
 
 /// What went wrong, independent of any dialect.
 #[non_exhaustive]

@@ -185,6 +185,12 @@ pub fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInfo {
     error::read_error(dialect, status, body)
 }
 
+/// What an upstream says about its error, whatever it is about, for administrators: keys, hosts
+/// and addresses are redacted all the same. `None` when it says nothing.
+pub fn error_words(body: &[u8]) -> Option<String> {
+    error::words(body)
+}
+
 /// Status and JSON body of an error in the caller's dialect.
 pub fn write_error(dialect: Dialect, error: &ErrorInfo) -> (u16, Vec<u8>) {
     caller(dialect).write_error(error)

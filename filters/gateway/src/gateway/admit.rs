@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use prost::Message;
 use tollgate_config::meter::TokenRecord;
-use tollgate_config::names::{READY_KEY, token_key};
+use tollgate_config::names::{CHANNEL_HEADER, READY_KEY, token_key};
 use tollgate_host::{Headers, Host, Map};
 use tollgate_policy::auth::{authorize, token_hash};
 use tollgate_protocol::ErrorInfo;
@@ -67,6 +67,10 @@ pub(super) fn admit(
     let verdict = authorize(&token, address, stream.started_unix_ms);
     let token = stream.token.insert(token);
     verdict.map_err(refusal::denied)?;
+    if let Some(only) = &mut token.only_channel {
+        let named = header(&headers, CHANNEL_HEADER).map(String::from_utf8_lossy);
+        *only = named.and_then(|id| id.parse().ok()).unwrap_or(0);
+    }
 
     match &stream.call.endpoint {
         Endpoint::Models => models::list(host, stream.call.dialect(), &stream.id, &active, token),
@@ -82,7 +86,7 @@ pub(super) fn admit(
         }
         Endpoint::Stored { .. } => return Ok(Admitted::AsksForResponse),
         Endpoint::Generate(_) | Endpoint::Operation(_) | Endpoint::Unknown => {
-            if active.config.closed {
+            if active.config.closed && token.only_channel.is_none() {
                 return Err(refusal::closed());
             }
             if token.out_of_credit {

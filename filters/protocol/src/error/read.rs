@@ -45,6 +45,11 @@ pub(crate) fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> ErrorInf
     }
 }
 
+pub(crate) fn words(body: &[u8]) -> Option<String> {
+    let told = told(Json::parse(body, &Limits::response()).ok()?);
+    (!told.message.is_empty()).then(|| redact(&told.message))
+}
+
 /// Reads `{"error": {message, type, code|status, param}}`, `{"error": "…"}`,
 /// `{"message", "type", "code"}` and `{"detail": "…"}`.
 fn told(body: Json<'_>) -> Told {

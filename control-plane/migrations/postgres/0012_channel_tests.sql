@@ -1,0 +1,18 @@
+-- How the last test of each model of a channel went.
+CREATE TABLE channel_tests (
+    channel_id   BIGINT NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
+    model        TEXT   NOT NULL,
+    -- Unix milliseconds; `took` is milliseconds too.
+    test_at      BIGINT NOT NULL,
+    -- As the provider names it.
+    actual_model TEXT   NOT NULL,
+    -- The beginning of what came back, without keys.
+    response     TEXT   NOT NULL,
+    took         BIGINT NOT NULL,
+    success      BIGINT NOT NULL,
+    -- The kind of request, by AI Proxy's number.
+    mode         BIGINT NOT NULL,
+    -- HTTP status; 0 without an answer.
+    code         BIGINT NOT NULL,
+    PRIMARY KEY (channel_id, model)
+);
