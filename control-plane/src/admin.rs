@@ -49,6 +49,7 @@ mod sign_in;
 mod tally;
 mod tokens;
 mod users;
+mod versions;
 mod wallets;
 
 use std::collections::BTreeMap;
@@ -123,8 +124,14 @@ pub fn router(state: State) -> Router {
     let api = api
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .with_state(state.clone());
+    let held = versions::Held {
+        store: state.store.clone(),
+        routes: api.clone(),
+    };
+    let api = api
+        .layer(from_fn_with_state(held, versions::hold))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(state.clone())
         .layer(from_fn_with_state(gate, auth::admit));
     // A nested router does not see its own root with a slash.
     let root = Router::new().route("/api/", any(async || ApiError::no_such_path()));

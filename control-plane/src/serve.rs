@@ -153,7 +153,10 @@ impl ControlPlane {
             tasks: TaskTracker::new(),
         };
         control.spawn_grpc(xds, snapshots, closed, responses.clone(), leases.clone())?;
-        control.spawn_http(admin, control.http(admin_key, args.jwt_secret.clone(), probes));
+        control.spawn_http(
+            admin,
+            control.http(admin_key, args.jwt_secret.clone(), probes),
+        );
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
             control
@@ -251,12 +254,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn http(
-        &self,
-        admin_key: Secret,
-        jwt_secret: Option<Secret>,
-        probes: Probes,
-    ) -> axum::Router {
+    fn http(&self, admin_key: Secret, jwt_secret: Option<Secret>, probes: Probes) -> axum::Router {
         let state = admin::State::new(self.store.clone(), admin_key)
             .with_jwt_secret(jwt_secret)
             .with_probes(probes);

@@ -79,6 +79,7 @@ pub use wallets::{
     CodeQuery, Done, Fault, Movement, NewCodes, Redeemed, ServiceAccess, Stale, TransactionQuery,
     Unbalanced,
 };
+pub use write::unless_written_since;
 
 use crate::secrets::TokenHash;
 

@@ -5,6 +5,7 @@ mod bodies;
 mod books;
 mod budgets;
 mod changes;
+mod channel_tests;
 mod clouds;
 mod configuration;
 mod control_plane;

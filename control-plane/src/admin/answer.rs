@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use tollgate_policy::price::NanoUsd;
 use tracing::error;
 
+use super::versions::WrittenSince;
 use crate::store;
 
 /// A handler's result.
@@ -33,6 +34,8 @@ pub enum ApiError {
     NotFound(String),
     MethodNotAllowed,
     Conflict(String),
+    /// Something was written since the request was compared; see [`super::versions`].
+    WrittenSince,
     TooLarge,
     /// Something that it takes is not there; the text says what.
     NotNow(String),
@@ -123,6 +126,10 @@ impl ApiError {
                 "this path does not know the method",
             ),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::WrittenSince => (
+                StatusCode::CONFLICT,
+                "something else was changed at the same time; try again",
+            ),
             Self::NotNow(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -143,17 +150,20 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message) = self.parts();
-        let mut response = (
-            status,
-            Json(Envelope::<()> {
-                success: false,
-                message,
-                data: None,
-            }),
-        )
-            .into_response();
-        if let Self::TooMany { seconds, .. } = self {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        let envelope = Envelope::<()> {
+            success: false,
+            message,
+            data: None,
+        };
+        let mut response = (status, Json(envelope)).into_response();
+        match self {
+            Self::WrittenSince => {
+                response.extensions_mut().insert(WrittenSince);
+            }
+            Self::TooMany { seconds, .. } => {
+                response.headers_mut().insert(RETRY_AFTER, seconds.into());
+            }
+            _ => {}
         }
         response
     }
@@ -164,6 +174,7 @@ impl From<store::Error> for ApiError {
         match error {
             store::Error::NotFound(_) => Self::NotFound(error.to_string()),
             store::Error::Conflict(text) => Self::Conflict(text),
+            store::Error::WrittenSince => Self::WrittenSince,
             store::Error::Unavailable(_) => {
                 error!(%error, "admin request failed");
                 Self::Unavailable

@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod blacklist;
+mod channel_tests;
 mod dashboard;
 mod details;
 mod document;
@@ -18,6 +19,7 @@ mod roles;
 mod secrets;
 mod sessions;
 mod users;
+mod versions;
 mod wallets;
 
 use axum::body::{Body, to_bytes};

@@ -12,6 +12,9 @@ pub enum Error {
     /// It contradicts something that exists; the text says what.
     #[error("{0}")]
     Conflict(String),
+    /// Something was written since, by whomever; see [`super::unless_written_since`].
+    #[error("something else was written meanwhile")]
+    WrittenSince,
     /// The database is away or too busy; trying again later makes sense.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),

@@ -1,6 +1,8 @@
 //! Writes of the admin API: one transaction each, and then the word of it.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::{Any, Transaction};
 
@@ -15,6 +17,24 @@ pub(super) struct Write {
     notices: Vec<Notice>,
     /// What was done is only looked at.
     undone: bool,
+    /// The database's revision as it must be, where that counts.
+    expected: Option<Expected>,
+}
+
+/// It rises with the own writes.
+type Expected = Arc<AtomicI64>;
+
+tokio::task_local! {
+    static EXPECTED: Expected;
+}
+
+/// Writes that are made within `work` fail with [`Error::WrittenSince`], and change nothing, if
+/// anything that gateways are told was written after this revision: by this control plane or
+/// another.
+pub async fn unless_written_since<T>(revision: i64, work: impl Future<Output = T>) -> T {
+    EXPECTED
+        .scope(Arc::new(AtomicI64::new(revision)), work)
+        .await
 }
 
 type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -29,7 +49,9 @@ impl Store {
         work: impl for<'a> FnOnce(&'a mut Write) -> Work<'a, T> + Send + 'static,
     ) -> Result<T> {
         let store = self.clone();
-        let task = tokio::spawn(async move { store.write_whole(work).await });
+        // The task does not have it.
+        let expected = EXPECTED.try_with(Arc::clone).ok();
+        let task = tokio::spawn(async move { store.write_whole(work, expected).await });
         task.await
             .unwrap_or(Err(Error::Unavailable(sqlx::Error::WorkerCrashed)))
     }
@@ -37,14 +59,19 @@ impl Store {
     async fn write_whole<T>(
         &self,
         work: impl for<'a> FnOnce(&'a mut Write) -> Work<'a, T>,
+        expected: Option<Expected>,
     ) -> Result<T> {
         let mut write = Write::begin(self).await?;
+        write.expected = expected;
         let done = match work(&mut write).await {
             Ok(value) => write.commit().await.map(|()| value),
             Err(error) => Err(error),
         };
         if let Err(error) = &done
-            && !matches!(error, Error::NotFound(_) | Error::Conflict(_))
+            && !matches!(
+                error,
+                Error::NotFound(_) | Error::Conflict(_) | Error::WrittenSince
+            )
         {
             // It may be committed all the same: a connection that breaks takes the answer with it.
             self.announce(Change::AllTokens);
@@ -62,6 +89,7 @@ impl Write {
             changes: Vec::new(),
             notices: Vec::new(),
             undone: false,
+            expected: None,
         })
     }
 
@@ -116,6 +144,11 @@ impl Write {
             .fetch_one(&mut *self.transaction)
             .await?
             .int("number")?;
+        if let Some(expected) = &self.expected
+            && expected.fetch_add(1, Ordering::Relaxed).saturating_add(1) != revision
+        {
+            return Err(Error::WrittenSince);
+        }
         self.store.0.revisions.is_ours(revision);
         if let Err(error) = self.transaction.commit().await {
             self.store.0.revisions.is_not_ours(revision);

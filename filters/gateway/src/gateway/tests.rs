@@ -3,6 +3,7 @@ use tollgate_config::Model;
 use tollgate_config::meter::{Outcome, TokenRecord};
 use tollgate_config::names::CLUSTER_PROPERTY;
 use tollgate_host::Host;
+use tollgate_host::mock::MockHost;
 
 use super::*;
 use crate::fixture::{
@@ -499,4 +500,44 @@ fn a_rotated_token_works_until_its_end() {
     host.advance_ms(1_000);
     let (_gateway, _) = head(&host, "POST", CHAT, &good, false);
     assert_eq!(host.replied().unwrap().status, 401);
+}
+
+/// A host where `sk-test` is the control plane's own token, and the channel is in no set.
+fn test_host() -> MockHost {
+    let mut guest = channel(-1, "openai-chat");
+    guest.sets.clear();
+    let token = TokenRecord {
+        enabled: true,
+        group_enabled: true,
+        only_channel: Some(0),
+        ..TokenRecord::default()
+    };
+    host(vec![channel(1, "openai-chat"), guest])
+        .with_shared(&key_of("test"), &token.encode_to_vec())
+}
+
+#[test]
+fn a_test_call_goes_where_its_header_says_and_leaves_nothing_behind() {
+    let ask = |token: &str, channel: &str| {
+        let host = test_host();
+        let extra = [("x-api-key", token), ("x-tollgate-channel", channel)];
+        let (mut gateway, _) = head(&host, "POST", CHAT, &extra, false);
+        host.put_body(Body::Request, OPENAI_REQUEST.as_bytes());
+        let flow = gateway.request_body(&host, OPENAI_REQUEST.len(), true);
+        let cluster = host.property(&[CLUSTER_PROPERTY]).unwrap_or_default();
+        gateway.log(&host);
+        crate::bundle::tick(&host);
+        let cluster = String::from_utf8(cluster).unwrap();
+        (flow, cluster, host.take_queue().len())
+    };
+    for (token, named, flow, cluster, events) in [
+        ("sk-test", "-1", Flow::Continue, "channel--1", 0),
+        ("sk-test", "1", Flow::Continue, "channel-1", 0),
+        ("sk-test", "7", Flow::Hold, "", 0),
+        ("sk-test", "x", Flow::Hold, "", 0),
+        ("sk-good", "-1", Flow::Continue, "channel-1", 1),
+    ] {
+        let expected = (flow, cluster.to_owned(), events);
+        assert_eq!(ask(token, named), expected, "{token} {named}");
+    }
 }
