@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
-use tollgate_config::meter::{Limits, TokenRecord};
+use tollgate_config::meter::{Limits, ModelLimits, TokenRecord, TokenUpdate};
 use tollgate_policy::price::NanoUsd;
 
 use super::query::Conditions;
 use super::row::Columns;
 use super::write::Write;
-use super::{Change, Result, Store};
+use super::{Change, GroupModelQuery, Result, Store};
 use crate::domain::{
     ConsumeLevels, GroupLimits, GroupLimitsPatch, LimitsPatch, Log, Ratio, options,
 };
@@ -37,6 +37,32 @@ impl Store {
                 max_concurrency: whole(options::IP_MAX_CONCURRENCY),
             },
         })
+    }
+}
+
+impl Store {
+    /// Gives tokens the limits that their groups have instead of some models' own.
+    pub(super) async fn add_model_limits(&self, updates: &mut [TokenUpdate]) -> Result<()> {
+        let mut own: BTreeMap<String, Vec<ModelLimits>> = BTreeMap::new();
+        for config in self.group_models(&GroupModelQuery::default()).await? {
+            if let Some(limit) = config.overrides.limit {
+                let limits = Limits {
+                    rpm: limit.rpm.unsigned_abs(),
+                    tpm: limit.tpm.unsigned_abs(),
+                    max_concurrency: 0,
+                };
+                own.entry(config.group).or_default().push(ModelLimits {
+                    model: config.model,
+                    limits: Some(limits),
+                });
+            }
+        }
+        for record in updates.iter_mut().filter_map(|it| it.record.as_mut()) {
+            if let Some(limits) = own.get(&record.group) {
+                record.model_limits.clone_from(limits);
+            }
+        }
+        Ok(())
     }
 }
 

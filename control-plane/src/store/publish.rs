@@ -137,6 +137,7 @@ impl Store {
         let terms = self.limit_terms().await?;
         let read = |row: &AnyRow| token_update(row, &terms);
         let mut updates = readable(&rows, "a token", "id", read);
+        self.add_model_limits(&mut updates).await?;
         self.add_overlaps(conditions, &mut updates).await?;
         Ok(updates)
     }

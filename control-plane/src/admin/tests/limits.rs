@@ -113,3 +113,29 @@ async fn a_limit_that_is_none_is_refused_by_name() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_groups_own_rates_reach_its_tokens_and_nobody_elses() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        for group in ["own", "other"] {
+            let path = format!("/token/{group}?auto_create_group=true");
+            api.ok("POST", &path, json!({"name": "t"})).await;
+        }
+        let rates = json!({"override_limit": true, "rpm": 7, "tpm": 0});
+        api.ok("POST", "/group/own/model_config/m", rates).await;
+        let updates = store.all_token_updates().await.unwrap();
+        for record in updates.into_iter().filter_map(|update| update.record) {
+            let told: Vec<_> = record
+                .model_limits
+                .iter()
+                .map(|own| (own.model.as_str(), own.limits.map(|limits| limits.rpm)))
+                .collect();
+            match record.group.as_str() {
+                "own" => assert_eq!(told, [("m", Some(7))]),
+                _ => assert!(told.is_empty(), "{told:?}"),
+            }
+        }
+    })
+    .await;
+}

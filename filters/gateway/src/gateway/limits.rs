@@ -168,16 +168,21 @@ fn scopes(host: &dyn Host, stream: &Stream, plan: &Plan) -> Vec<Scope> {
 /// What the token's group may ask of a model.
 fn of_model(active: &Active, token: &TokenRecord, model: &str) -> Option<Limits> {
     let own = token.model_limits.iter().find(|own| own.model == model);
+    let of_all = active.model(model).map(|model| Limits {
+        rpm: model.rpm,
+        tpm: model.tpm,
+        max_concurrency: model.max_concurrency,
+    });
     let limits = match own.and_then(|own| own.limits) {
-        Some(own) => own,
-        None => {
-            let model = active.model(model)?;
-            Limits {
-                rpm: model.rpm,
-                tpm: model.tpm,
-                max_concurrency: model.max_concurrency,
-            }
-        }
+        // Groups have rates of their own; how many calls go on at once is the model's matter.
+        Some(own) => Limits {
+            max_concurrency: match own.max_concurrency {
+                0 => of_all.map_or(0, |of_all| of_all.max_concurrency),
+                own => own,
+            },
+            ..own
+        },
+        None => of_all?,
     };
     let ratios = Ratios {
         rpm: token.rpm_ratio,
