@@ -52,7 +52,9 @@ apt_install() {
 }
 
 # venv DIR REQUIREMENTS WHY: a Python environment with exactly what the lock file says. Every wheel is
-# checked against its hash, and no package's own code runs to install it (wheels only).
+# checked against its hash, and no package's own code runs to install it (wheels only). The lock file
+# names every package, so pip resolves nothing: of a package that another one wants with an extra, it
+# would take the newest release instead of the locked one, and then miss its hash.
 venv() {
   local dir=$1 requirements=$2 why=$3
   if cmp -s "$requirements" "$dir/installed.txt"; then return 0; fi
@@ -66,7 +68,7 @@ venv() {
   rm -rf "$dir"
   python3 -m venv "$dir" || die "Python cannot make a virtual environment (see above)."
   "$dir/bin/pip" install --quiet --disable-pip-version-check --no-input \
-    --only-binary :all: --require-hashes -r "$requirements" ||
+    --only-binary :all: --no-deps --require-hashes -r "$requirements" ||
     die "pip could not install $requirements (see above)." "Check the network, then run make again."
   cp "$requirements" "$dir/installed.txt"
 }

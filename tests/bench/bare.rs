@@ -5,8 +5,8 @@ use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tollgate_tests::gateway::free_address;
 use tollgate_tests::http::Request;
+use tollgate_tests::ports::free_address;
 use tollgate_tests::process::Process;
 use tollgate_tests::{eventually, tools};
 

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use crate::admin::Admin;
 use crate::eventually;
-use crate::gateway::{ADMIN_KEY, Builder, Gateway, free_address, is_ready};
+use crate::gateway::{ADMIN_KEY, Builder, Gateway, is_ready};
 use crate::http::Request;
+use crate::ports::free_address;
 use crate::process::Process;
 use crate::tools;
 

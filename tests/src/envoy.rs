@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::gateway::{Builder, Gateway, free_address};
+use crate::gateway::{Builder, Gateway};
 use crate::http::Request;
+use crate::ports::free_address;
 
 /// The admin interface of the Envoy that a gateway runs. Left alone, it is a socket that only its
 /// owner can open; tests that look at it ask for a port.

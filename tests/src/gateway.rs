@@ -1,9 +1,8 @@
 //! The gateway under test: `tollgate run` with its own ports and its own data folder.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 use crate::admin::Admin;
 use crate::eventually;
 use crate::http::{Request, Response};
+use crate::ports::free_address;
 use crate::process::{Process, remove_afterwards};
 use crate::tools;
 
@@ -218,22 +218,4 @@ pub fn is_ready(address: SocketAddr) -> Result<(), String> {
         Ok(answer) => Err(format!("{} {}", answer.status, answer.text())),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// A loopback address that nobody uses: below the range from which the kernel takes ports for
-/// outgoing connections, so that none of those takes it first.
-///
-/// # Panics
-/// When there is none.
-#[must_use]
-pub fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
-    (0..10_000)
-        .map(|_| {
-            let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-            SocketAddr::from(([127, 0, 0, 1], port))
-        })
-        .find(|address| TcpListener::bind(address).is_ok())
-        .expect("a free port")
 }

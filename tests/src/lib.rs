@@ -12,6 +12,7 @@ pub mod envoy;
 pub mod eventually;
 pub mod gateway;
 pub mod http;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod provider;

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::eventually;
-use crate::gateway::free_address;
+use crate::ports::free_address;
 use crate::process::Process;
 use crate::tools;
 
