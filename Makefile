@@ -83,6 +83,10 @@ lint: wasm-targets ## Check format and lints, warnings being errors
 	$(CARGO) clippy $(LOCKED) -p tollgate-gateway --target wasm32-wasip1 -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); fi
 
+.PHONY: openapi
+openapi: rust ## Write control-plane/openapi.json anew from the code (a test proves it fresh)
+	UPDATE_OPENAPI=1 $(CARGO) test $(LOCKED) -p tollgate --lib the_document_is_what_the_code_says
+
 .PHONY: fmt
 fmt: rust ## Format all code
 	$(CARGO) fmt --all

@@ -1,9 +1,12 @@
 //! The envelope of every answer, and the one place that turns errors into it.
 
+use std::borrow::Cow;
+
 use axum::Json;
-use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tollgate_policy::price::NanoUsd;
@@ -12,8 +15,22 @@ use tracing::error;
 use super::versions::WrittenSince;
 use crate::store;
 
-/// A handler's result.
-pub(super) type Reply = Result<Response, ApiError>;
+/// A handler's result: an envelope with `T`, or with nothing.
+pub(super) type Reply<T = ()> = Result<Answer<T>, ApiError>;
+
+/// What is done, in the envelope.
+pub(super) struct Answer<T> {
+    data: Option<T>,
+    note: String,
+    /// Nobody may keep it on the way.
+    unkept: bool,
+}
+
+/// What a handler answers when it succeeds, as the OpenAPI document says it.
+pub(super) trait Described {
+    /// Content types with the schemas of what they hold.
+    fn contents(schemas: &mut SchemaGenerator) -> Vec<(&'static str, Schema)>;
+}
 
 /// Why a request is not done. Its text is what the administrator reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,28 +71,26 @@ struct Envelope<'a, T> {
 }
 
 /// `{"success":true,"message":"","data":…}`
-pub(super) fn data(data: impl Serialize) -> Reply {
+pub(super) fn data<T>(data: T) -> Reply<T> {
     data_with_note(data, "")
 }
 
 /// The same with something that the administrator should know.
-pub(super) fn data_with_note(data: impl Serialize, note: &str) -> Reply {
-    Ok(Json(Envelope {
-        success: true,
-        message: note,
+pub(super) fn data_with_note<T>(data: T, note: &str) -> Reply<T> {
+    Ok(Answer {
         data: Some(data),
+        note: note.to_owned(),
+        unkept: false,
     })
-    .into_response())
 }
 
 /// Done, and there is nothing to show.
 pub(super) fn done() -> Reply {
-    Ok(Json(Envelope::<()> {
-        success: true,
-        message: "",
+    Ok(Answer {
         data: None,
+        note: String::new(),
+        unkept: false,
     })
-    .into_response())
 }
 
 /// USD as a JSON number with every digit, which a float would not keep.
@@ -87,6 +102,71 @@ impl Serialize for Usd {
         RawValue::from_string(self.0.to_string())
             .map_err(serde::ser::Error::custom)?
             .serialize(serializer)
+    }
+}
+
+impl JsonSchema for Usd {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Usd".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "description": "USD, with every digit" })
+    }
+}
+
+// === impl Answer ===
+
+impl<T> Answer<T> {
+    /// The same for nobody to keep on the way.
+    pub(super) fn unkept(self) -> Self {
+        Self {
+            unkept: true,
+            ..self
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        let envelope = Envelope {
+            success: true,
+            message: &self.note,
+            data: self.data,
+        };
+        let mut response = Json(envelope).into_response();
+        if self.unkept {
+            let no_store = HeaderValue::from_static("no-store");
+            response.headers_mut().insert(CACHE_CONTROL, no_store);
+        }
+        response
+    }
+}
+
+impl<T: JsonSchema> Described for Answer<T> {
+    fn contents(schemas: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        let data = schemas.subschema_for::<T>();
+        let envelope = if data
+            .as_object()
+            .is_some_and(|data| data.get("type") == Some(&"null".into()))
+        {
+            json_schema!({ "$ref": "#/components/schemas/Done" })
+        } else {
+            json_schema!({
+                "type": "object",
+                "properties": {
+                    "success": { "const": true },
+                    "message": { "type": "string", "description": "Something to know, or empty" },
+                    "data": data,
+                },
+                "required": ["success", "message", "data"],
+            })
+        };
+        vec![("application/json", envelope)]
     }
 }
 

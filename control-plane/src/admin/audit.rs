@@ -11,14 +11,14 @@ use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::{FromRequestParts, OriginalUri, RawPathParams, Request, State as Extract};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answer::{Reply, data};
 use super::auth::Principal;
 use super::params::Params;
-use super::routes::Routes;
+use super::routes::{Routes, get};
 use super::{ApiError, MAX_BODY_BYTES, State};
 use crate::accounts::caller;
 use crate::domain::{Audit, Listed, now_unix_ms};
@@ -36,7 +36,8 @@ const ORDERS: [&str; 2] = ["id", "created_at"];
 /// Of a path, in characters.
 const LONGEST_PATH: usize = 512;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Audit")]
 struct View {
     id: i64,
     created_at: i64,
@@ -53,13 +54,15 @@ struct View {
     code: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Audits")]
 struct ListView {
     audit_logs: Vec<View>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Who changed what, the newest first.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let query = AuditQuery {
         user_id: params.int("user_id")?,
         actor: params.text("actor"),

@@ -1,14 +1,14 @@
 //! `/api/balance_services…`: services that keep the money of groups, and what they did not take.
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
 use crate::domain::{BalanceService, BalanceServicePatch, BaseUrl, Consumption, Listed};
 use crate::secrets::Secret;
@@ -28,7 +28,8 @@ pub(super) fn routes() -> Routes {
 const MAX_NAME: usize = 64;
 const MAX_SECRET: usize = 1024;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BalanceService")]
 struct View {
     id: i64,
     created_at: i64,
@@ -40,13 +41,15 @@ struct View {
     secret: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BalanceServices")]
 struct ListView {
     balance_services: Vec<View>,
     total: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConsumeError")]
 struct ErrorView {
     id: i64,
     created_at: i64,
@@ -63,13 +66,15 @@ struct ErrorView {
     content: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConsumeErrors")]
 struct ErrorsView {
     consume_errors: Vec<ErrorView>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Services that keep the money of groups.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let page = params.page(&["id", "name", "created_at"])?;
     let Listed { items, total } = state.store.balance_services(page).await?;
     data(ListView {
@@ -78,11 +83,13 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A balance service; its secret is masked.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     data(View::from(state.store.balance_service(path.id()?).await?))
 }
 
-async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Adds a service that keeps the money of groups.
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply<View> {
     let (patch, note) = read(body.object()?)?;
     let missing = [
         ("name", patch.name.is_none()),
@@ -96,7 +103,8 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
     data_with_note(View::from(made), &note)
 }
 
-async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Changes a balance service. A secret that is left out, or masked, stays.
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let (patch, note) = read(body.object()?)?;
     let changed = state
         .store
@@ -105,18 +113,20 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     data_with_note(View::from(changed), &note)
 }
 
+/// Removes a service that no wallet uses.
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state.store.delete_balance_service(path.id()?).await?;
     done()
 }
 
-/// A service calls this when somebody has paid, so that it is asked at once.
+/// Asks the balance service of a group at once. A service calls this when somebody has paid.
 async fn refresh(Extract(state): Extract<State>, path: Segments) -> Reply {
     state.store.ask_for_credit(path.text("group")).await?;
     done()
 }
 
-async fn consume_errors(Extract(state): Extract<State>, params: Params) -> Reply {
+/// What balance services did not take yet, and why.
+async fn consume_errors(Extract(state): Extract<State>, params: Params) -> Reply<ErrorsView> {
     let group = params.text("group");
     let page = params.page(&["id"])?;
     let Listed { items, total } = state.store.consume_errors(group.as_deref(), page).await?;

@@ -1,15 +1,17 @@
 //! `/api/ip_blacklist…`: addresses that nothing is done for; `/api/groups/ip_groups`: addresses from
 //! which the keys of several groups are used.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get};
 use super::{ApiError, State};
 use crate::domain::{Ban, BanPatch, Listed, block, now_unix_ms};
 
@@ -26,7 +28,8 @@ const MAX_ADDRESS: usize = 64;
 const MAX_REASON: usize = 512;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ban")]
 struct View {
     id: i64,
     created_at: i64,
@@ -37,13 +40,15 @@ struct View {
     expires_at: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Bans")]
 struct ListView {
     ip_blacklist: Vec<View>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Addresses that nothing is done for.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let page = params.page(&["id", "created_at", "address", "expires_at"])?;
     let keyword = params.text("keyword");
     let Listed { items, total } = state.store.bans(keyword.as_deref(), page).await?;
@@ -53,11 +58,13 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A banned address.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     data(View::from(state.store.ban(path.id()?).await?))
 }
 
-async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Bans an address or a CIDR block.
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply<View> {
     let patch = read(body.object()?)?;
     if patch.address.is_none() {
         return Err(ApiError::field("address", "is required"));
@@ -65,18 +72,24 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
     data(View::from(state.store.create_ban(patch).await?))
 }
 
-async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Changes a ban.
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let (id, patch) = (path.id()?, read(body.object()?)?);
     data(View::from(state.store.update_ban(id, patch).await?))
 }
 
+/// Lifts a ban.
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state.store.delete_ban(path.id()?).await?;
     done()
 }
 
-/// Groups by address, of the last hour unless told otherwise.
-async fn ip_groups(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Groups by the address from which their keys are used. Of the last hour, and of addresses with
+/// `threshold` groups or more, unless told otherwise.
+async fn ip_groups(
+    Extract(state): Extract<State>,
+    params: Params,
+) -> Reply<BTreeMap<String, Vec<String>>> {
     let threshold = params.int("threshold")?.unwrap_or(1).max(1);
     let named = |long, short| Ok::<_, ApiError>(params.nonzero(long)?.or(params.nonzero(short)?));
     let end = named("end_timestamp", "end")?.unwrap_or_else(now_unix_ms);

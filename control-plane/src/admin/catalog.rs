@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tollgate_catalog::{Model, builtin};
@@ -13,7 +13,7 @@ use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::Segments;
 use super::prices::TariffView;
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
 use crate::domain::{ImportedModels, ModelConfigPatch, catalogued};
 
@@ -25,7 +25,8 @@ pub(super) fn routes() -> Routes {
         .route("/models/builtin/import", post(import))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuiltinModel")]
 struct View {
     model: &'static str,
     owner: &'static str,
@@ -38,7 +39,8 @@ struct View {
     config: Map<String, Value>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Import")]
 struct ImportView {
     added: Vec<String>,
     updated: Vec<String>,
@@ -47,11 +49,13 @@ struct ImportView {
     kept: Vec<String>,
 }
 
-async fn all() -> Reply {
+/// The models that the catalogue knows, with list prices.
+async fn all() -> Reply<Vec<View>> {
     data(views(builtin().models())?)
 }
 
-async fn by_channel() -> Reply {
+/// The models that the catalogue knows, by type of channel.
+async fn by_channel() -> Reply<BTreeMap<i64, Vec<View>>> {
     let mut types: BTreeMap<i64, Vec<View>> = BTreeMap::new();
     for model in builtin().models() {
         types.entry(model.provider).or_default().push(view(model)?);
@@ -59,14 +63,16 @@ async fn by_channel() -> Reply {
     data(types)
 }
 
-async fn of_channel(path: Segments) -> Reply {
+/// The models that the catalogue knows for one type of channel.
+async fn of_channel(path: Segments) -> Reply<Vec<View>> {
     let kind = path.text("type").parse::<i64>();
     let kind = kind.map_err(|_| ApiError::field("type", "in the path must be a number"))?;
     data(views(builtin().models_of(kind))?)
 }
 
-/// `models` and `types` (of channels) say which; without them it is everything.
-async fn import(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply {
+/// Makes model configs of what the catalogue knows. `models` and `types` (of channels) say which;
+/// without them it is everything. What somebody changed is kept.
+async fn import(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply<ImportView> {
     let mut fields = body.object()?;
     let models = fields
         .names("models", rules::MAX_MODEL)?

@@ -6,7 +6,7 @@ mod probing;
 use std::collections::BTreeMap;
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tollgate_catalog::{Mode, builtin};
@@ -15,7 +15,7 @@ use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
 use crate::domain::{Channel, ChannelPatch, Listed, config_schema};
 use crate::store::ChannelQuery;
@@ -54,7 +54,8 @@ const ORDERS: [&str; 9] = [
     "created_at",
 ];
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Channel")]
 struct View {
     id: i64,
     created_at: i64,
@@ -83,13 +84,15 @@ struct View {
     channel_tests: Vec<probing::View>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Channels")]
 struct ListView {
     channels: Vec<View>,
     total: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChannelType")]
 #[serde(rename_all = "camelCase")]
 struct TypeMeta {
     name: &'static str,
@@ -103,10 +106,12 @@ struct TypeMeta {
     /// Spoken as well, so that those who speak it are not translated.
     also: Vec<&'static str>,
     quirks: Vec<&'static str>,
+    #[schemars(with = "Vec<String>")]
     modes: &'static [Mode],
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Channels, with filters. Keys are masked.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     if params.text("key").is_some() {
         return Err(ApiError::field(
             "key",
@@ -128,12 +133,14 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn all(Extract(state): Extract<State>) -> Reply {
+/// Every channel.
+async fn all(Extract(state): Extract<State>) -> Reply<Vec<View>> {
     let channels = state.store.all_channels().await?;
     data(with_tests(&state, channels).await?)
 }
 
-async fn info(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Channels by their ids.
+async fn info(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
     let mut channels = Vec::new();
     for id in body.ids()? {
         channels.push(state.store.channel(id).await?);
@@ -141,10 +148,11 @@ async fn info(Extract(state): Extract<State>, body: Body) -> Reply {
     data(with_tests(&state, channels).await?)
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A channel; its key is masked.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     let channel = state.store.channel(path.id()?).await?;
     let mut views = with_tests(&state, vec![channel]).await?;
-    data(views.pop())
+    data(views.pop().ok_or(ApiError::Internal)?)
 }
 
 /// Channels with their tests.
@@ -162,15 +170,17 @@ async fn with_tests(state: &State, channels: Vec<Channel>) -> Result<Vec<View>, 
     Ok(channels.into_iter().map(view).collect())
 }
 
-async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Adds a channel. A key of several lines makes one for each.
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
     make(&state, vec![body.object()?]).await
 }
 
-async fn create_many(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Adds channels, all or none.
+async fn create_many(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
     make(&state, body.objects()?).await
 }
 
-async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
+async fn make(state: &State, bodies: Vec<Fields>) -> Reply<Vec<View>> {
     let mut channels = Vec::new();
     let mut notes = Vec::new();
     for mut fields in bodies {
@@ -188,7 +198,8 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply {
     )
 }
 
-async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Changes a channel. A key that is left out, or masked, stays.
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let id = path.id()?;
     let mut fields = body.object()?;
     let mut notes = Vec::new();
@@ -241,7 +252,8 @@ pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<()
     Ok(())
 }
 
-async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Enables (1) or disables (2) a channel.
+async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let id = path.id()?;
     let mut fields = body.object()?;
     let status = Some(rules::required_status(&mut fields)?);
@@ -253,17 +265,20 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
     data(View::from(state.store.update_channel(id, patch).await?))
 }
 
+/// Removes a channel.
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state.store.delete_channels(&[path.id()?]).await?;
     done()
 }
 
+/// Removes channels by their ids.
 async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
     state.store.delete_channels(&body.ids()?).await?;
     done()
 }
 
-async fn type_metas() -> Reply {
+/// Every type of channel. With its key, address, dialect, and a JSON Schema of its configs.
+async fn type_metas() -> Reply<BTreeMap<i64, TypeMeta>> {
     let meta = |provider: &'static tollgate_catalog::Provider| TypeMeta {
         name: &provider.name,
         key_help: &provider.key_help,

@@ -11,12 +11,12 @@ mod time;
 use std::collections::BTreeMap;
 
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data};
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get};
 use super::tally::{Shown, TallyView, rates};
 use super::{ApiError, State};
 use crate::domain::{Span, Tally};
@@ -43,7 +43,8 @@ pub(super) fn routes() -> Routes {
 /// Names in a list of those that there are.
 const NAMES_MAX: i64 = 1_000;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Dashboard")]
 struct Overview {
     chart_data: Vec<Point>,
     total_count: i64,
@@ -60,14 +61,20 @@ struct Overview {
     models: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DashboardPoint")]
 struct Point {
     timestamp: i64,
     #[serde(flatten)]
     sums: TallyView,
 }
 
-async fn overview(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Sums of a time, in buckets and in all. Without a group they tell of attempts by channel.
+async fn overview(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Reply<Overview> {
     let (of, store) = (of(&path, &params)?, &state.store);
     let time = Time::read(store, &params, &["hour", "day"]).await?;
     let model = params.text("model");
@@ -137,20 +144,26 @@ async fn overview(Extract(state): Extract<State>, path: Segments, params: Params
     })
 }
 
-/// The models that a group has used in the time.
-async fn models(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// The models that were used in the time.
+async fn models(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Reply<Vec<String>> {
     let time = Time::read(&state.store, &params, &["hour", "day"]).await?;
     let whole = SummaryQuery::whole(of(&path, &params)?, time.start_ms, time.end_ms);
     data(named(top_names(&state, whole, Dimension::Model).await?))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DashboardMoment")]
 struct Moment {
     timestamp: i64,
     summary: Vec<ModelSums>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DashboardModel")]
 struct ModelSums {
     timestamp: i64,
     model: String,
@@ -158,8 +171,12 @@ struct ModelSums {
     sums: TallyView,
 }
 
-/// A series for each model. A time in which nothing was used is left out.
-async fn series(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Sums of each model, in buckets. A time in which nothing was used is left out.
+async fn series(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Reply<Vec<Moment>> {
     let of = of(&path, &params)?;
     let spans = &["minute", "hour", "day", "month"];
     let time = Time::read(&state.store, &params, spans).await?;

@@ -24,7 +24,7 @@ mod read;
 use std::collections::BTreeMap;
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ use super::actor::Actor;
 use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::Params;
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{State, channels, groups, models, tokens};
 use crate::store::{Left, Then};
 use compare::{Change, differences};
@@ -44,7 +44,8 @@ pub(super) fn routes() -> Routes {
         .read("/config/export", get(export))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Applied")]
 struct View {
     changes: Vec<ChangeView>,
     /// Entries of the document that are there already, just so.
@@ -53,7 +54,8 @@ struct View {
     dry_run: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AppliedChange")]
 struct ChangeView {
     /// `create`, `update` or `delete`.
     action: &'static str,
@@ -67,13 +69,21 @@ struct ChangeView {
     key: Option<String>,
 }
 
-async fn export(Extract(state): Extract<State>) -> Reply {
+/// The configuration as a document that would make it so, without keys.
+async fn export(Extract(state): Extract<State>) -> Reply<export::Document> {
     data(export::document(&state).await?)
 }
 
-/// First all of it is done and undone, to see what it would change; then what changes something is
-/// done and kept, unless somebody else was faster.
-async fn apply(Extract(state): Extract<State>, by: Actor, params: Params, body: Body) -> Reply {
+/// Makes everything as a document says, all or nothing. What it leaves out stays, unless `prune` is
+/// set; with `dry_run` only what would change is told.
+async fn apply(
+    Extract(state): Extract<State>,
+    by: Actor,
+    params: Params,
+    body: Body,
+) -> Reply<View> {
+    // First all of it is done and undone, to see what it would change; then what changes something is
+    // done and kept, unless somebody else was faster.
     let (prune, dry_run) = (params.flag("prune")?, params.flag("dry_run")?);
     let wanted = read::document(body.object()?)?;
     let revision = state.store.revision().await?;

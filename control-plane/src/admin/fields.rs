@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tollgate_policy::price::NanoUsd;
 
+use super::heard::Heard;
 use super::{ApiError, rules};
 
 /// The fields that have not been read yet. Values are kept as JSON text, because prices need
 /// every digit of it.
 #[derive(Default)]
-pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+pub(super) struct Fields {
+    left: BTreeMap<String, Box<RawValue>>,
+    heard: Heard,
+}
 
 impl Fields {
     pub(super) fn parse(json: &[u8]) -> Result<Self, ApiError> {
         // The parser's own text may repeat what it read, and that may be a key.
-        let mut fields: BTreeMap<String, Box<RawValue>> =
+        let mut left: BTreeMap<String, Box<RawValue>> =
             serde_json::from_slice(json).map_err(|error| {
                 let what = if error.is_data() {
                     "a JSON object"
@@ -29,17 +33,34 @@ impl Fields {
                     "the body must be {what} (line {line}, column {column})"
                 ))
             })?;
-        fields.retain(|_, value| value.get() != "null");
-        Ok(Self(fields))
+        left.retain(|_, value| value.get() != "null");
+        Ok(Self {
+            left,
+            heard: Heard::default(),
+        })
+    }
+
+    /// The same, and what is asked of it is heard.
+    pub(super) fn heard(self, heard: Heard) -> Self {
+        heard.fields(false);
+        Self { heard, ..self }
+    }
+
+    /// What is heard of a field, for readers that take it raw.
+    pub(super) fn hears(&self, name: &str) -> Heard {
+        self.heard.field(name)
     }
 
     /// JSON text of a field.
     pub(super) fn raw(&mut self, name: &str) -> Option<Box<RawValue>> {
-        self.0.remove(name)
+        self.heard.field(name);
+        self.left.remove(name)
     }
 
     /// One line of text.
     pub(super) fn line(&mut self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+        self.hears(name)
+            .is(|| json!({ "type": "string", "maxLength": max }));
         let text: Option<String> = self.typed(name, "must be text")?;
         if let Some(text) = &text {
             rules::line(name, text, max)?;
@@ -48,15 +69,19 @@ impl Fields {
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        self.hears(name).is(|| json!({ "type": "string" }));
         self.typed(name, "must be text")
     }
 
     pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        self.hears(name).is(|| json!({ "type": "boolean" }));
         self.typed(name, "must be true or false")
     }
 
     /// A whole number from `min` to `max`.
     pub(super) fn int(&mut self, name: &str, min: i64, max: i64) -> Result<Option<i64>, ApiError> {
+        self.hears(name)
+            .is(|| json!({ "type": "integer", "minimum": min, "maximum": max }));
         let rule = format!("must be a whole number from {min} to {max}");
         let number: Option<i64> = self.typed(name, &rule)?;
         match number {
@@ -66,12 +91,15 @@ impl Fields {
     }
 
     pub(super) fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>, ApiError> {
+        self.hears(name)
+            .is(|| json!({ "type": "array", "items": { "type": "integer" } }));
         self.typed(name, "must be a list of whole numbers")
     }
 
     /// An amount in USD: a number, or a text with one, read from its digits. As a float, 0.1 would be
     /// something else.
     pub(super) fn usd(&mut self, name: &str) -> Result<Option<NanoUsd>, ApiError> {
+        self.hears(name).is(decimal);
         let Some(raw) = self.raw(name) else {
             return Ok(None);
         };
@@ -86,6 +114,10 @@ impl Fields {
         name: &str,
         max: usize,
     ) -> Result<Option<Vec<String>>, ApiError> {
+        self.hears(name).is(|| {
+            let entry = json!({ "type": "string", "minLength": 1, "maxLength": max });
+            json!({ "type": "array", "items": entry, "maxItems": rules::MAX_NAMES })
+        });
         let Some(names) = self.typed::<Vec<String>>(name, "must be a list of texts")? else {
             return Ok(None);
         };
@@ -107,26 +139,33 @@ impl Fields {
     }
 
     pub(super) fn map(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+        self.hears(name)
+            .is(|| json!({ "type": "object", "additionalProperties": { "type": "string" } }));
         self.typed(name, "must be an object of texts")
     }
 
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>, ApiError> {
+        self.hears(name)
+            .is(|| json!({ "type": "object", "additionalProperties": true }));
         self.typed(name, "must be an object")
     }
 
     pub(super) fn nested(&mut self, name: &str) -> Result<Option<Self>, ApiError> {
+        let heard = self.hears(name);
+        heard.fields(false);
         let Some(value) = self.raw(name) else {
             return Ok(None);
         };
         let fields = Self::parse(value.get().as_bytes());
         fields
-            .map(Some)
+            .map(|fields| Some(fields.heard(heard)))
             .map_err(|_| ApiError::field(name, "must be an object"))
     }
 
     /// A list of objects.
     pub(super) fn list(&mut self, name: &str, max: usize) -> Result<Option<Vec<Self>>, ApiError> {
         const RULE: &str = "must be a list of objects";
+        let heard = self.hears(name).list(max);
         let Some(items) = self.typed::<Vec<Box<RawValue>>>(name, RULE)? else {
             return Ok(None);
         };
@@ -136,13 +175,21 @@ impl Fields {
                 format!("has more than {max} entries"),
             ));
         }
-        let items = items.iter().map(|item| Self::parse(item.get().as_bytes()));
+        let items = items.iter().map(|item| {
+            let fields = Self::parse(item.get().as_bytes());
+            fields.map(|fields| fields.heard(heard.clone()))
+        });
         let items: Result<_, _> = items.collect();
         items.map(Some).map_err(|_| ApiError::field(name, RULE))
     }
 
     /// Fields of AI Proxy without an effect here: only their neutral values are taken.
     pub(super) fn not_yet(&mut self, names: &[&str]) -> Result<(), ApiError> {
+        for name in names {
+            self.hears(name).is(|| {
+                json!({ "description": "Without an effect yet: only its neutral value is taken." })
+            });
+        }
         self.check_not_yet(names)?;
         self.ignore(names);
         Ok(())
@@ -151,7 +198,7 @@ impl Fields {
     /// The same, and the fields can still be read.
     pub(super) fn check_not_yet(&self, names: &[&str]) -> Result<(), ApiError> {
         for name in names {
-            let Some(raw) = self.0.get(*name) else {
+            let Some(raw) = self.left.get(*name) else {
                 continue;
             };
             let neutral = serde_json::from_str(raw.get()).is_ok_and(|value| is_neutral(&value));
@@ -166,23 +213,26 @@ impl Fields {
     /// Fields that answers show and nobody can set.
     pub(super) fn ignore(&mut self, names: &[&str]) {
         for name in names {
-            self.0.remove(*name);
+            self.hears(name)
+                .is(|| json!({ "description": "Shown in answers; ignored here." }));
+            self.left.remove(*name);
         }
     }
 
     /// Gives a field back, perhaps in other words.
     pub(super) fn put(&mut self, name: &str, value: Box<RawValue>) {
-        self.0.insert(name.to_owned(), value);
+        self.left.insert(name.to_owned(), value);
     }
 
     /// All that is left, by name.
     pub(super) fn rest(self) -> BTreeMap<String, Box<RawValue>> {
-        self.0
+        self.heard.fields(true);
+        self.left
     }
 
     /// Refuses what is left.
     pub(super) fn finish(self) -> Result<(), ApiError> {
-        match self.0.into_keys().next() {
+        match self.left.into_keys().next() {
             // Bounded, because it comes from outside.
             Some(name) => {
                 let name: String = name.chars().take(64).collect();
@@ -204,6 +254,11 @@ impl Fields {
             .map(Some)
             .map_err(|_| ApiError::field(name, rule))
     }
+}
+
+/// A decimal number, or a text with one, as [`Fields::usd`] takes it.
+pub(super) fn decimal() -> Value {
+    json!({ "type": ["number", "string"], "minimum": 0, "pattern": r"^\d*\.?\d*$" })
 }
 
 /// Nothing is asked for: zero, empty, off, or an object of such.

@@ -6,7 +6,7 @@
 //! that nobody believes in one that has no effect.
 
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tollgate_policy::price::Tariff;
@@ -18,7 +18,7 @@ use super::fields::Fields;
 use super::model_settings::{stored_size, timeouts};
 use super::params::Segments;
 use super::prices::{self, TariffView};
-use super::routes::Routes;
+use super::routes::{Routes, get};
 use super::{ApiError, State, rules};
 use crate::domain::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides, Timeouts};
 use crate::store::GroupModelQuery;
@@ -41,7 +41,8 @@ const MAX_PER_MINUTE: i64 = 1_000_000_000_000;
 const MAX_RETRIES: i64 = 100;
 const MAX_COUNT: i64 = 1_000_000;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GroupModelConfig")]
 struct View {
     group_id: String,
     model: String,
@@ -74,35 +75,58 @@ struct View {
     summary_claude_long_context: bool,
 }
 
-async fn list(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// What is different for one group, by model.
+async fn list(Extract(state): Extract<State>, path: Segments) -> Reply<Vec<View>> {
     views(&state, path.text("group"), None).await
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// What is different for one group with a model.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     one(&state, &path).await
 }
 
-async fn save(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
+/// Makes a model different for one group. The body is the whole config: each override has a flag
+/// beside its value.
+async fn save(
+    Extract(state): Extract<State>,
+    by: Actor,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     put(&state, &by, &path, body, false).await
 }
 
-async fn update(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
+/// Changes what is different for one group with a model; it must be there.
+async fn update(
+    Extract(state): Extract<State>,
+    by: Actor,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     put(&state, &by, &path, body, true).await
 }
 
-async fn save_many(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
+/// Makes models different for one group.
+async fn save_many(
+    Extract(state): Extract<State>,
+    by: Actor,
+    path: Segments,
+    body: Body,
+) -> Reply<Vec<View>> {
     put_many(&state, &by, path.text("group"), body, false).await
 }
 
+/// Changes what is different for one group with models; they must be there.
 async fn update_many(
     Extract(state): Extract<State>,
     by: Actor,
     path: Segments,
     body: Body,
-) -> Reply {
+) -> Reply<Vec<View>> {
     put_many(&state, &by, path.text("group"), body, true).await
 }
 
+/// Takes away what is different for one group with a model.
 async fn delete(Extract(state): Extract<State>, by: Actor, path: Segments) -> Reply {
     let models = [path.text("model").to_owned()];
     let group = path.text("group");
@@ -111,6 +135,7 @@ async fn delete(Extract(state): Extract<State>, by: Actor, path: Segments) -> Re
     done()
 }
 
+/// Takes away what is different for one group with these models.
 async fn delete_many(
     Extract(state): Extract<State>,
     by: Actor,
@@ -124,7 +149,13 @@ async fn delete_many(
     done()
 }
 
-async fn put(state: &State, by: &Actor, path: &Segments, body: Body, must_exist: bool) -> Reply {
+async fn put(
+    state: &State,
+    by: &Actor,
+    path: &Segments,
+    body: Body,
+    must_exist: bool,
+) -> Reply<View> {
     let (group, model) = (path.text("group"), path.text("model"));
     let mut fields = body.object()?;
     let named = fields.line("model", rules::MAX_MODEL)?;
@@ -140,10 +171,17 @@ async fn put(state: &State, by: &Actor, path: &Segments, body: Body, must_exist:
     one(state, path).await
 }
 
-async fn put_many(state: &State, by: &Actor, group: &str, body: Body, must_exist: bool) -> Reply {
+async fn put_many(
+    state: &State,
+    by: &Actor,
+    group: &str,
+    body: Body,
+    must_exist: bool,
+) -> Reply<Vec<View>> {
     let mut configs = Vec::new();
     for mut fields in body.objects()? {
-        let model = fields.line("model", rules::MAX_MODEL)?.unwrap_or_default();
+        let model = fields.line("model", rules::MAX_MODEL)?;
+        let model = model.ok_or_else(|| ApiError::field("model", "is required"))?;
         configs.push(read(model, fields)?);
     }
     let models: Vec<_> = configs.iter().map(|config| config.model.clone()).collect();
@@ -154,13 +192,13 @@ async fn put_many(state: &State, by: &Actor, group: &str, body: Body, must_exist
     views(state, group, Some(&models)).await
 }
 
-async fn one(state: &State, path: &Segments) -> Reply {
+async fn one(state: &State, path: &Segments) -> Reply<View> {
     let (group, model) = (path.text("group"), path.text("model"));
     data(View::from(state.store.group_model(group, model).await?))
 }
 
 /// All of a group, or those of these models.
-async fn views(state: &State, group: &str, models: Option<&[String]>) -> Reply {
+async fn views(state: &State, group: &str, models: Option<&[String]>) -> Reply<Vec<View>> {
     // Also says that there is no such group.
     state.store.group(group).await?;
     let query = GroupModelQuery {

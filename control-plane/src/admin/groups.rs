@@ -1,7 +1,7 @@
 //! `/api/groups…` and `/api/group/…`.
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::fields::Fields;
 use super::limits::{self, GroupLimitsView};
 use super::params::{Params, Segments};
 use super::prices::{self, MultiplierView};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, money, rules};
 use crate::domain::{Group, GroupPatch, Listed};
 use crate::store::GroupQuery;
@@ -35,7 +35,8 @@ pub(super) fn routes() -> Routes {
 
 const ORDERS: [&str; 5] = ["created_at", "id", "status", "used_amount", "request_count"];
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Group")]
 struct View {
     id: String,
     created_at: i64,
@@ -51,13 +52,15 @@ struct View {
     price_multiplier: MultiplierView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Groups")]
 struct ListView {
     groups: Vec<View>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Groups, with filters.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let query = GroupQuery {
         status: params.nonzero("status")?,
         keyword: params.text("keyword"),
@@ -69,11 +72,18 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A group.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     data(View::from(state.store.group(path.text("group")).await?))
 }
 
-async fn create(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
+/// Adds a group.
+async fn create(
+    Extract(state): Extract<State>,
+    by: Actor,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     let id = path.text("group");
     rules::name("group", id, rules::MAX_GROUP)?;
     let patch = read(body.object()?)?;
@@ -82,7 +92,13 @@ async fn create(Extract(state): Extract<State>, by: Actor, path: Segments, body:
     ))
 }
 
-async fn update(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
+/// Changes a group.
+async fn update(
+    Extract(state): Extract<State>,
+    by: Actor,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     let patch = read(body.object()?)?;
     let group = path.text("group");
     data(View::from(
@@ -90,7 +106,8 @@ async fn update(Extract(state): Extract<State>, by: Actor, path: Segments, body:
     ))
 }
 
-async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Enables (1) or disables (2) a group.
+async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
     let status = Some(rules::required_status(&mut fields)?);
     fields.finish()?;
@@ -103,15 +120,17 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
     ))
 }
 
-async fn set_rpm_ratio(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Sets what the requests per minute of models are multiplied with for a group.
+async fn set_rpm_ratio(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     set_ratio(&state, &path, &body, "rpm_ratio").await
 }
 
-async fn set_tpm_ratio(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Sets what the tokens per minute of models are multiplied with for a group.
+async fn set_tpm_ratio(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     set_ratio(&state, &path, &body, "tpm_ratio").await
 }
 
-async fn set_ratio(state: &State, path: &Segments, body: &Body, name: &str) -> Reply {
+async fn set_ratio(state: &State, path: &Segments, body: &Body, name: &str) -> Reply<View> {
     let patch = GroupPatch {
         limits: limits::only_ratio(body.object()?, name)?,
         ..GroupPatch::default()
@@ -121,6 +140,7 @@ async fn set_ratio(state: &State, path: &Segments, body: &Body, name: &str) -> R
     ))
 }
 
+/// Enables (1) or disables (2) groups.
 async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut fields = body.object()?;
     let status = rules::required_status(&mut fields)?;
@@ -131,6 +151,7 @@ async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
     done()
 }
 
+/// Removes a group, and its tokens.
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state
         .store
@@ -139,6 +160,7 @@ async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     done()
 }
 
+/// Removes groups by their ids.
 async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
     state.store.delete_groups(&body.names()?).await?;
     done()

@@ -1,6 +1,8 @@
 //! Limits as the API reads and shows them; 0 is without limit.
 
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::ApiError;
 use super::fields::Fields;
@@ -11,7 +13,8 @@ const MAX_CONCURRENCY: i64 = 1_000_000;
 const MAX_RATIO: f64 = 1_000.0;
 
 /// Of a token or a model, among its other fields.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Limits")]
 pub(super) struct LimitsView {
     rpm: u64,
     tpm: u64,
@@ -19,7 +22,8 @@ pub(super) struct LimitsView {
 }
 
 /// Of a group, among its other fields.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GroupLimits")]
 pub(super) struct GroupLimitsView {
     rpm_ratio: f64,
     tpm_ratio: f64,
@@ -64,6 +68,9 @@ pub(super) fn only_ratio(mut fields: Fields, name: &str) -> Result<GroupLimitsPa
 }
 
 fn ratio(fields: &mut Fields, name: &str) -> Result<Option<Ratio>, ApiError> {
+    fields
+        .hears(name)
+        .is(|| json!({ "type": "number", "minimum": 0, "maximum": MAX_RATIO }));
     let Some(raw) = fields.raw(name) else {
         return Ok(None);
     };

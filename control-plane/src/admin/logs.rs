@@ -5,14 +5,14 @@ mod export;
 use std::time::{Duration, Instant};
 
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, Usd, data, data_with_note};
 use super::dashboard::{named, top_names};
 use super::params::{Params, Segments};
 use super::prices::{MultiplierView, PriceView};
-use super::routes::Routes;
+use super::routes::{Routes, get};
 use super::{ApiError, State};
 use crate::domain::{
     AttemptRecord, Circumstances, ConditionFields, Detail, Listed, Log, TokenCounts, now_unix_ms,
@@ -43,7 +43,8 @@ const NAMES_MS: i64 = 30 * 86_400_000;
 const DELETED: i64 = 1_000;
 const DELETES_FOR: Duration = Duration::from_secs(10);
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Log")]
 struct View {
     id: i64,
     request_id: String,
@@ -92,7 +93,8 @@ struct View {
     request_detail: Option<DetailView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogDetail")]
 struct DetailView {
     request_body: String,
     response_body: String,
@@ -101,7 +103,8 @@ struct DetailView {
 }
 
 /// A row with its bodies, if they were kept, beside its own fields.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WholeLog")]
 struct WholeView {
     #[serde(flatten)]
     view: View,
@@ -110,7 +113,8 @@ struct WholeView {
     detail: Option<DetailView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogUsage")]
 struct UsageView {
     input_tokens: i64,
     output_tokens: i64,
@@ -133,7 +137,8 @@ struct UsageView {
 }
 
 /// What is not known is left out.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogUsageContext")]
 struct ContextView {
     #[serde(skip_serializing_if = "String::is_empty")]
     service_tier: String,
@@ -151,7 +156,8 @@ struct ContextView {
     output_audio: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Logs")]
 struct ListView {
     logs: Vec<View>,
     /// 10,001 stands for more.
@@ -163,7 +169,8 @@ struct ListView {
     models: Vec<String>,
 }
 
-async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Calls, with filters, the newest first. The total stops at 10,001, which stands for more.
+async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply<ListView> {
     let query = query(&path, &params)?;
     let page = params.page(&ORDERS)?;
     let Listed { items, total } = state.store.logs(&query, page).await?;
@@ -238,7 +245,8 @@ fn query(path: &Segments, params: &Params) -> Result<LogQuery, ApiError> {
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A call, with its bodies if they were kept.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<WholeView> {
     let id = path.id()?;
     let log = state.store.log(id).await?;
     if path.group().is_some_and(|group| group != log.group) {
@@ -255,8 +263,9 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
     })
 }
 
-/// Deletes log rows that were booked before `timestamp`, for some seconds at most, and says how many.
-async fn delete(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Deletes log rows that were booked before `timestamp`. It goes on for some seconds at most, and
+/// says how many.
+async fn delete(Extract(state): Extract<State>, params: Params) -> Reply<u64> {
     let before = params.nonzero("timestamp")?.unwrap_or(0);
     let latest = now_unix_ms().saturating_sub(LOG_HOURS_MIN.saturating_mul(3_600_000));
     if before <= 0 || before > latest {
@@ -277,15 +286,13 @@ async fn delete(Extract(state): Extract<State>, params: Params) -> Reply {
 }
 
 pub(super) fn code_type(params: &Params) -> Result<CodeType, ApiError> {
-    match params.text("code_type").as_deref() {
-        None | Some("all") => Ok(CodeType::All),
-        Some("success") => Ok(CodeType::Success),
-        Some("error") => Ok(CodeType::Error),
-        Some(_) => Err(ApiError::field(
-            "code_type",
-            "must be all, success or error",
-        )),
-    }
+    Ok(
+        match params.one_of("code_type", &["all", "success", "error"])? {
+            Some("success") => CodeType::Success,
+            Some("error") => CodeType::Error,
+            _ => CodeType::All,
+        },
+    )
 }
 
 impl From<Log> for View {

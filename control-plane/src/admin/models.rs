@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tollgate_protocol::Thinking;
@@ -17,7 +17,7 @@ use super::limits::{self, LimitsView};
 use super::model_settings;
 use super::params::{Params, Segments};
 use super::prices::{self, TariffView};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
 use crate::domain::{Limits, Listed, ModelConfig, ModelConfigPatch, ModelSettings};
 use crate::store::ModelQuery;
@@ -36,7 +36,7 @@ pub(super) fn routes() -> Routes {
             get(show).post(save).put(save).delete(delete),
         )
         .read("/models/enabled", get(enabled))
-        .read("/models/enabled/{set}", get(enabled))
+        .read("/models/enabled/{set}", get(enabled_in))
         .read("/models/sets", get(sets))
 }
 
@@ -46,7 +46,8 @@ const MAX_RETRIES: i64 = 100;
 const MAX_MODE: i64 = 38;
 const MAX_CONFIG_BYTES: usize = 16 * 1024;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ModelConfig")]
 struct View {
     model: String,
     created_at: i64,
@@ -64,13 +65,15 @@ struct View {
     settings: ModelSettings,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ModelConfigs")]
 struct ListView {
     configs: Vec<View>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Model configs, with filters.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let query = ModelQuery {
         model: params.text("model"),
         owner: params.text("owner"),
@@ -84,11 +87,13 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn all(Extract(state): Extract<State>) -> Reply {
+/// Every model config.
+async fn all(Extract(state): Extract<State>) -> Reply<Vec<View>> {
     views(state.store.model_configs().await?)
 }
 
-async fn contains(Extract(state): Extract<State>, body: Body) -> Reply {
+/// The configs of these models.
+async fn contains(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
     let mut fields = body.object()?;
     let models = fields.names("models", rules::MAX_MODEL)?;
     fields.finish()?;
@@ -100,13 +105,20 @@ async fn contains(Extract(state): Extract<State>, body: Body) -> Reply {
     )
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A model config.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     data(View::from(
         state.store.model_config(path.text("model")).await?,
     ))
 }
 
-async fn save(Extract(state): Extract<State>, by: Actor, path: Segments, body: Body) -> Reply {
+/// Adds or changes a model config.
+async fn save(
+    Extract(state): Extract<State>,
+    by: Actor,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     let model = path.text("model");
     let mut fields = body.object()?;
     if fields
@@ -127,10 +139,12 @@ async fn save(Extract(state): Extract<State>, by: Actor, path: Segments, body: B
     data(View::from(state.store.model_config(model).await?))
 }
 
-async fn save_many(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply {
+/// Adds or changes model configs, all or none.
+async fn save_many(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply<Vec<View>> {
     let mut configs = Vec::new();
     for mut fields in body.objects()? {
-        let model = fields.line("model", rules::MAX_MODEL)?.unwrap_or_default();
+        let model = fields.line("model", rules::MAX_MODEL)?;
+        let model = model.ok_or_else(|| ApiError::field("model", "is required"))?;
         rules::name("model", &model, rules::MAX_MODEL)?;
         configs.push((model, read(fields)?));
     }
@@ -142,6 +156,7 @@ async fn save_many(Extract(state): Extract<State>, by: Actor, body: Body) -> Rep
     views(state.store.model_configs_of(&models).await?)
 }
 
+/// Removes a model config.
 async fn delete(Extract(state): Extract<State>, by: Actor, path: Segments) -> Reply {
     state
         .store
@@ -150,6 +165,7 @@ async fn delete(Extract(state): Extract<State>, by: Actor, path: Segments) -> Re
     done()
 }
 
+/// Removes the configs of these models.
 async fn delete_many(Extract(state): Extract<State>, by: Actor, body: Body) -> Reply {
     let models = body.names()?;
     state
@@ -160,7 +176,17 @@ async fn delete_many(Extract(state): Extract<State>, by: Actor, body: Body) -> R
 }
 
 /// Models that enabled channels serve, by set.
-async fn enabled(Extract(state): Extract<State>, path: Segments) -> Reply {
+async fn enabled(Extract(state): Extract<State>) -> Reply<BTreeMap<String, Vec<View>>> {
+    data(by_set(&state).await?)
+}
+
+/// Models that enabled channels of one set serve.
+async fn enabled_in(Extract(state): Extract<State>, path: Segments) -> Reply<Vec<View>> {
+    let mut sets = by_set(&state).await?;
+    data(sets.remove(path.text("set")).unwrap_or_default())
+}
+
+async fn by_set(state: &State) -> Result<BTreeMap<String, Vec<View>>, ApiError> {
     let configs = state.store.model_configs().await?;
     let known: BTreeMap<_, _> = configs
         .iter()
@@ -179,18 +205,12 @@ async fn enabled(Extract(state): Extract<State>, path: Segments) -> Reply {
         }
     }
     let list = |models: BTreeMap<String, View>| models.into_values().collect::<Vec<_>>();
-    match path.text("set") {
-        "" => data(
-            sets.into_iter()
-                .map(|(set, models)| (set, list(models)))
-                .collect::<BTreeMap<_, _>>(),
-        ),
-        set => data(list(sets.remove(set).unwrap_or_default())),
-    }
+    let sets = sets.into_iter().map(|(set, models)| (set, list(models)));
+    Ok(sets.collect())
 }
 
 /// The sets that channels belong to.
-async fn sets(Extract(state): Extract<State>) -> Reply {
+async fn sets(Extract(state): Extract<State>) -> Reply<BTreeSet<String>> {
     let channels = state.store.all_channels().await?;
     data(
         channels
@@ -200,7 +220,7 @@ async fn sets(Extract(state): Extract<State>) -> Reply {
     )
 }
 
-fn views(configs: Vec<ModelConfig>) -> Reply {
+fn views(configs: Vec<ModelConfig>) -> Reply<Vec<View>> {
     data(configs.into_iter().map(View::from).collect::<Vec<_>>())
 }
 

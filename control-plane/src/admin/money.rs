@@ -1,13 +1,15 @@
 //! Amounts as the API writes them: decimal USD, exact in both directions.
 
+use serde_json::json;
 use serde_json::value::RawValue;
 use tollgate_policy::price::NanoUsd;
 
 use super::ApiError;
-use super::fields::Fields;
+use super::fields::{Fields, decimal};
 
 /// A number, or a text with one, read from its digits: as a float, 0.1 would be something else.
 pub(super) fn amount(fields: &mut Fields, name: &str) -> Result<Option<NanoUsd>, ApiError> {
+    fields.hears(name).is(decimal);
     let Some(raw) = fields.raw(name) else {
         return Ok(None);
     };
@@ -28,6 +30,9 @@ pub(super) fn positive(fields: &mut Fields, name: &str) -> Result<NanoUsd, ApiEr
 
 /// The same above or below zero.
 pub(super) fn signed(fields: &mut Fields, name: &str) -> Result<NanoUsd, ApiError> {
+    fields
+        .hears(name)
+        .is(|| json!({ "type": ["number", "string"], "pattern": r"^-?\d*\.?\d*$" }));
     let raw = fields
         .raw(name)
         .ok_or_else(|| ApiError::field(name, "is required"))?;

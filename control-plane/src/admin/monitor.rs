@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::tally::{Rate, rates};
 use super::{ApiError, State, rules};
 use crate::domain::{Span, Tally, now_unix_ms};
@@ -40,8 +40,10 @@ const GROUPS_MAX: usize = 100;
 
 // === error rates ===
 
-/// Channel → model → share of attempts that failed.
-async fn error_rates(Extract(state): Extract<State>) -> Reply {
+/// The share of attempts that failed, by channel and model.
+async fn error_rates(
+    Extract(state): Extract<State>,
+) -> Reply<BTreeMap<i64, BTreeMap<String, f64>>> {
     let by = [Dimension::Channel, Dimension::Model];
     let mut channels: BTreeMap<i64, BTreeMap<String, f64>> = BTreeMap::new();
     for sum in recent(&state, Of::Channels(None), &by).await? {
@@ -53,12 +55,17 @@ async fn error_rates(Extract(state): Extract<State>) -> Reply {
     data(channels)
 }
 
-async fn model_error_rates(Extract(state): Extract<State>) -> Reply {
+/// The share of attempts that failed, by model.
+async fn model_error_rates(Extract(state): Extract<State>) -> Reply<BTreeMap<String, f64>> {
     let found = recent(&state, Of::Channels(None), &[Dimension::Model]).await?;
     data(by_model(found))
 }
 
-async fn channel_error_rates(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// The share of attempts that failed, by model of one channel.
+async fn channel_error_rates(
+    Extract(state): Extract<State>,
+    path: Segments,
+) -> Reply<BTreeMap<String, f64>> {
     let of = Of::Channels(Some(path.id()?));
     data(by_model(recent(&state, of, &[Dimension::Model]).await?))
 }
@@ -88,14 +95,15 @@ fn error_rate(tally: &Tally) -> f64 {
 
 // === runtime metrics ===
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(rename = "RuntimeMetrics")]
 struct Runtime {
     models: BTreeMap<String, ModelMetrics>,
     channels: BTreeMap<i64, ChannelMetrics>,
     channel_models: BTreeMap<i64, BTreeMap<String, Metrics>>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct ModelMetrics {
     #[serde(flatten)]
     metrics: Metrics,
@@ -103,7 +111,7 @@ struct ModelMetrics {
     accessible_sets: BTreeSet<String>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct ChannelMetrics {
     #[serde(flatten)]
     metrics: Metrics,
@@ -111,7 +119,7 @@ struct ChannelMetrics {
 }
 
 /// Of the last 60 seconds; `requests` and `errors` of the last minutes.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 struct Metrics {
     rpm: i64,
     tpm: i64,
@@ -122,7 +130,8 @@ struct Metrics {
     error_rate: f64,
 }
 
-async fn runtime(Extract(state): Extract<State>) -> Reply {
+/// What goes on at the moment, by model and by channel.
+async fn runtime(Extract(state): Extract<State>) -> Reply<Runtime> {
     let by = [Dimension::Channel, Dimension::Model];
     let mut found: BTreeMap<(i64, String), Metrics> = BTreeMap::new();
     for sum in recent(&state, Of::Channels(None), &by).await? {
@@ -188,14 +197,24 @@ impl Metrics {
 
 // === rates of groups ===
 
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 struct Pace {
     rpm: i64,
     tpm: i64,
 }
 
-/// `groups=a,b` → group → pace.
-async fn groups(Extract(state): Extract<State>, params: Params) -> Reply {
+/// The pace of one token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenPace")]
+struct Item {
+    group: String,
+    token_name: String,
+    #[serde(flatten)]
+    pace: Pace,
+}
+
+/// Requests and tokens per minute of groups. `groups` names them, with commas between.
+async fn groups(Extract(state): Extract<State>, params: Params) -> Reply<BTreeMap<String, Pace>> {
     let text = params.text("groups").unwrap_or_default();
     let names = text
         .split(',')
@@ -216,8 +235,8 @@ async fn groups(Extract(state): Extract<State>, params: Params) -> Reply {
     data(paces)
 }
 
-/// Token name → pace.
-async fn tokens(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// Requests and tokens per minute of a group, by token name.
+async fn tokens(Extract(state): Extract<State>, path: Segments) -> Reply<BTreeMap<String, Pace>> {
     let group = vec![path.text("group").to_owned()];
     let found = of_groups(&state, group, &[Dimension::TokenName]).await?;
     let paces = found
@@ -226,8 +245,8 @@ async fn tokens(Extract(state): Extract<State>, path: Segments) -> Reply {
     data(paces.collect::<BTreeMap<_, _>>())
 }
 
-/// Model → pace.
-async fn models(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// Requests and tokens per minute of a group, by model.
+async fn models(Extract(state): Extract<State>, path: Segments) -> Reply<BTreeMap<String, Pace>> {
     let group = vec![path.text("group").to_owned()];
     let found = of_groups(&state, group, &[Dimension::Model]).await?;
     let paces = found
@@ -236,8 +255,11 @@ async fn models(Extract(state): Extract<State>, path: Segments) -> Reply {
     data(paces.collect::<BTreeMap<_, _>>())
 }
 
-/// Token name → model → pace.
-async fn token_models(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// Requests and tokens per minute of a group, by token name and model.
+async fn token_models(
+    Extract(state): Extract<State>,
+    path: Segments,
+) -> Reply<BTreeMap<String, BTreeMap<String, Pace>>> {
     let group = vec![path.text("group").to_owned()];
     let by = [Dimension::TokenName, Dimension::Model];
     let mut paces: BTreeMap<String, BTreeMap<String, Pace>> = BTreeMap::new();
@@ -248,15 +270,8 @@ async fn token_models(Extract(state): Extract<State>, path: Segments) -> Reply {
     data(paces)
 }
 
-/// A list of `{group, token_name}` → the same with their pace, in their order.
-async fn batch(Extract(state): Extract<State>, body: Body) -> Reply {
-    #[derive(Serialize)]
-    struct Item {
-        group: String,
-        token_name: String,
-        #[serde(flatten)]
-        pace: Pace,
-    }
+/// Requests and tokens per minute of tokens, in their order.
+async fn batch(Extract(state): Extract<State>, body: Body) -> Reply<Vec<Item>> {
     let mut items = Vec::new();
     for mut fields in body.objects()? {
         let group = fields.line("group", rules::MAX_GROUP)?;

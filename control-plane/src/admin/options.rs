@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -13,7 +13,7 @@ use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::Segments;
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State};
 use crate::domain::options::{self, Definition, InvalidOption, Options, Source};
 
@@ -28,10 +28,11 @@ pub(super) fn routes() -> Routes {
 }
 
 /// An option with all that a form needs.
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Option")]
+struct View {
     key: &'static str,
-    value: &'a str,
+    value: String,
     default: &'static str,
     /// `default`, `stored` or `environment`; the last cannot be changed here.
     source: &'static str,
@@ -40,18 +41,19 @@ struct View<'a> {
     description: &'static str,
 }
 
-/// All values by name.
-async fn all(Extract(state): Extract<State>) -> Reply {
+/// The values of all options.
+async fn all(Extract(state): Extract<State>) -> Reply<BTreeMap<&'static str, String>> {
     let options = state.store.options().await?;
     data(
         options::ALL
             .iter()
-            .map(|option| (option.name, options.text(option).0))
+            .map(|option| (option.name, options.text(option).0.to_owned()))
             .collect::<BTreeMap<_, _>>(),
     )
 }
 
-async fn definitions(Extract(state): Extract<State>) -> Reply {
+/// All options with what a form needs to know of them.
+async fn definitions(Extract(state): Extract<State>) -> Reply<Vec<View>> {
     let options = state.store.options().await?;
     data(
         options::ALL
@@ -61,11 +63,13 @@ async fn definitions(Extract(state): Extract<State>) -> Reply {
     )
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// An option.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     let option = known(path.text("name"))?;
     data(view(&state.store.options().await?, option))
 }
 
+/// Sets an option.
 async fn set(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut fields = body.object()?;
     let name = fields
@@ -76,6 +80,7 @@ async fn set(Extract(state): Extract<State>, body: Body) -> Reply {
     write(&state, [(name, value)]).await
 }
 
+/// Sets one option.
 async fn set_named(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     let mut fields = body.object()?;
     let value = value(&mut fields)?;
@@ -83,6 +88,7 @@ async fn set_named(Extract(state): Extract<State>, path: Segments, body: Body) -
     write(&state, [(path.text("name").to_owned(), value)]).await
 }
 
+/// Sets options, all or none.
 async fn set_many(Extract(state): Extract<State>, body: Body) -> Reply {
     let values = body.object()?.rest();
     write(
@@ -137,11 +143,11 @@ fn text(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }
 
-fn view<'a>(options: &'a Options, option: &'static Definition) -> View<'a> {
+fn view(options: &Options, option: &'static Definition) -> View {
     let (value, source) = options.text(option);
     View {
         key: option.name,
-        value,
+        value: value.to_owned(),
         default: option.default,
         source: match source {
             Source::Default => "default",

@@ -9,7 +9,7 @@ mod usage;
 use std::collections::BTreeMap;
 
 use axum::extract::State as Extract;
-use axum::routing::{MethodRouter, get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data};
@@ -17,15 +17,15 @@ use super::auth::{Caller, Own};
 use super::body::Body;
 use super::params::{Params, Segments};
 use super::prices::TariffView;
-use super::routes::Routes;
-use super::sign_in::{secret, signed_in};
+use super::routes::{Routes, get, post};
+use super::sign_in::{self, secret, signed_in};
 use super::users::{self, UserView, email, ignore_shown, required};
 use super::{State, tokens, wallets};
 use crate::domain::{Status, UserPatch};
 
 pub(super) fn routes() -> Routes {
-    let keys: MethodRouter<State> = get(list_tokens).post(create_token);
-    let key: MethodRouter<State> = get(show_token).put(update_token).delete(delete_token);
+    let keys = get(list_tokens).post(create_token);
+    let key = get(show_token).put(update_token).delete(delete_token);
     Routes::new()
         .own("/self", get(show).put(update))
         .signed_in("/self/password", post(change_password))
@@ -46,11 +46,13 @@ pub(super) fn routes() -> Routes {
         .merge(usage::routes())
 }
 
-async fn show(Own(session): Own) -> Reply {
+/// Who is signed in.
+async fn show(Own(session): Own) -> Reply<UserView> {
     data(UserView::from(session.user))
 }
 
-async fn update(Extract(state): Extract<State>, Own(session): Own, body: Body) -> Reply {
+/// Changes one's own e-mail address.
+async fn update(Extract(state): Extract<State>, Own(session): Own, body: Body) -> Reply<UserView> {
     let mut fields = body.object()?;
     let patch = UserPatch {
         email: email(&mut fields)?,
@@ -64,12 +66,13 @@ async fn update(Extract(state): Extract<State>, Own(session): Own, body: Body) -
     data(UserView::from(user))
 }
 
+/// Changes the password of who is signed in; other sessions end.
 async fn change_password(
     Extract(state): Extract<State>,
     Own(session): Own,
     caller: Caller,
     body: Body,
-) -> Reply {
+) -> Reply<sign_in::View> {
     let mut fields = body.object()?;
     let old = secret(&mut fields, "old_password")?;
     let user = session.user;
@@ -83,54 +86,93 @@ async fn change_password(
     signed_in(changed)
 }
 
-async fn list_tokens(state: Extract<State>, own: Own, path: Segments, params: Params) -> Reply {
+/// The keys of one's own.
+async fn list_tokens(
+    state: Extract<State>,
+    own: Own,
+    path: Segments,
+    params: Params,
+) -> Reply<tokens::ListView> {
     tokens::list(state, path.in_group_of(own), params).await
 }
 
+/// Makes a key of one's own. It is shown this once only.
 async fn create_token(
     state: Extract<State>,
     own: Own,
     path: Segments,
     params: Params,
     body: Body,
-) -> Reply {
+) -> Reply<tokens::View> {
     tokens::create(state, path.in_group_of(own), params, body).await
 }
 
-async fn show_token(state: Extract<State>, own: Own, path: Segments) -> Reply {
+/// A key of one's own, masked.
+async fn show_token(state: Extract<State>, own: Own, path: Segments) -> Reply<tokens::View> {
     tokens::show(state, path.in_group_of(own)).await
 }
 
-async fn update_token(state: Extract<State>, own: Own, path: Segments, body: Body) -> Reply {
+/// Changes a key of one's own.
+async fn update_token(
+    state: Extract<State>,
+    own: Own,
+    path: Segments,
+    body: Body,
+) -> Reply<tokens::View> {
     tokens::update(state, path.in_group_of(own), body).await
 }
 
+/// Removes a key of one's own.
 async fn delete_token(state: Extract<State>, own: Own, path: Segments) -> Reply {
     tokens::delete(state, path.in_group_of(own)).await
 }
 
-async fn set_token_status(state: Extract<State>, own: Own, path: Segments, body: Body) -> Reply {
+/// Enables (1) or disables (2) a key of one's own.
+async fn set_token_status(
+    state: Extract<State>,
+    own: Own,
+    path: Segments,
+    body: Body,
+) -> Reply<tokens::View> {
     tokens::set_status(state, path.in_group_of(own), body).await
 }
 
-async fn set_token_name(state: Extract<State>, own: Own, path: Segments, body: Body) -> Reply {
+/// Renames a key of one's own.
+async fn set_token_name(
+    state: Extract<State>,
+    own: Own,
+    path: Segments,
+    body: Body,
+) -> Reply<tokens::View> {
     tokens::set_name(state, path.in_group_of(own), body).await
 }
 
-async fn wallet(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+/// One's own wallet.
+async fn wallet(Extract(state): Extract<State>, Own(session): Own) -> Reply<wallets::View> {
     wallets::show_wallet(&state.store, &session.user.group).await
 }
 
-async fn redeem(Extract(state): Extract<State>, Own(session): Own, body: Body) -> Reply {
+/// Redeems a code for one's own wallet.
+async fn redeem(
+    Extract(state): Extract<State>,
+    Own(session): Own,
+    body: Body,
+) -> Reply<wallets::TransactionView> {
     let user = session.user;
     wallets::redeem_code(&state.store, &user.group, body.object()?, &user.username).await
 }
 
-async fn transactions(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply {
+/// What went into and out of one's own wallet.
+async fn transactions(
+    Extract(state): Extract<State>,
+    Own(session): Own,
+    params: Params,
+) -> Reply<wallets::TransactionsView> {
     wallets::list_transactions(&state.store, &session.user.group, &params).await
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnModel")]
 struct ModelView {
     model: String,
     owner: String,
@@ -143,7 +185,7 @@ struct ModelView {
 }
 
 /// The models that the group may use, without the channels that serve them.
-async fn models(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+async fn models(Extract(state): Extract<State>, Own(session): Own) -> Reply<Vec<ModelView>> {
     let group = state.store.group(&session.user.group).await?;
     let mut models = BTreeMap::new();
     for channel in state.store.all_channels().await? {

@@ -5,16 +5,21 @@ use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use serde_json::json;
 use url::form_urlencoded;
 
 use super::ApiError;
+use super::heard::{Heard, Listener};
 use crate::domain::{Order, Page};
 
 /// Segments of the path, decoded.
 pub(super) struct Segments(HashMap<String, String>);
 
 /// Parameters of the query. Unknown ones are ignored, empty ones count as absent.
-pub(super) struct Params(HashMap<String, String>);
+pub(super) struct Params {
+    given: HashMap<String, String>,
+    heard: Heard,
+}
 
 // === impl Segments ===
 
@@ -67,41 +72,49 @@ impl<S: Sync> FromRequestParts<S> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        ))
+        Ok(Self {
+            heard: Listener::of(&parts.extensions).query,
+            ..Self::of(query)
+        })
     }
 }
 
 impl Params {
-    #[cfg(test)]
     pub(super) fn of(query: &str) -> Self {
-        Self(
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        )
+        let given = form_urlencoded::parse(query.as_bytes());
+        Self {
+            given: given.into_owned().collect(),
+            heard: Heard::default(),
+        }
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.heard.field(name).is(|| json!({ "type": "string" }));
         // PostgreSQL does not take NUL in text, and nothing that is stored has one.
-        self.0
-            .get(name)
-            .filter(|value| !value.is_empty())
-            .map(|value| value.replace('\0', " "))
+        self.given(name).map(|value| value.replace('\0', " "))
+    }
+
+    /// One of these texts.
+    pub(super) fn one_of<'a>(
+        &self,
+        name: &str,
+        texts: &[&'a str],
+    ) -> Result<Option<&'a str>, ApiError> {
+        self.heard.field(name).one_of(texts);
+        let Some(given) = self.given(name) else {
+            return Ok(None);
+        };
+        let known = texts.iter().find(|text| **text == given);
+        let rule = || ApiError::field(name, format!("must be one of {}", texts.join(", ")));
+        known.map(|text| Some(*text)).ok_or_else(rule)
     }
 
     pub(super) fn int(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let value = self
-            .0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty());
-        let parse = |value: &str| value.parse();
-        value
-            .map(parse)
+        self.heard
+            .field(name)
+            .is(|| json!({ "type": "integer", "format": "int64" }));
+        self.given(name)
+            .map(str::parse)
             .transpose()
             .map_err(|_| ApiError::field(name, "must be a whole number"))
     }
@@ -112,7 +125,8 @@ impl Params {
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
-        match self.0.get(name).map(String::as_str).unwrap_or_default() {
+        self.heard.field(name).is(|| json!({ "type": "boolean" }));
+        match self.given(name).unwrap_or_default() {
             "" | "0" | "false" => Ok(false),
             "1" | "true" => Ok(true),
             _ => Err(ApiError::field(name, "must be true or false")),
@@ -122,10 +136,8 @@ impl Params {
     /// `page` or `p` from 1, `per_page` up to [`Page::MAX_SIZE`], and `order` as `<column>` or
     /// `<column>-asc`; the first of `columns` is the default, descending like every other.
     pub(super) fn page(&self, columns: &[&'static str]) -> Result<Page, ApiError> {
-        let number = match self.int("page")? {
-            Some(number) => number,
-            None => self.int("p")?.unwrap_or(1),
-        };
+        let (page, p) = (self.int("page")?, self.int("p")?);
+        let number = page.or(p).unwrap_or(1);
         let size = match self.int("per_page")? {
             Some(size) if size > 0 => size.min(Page::MAX_SIZE),
             _ => Page::DEFAULT_SIZE,
@@ -137,7 +149,23 @@ impl Params {
         })
     }
 
+    /// Unless it is empty.
+    fn given(&self, name: &str) -> Option<&str> {
+        let value = self.given.get(name).map(String::as_str);
+        value.filter(|value| !value.is_empty())
+    }
+
     fn order(&self, columns: &[&'static str]) -> Result<Order, ApiError> {
+        self.heard.field("order").is(|| {
+            let orders = columns.iter().flat_map(|column| {
+                [
+                    (*column).to_owned(),
+                    format!("{column}-asc"),
+                    format!("{column}-desc"),
+                ]
+            });
+            json!({ "type": "string", "enum": orders.collect::<Vec<_>>() })
+        });
         let text = self.text("order").unwrap_or_default();
         let (name, direction) = text.split_once('-').unwrap_or((&text, "desc"));
         let known = columns

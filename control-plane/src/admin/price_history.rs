@@ -1,14 +1,14 @@
 //! `/api/price_history` and `/api/group/<group>/price_history`: who changed which price, and when.
 
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::State;
 use super::answer::{Reply, data};
 use super::params::{Params, Segments};
 use super::prices::{MultiplierView, TariffView};
-use super::routes::Routes;
+use super::routes::{Routes, get};
 use crate::domain::{Listed, PriceChange, PriceValue};
 use crate::store::PriceQuery;
 
@@ -21,7 +21,8 @@ pub(super) fn routes() -> Routes {
 
 const ORDERS: [&str; 2] = ["id", "changed_at"];
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PriceChange")]
 struct View {
     id: i64,
     changed_at: i64,
@@ -35,21 +36,23 @@ struct View {
     new: Option<ValueView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PriceValue")]
 #[serde(untagged)]
 enum ValueView {
     Price(Box<TariffView>),
     Multiplier(MultiplierView),
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PriceChanges")]
 struct ListView {
     changes: Vec<View>,
     total: i64,
 }
 
-/// `model`, `changed_by`, `start_timestamp`, `end_timestamp`, and `group` where the path names none.
-async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Who changed which price, and when.
+async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply<ListView> {
     let group = path.group().map(str::to_owned);
     let query = PriceQuery {
         group: group.or_else(|| params.text("group")),

@@ -2,14 +2,18 @@
 
 mod condition;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 use tollgate_policy::price::{Conditional, Multiplier, NanoUsd, Part, Price, Rate, Tariff};
 
 use super::ApiError;
 use super::answer::Usd;
-use super::fields::Fields;
+use super::fields::{Fields, decimal};
 use crate::domain::ConditionFields;
 
 const PER_REQUEST: &str = "per_request_price";
@@ -28,7 +32,8 @@ pub(super) struct PriceView {
     whole: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConditionalPrice")]
 struct ConditionalView {
     condition: ConditionFields,
     price: PriceView,
@@ -134,6 +139,7 @@ fn amount(fields: &mut Fields, name: &str) -> Result<Option<NanoUsd>, ApiError> 
 
 /// A number, or a text with one, as it is written: as a float, 0.1 would be something else.
 fn digits(fields: &mut Fields, name: &str) -> Option<String> {
+    fields.hears(name).is(decimal);
     let raw = fields.raw(name)?;
     let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
     Some(text(&raw).unwrap_or_else(|| raw.get().to_owned()))
@@ -161,6 +167,66 @@ impl PriceView {
         }
         Ok(())
     }
+}
+
+impl JsonSchema for PriceView {
+    fn schema_name() -> Cow<'static, str> {
+        "Price".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let properties = properties();
+        json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
+    }
+}
+
+impl JsonSchema for TariffView {
+    fn schema_name() -> Cow<'static, str> {
+        "Tariff".into()
+    }
+
+    fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
+        let mut properties = properties();
+        let conditional = schemas.subschema_for::<Vec<ConditionalView>>();
+        properties.insert(CONDITIONAL.into(), conditional.into());
+        let all: Vec<_> = properties.keys().cloned().collect();
+        json_schema!({
+            "type": "object", "properties": properties, "required": all, "additionalProperties": false
+        })
+    }
+}
+
+impl JsonSchema for MultiplierView {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Multiplier".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number" })
+    }
+}
+
+/// The fields of a price, as they are shown.
+fn properties() -> Map<String, Value> {
+    let mut properties = Map::new();
+    properties.insert(PER_REQUEST.into(), json!({ "type": "number" }));
+    for part in Part::ALL {
+        let (name, unit) = part.field();
+        properties.insert(
+            name.into(),
+            json!({ "type": "number", "description": "USD" }),
+        );
+        let description = "Tokens (or searches) that it is the price of";
+        properties.insert(
+            unit.into(),
+            json!({ "type": "integer", "description": description }),
+        );
+    }
+    properties
 }
 
 impl Serialize for PriceView {

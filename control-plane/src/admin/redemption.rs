@@ -1,13 +1,13 @@
 //! `/api/redemption_codes…`: codes that are worth money to whoever has them.
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, Usd, data, data_with_note};
 use super::body::Body;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, money, rules};
 use crate::domain::{Listed, RedemptionCode, now_unix_ms};
 use crate::store::{CodeQuery, NewCodes};
@@ -27,7 +27,8 @@ const MAX_BATCH: usize = 64;
 
 const ORDERS: [&str; 5] = ["id", "created_at", "amount", "used", "expires_at"];
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RedemptionCode")]
 struct View {
     id: i64,
     created_at: i64,
@@ -43,13 +44,15 @@ struct View {
     status: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RedemptionCodes")]
 struct ListView {
     redemption_codes: Vec<View>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Redemption codes, masked.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let query = CodeQuery {
         batch: params.text("batch"),
         status: params.nonzero("status")?,
@@ -63,11 +66,13 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A redemption code, masked.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     data(View::from(state.store.redemption_code(path.id()?).await?))
 }
 
-async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Makes codes that are worth money. They are shown this once only.
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
     let mut fields = body.object()?;
     let count = fields.int("count", 1, MAX_COUNT)?.unwrap_or(1);
     let new = NewCodes {
@@ -93,7 +98,8 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
     data_with_note(views, "the codes are shown this once only")
 }
 
-async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Enables (1) or disables (2) a redemption code.
+async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
     let status = rules::required_status(&mut fields)?;
     fields.finish()?;

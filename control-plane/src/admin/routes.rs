@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::routing::MethodRouter;
 use http::Method;
 
 use super::State;
 use super::auth::Principal;
+use super::methods::{Methods, Operation};
+pub(super) use super::methods::{get, post};
 use crate::domain::Role;
 
 /// Who may use a path, by what a request wants there.
@@ -40,6 +41,8 @@ pub enum Access {
 pub(super) struct Routes {
     router: Router<State>,
     stated: BTreeMap<String, Allowed>,
+    /// By path, in the order of their methods.
+    operations: BTreeMap<String, Vec<Operation>>,
 }
 
 // === impl Allowed ===
@@ -92,22 +95,22 @@ impl Routes {
     }
 
     /// For administrators alone.
-    pub(super) fn route(self, path: &str, methods: MethodRouter<State>) -> Self {
+    pub(super) fn route(self, path: &str, methods: Methods) -> Self {
         self.stated(Allowed::ADMINISTRATORS, path, methods)
     }
 
     /// Read-only users may `GET` it.
-    pub(super) fn read(self, path: &str, methods: MethodRouter<State>) -> Self {
+    pub(super) fn read(self, path: &str, methods: Methods) -> Self {
         self.stated(Allowed::READ, path, methods)
     }
 
     /// It changes nothing, whatever its method: read-only users may use it.
-    pub(super) fn ask(self, path: &str, methods: MethodRouter<State>) -> Self {
+    pub(super) fn ask(self, path: &str, methods: Methods) -> Self {
         self.stated(Allowed::all(Access::Readers), path, methods)
     }
 
     /// About what a user owns: read-only users may `GET` it.
-    pub(super) fn own(self, path: &str, methods: MethodRouter<State>) -> Self {
+    pub(super) fn own(self, path: &str, methods: Methods) -> Self {
         let allowed = Allowed {
             reading: Access::SignedIn,
             writing: Access::Owners,
@@ -116,20 +119,26 @@ impl Routes {
     }
 
     /// About a user's own session.
-    pub(super) fn signed_in(self, path: &str, methods: MethodRouter<State>) -> Self {
+    pub(super) fn signed_in(self, path: &str, methods: Methods) -> Self {
         self.stated(Allowed::all(Access::SignedIn), path, methods)
     }
 
     /// Nobody is asked who they are.
-    pub(super) fn anyone(self, path: &str, methods: MethodRouter<State>) -> Self {
+    pub(super) fn anyone(self, path: &str, methods: Methods) -> Self {
         self.stated(Allowed::all(Access::Anyone), path, methods)
     }
 
-    pub(super) fn merge(mut self, other: impl Into<Self>) -> Self {
-        let other = other.into();
+    pub(super) fn merge(mut self, other: Self) -> Self {
         self.stated.extend(other.stated);
+        self.operations.extend(other.operations);
         self.router = self.router.merge(other.router);
         self
+    }
+
+    /// What each path knows to do.
+    #[cfg(test)]
+    pub(super) fn operations(&self) -> &BTreeMap<String, Vec<Operation>> {
+        &self.operations
     }
 
     /// The router, and the statements of its paths.
@@ -137,19 +146,10 @@ impl Routes {
         (self.router, self.stated)
     }
 
-    fn stated(mut self, allowed: Allowed, path: &str, methods: MethodRouter<State>) -> Self {
+    fn stated(mut self, allowed: Allowed, path: &str, methods: Methods) -> Self {
         self.stated.insert(path.to_owned(), allowed);
-        self.router = self.router.route(path, methods);
+        self.operations.insert(path.to_owned(), methods.operations);
+        self.router = self.router.route(path, methods.router);
         self
-    }
-}
-
-/// Routes that state nothing.
-impl From<Router<State>> for Routes {
-    fn from(router: Router<State>) -> Self {
-        Self {
-            router,
-            stated: BTreeMap::new(),
-        }
     }
 }

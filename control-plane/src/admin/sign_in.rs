@@ -4,18 +4,14 @@
 //! other site can have a browser do something here in its user's name.
 
 use axum::extract::State as Extract;
-use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
-use super::answer::{Reply, data, done};
+use super::answer::{Answer, Reply, data, done};
 use super::auth::{Caller, Own};
 use super::body::Body;
 use super::fields::Fields;
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::users::{UserView, email, password, required, username};
 use super::{ApiError, State};
 use crate::accounts::{Refusal, SignedIn};
@@ -32,8 +28,16 @@ pub(super) fn routes() -> Routes {
         .signed_in("/auth/logout_all", post(logout_all))
 }
 
-#[derive(Serialize)]
-struct View {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SignInMethods")]
+struct MethodsView {
+    /// Anybody may make a user for themselves.
+    registration: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
+pub(super) struct View {
     access_token: String,
     token_type: &'static str,
     /// Seconds.
@@ -45,12 +49,15 @@ struct View {
     user: UserView,
 }
 
-/// What a form may offer.
-async fn methods(Extract(state): Extract<State>) -> Reply {
-    data(json!({ "registration": state.registration_is_open().await? }))
+/// What a sign-in form may offer.
+async fn methods(Extract(state): Extract<State>) -> Reply<MethodsView> {
+    data(MethodsView {
+        registration: state.registration_is_open().await?,
+    })
 }
 
-async fn register(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply {
+/// Makes a user for oneself, where that is open.
+async fn register(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply<UserView> {
     if !state.registration_is_open().await? {
         return Err(ApiError::Forbidden(
             "registration is closed; ask an administrator for a user".into(),
@@ -68,7 +75,8 @@ async fn register(Extract(state): Extract<State>, caller: Caller, body: Body) ->
     data(UserView::from(user))
 }
 
-async fn login(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply {
+/// Signs in with a name and a password.
+async fn login(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
     let name = required("username", fields.text("username")?)?;
     let given = secret(&mut fields, "password")?;
@@ -77,38 +85,37 @@ async fn login(Extract(state): Extract<State>, caller: Caller, body: Body) -> Re
     signed_in(state.accounts.sign_in(&name, given, &caller.0).await?)
 }
 
-async fn refresh(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Renews a session. The refresh token is good for one use, and the answer has the next.
+async fn refresh(Extract(state): Extract<State>, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
     let token = secret(&mut fields, "refresh_token")?;
     fields.finish()?;
     signed_in(state.accounts.refresh(&token).await?)
 }
 
+/// Ends this session.
 async fn logout(Extract(state): Extract<State>, Own(session): Own) -> Reply {
     state.store.end_session(&session.id).await?;
     done()
 }
 
+/// Ends all sessions of who is signed in.
 async fn logout_all(Extract(state): Extract<State>, Own(session): Own) -> Reply {
     state.store.end_all_sessions(session.user.id).await?;
     done()
 }
 
 /// What a new or renewed session is shown as. Nobody may keep it on the way.
-pub(super) fn signed_in(session: SignedIn) -> Reply {
-    let mut response: Response = data(View {
+pub(super) fn signed_in(session: SignedIn) -> Reply<View> {
+    let view = View {
         access_token: session.access_token.expose().to_owned(),
         token_type: "Bearer",
         expires_in: session.access_lifetime,
         refresh_token: session.refresh_token.expose().to_owned(),
         refresh_expires_in: session.refresh_lifetime,
         user: UserView::from(session.user),
-    })
-    .into_response();
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    };
+    data(view).map(Answer::unkept)
 }
 
 /// A text that is only compared.

@@ -1,5 +1,6 @@
 //! Sums as they are shown, and how much is going on at the moment.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ApiError;
@@ -18,7 +19,8 @@ pub(super) struct Shown {
 }
 
 /// Sums, side by side in one object.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Sums")]
 pub(super) struct TallyView {
     #[serde(flatten)]
     count: Option<Counts>,
@@ -30,7 +32,7 @@ pub(super) struct TallyView {
     time: Option<Times>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Counts {
     request_count: i64,
     retry_count: i64,
@@ -46,7 +48,8 @@ struct Counts {
     cache_creation_count: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UsageSums")]
 struct Usage {
     input_tokens: i64,
     output_tokens: i64,
@@ -62,13 +65,15 @@ struct Usage {
     total_tokens: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AmountSums")]
 struct Amount {
     used_amount: Usd,
     used_amount_nano_usd: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TimeSums")]
 struct Times {
     total_time_milliseconds: i64,
     total_ttfb_milliseconds: i64,

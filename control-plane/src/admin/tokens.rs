@@ -1,7 +1,7 @@
 //! `/api/tokens…` over all groups, and the same handlers under `/api/token/<group>…` for one.
 
 use axum::extract::State as Extract;
-use axum::routing::{MethodRouter, get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tollgate_config::names::TOKEN_PREFIX;
@@ -13,14 +13,14 @@ use super::body::Body;
 use super::fields::Fields;
 use super::limits::{self, LimitsView};
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
 use crate::domain::{Listed, Period, Token, TokenPatch, now_unix_ms};
 use crate::secrets::hash_token;
 use crate::store::{Created, TokenQuery};
 
 pub(super) fn routes() -> Routes {
-    let one: MethodRouter<State> = get(show).put(update).delete(delete);
+    let one = get(show).put(update).delete(delete);
     Routes::new()
         .read("/tokens", get(list))
         .read("/tokens/", get(list))
@@ -55,8 +55,9 @@ const ORDERS: [&str; 7] = [
     "accessed_at",
 ];
 
-#[derive(Serialize)]
-struct View {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
+pub(super) struct View {
     id: i64,
     created_at: i64,
     group: String,
@@ -89,8 +90,9 @@ struct View {
     expires_at: i64,
 }
 
-#[derive(Serialize)]
-struct ListView {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Tokens")]
+pub(super) struct ListView {
     tokens: Vec<View>,
     total: i64,
 }
@@ -102,7 +104,12 @@ impl Segments {
     }
 }
 
-pub(super) async fn list(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Tokens, with filters. Keys are masked.
+pub(super) async fn list(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Reply<ListView> {
     let query = TokenQuery {
         group: path
             .group()
@@ -118,17 +125,19 @@ pub(super) async fn list(Extract(state): Extract<State>, path: Segments, params:
     data(ListView { tokens, total })
 }
 
-pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A token; its key is masked.
+pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     let token = state.store.token(path.id()?, path.group()).await?;
     data(view(&state, token).await?)
 }
 
+/// Makes a token. Its key is shown this once only.
 pub(super) async fn create(
     Extract(state): Extract<State>,
     path: Segments,
     params: Params,
     body: Body,
-) -> Reply {
+) -> Reply<View> {
     let group = path.text("group");
     rules::name("group", group, rules::MAX_GROUP)?;
     let (auto, ignore) = (
@@ -154,17 +163,23 @@ pub(super) async fn create(
     }
 }
 
-pub(super) async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Changes a token.
+pub(super) async fn update(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     let patch = read(body.object()?)?;
     let token = state.store.update_token(path.id()?, path.group(), patch);
     data(view(&state, token.await?).await?)
 }
 
+/// Enables (1) or disables (2) a token.
 pub(super) async fn set_status(
     Extract(state): Extract<State>,
     path: Segments,
     body: Body,
-) -> Reply {
+) -> Reply<View> {
     let mut fields = body.object()?;
     let status = Some(rules::required_status(&mut fields)?);
     fields.finish()?;
@@ -176,7 +191,12 @@ pub(super) async fn set_status(
     data(view(&state, token.await?).await?)
 }
 
-pub(super) async fn set_name(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Renames a token.
+pub(super) async fn set_name(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     let mut fields = body.object()?;
     let name = name(&mut fields)?;
     fields.finish()?;
@@ -190,7 +210,7 @@ pub(super) async fn set_name(Extract(state): Extract<State>, path: Segments, bod
 }
 
 /// Gives the token another key, and lets the present one work for some time yet.
-async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
     let overlap = fields.int("overlap_seconds", 0, MAX_OVERLAP_S)?;
     fields.finish()?;
@@ -206,6 +226,7 @@ async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     data_with_note(view, "the key is shown this once only")
 }
 
+/// Removes a token.
 pub(super) async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state
         .store
@@ -214,6 +235,7 @@ pub(super) async fn delete(Extract(state): Extract<State>, path: Segments) -> Re
     done()
 }
 
+/// Removes tokens by their ids.
 async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
     state
         .store
@@ -279,6 +301,9 @@ pub(super) fn shown(token: Token) -> Value {
 
 /// The kind of window; an empty one is AI Proxy's default.
 fn period(fields: &mut Fields) -> Result<Option<Period>, ApiError> {
+    fields
+        .hears("period_type")
+        .one_of(&["", "daily", "weekly", "monthly"]);
     let Some(name) = fields.text("period_type")? else {
         return Ok(None);
     };

@@ -1,14 +1,14 @@
 //! `/api/users…` and `/api/user/…`, for administrators.
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
 use crate::domain::{Listed, NewUser, Role, User, UserPatch};
 use crate::secrets::Secret;
@@ -42,7 +42,8 @@ const MAX_EMAIL: usize = 254;
 const MIN_PASSWORD: usize = 10;
 const MAX_PASSWORD: usize = 256;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub(super) struct UserView {
     id: i64,
     created_at: i64,
@@ -56,20 +57,19 @@ pub(super) struct UserView {
     has_password: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Users")]
 struct ListView {
     users: Vec<UserView>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
-    let role = match params.text("role") {
-        Some(role) => Some(Role::read(&role).ok_or_else(unknown_role)?),
-        None => None,
-    };
+/// Users, with filters.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
+    let role = params.one_of("role", &Role::ALL.map(Role::as_str))?;
     let query = UserQuery {
         username: params.text("username").map(|name| name.to_lowercase()),
-        role,
+        role: role.and_then(Role::read),
         status: params.nonzero("status")?,
         group: params.text("group"),
         keyword: params.text("keyword"),
@@ -81,11 +81,13 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A user.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<UserView> {
     data(UserView::from(state.store.user(path.id()?).await?))
 }
 
-async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
+/// Makes a user.
+async fn create(Extract(state): Extract<State>, body: Body) -> Reply<UserView> {
     let mut fields = body.object()?;
     let username = required("username", username(&mut fields)?)?;
     let chosen = required("password", password(&mut fields, "password", &username)?)?;
@@ -102,7 +104,8 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply {
     data(UserView::from(state.store.create_user(new).await?))
 }
 
-async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Changes a user.
+async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<UserView> {
     let id = path.id()?;
     let mut fields = body.object()?;
     // Said again as it is, it changes nothing: sessions go on, and the group keeps its status.
@@ -130,7 +133,8 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     data(UserView::from(state.store.update_user(id, patch).await?))
 }
 
-async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Enables (1) or disables (2) a user.
+async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<UserView> {
     let mut fields = body.object()?;
     let status = Some(rules::required_status(&mut fields)?);
     fields.finish()?;
@@ -143,16 +147,19 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
     ))
 }
 
+/// Ends all sessions of a user.
 async fn logout(Extract(state): Extract<State>, path: Segments) -> Reply {
     state.store.end_all_sessions(path.id()?).await?;
     done()
 }
 
+/// Removes a user, and ends their sessions.
 async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     state.store.delete_users(&[path.id()?]).await?;
     done()
 }
 
+/// Removes users by their ids.
 async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
     state.store.delete_users(&body.ids()?).await?;
     done()
@@ -231,6 +238,7 @@ pub(super) fn password(
 }
 
 fn role(fields: &mut Fields) -> Result<Option<Role>, ApiError> {
+    fields.hears("role").one_of(&Role::ALL.map(Role::as_str));
     match fields.text("role")? {
         Some(role) => Role::read(&role).map(Some).ok_or_else(unknown_role),
         None => Ok(None),

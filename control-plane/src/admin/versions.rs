@@ -25,7 +25,7 @@ use super::{ApiError, MAX_BODY_BYTES};
 use crate::store::{Store, unless_written_since};
 
 /// Where one thing can be read and changed.
-const PATHS: [&str; 5] = [
+pub(super) const PATHS: [&str; 5] = [
     "/channel/{id}",
     "/group/{group}",
     "/tokens/{id}",

@@ -1,14 +1,14 @@
 //! `/api/group/<group>/wallet…`: what a group may spend, and how it came to that.
 
 use axum::extract::State as Extract;
-use axum::routing::{get, post};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
-use super::routes::Routes;
+use super::routes::{Routes, get, post};
 use super::{ApiError, State, money, rules};
 use crate::domain::{Charge, Listed, TransactionKind, Wallet, WalletTransaction, now_unix_ms};
 use crate::store::{Done, Movement, Redeemed, Store, TransactionQuery, Unbalanced};
@@ -38,8 +38,9 @@ const MAX_NOTE: usize = 512;
 /// Who is behind an order that comes with the administrator's key.
 const ADMINISTRATOR: &str = "admin";
 
-#[derive(Serialize)]
-struct View {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Wallet")]
+pub(super) struct View {
     group: String,
     created_at: i64,
     /// What may be spent.
@@ -51,14 +52,16 @@ struct View {
     service_heard_at: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Wallets")]
 struct ListView {
     wallets: Vec<View>,
     total: i64,
 }
 
-#[derive(Serialize)]
-struct TransactionView {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WalletTransaction")]
+pub(super) struct TransactionView {
     id: i64,
     created_at: i64,
     kind: &'static str,
@@ -80,13 +83,15 @@ struct TransactionView {
     actor: String,
 }
 
-#[derive(Serialize)]
-struct TransactionsView {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WalletTransactions")]
+pub(super) struct TransactionsView {
     transactions: Vec<TransactionView>,
     total: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Charge")]
 struct ChargeView {
     request_id: String,
     amount: Usd,
@@ -95,19 +100,22 @@ struct ChargeView {
     refunded_nano_usd: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Charges")]
 struct ChargesView {
     charges: Vec<ChargeView>,
     total: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LedgerFault")]
 struct FaultView {
     id: String,
     fault: &'static str,
 }
 
-async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Wallets, with what is in them.
+async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let keyword = params.text("keyword");
     let page = params.page(&["group_id", "created_at", "balance"])?;
     let Listed { items, total } = state.store.wallets(keyword.as_deref(), page).await?;
@@ -117,8 +125,8 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply {
     })
 }
 
-/// What does not add up in the ledger; an empty list is good.
-async fn unbalanced(Extract(state): Extract<State>) -> Reply {
+/// What does not add up in the ledger. An empty list is good.
+async fn unbalanced(Extract(state): Extract<State>) -> Reply<Vec<FaultView>> {
     let found = state.store.unbalanced().await?;
     let view = |Unbalanced { fault, id }| FaultView {
         id,
@@ -127,11 +135,13 @@ async fn unbalanced(Extract(state): Extract<State>) -> Reply {
     data(found.into_iter().map(view).collect::<Vec<_>>())
 }
 
-async fn show(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A group's wallet.
+async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     show_wallet(&state.store, path.text("group")).await
 }
 
-async fn open(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Gives a group a wallet, kept here or by a balance service.
+async fn open(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
     let service = fields.int("service", 0, i64::MAX)?.filter(|id| *id != 0);
     fields.finish()?;
@@ -139,29 +149,49 @@ async fn open(Extract(state): Extract<State>, path: Segments, body: Body) -> Rep
     data(View::from(wallet.await?))
 }
 
+/// Closes a wallet; its group spends without limit again.
 async fn close(Extract(state): Extract<State>, path: Segments) -> Reply {
     let group = path.text("group");
     state.store.close_wallet(group, ADMINISTRATOR).await?;
     done()
 }
 
-async fn recharge(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Puts money into a wallet.
+async fn recharge(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<TransactionView> {
     let order = order(body.object()?, money::positive)?;
     answer(state.store.recharge(path.text("group"), order).await?)
 }
 
-async fn deduct(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Takes money out of a wallet.
+async fn deduct(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<TransactionView> {
     let order = order(body.object()?, money::positive)?;
     answer(state.store.deduct(path.text("group"), order).await?)
 }
 
-async fn adjust(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Corrects a balance, up or down.
+async fn adjust(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<TransactionView> {
     let order = order(body.object()?, money::signed)?;
     answer(state.store.adjust(path.text("group"), order).await?)
 }
 
-/// Without an amount, all that is left of what the request cost.
-async fn refund(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Gives back what a call cost. Without an amount, it is all that is left of it.
+async fn refund(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<TransactionView> {
     let mut fields = body.object()?;
     let request_id = fields.line("request_id", MAX_NOTE)?;
     let request_id = request_id.ok_or_else(|| ApiError::field("request_id", "is required"))?;
@@ -179,7 +209,12 @@ async fn refund(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     answer(refund)
 }
 
-async fn redeem(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply {
+/// Redeems a code for a group.
+async fn redeem(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<TransactionView> {
     redeem_code(
         &state.store,
         path.text("group"),
@@ -189,18 +224,29 @@ async fn redeem(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     .await
 }
 
-async fn transactions(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// What went into and out of a wallet.
+async fn transactions(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Reply<TransactionsView> {
     list_transactions(&state.store, path.text("group"), &params).await
 }
 
-async fn transaction(Extract(state): Extract<State>, path: Segments) -> Reply {
+/// A transaction of a wallet.
+async fn transaction(Extract(state): Extract<State>, path: Segments) -> Reply<TransactionView> {
     let found = state
         .store
         .wallet_transaction(path.text("group"), path.id()?);
     data(TransactionView::from(found.await?))
 }
 
-async fn charges(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// The calls that a transaction of usage is made of.
+async fn charges(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Reply<ChargesView> {
     let page = params.page(&["request_id"])?;
     let Listed { items, total } = state
         .store
@@ -213,12 +259,16 @@ async fn charges(Extract(state): Extract<State>, path: Segments, params: Params)
 }
 
 /// The view of a wallet, for whoever may see this group.
-pub(super) async fn show_wallet(store: &Store, group: &str) -> Reply {
+pub(super) async fn show_wallet(store: &Store, group: &str) -> Reply<View> {
     data(View::from(store.wallet(group).await?))
 }
 
 /// The history of a wallet, for whoever may see this group.
-pub(super) async fn list_transactions(store: &Store, group: &str, params: &Params) -> Reply {
+pub(super) async fn list_transactions(
+    store: &Store,
+    group: &str,
+    params: &Params,
+) -> Reply<TransactionsView> {
     let query = TransactionQuery {
         kind: kind(params)?,
         start_ms: params.nonzero("start_timestamp")?,
@@ -239,7 +289,7 @@ pub(super) async fn redeem_code(
     group: &str,
     mut fields: Fields,
     actor: &str,
-) -> Reply {
+) -> Reply<TransactionView> {
     let code = fields.line("code", MAX_KEY)?;
     fields.finish()?;
     let code = code.ok_or_else(|| ApiError::field("code", "is required"))?;
@@ -279,7 +329,7 @@ fn order(
     Ok(order)
 }
 
-fn answer(order: Done) -> Reply {
+fn answer(order: Done) -> Reply<TransactionView> {
     let note = match &order {
         Done::Now(_) => "",
         Done::Before(_) => "this was done before, with the same idempotency_key",
@@ -288,17 +338,9 @@ fn answer(order: Done) -> Reply {
 }
 
 fn kind(params: &Params) -> Result<Option<TransactionKind>, ApiError> {
-    let Some(name) = params.text("kind") else {
-        return Ok(None);
-    };
-    let kind = TransactionKind::from_name(&name);
-    kind.map(Some).ok_or_else(|| {
-        let names: Vec<_> = TransactionKind::ALL
-            .iter()
-            .map(|kind| kind.name())
-            .collect();
-        ApiError::field("kind", format!("must be one of {}", names.join(", ")))
-    })
+    let names = TransactionKind::ALL.map(|kind| kind.name());
+    let name = params.one_of("kind", &names)?;
+    Ok(name.and_then(TransactionKind::from_name))
 }
 
 impl From<Wallet> for View {

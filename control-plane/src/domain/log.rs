@@ -1,5 +1,6 @@
 //! A log row: one request, whatever happened to it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_config::meter::Outcome;
 use tollgate_policy::price::NanoUsd;
@@ -61,7 +62,7 @@ pub struct Draw {
 }
 
 /// One try at one channel, as it is stored and shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptRecord {
     pub channel_id: i64,
     pub model: String,

@@ -1,9 +1,10 @@
 //! What a model config holds beside its price, its facts and its limits.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Under AI Proxy's names. A field that is not set has its default, which asks for nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelSettings {
     /// Tests of all models leave it out.
@@ -29,7 +30,7 @@ pub struct ModelSettings {
 }
 
 /// Seconds; 0: as for all models.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Timeouts {
     pub request_timeout: i64,

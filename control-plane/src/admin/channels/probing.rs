@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State as Extract;
-use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -19,10 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 
 use super::form;
-use crate::admin::answer::{Reply, data};
+use crate::admin::answer::{Answer, Described, Reply, data};
 use crate::admin::body::Body;
 use crate::admin::fields::Fields;
 use crate::admin::params::{Params, Segments};
+use crate::admin::routes::{Routes, get, post};
 use crate::admin::{ApiError, State, rules};
 use crate::domain::{
     BaseUrl, Channel, ChannelPatch, ChannelTest, DEFAULT_PRIORITY, PublishedChannel, TestKind,
@@ -31,8 +31,8 @@ use crate::domain::{
 use crate::probes::{ProbeError, Probes};
 use crate::store::Store;
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route("/channels/test", get(all))
         .route("/channel/{id}/test", get(whole))
         .route("/channel/{id}/test/", get(whole))
@@ -49,7 +49,8 @@ const AT_ONCE: usize = 4;
 const MAX_MODELS: usize = 1000;
 
 /// How a test went, in AI Proxy's fields.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "ChannelTest")]
 pub(super) struct View {
     /// Unix milliseconds.
     test_at: i64,
@@ -67,7 +68,8 @@ pub(super) struct View {
 }
 
 /// One line of a test of many.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ChannelTestLine")]
 struct Line {
     /// The call was made; how it went stands in `data`.
     success: bool,
@@ -75,6 +77,13 @@ struct Line {
     data: Option<View>,
     #[serde(skip_serializing_if = "String::is_empty")]
     message: String,
+}
+
+/// A test of many.
+enum Lines {
+    Together(Answer<Vec<Line>>),
+    /// Each as an event.
+    AsTheyCome(Response),
 }
 
 /// A channel on its way through a test.
@@ -100,7 +109,8 @@ struct Wanted {
     stream: bool,
 }
 
-async fn one(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Tests one model of a channel by a tiny real call.
+async fn one(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply<View> {
     let channel = state.store.channel(path.id()?).await?;
     let model = path.text("model").to_owned();
     if !channel.models.contains(&model) {
@@ -111,7 +121,12 @@ async fn one(Extract(state): Extract<State>, path: Segments, params: Params) -> 
     alone(&state, subject, params.flag("success_body")?).await
 }
 
-async fn whole(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply {
+/// Tests all models of a channel.
+async fn whole(
+    Extract(state): Extract<State>,
+    path: Segments,
+    params: Params,
+) -> Result<Lines, ApiError> {
     let wanted = Wanted::read(&params)?;
     let channel = state.store.channel(path.id()?).await?;
     many(
@@ -122,7 +137,9 @@ async fn whole(Extract(state): Extract<State>, path: Segments, params: Params) -
     .await
 }
 
-async fn all(Extract(state): Extract<State>, params: Params) -> Reply {
+/// Tests all models of all channels by tiny real calls. With `stream` each result is sent as it
+/// comes; what went well is left out without `return_success`.
+async fn all(Extract(state): Extract<State>, params: Params) -> Result<Lines, ApiError> {
     let wanted = Wanted::read(&params)?;
     let disabled = params.flag("test_disabled")?;
     let mut channels = state.store.all_channels().await?;
@@ -135,22 +152,29 @@ async fn all(Extract(state): Extract<State>, params: Params) -> Reply {
     .await
 }
 
-async fn preview(Extract(state): Extract<State>, params: Params, body: Body) -> Reply {
+/// Tests one model of a channel that is not saved.
+async fn preview(Extract(state): Extract<State>, params: Params, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
-    let model = fields.line("model", rules::MAX_MODEL)?.unwrap_or_default();
+    let model = fields.line("model", rules::MAX_MODEL)?;
+    let model = model.ok_or_else(|| ApiError::field("model", "is required"))?;
     rules::name("model", &model, rules::MAX_MODEL)?;
     let subject = unsaved(&state.store, fields, Some(model)).await?;
     alone(&state, subject, params.flag("success_body")?).await
 }
 
-async fn preview_all(Extract(state): Extract<State>, params: Params, body: Body) -> Reply {
+/// Tests all models of a channel that is not saved.
+async fn preview_all(
+    Extract(state): Extract<State>,
+    params: Params,
+    body: Body,
+) -> Result<Lines, ApiError> {
     let wanted = Wanted::read(&params)?;
     let subject = unsaved(&state.store, body.object()?, None).await?;
     many(&state, vec![subject], wanted).await
 }
 
 /// Tests the only model of a channel.
-async fn alone(state: &State, subject: Subject, with_body: bool) -> Reply {
+async fn alone(state: &State, subject: Subject, with_body: bool) -> Reply<View> {
     let probes = ready(state)?;
     let Some((model, kind)) = subject.models.first().cloned() else {
         return Err(ApiError::field("model", "is of a type that has no test"));
@@ -165,15 +189,14 @@ async fn alone(state: &State, subject: Subject, with_body: bool) -> Reply {
 }
 
 /// Tests every model of every channel.
-async fn many(state: &State, subjects: Vec<Subject>, wanted: Wanted) -> Reply {
+async fn many(state: &State, subjects: Vec<Subject>, wanted: Wanted) -> Result<Lines, ApiError> {
     let lines = start(state.store.clone(), ready(state)?.clone(), subjects, wanted);
     if wanted.stream {
         let events = lines.map(|line| Event::default().json_data(line).or_else(|_| nothing()));
-        return Ok(Sse::new(events)
-            .keep_alive(KeepAlive::default())
-            .into_response());
+        let events = Sse::new(events).keep_alive(KeepAlive::default());
+        return Ok(Lines::AsTheyCome(events.into_response()));
     }
-    data(lines.collect::<Vec<_>>().await)
+    data(lines.collect().await).map(Lines::Together)
 }
 
 fn nothing() -> Result<Event, Infallible> {
@@ -424,6 +447,25 @@ impl View {
     /// When it was, if it went wrong.
     pub(super) fn failed_at(&self) -> Option<i64> {
         (!self.success).then_some(self.test_at)
+    }
+}
+
+// === impl Lines ===
+
+impl IntoResponse for Lines {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Together(lines) => lines.into_response(),
+            Self::AsTheyCome(events) => events,
+        }
+    }
+}
+
+impl Described for Lines {
+    fn contents(schemas: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        let mut contents = Answer::<Vec<Line>>::contents(schemas);
+        contents.push(("text/event-stream", json_schema!({ "type": "string" })));
+        contents
     }
 }
 

@@ -1,21 +1,21 @@
 //! Who consumed most: channels, models or groups.
 
-use axum::Router;
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::admin::State;
 use crate::admin::answer::{Reply, data};
 use crate::admin::params::Params;
+use crate::admin::routes::{Routes, get};
 use crate::admin::tally::{Shown, TallyView};
-use crate::admin::{ApiError, State};
 use crate::domain::now_unix_ms;
 use crate::store::{Dimension, Of, SummaryQuery, Top};
 
-pub(super) fn routes() -> Router<State> {
-    Router::new()
-        .route("/groups/ranking", get(ranking))
-        .route("/groups/consumption_ranking", get(ranking))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .read("/groups/ranking", get(ranking))
+        .read("/groups/consumption_ranking", get(ranking))
 }
 
 const ORDERS: [&str; 6] = [
@@ -27,14 +27,16 @@ const ORDERS: [&str; 6] = [
     "total_time_milliseconds",
 ];
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ranking")]
 struct ListView {
     items: Vec<Place>,
     total: i64,
 }
 
 /// One of them; of `channel`, `model` and `group` it has what was asked for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RankingPlace")]
 struct Place {
     rank: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,12 +49,12 @@ struct Place {
     sums: TallyView,
 }
 
-async fn ranking(Extract(state): Extract<State>, params: Params) -> Reply {
-    let (of, by) = match params.text("type").as_deref() {
-        None | Some("group") => (requests(), Dimension::Group),
+/// Who consumed most: groups, models or channels.
+async fn ranking(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
+    let (of, by) = match params.one_of("type", &["group", "model", "channel"])? {
         Some("model") => (requests(), Dimension::Model),
         Some("channel") => (Of::Channels(None), Dimension::Channel),
-        Some(_) => return Err(ApiError::field("type", "must be group, model or channel")),
+        _ => (requests(), Dimension::Group),
     };
     let end = params.nonzero("end_timestamp")?;
     // Beyond the booking that is under way.

@@ -48,15 +48,11 @@ impl Time {
     }
 
     fn new(params: &Params, spans: &[&str], zone: TimeZone, now_ms: i64) -> Result<Self, ApiError> {
-        let days = match params.text("type").as_deref() {
+        let days = match params.one_of("type", &["day", "week", "two_week", "month"])? {
             Some("day") => 1,
-            None | Some("week") => 7,
             Some("two_week") => 14,
             Some("month") => 30,
-            Some(_) => {
-                let rule = "must be day, week, two_week or month";
-                return Err(ApiError::field("type", rule));
-            }
+            _ => 7,
         };
         let end_ms = params.nonzero("end_timestamp")?.unwrap_or(now_ms);
         let start_ms = params
@@ -67,13 +63,9 @@ impl Time {
             return Err(ApiError::field("end_timestamp", rule));
         }
         let length = end_ms - start_ms;
-        let bucket = match params.text("timespan").as_deref() {
+        let bucket = match params.one_of("timespan", spans)? {
             None if length <= 2 * DAY_MS => Bucket::Hour,
             None => Bucket::Day,
-            Some(name) if !spans.contains(&name) => {
-                let rule = format!("must be one of {}", spans.join(", "));
-                return Err(ApiError::field("timespan", rule));
-            }
             Some("minute") => Bucket::Minute,
             Some("hour") => Bucket::Hour,
             Some("day") => Bucket::Day,

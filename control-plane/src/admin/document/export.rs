@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -9,7 +10,8 @@ use super::compare::OWN;
 use crate::admin::{ApiError, State, channels, groups, models, tokens};
 use crate::domain::options::{self, Source};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Configuration")]
 pub(super) struct Document {
     options: BTreeMap<&'static str, String>,
     model_configs: Vec<Value>,

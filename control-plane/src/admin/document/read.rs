@@ -1,5 +1,6 @@
 //! A document as what it wants, every entry checked by the rules of its own route.
 
+use serde_json::json;
 use serde_json::value::RawValue;
 use tollgate_catalog::builtin;
 
@@ -80,6 +81,7 @@ fn list<T>(
     name: &str,
     read: impl Fn(&mut Fields) -> Result<T, ApiError>,
 ) -> Result<Option<Vec<T>>, ApiError> {
+    let heard = fields.hears(name).list(MAX_ENTRIES);
     let Some(raw) = fields.raw(name) else {
         return Ok(None);
     };
@@ -94,7 +96,7 @@ fn list<T>(
     let entry = |(at, item): (usize, &RawValue)| {
         let read = Fields::parse(item.get().as_bytes())
             .map_err(|_| ApiError::Invalid("must be an object".into()))
-            .and_then(|mut fields| read(&mut fields));
+            .and_then(|fields| read(&mut fields.heard(heard.clone())));
         read.map_err(|error| match error {
             ApiError::Invalid(text) => ApiError::Invalid(format!("{name}[{at}]: {text}")),
             other => other,
@@ -119,6 +121,8 @@ fn required(fields: &mut Fields, name: &str, max: usize) -> Result<String, ApiEr
 
 /// A channel's type may be named, which reads better in a file than its number.
 fn type_by_name(fields: &mut Fields) -> Result<(), ApiError> {
+    let heard = fields.hears("type");
+    heard.is(|| json!({ "type": ["integer", "string"], "minimum": 1 }));
     let Some(raw) = fields.raw("type") else {
         return Ok(());
     };

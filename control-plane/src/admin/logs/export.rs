@@ -5,16 +5,17 @@ use std::io;
 
 use axum::body::Body;
 use axum::extract::State as Extract;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::{Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::query;
-use crate::admin::answer::Reply;
+use crate::admin::answer::Described;
 use crate::admin::dashboard::zone;
 use crate::admin::params::{Params, Segments};
 use crate::admin::{ApiError, State};
@@ -34,6 +35,9 @@ const QUEUE: usize = 2;
 const LONGEST_MS: i64 = 30 * 86_400_000;
 const USUAL_MS: i64 = 7 * 86_400_000;
 
+/// The rows, as they are sent.
+pub(super) struct Csv(Response);
+
 /// What is exported, and how.
 struct Export {
     query: LogQuery,
@@ -51,14 +55,14 @@ struct Columns {
     detail: bool,
 }
 
-/// The filters of the list, and `timezone`, `max_entries` (0: all), `include_channel`,
-/// `include_retry_at`, `include_detail`. `chunk_interval` is taken and changes nothing: rows are
-/// read by their place, in no intervals.
+/// Calls as CSV, streamed. It takes the filters of the list, and `timezone`, `max_entries` (0:
+/// all), `include_channel`, `include_retry_at`, `include_detail`. `chunk_interval` is taken and
+/// changes nothing: rows are read by their place, in no intervals.
 pub(super) async fn export(
     Extract(state): Extract<State>,
     path: Segments,
     params: Params,
-) -> Reply {
+) -> Result<Csv, ApiError> {
     let export = Export::read(&state.store, &path, &params).await?;
     let (sender, receiver) = mpsc::channel(QUEUE);
     // It ends when all is sent, or when whoever asked has gone.
@@ -67,7 +71,8 @@ pub(super) async fn export(
         (CONTENT_TYPE, "text/csv; charset=utf-8"),
         (CONTENT_DISPOSITION, "attachment; filename=\"logs.csv\""),
     ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(receiver))).into_response())
+    let rows = Body::from_stream(ReceiverStream::new(receiver));
+    Ok(Csv((headers, rows).into_response()))
 }
 
 async fn send(store: Store, mut export: Export, sender: mpsc::Sender<io::Result<Bytes>>) {
@@ -85,6 +90,18 @@ async fn send(store: Store, mut export: Export, sender: mpsc::Sender<io::Result<
                 return;
             }
         }
+    }
+}
+
+impl IntoResponse for Csv {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl Described for Csv {
+    fn contents(_: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+        vec![("text/csv", json_schema!({ "type": "string" }))]
     }
 }
 

@@ -1,7 +1,7 @@
 //! A user's own log: their calls, without what is the operator's business.
 
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::admin::answer::{Reply, Usd, data};
@@ -9,7 +9,7 @@ use crate::admin::auth::Own;
 use crate::admin::logs::code_type;
 use crate::admin::params::{Params, Segments};
 use crate::admin::prices::PriceView;
-use crate::admin::routes::Routes;
+use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
 use crate::domain::{Listed, Log};
 use crate::store::LogQuery;
@@ -25,7 +25,8 @@ pub(super) fn routes() -> Routes {
 const ORDERS: [&str; 3] = ["id", "created_at", "request_at"];
 
 /// Neither channels nor nodes, nor what an upstream said of itself.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnLog")]
 struct View {
     id: i64,
     request_id: String,
@@ -53,7 +54,8 @@ struct View {
     losses: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnLogUsage")]
 struct UsageView {
     input_tokens: i64,
     output_tokens: i64,
@@ -63,13 +65,19 @@ struct UsageView {
     total_tokens: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnLogs")]
 struct ListView {
     logs: Vec<View>,
     total: i64,
 }
 
-async fn list(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply {
+/// Calls of one's own, with filters, the newest first.
+async fn list(
+    Extract(state): Extract<State>,
+    Own(session): Own,
+    params: Params,
+) -> Reply<ListView> {
     let query = LogQuery {
         group: Some(session.user.group),
         token_id: params.nonzero("token_id")?,
@@ -92,7 +100,8 @@ async fn list(Extract(state): Extract<State>, Own(session): Own, params: Params)
     })
 }
 
-async fn show(Extract(state): Extract<State>, Own(session): Own, path: Segments) -> Reply {
+/// A call of one's own.
+async fn show(Extract(state): Extract<State>, Own(session): Own, path: Segments) -> Reply<View> {
     let id = path.id()?;
     let log = state.store.log(id).await?;
     if log.group != session.user.group {

@@ -1,14 +1,14 @@
 //! What a user's keys used, by day and model.
 
 use axum::extract::State as Extract;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tollgate_policy::price::NanoUsd;
 
 use crate::admin::answer::{Reply, Usd, data};
 use crate::admin::auth::Own;
 use crate::admin::params::Params;
-use crate::admin::routes::Routes;
+use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
 use crate::domain::now_unix_ms;
 use crate::store::{UsageQuery, UsageRow};
@@ -22,7 +22,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const DEFAULT_DAYS: i64 = 31;
 const MOST_DAYS: i64 = 93;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnUsageDay")]
 struct RowView {
     /// Its beginning in UTC, in Unix milliseconds.
     timestamp: i64,
@@ -37,7 +38,8 @@ struct RowView {
     used_amount_nano_usd: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnUsage")]
 struct View {
     /// Newest day first, models by name.
     days: Vec<RowView>,
@@ -46,8 +48,9 @@ struct View {
     used_amount_nano_usd: i64,
 }
 
-/// Of the days that `start_timestamp` and `end_timestamp` (Unix ms) fall into, both included.
-async fn usage(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply {
+/// What one's own keys used, by day and model. Of the days that `start_timestamp` and
+/// `end_timestamp` (Unix ms) fall into, both included.
+async fn usage(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply<View> {
     let day = |at: i64| at.div_euclid(DAY_MS).saturating_mul(DAY_MS);
     let last = day(params.nonzero("end_timestamp")?.unwrap_or_else(now_unix_ms));
     let end_ms = last.saturating_add(DAY_MS);

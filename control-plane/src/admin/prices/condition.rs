@@ -55,6 +55,9 @@ fn range(fields: &mut Fields, [min, max]: [&str; 2], most: i64) -> Result<Range,
 
 /// By the name that log rows have for it.
 fn tier(fields: &mut Fields) -> Result<String, ApiError> {
+    let tiers = ServiceTier::ALL.map(ServiceTier::as_str);
+    let known = [&["", UNTOLD], &tiers[..]].concat();
+    fields.hears("service_tier").one_of(&known);
     let name = fields.line("service_tier", MAX_NAME)?.unwrap_or_default();
     match name.trim().to_ascii_lowercase().as_str() {
         known @ ("" | UNTOLD) => Ok(known.to_owned()),

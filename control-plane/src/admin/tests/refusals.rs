@@ -184,12 +184,7 @@ async fn bodies_that_are_refused() {
                 json!({"config": {"max_output_tokens": -1}}),
                 "config.max",
             ),
-            (
-                "POST",
-                "/model_configs/",
-                json!([{}]),
-                "model must not be empty",
-            ),
+            ("POST", "/model_configs/", json!([{}]), "model is required"),
             ("GET", "/channel/x", Value::Null, "must be a number"),
             ("GET", "/channels/?key=sk", Value::Null, "stored encrypted"),
             (

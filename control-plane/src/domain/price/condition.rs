@@ -1,10 +1,11 @@
 //! Conditions under AI Proxy's names, as they are stored and shown.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_policy::price::{Condition, Range};
 
 /// What is not set is left out. Times are Unix seconds, as AI Proxy has them here and nowhere else.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ConditionFields {
     #[serde(skip_serializing_if = "is_open")]
