@@ -143,6 +143,23 @@ fn the_sdks_are_told_and_wait() {
             anthropic["headers"]["anthropic-ratelimit-requests-limit"], "20",
             "{told}"
         );
+        // Both are of the one limit, which holds for input and output together.
+        for kind in ["tokens", "input-tokens", "output-tokens"] {
+            let header =
+                |what: &str| &anthropic["headers"][format!("anthropic-ratelimit-{kind}-{what}")];
+            assert_eq!(header("limit"), "1000000", "{told}");
+            let left = header("remaining")
+                .as_str()
+                .and_then(|left| left.parse().ok());
+            assert!(
+                left.is_some_and(|left: u64| (990_000..1_000_000).contains(&left)),
+                "{told}"
+            );
+            assert!(
+                header("reset").as_str().is_some_and(|at| at.ends_with('Z')),
+                "{told}"
+            );
+        }
         let reset = &anthropic["headers"]["anthropic-ratelimit-requests-reset"];
         let reset = reset.as_str().unwrap_or_default();
         assert!(reset.len() == 20 && reset.ends_with('Z'), "{told}");
@@ -217,18 +234,18 @@ fn several_gateways_keep_a_limit_together() {
     });
 }
 
-fn passed(answers: &[(u16, Option<String>)]) -> usize {
+pub(crate) fn passed(answers: &[(u16, Option<String>)]) -> usize {
     answers.iter().filter(|(status, _)| *status == 200).count()
 }
 
 /// What ran out of a limit meanwhile, at most; 0 if it took no time worth mentioning.
-fn refilled(since: Instant, rpm: u64) -> usize {
+pub(crate) fn refilled(since: Instant, rpm: u64) -> usize {
     let passed = since.elapsed().as_millis();
     usize::try_from(passed * u128::from(rpm) / 60_000).unwrap()
 }
 
 /// Sends that many calls, some at the same time; their statuses, and the limit that each was told.
-fn many(scene: &Scene, count: usize) -> Vec<(u16, Option<String>)> {
+pub(crate) fn many(scene: &Scene, count: usize) -> Vec<(u16, Option<String>)> {
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {

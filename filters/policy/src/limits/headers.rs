@@ -5,6 +5,7 @@ use super::{Rate, Standing};
 /// A header.
 pub type Shown = (&'static str, String);
 
+/// Limit, remaining and reset of requests, then of tokens.
 const OPENAI: [[&str; 3]; 2] = [
     [
         "x-ratelimit-limit-requests",
@@ -18,7 +19,9 @@ const OPENAI: [[&str; 3]; 2] = [
     ],
 ];
 
-const ANTHROPIC: [[&str; 3]; 2] = [
+/// Anthropic tells input and output apart, and both together beside them. Here they have one limit:
+/// as much as is left of it may be either.
+const ANTHROPIC: [[&str; 3]; 4] = [
     [
         "anthropic-ratelimit-requests-limit",
         "anthropic-ratelimit-requests-remaining",
@@ -29,6 +32,16 @@ const ANTHROPIC: [[&str; 3]; 2] = [
         "anthropic-ratelimit-tokens-remaining",
         "anthropic-ratelimit-tokens-reset",
     ],
+    [
+        "anthropic-ratelimit-input-tokens-limit",
+        "anthropic-ratelimit-input-tokens-remaining",
+        "anthropic-ratelimit-input-tokens-reset",
+    ],
+    [
+        "anthropic-ratelimit-output-tokens-limit",
+        "anthropic-ratelimit-output-tokens-remaining",
+        "anthropic-ratelimit-output-tokens-reset",
+    ],
 ];
 
 /// The headers of an answer; none of what is not limited.
@@ -36,10 +49,11 @@ const ANTHROPIC: [[&str; 3]; 2] = [
 /// OpenAI tells the reset as a duration, `6m0s`, Anthropic as a time, RFC 3339 in whole seconds.
 #[must_use]
 pub fn headers(standing: &Standing, anthropic: bool, now_ms: i64) -> Vec<Shown> {
-    let names = if anthropic { ANTHROPIC } else { OPENAI };
-    let rates = [standing.requests, standing.tokens];
+    let names: &[_] = if anthropic { &ANTHROPIC } else { &OPENAI };
+    let tokens = standing.tokens;
+    let rates = [standing.requests, tokens, tokens, tokens];
     let mut shown = Vec::new();
-    for ([limit, remaining, reset], rate) in names.into_iter().zip(rates) {
+    for (&[limit, remaining, reset], rate) in names.iter().zip(rates) {
         let Some(rate) = rate else { continue };
         let Rate { reset_ms, .. } = rate;
         let until = if anthropic {
@@ -179,6 +193,12 @@ mod tests {
                 "anthropic-ratelimit-tokens-limit: 1000",
                 "anthropic-ratelimit-tokens-remaining: 0",
                 "anthropic-ratelimit-tokens-reset: 2000-02-29T00:06:00Z",
+                "anthropic-ratelimit-input-tokens-limit: 1000",
+                "anthropic-ratelimit-input-tokens-remaining: 0",
+                "anthropic-ratelimit-input-tokens-reset: 2000-02-29T00:06:00Z",
+                "anthropic-ratelimit-output-tokens-limit: 1000",
+                "anthropic-ratelimit-output-tokens-remaining: 0",
+                "anthropic-ratelimit-output-tokens-reset: 2000-02-29T00:06:00Z",
             ]
         );
         let requests_only = Standing {
