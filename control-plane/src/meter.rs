@@ -6,6 +6,7 @@
 //! than its own usage.
 
 mod flush;
+mod peers;
 mod service;
 mod session;
 mod shares;
@@ -84,6 +85,15 @@ impl Meter {
     pub async fn flush(&self) {
         while self.0.flushes.flush().await == 0 {
             tokio::time::sleep(FLUSH_AGAIN).await;
+        }
+    }
+
+    /// Shares limits with the gateways of other control planes too, where there may be some, for as
+    /// long as it is polled.
+    pub async fn know_others(self) {
+        let Shared { store, shares, .. } = &*self.0;
+        if store.is_shared() {
+            peers::keep(store.clone(), shares.clone()).await;
         }
     }
 

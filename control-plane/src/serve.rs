@@ -194,6 +194,10 @@ impl ControlPlane {
                 .clone()
                 .run_until_cancelled_owned(leases.run()),
         );
+        let others = control.meter.clone().know_others();
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(others));
         Ok(control)
     }
 

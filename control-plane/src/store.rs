@@ -27,6 +27,7 @@ mod logs;
 mod models;
 mod options;
 mod overlaps;
+mod peers;
 mod prices;
 mod publish;
 mod query;
@@ -67,6 +68,7 @@ pub use keys::Rotation;
 pub(crate) use leases::{Asked, Granted, Held};
 pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
+pub(crate) use peers::Peer;
 pub use prices::{PriceBook, PriceQuery, Quote};
 pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
@@ -92,6 +94,8 @@ struct Inner {
     /// SQLite has one writer at a time, so this pool has one connection there and writers wait in
     /// line instead of failing with "database is locked". In PostgreSQL it is the reader pool.
     writer: AnyPool,
+    /// Other control planes may be on the database.
+    shared: bool,
     keys: keys::Keys,
     /// Options that the environment sets.
     environment: OnceLock<BTreeMap<&'static str, String>>,

@@ -17,6 +17,7 @@ mod interrupted;
 mod keys;
 mod lifecycle;
 mod limits;
+mod limits_together;
 mod passthrough;
 mod refusals;
 mod runs;

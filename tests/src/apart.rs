@@ -40,6 +40,16 @@ impl Apart {
     #[must_use]
     #[track_caller]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_as("apart", settings)
+    }
+
+    /// The same with a name for the Envoy.
+    ///
+    /// # Panics
+    /// When one of the two does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_as(node: &str, settings: &[(&str, &str)]) -> Self {
         let [address, admin, xds, demo, unavailable] = [(); 5].map(|()| free_address());
         let builder = settings
             .iter()
@@ -57,7 +67,7 @@ impl Apart {
         eventually("the control plane answers", || {
             Request::get("/api/status").send(admin)
         });
-        let envoy = Self::envoy_beside(&builder, "apart", admin, xds);
+        let envoy = Self::envoy_beside(&builder, node, admin, xds);
         eventually("Envoy serves", || is_ready(address));
         Self {
             envoy,

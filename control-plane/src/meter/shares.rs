@@ -5,19 +5,22 @@
 //! - However calls spread, all gateways together let through no more than the limit, or one for each
 //!   gateway where it is lower than their number.
 //! - A caller whose calls all come in through one of `n` gateways gets an `n`th of its limit there.
-//! - A gateway that comes makes the others' parts smaller at once. For as long as that takes to
+//! - A gateway that comes makes the others' parts smaller at once; those of other control planes on
+//!   the same database within a second ([`peers`](super::peers)). For as long as that takes to
 //!   arrive, and while one that lost its stream serves on, a limit may be exceeded by the part of
 //!   those who do not know yet.
 //! - A gateway that goes is waited for, so that one that only lost its stream for a moment, or a
 //!   control plane that has just started, gives nobody too much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_config::meter::Share;
+
+use crate::secrets::random;
 
 /// How long a gateway that has gone keeps its part. Gateways that have lost their stream try again
 /// within 5 seconds.
@@ -26,14 +29,24 @@ pub(super) const GRACE: Duration = Duration::from_secs(8);
 /// All gateways that limits are shared among. Cloning shares it.
 #[derive(Debug, Clone)]
 pub(super) struct Shares {
+    /// Of this control plane, among others.
+    id: Arc<str>,
     nodes: Arc<watch::Sender<Nodes>>,
     grace: Duration,
     /// Before that, not all have come back yet.
     from: Instant,
 }
 
-/// Streams of each node, and those whose last has ended lately.
-type Nodes = BTreeMap<String, usize>;
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// Streams of each node that is connected here, or was until lately.
+    own: BTreeMap<String, usize>,
+    /// Those of other control planes.
+    others: BTreeSet<Gateway>,
+}
+
+/// A node's name, and its control plane's id. All control planes have the same order of them.
+pub(super) type Gateway = (String, String);
 
 /// A node's place, for as long as it is connected.
 #[derive(Debug)]
@@ -46,6 +59,7 @@ pub(super) struct Place {
 impl Shares {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
+            id: hex::encode(random::<8>()).into(),
             nodes: Arc::new(watch::Sender::default()),
             grace,
             from: Instant::now() + grace,
@@ -55,13 +69,39 @@ impl Shares {
     /// A gateway has connected.
     pub(super) fn join(&self, node: &str) -> Place {
         self.nodes.send_modify(|nodes| {
-            *nodes.entry(node.to_owned()).or_default() += 1;
+            *nodes.own.entry(node.to_owned()).or_default() += 1;
         });
         Place {
             shares: self.clone(),
             node: node.to_owned(),
             nodes: self.nodes.subscribe(),
         }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Wakes when a gateway comes or goes.
+    pub(super) fn changes(&self) -> watch::Receiver<Nodes> {
+        self.nodes.subscribe()
+    }
+
+    /// What other control planes have now.
+    pub(super) fn hear_of(&self, others: BTreeSet<Gateway>) {
+        self.nodes.send_if_modified(|nodes| {
+            let is_new = nodes.others != others;
+            nodes.others = others;
+            is_new
+        });
+    }
+}
+
+// === impl Nodes ===
+
+impl Nodes {
+    pub(super) fn own_names(&self) -> Vec<String> {
+        self.own.keys().cloned().collect()
     }
 }
 
@@ -85,10 +125,18 @@ impl Place {
 
     fn share(&mut self) -> Share {
         let nodes = self.nodes.borrow_and_update();
-        let before = nodes.keys().take_while(|node| **node != self.node);
+        let me = (self.node.as_str(), &*self.shares.id);
+        let own = nodes.own.keys().map(|node| (node.as_str(), me.1));
+        let others = nodes.others.iter();
+        let all = own.chain(others.map(|(node, id)| (node.as_str(), id.as_str())));
+        let (mut count, mut index) = (0, 0);
+        for gateway in all {
+            count += 1;
+            index += u64::from(gateway < me);
+        }
         Share {
-            nodes: nodes.len() as u64,
-            index: before.count() as u64,
+            nodes: count,
+            index,
         }
     }
 }
@@ -99,10 +147,10 @@ impl Drop for Place {
         let node = std::mem::take(&mut self.node);
         let leave = move || {
             nodes.send_modify(|nodes| {
-                if let Some(streams) = nodes.get_mut(&node) {
+                if let Some(streams) = nodes.own.get_mut(&node) {
                     *streams = streams.saturating_sub(1);
                     if *streams == 0 {
-                        nodes.remove(&node);
+                        nodes.own.remove(&node);
                     }
                 }
             });
@@ -152,6 +200,19 @@ mod tests {
         while told != share(1, 0) {
             told = first.next(Some(told)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn gateways_of_other_control_planes_have_their_parts_too() {
+        let shares = Shares::new(Duration::from_millis(1));
+        let mut place = shares.join("b");
+        assert_eq!(place.next(None).await, share(1, 0));
+        let gateway = |name: &str, id: &str| (name.to_owned(), id.to_owned());
+        // All have the same names, as `tollgate run` gives them; what differs is whose they are.
+        shares.hear_of([gateway("b", ""), gateway("b", "~"), gateway("a", "~")].into());
+        assert_eq!(place.next(Some(share(1, 0))).await, share(4, 2));
+        shares.hear_of([gateway("c", "")].into());
+        assert_eq!(place.next(Some(share(4, 2))).await, share(2, 0));
     }
 
     #[tokio::test]

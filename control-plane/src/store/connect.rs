@@ -56,6 +56,7 @@ impl Store {
         let store = Self(Arc::new(Inner {
             reader,
             writer,
+            shared,
             keys: Keys::new(keys),
             environment: OnceLock::new(),
             changes,

@@ -1,0 +1,105 @@
+//! Limits over the gateways of several control planes.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tollgate_tests::apart::Apart;
+use tollgate_tests::http::Request;
+use tollgate_tests::postgres::Postgres;
+use tollgate_tests::{Provider, Scene, eventually};
+
+use crate::limits::{many, passed, refilled};
+
+const CALLS: usize = 40;
+
+/// Control planes on one database seal with one key.
+const SECRET_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+#[test]
+fn several_control_planes_keep_a_limit_together() {
+    let postgres = Postgres::start();
+    let dsn = postgres.dsn();
+    let settings = [
+        ("SQL_DSN", dsn.as_str()),
+        ("TOLLGATE_SECRET_KEY", SECRET_KEY),
+    ];
+    let here = Apart::start_as("here", &settings);
+    let there = Apart::start_as("there", &settings);
+    for apart in [&here, &there] {
+        knows_of_nodes(apart, 2);
+    }
+    let provider = Provider::openai().text("hi").start();
+    let scene = Scene::at(here.address(), here.admin())
+        .channel(&provider)
+        .ready();
+    let both = [here.address(), there.address()];
+    // Each has its half, whichever control plane it belongs to.
+    let limited = limited(&scene, &json!({"name": "halves", "rpm": 10}), &both);
+    assert_passes(&[&limited[0]], 5, 5);
+    assert_passes(&[&limited[1]], 5, 5);
+
+    drop(there);
+    knows_of_nodes(&here, 1);
+}
+
+/// The scene with another token, at each of these gateways, which know it.
+#[track_caller]
+fn limited(scene: &Scene, token: &Value, addresses: &[SocketAddr]) -> Vec<Scene> {
+    let token = scene.another_token(token);
+    let at = |address: &SocketAddr| Scene {
+        token: token.clone(),
+        address: *address,
+        admin: scene.admin.clone(),
+        model: scene.model.clone(),
+        models: scene.models.clone(),
+        name: scene.name.clone(),
+        channels: scene.channels.clone(),
+    };
+    let scenes: Vec<Scene> = addresses.iter().map(at).collect();
+    for scene in &scenes {
+        let mut in_a_row = 0;
+        eventually("the token and the model are known", || {
+            let path = format!("/v1/models/{}", scene.model);
+            let answer = scene.with_token(Request::get(&path)).send(scene.address);
+            let status = answer.map_or(0, |answer| answer.status);
+            in_a_row = if status == 200 { in_a_row + 1 } else { 0 };
+            if in_a_row >= 5 { Ok(()) } else { Err(status) }
+        });
+    }
+    scenes
+}
+
+/// All of them at once let through what the limit allows, and say what it is.
+#[track_caller]
+fn assert_passes(scenes: &[&Scene], limit: usize, told: usize) {
+    let started = Instant::now();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let calling = scenes
+            .iter()
+            .map(|scene| scope.spawn(|| many(scene, CALLS)));
+        let calling: Vec<_> = calling.collect();
+        calling
+            .into_iter()
+            .flat_map(|it| it.join().unwrap())
+            .collect()
+    });
+    let (passed, most) = (passed(&answers), limit + refilled(started, limit as u64));
+    assert!(
+        (limit..=most).contains(&passed),
+        "{passed} of {most}: {answers:?}"
+    );
+    for (status, limit) in answers {
+        assert!([200, 429].contains(&status), "{status}");
+        assert_eq!(limit, Some(told.to_string()));
+    }
+}
+
+#[track_caller]
+fn knows_of_nodes(apart: &Apart, count: usize) {
+    eventually("it knows among how many limits are shared", || {
+        let gateways = apart.admin().get("/api/gateways");
+        let share = &gateways["gateways"][0]["meter"]["limits_share"]["nodes"];
+        (*share == count).then_some(()).ok_or(gateways.to_string())
+    });
+}
