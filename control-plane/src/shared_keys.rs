@@ -2,22 +2,23 @@
 //! first on somebody is told, from the second on the address is black-listed and the groups are
 //! disabled, because their keys are in foreign hands.
 //!
-//! What counts is the log of the last hour. Where all callers come through one proxy, they have one
+//! What counts is the log of the last hour, or since the address was last taken off the black-list.
+//! Where all callers come through one proxy, they have one
 //! address, and neither threshold should be set.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::domain::{now_unix_ms, options};
-use crate::store::{self, Store};
+use crate::store::{self, SHARED_ADDRESSES, Store};
 
 const EVERY: Duration = Duration::from_secs(60);
+/// A threshold that is set counts after so long.
+const TRY_EVERY: Duration = Duration::from_secs(5);
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const BANNED_FOR_MS: i64 = 48 * HOUR_MS;
 /// Nobody is told of the same address more often.
 const QUIET_MS: i64 = 3 * HOUR_MS;
-const DUTY: &str = "shared_addresses";
-
 /// Looks every minute, on one of all control planes.
 #[derive(Debug)]
 pub struct Watch {
@@ -36,13 +37,12 @@ impl Watch {
     }
 
     pub async fn run(mut self) {
-        let mut interval = tokio::time::interval(EVERY);
+        let mut interval = tokio::time::interval(TRY_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            // A little less, so that this one's own pace does not skip a turn.
-            let most = i64::try_from(EVERY.as_millis()).unwrap_or(HOUR_MS) * 9 / 10;
-            let done = match self.store.take_duty(DUTY, most).await {
+            let every = i64::try_from(EVERY.as_millis()).unwrap_or(HOUR_MS);
+            let done = match self.store.take_duty(SHARED_ADDRESSES, every).await {
                 Ok(true) => self.look(now_unix_ms()).await,
                 Ok(false) => Ok(()),
                 Err(error) => Err(error),
@@ -63,7 +63,11 @@ impl Watch {
         };
         self.told.retain(|_, at| *at > now - QUIET_MS);
         let found = self.store.ip_groups(lowest, now - HOUR_MS, now).await?;
-        for (address, groups) in found {
+        let pardons = self.store.pardons(now - HOUR_MS).await?;
+        for (address, mut groups) in found {
+            if let Some(since) = pardons.get(&address) {
+                groups = self.store.groups_of_address(&address, *since, now).await?;
+            }
             let reaches = |threshold: Option<i64>| {
                 threshold.is_some_and(|it| i64::try_from(groups.len()).is_ok_and(|n| n >= it))
             };

@@ -56,6 +56,7 @@ use tollgate_policy::price::NanoUsd;
 
 pub(crate) use apply::{Left, Step, Then};
 pub use audits::AuditQuery;
+pub use blacklist::SHARED_ADDRESSES;
 pub use booking::NewLog;
 pub use budgets::Spending;
 pub use channels::ChannelQuery;

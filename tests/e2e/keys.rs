@@ -1,13 +1,18 @@
 //! Keys that are rotated, and addresses that are banned.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use tollgate_tests::eventually::within;
 use tollgate_tests::http::Request;
+use tollgate_tests::ports::free_address;
 use tollgate_tests::{Dialect, Gateway, Provider, Scene};
 
 const SOON: Duration = Duration::from_secs(1);
+
+/// Of what takes more than one step.
+const SHORTLY: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_banned_address_is_refused_and_served_again_when_the_ban_expires() {
@@ -35,6 +40,108 @@ fn a_banned_address_is_refused_and_served_again_when_the_ban_expires() {
             Err(listed)
         }
     });
+}
+
+#[test]
+fn an_address_that_uses_the_keys_of_many_groups_is_banned_by_itself_and_can_be_let_in_again() {
+    let port = free_address().port();
+    let gateway = Gateway::builder()
+        .at(SocketAddr::from(([0, 0, 0, 0], port)))
+        .env("TOLLGATE_CONCURRENCY", "1")
+        .start();
+    let provider = Provider::openai().start();
+    let scene = |_| Scene::on(&gateway).channel(&provider).ready();
+    let [mut first, mut second] = [0, 1].map(scene);
+    let answer = first.ask(Dialect::OpenAi, "hello");
+    // Envoy takes a caller on loopback for one at the machine's own address; whom a ban is to keep
+    // out has to come from there.
+    let own: IpAddr = first.log_of(&answer).ip().parse().unwrap();
+    first.address.set_ip(own);
+    second.address.set_ip(own);
+    let set = |name: &str, value: &str| {
+        first.admin.call(
+            "PUT",
+            "/api/option/",
+            Some(&json!({"key": name, "value": value})),
+        );
+    };
+    set("IPGroupsThreshold", "2");
+    set("IPGroupsBanThreshold", "3");
+    for scene in [&first, &second] {
+        let answer = scene.ask(Dialect::Anthropic, "hello");
+        answer.assert_served("hi");
+        scene.log_of(&answer);
+    }
+    let listed = || first.admin.get("/api/ip_blacklist/");
+    let groups = first.admin.get("/api/groups/ip_groups?threshold=2");
+    assert_eq!(
+        groups[own.to_string()].as_array().map(Vec::len),
+        Some(2),
+        "{groups}"
+    );
+    assert_eq!(listed()["total"], 0);
+
+    let mut third = scene(2);
+    third.address.set_ip(own);
+    let answer = third.ask(Dialect::OpenAi, "hello");
+    answer.assert_served("hi");
+    third.log_of(&answer);
+    // Setting it again has the control plane look at once.
+    set("IPGroupsBanThreshold", "3");
+    let ban = within(Duration::from_secs(15), "it is on the list", || {
+        let listed = listed();
+        let ban = listed["ip_blacklist"][0].clone();
+        (listed["total"] == 1).then_some(ban).ok_or(listed)
+    });
+    assert_eq!(ban["address"], own.to_string());
+    let hours = (ban["expires_at"].as_i64().unwrap() - unix_ms()) / (60 * 60 * 1000);
+    assert!((47..=48).contains(&hours), "{ban}");
+    // It is told by another way than that the groups are disabled.
+    becomes(&first, 403, SHORTLY);
+    let before = provider.calls().len();
+    is_banned(&second);
+    assert_eq!(provider.calls().len(), before, "it was called");
+
+    // Taken off the list by hand: the groups are disabled until somebody has looked at their keys.
+    let path = format!("/api/ip_blacklist/{}", ban["id"]);
+    first.admin.delete(&path);
+    within(SHORTLY, "the groups are disabled", || {
+        let text = first.ask(Dialect::OpenAi, "hello").assert_error(403);
+        if text.contains("disabled") {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    });
+    for scene in [&first, &second, &third] {
+        let status = format!("/api/group/{}/status", scene.group());
+        scene.admin.post(&status, &json!({"status": 1}));
+        becomes(scene, 200, SHORTLY);
+    }
+
+    // What comes then is counted anew.
+    set("IPGroupsBanThreshold", "5");
+    let mut fourth = scene(3);
+    fourth.address.set_ip(own);
+    let answer = fourth.ask(Dialect::OpenAi, "hello");
+    fourth.log_of(&answer);
+    set("IPGroupsBanThreshold", "3");
+    let ban = within(Duration::from_secs(15), "it is on the list again", || {
+        let listed = listed();
+        let ban = listed["ip_blacklist"][0].clone();
+        (listed["total"] == 1).then_some(ban).ok_or(listed)
+    });
+    is_banned(&fourth);
+    // It ends by itself.
+    let until = unix_ms() + 2_000;
+    let path = format!("/api/ip_blacklist/{}", ban["id"]);
+    first
+        .admin
+        .call("PUT", &path, Some(&json!({"expires_at": until})));
+    let status = format!("/api/group/{}/status", first.group());
+    first.admin.post(&status, &json!({"status": 1}));
+    becomes(&first, 200, Duration::from_secs(10));
+    assert!(unix_ms() >= until, "it was served too early");
 }
 
 #[test]
@@ -77,4 +184,18 @@ fn becomes(scene: &Scene, status: u16, limit: Duration) {
 fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_millis()).unwrap()
+}
+
+/// Waits until the caller's address is refused, as more than a group that is disabled.
+#[track_caller]
+fn is_banned(scene: &Scene) {
+    within(SHORTLY, "the address is refused", || {
+        let answer = scene.ask(Dialect::Gemini, "hello");
+        let text = answer.response.text();
+        if answer.status() == 403 && text.contains("black-list") {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    });
 }

@@ -208,6 +208,12 @@ impl LogRow {
         self.0["endpoint"].as_str().unwrap_or_default()
     }
 
+    /// The caller's address.
+    #[must_use]
+    pub fn ip(&self) -> &str {
+        self.0["ip"].as_str().unwrap_or_default()
+    }
+
     #[must_use]
     pub fn attempts(&self) -> &[Value] {
         array(&self.0["attempts"])

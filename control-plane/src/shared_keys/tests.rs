@@ -93,6 +93,65 @@ async fn what_each_threshold_does() {
 }
 
 #[tokio::test]
+async fn who_was_taken_off_the_list_is_not_put_back_for_what_was_before() {
+    with_store(async |store| {
+        for group in ["a", "b", "c", "d"] {
+            let new = GroupPatch::default();
+            store.create_group(group, new).await.unwrap();
+        }
+        let address = "203.0.113.2";
+        calls(&store, address, &["a", "b"]).await;
+        thresholds(&store, 0, 2).await;
+        let mut watch = Watch::new(store.clone());
+        let listed = async || store.present_bans().await.unwrap().pop();
+        watch.look(now_unix_ms()).await.unwrap();
+        let ban = listed().await.unwrap();
+        store.delete_ban(ban.id).await.unwrap();
+        for group in ["a", "b"] {
+            let enabled = GroupPatch {
+                status: Some(Status::Enabled),
+                ..GroupPatch::default()
+            };
+            store.update_group(group, enabled).await.unwrap();
+        }
+        watch.look(now_unix_ms()).await.unwrap();
+        assert_eq!(listed().await, None);
+        assert_eq!(enabled(&store).await, ["a", "b", "c", "d"]);
+
+        // Until the clock has gone on, new calls would be of the same moment.
+        let lifted = now_unix_ms();
+        while now_unix_ms() == lifted {
+            tokio::task::yield_now().await;
+        }
+        calls(&store, address, &["c"]).await;
+        watch.look(now_unix_ms()).await.unwrap();
+        assert_eq!(listed().await, None, "one group since");
+        calls(&store, address, &["d"]).await;
+        watch.look(now_unix_ms()).await.unwrap();
+        assert_eq!(listed().await.unwrap().address, address);
+        assert_eq!(enabled(&store).await, ["a", "b"]);
+
+        // It ends by itself, which is as good.
+        let later = now_unix_ms() + 49 * HOUR_MS;
+        store.end_what_is_due(later).await.unwrap();
+        watch.look(now_unix_ms()).await.unwrap();
+        assert_eq!(listed().await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_threshold_that_is_set_counts_at_once() {
+    with_store(async |store| {
+        assert!(store.take_duty(SHARED_ADDRESSES, HOUR_MS).await.unwrap());
+        assert!(!store.take_duty(SHARED_ADDRESSES, HOUR_MS).await.unwrap());
+        thresholds(&store, 5, 5).await;
+        assert!(store.take_duty(SHARED_ADDRESSES, HOUR_MS).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn calls_of_more_than_an_hour_ago_do_not_count() {
     with_store(async |store| {
         calls(&store, "203.0.113.2", &["a", "d"]).await;

@@ -2,6 +2,8 @@
 
 mod shared;
 
+pub use shared::SHARED_ADDRESSES;
+
 use sqlx::any::AnyRow;
 
 use super::error::OnConflict;
@@ -124,14 +126,12 @@ impl Store {
     pub async fn delete_ban(&self, id: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                let done = sqlx::query("DELETE FROM ip_blacklist WHERE id = $1")
+                let row = sqlx::query("SELECT address FROM ip_blacklist WHERE id = $1")
                     .bind(id)
-                    .execute(&mut *write.transaction)
-                    .await?;
-                write.changed(Change::Topology);
-                (done.rows_affected() == 1)
-                    .then_some(())
-                    .ok_or_else(|| missing(id))
+                    .fetch_optional(&mut *write.transaction)
+                    .await?
+                    .ok_or_else(|| missing(id))?;
+                write.lift(&[row.text("address")?]).await
             })
         })
         .await
@@ -139,6 +139,21 @@ impl Store {
 }
 
 impl Write {
+    /// Takes addresses off the list, for good: what they did until now is forgiven.
+    pub(super) async fn lift(&mut self, addresses: &[String]) -> Result<()> {
+        for address in addresses {
+            sqlx::query("DELETE FROM ip_blacklist WHERE address = $1")
+                .bind(address.clone())
+                .execute(&mut *self.transaction)
+                .await?;
+            self.pardon(address).await?;
+        }
+        if !addresses.is_empty() {
+            self.changed(Change::Topology);
+        }
+        Ok(())
+    }
+
     /// False when the address is there already.
     async fn ban_until(&mut self, address: &str, reason: String, until_ms: i64) -> Result<bool> {
         let made = sqlx::query(

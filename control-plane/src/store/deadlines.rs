@@ -39,16 +39,14 @@ impl Store {
                     let revoked = rows.iter().map(hash).collect::<Result<_>>()?;
                     write.changed(Change::Revoked(revoked));
                 }
-                let lifted = sqlx::query(
-                    "DELETE FROM ip_blacklist WHERE expires_at > 0 AND expires_at <= $1",
+                let rows = sqlx::query(
+                    "SELECT address FROM ip_blacklist WHERE expires_at > 0 AND expires_at <= $1",
                 )
                 .bind(now_ms)
-                .execute(&mut *write.transaction)
+                .fetch_all(&mut *write.transaction)
                 .await?;
-                if lifted.rows_affected() > 0 {
-                    write.changed(Change::Topology);
-                }
-                Ok(())
+                let ended = rows.iter().map(|row| row.text("address"));
+                write.lift(&ended.collect::<Result<Vec<_>>>()?).await
             })
         })
         .await

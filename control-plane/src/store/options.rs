@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::row::Columns;
 use super::write::Write;
-use super::{Change, Result, Store};
+use super::{Change, Result, SHARED_ADDRESSES, Store};
 use crate::domain::now_unix_ms;
 use crate::domain::options::{Definition, Options, Reach};
 
@@ -75,6 +75,9 @@ impl Write {
             .execute(&mut *self.transaction)
             .await?;
             match option.reach {
+                Reach::ControlPlane if option.name.starts_with("IPGroups") => {
+                    self.make_due(SHARED_ADDRESSES).await?;
+                }
                 Reach::ControlPlane => {}
                 Reach::Gateways => self.changed(Change::Topology),
                 Reach::Tokens => self.changed(Change::AllTokens),

@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::any::AnyRow;
+
 use crate::domain::{Status, now_unix_ms};
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
+use crate::store::write::Write;
 use crate::store::{Change, Notice, Result, Store};
+
+/// The duty of looking for them.
+pub const SHARED_ADDRESSES: &str = "shared_addresses";
 
 /// Addresses in one answer, those with the most groups first.
 const MOST: i64 = 1000;
+
+const PARDONS_KEPT_MS: i64 = 2 * 60 * 60 * 1000;
 
 impl Store {
     /// Addresses from which at least `threshold` groups made calls that were booked from `start_ms`
@@ -60,6 +68,42 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The groups that made calls from an address that were booked after `after_ms`, until `end_ms`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn groups_of_address(
+        &self,
+        address: &str,
+        after_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT group_id FROM logs WHERE created_at > $1 AND created_at <= $2 \
+             AND ip = $3 AND token_id <> 0 ORDER BY group_id",
+        )
+        .bind(after_ms)
+        .bind(end_ms)
+        .bind(address.to_owned())
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(|row| row.text("group_id")).collect()
+    }
+
+    /// Addresses that were taken off the black-list since then, and when.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn pardons(&self, since_ms: i64) -> Result<BTreeMap<String, i64>> {
+        let rows =
+            sqlx::query("SELECT address, pardoned_at FROM ip_pardons WHERE pardoned_at >= $1")
+                .bind(since_ms)
+                .fetch_all(self.reader())
+                .await?;
+        let pardon = |row: &AnyRow| Ok((row.text("address")?, row.int("pardoned_at")?));
+        rows.iter().map(pardon).collect()
     }
 
     /// Disables groups and black-lists the address that used their keys until then. False when it is
@@ -120,6 +164,34 @@ impl Store {
         .execute(self.writer())
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+}
+
+impl Write {
+    /// What was called from this address until now does not count against it any more.
+    pub(in crate::store) async fn pardon(&mut self, address: &str) -> Result<()> {
+        let now = now_unix_ms();
+        // Nobody looks further back than an hour.
+        sqlx::query("DELETE FROM ip_pardons WHERE address = $1 OR pardoned_at < $2")
+            .bind(address.to_owned())
+            .bind(now - PARDONS_KEPT_MS)
+            .execute(&mut *self.transaction)
+            .await?;
+        sqlx::query("INSERT INTO ip_pardons (address, pardoned_at) VALUES ($1, $2)")
+            .bind(address.to_owned())
+            .bind(now)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets a duty be done at once.
+    pub(in crate::store) async fn make_due(&mut self, duty: &'static str) -> Result<()> {
+        sqlx::query("UPDATE duties SET done_at = 0 WHERE name = $1")
+            .bind(duty)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
     }
 }
 
