@@ -177,6 +177,15 @@ impl Leases {
         Ok(())
     }
 
+    /// Calls back what is out of a group's balance: it is another than was thought.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn group_changed(&self, group: &str) -> Result<()> {
+        self.recall(self.0.store.leases_of_group(group).await?);
+        Ok(())
+    }
+
     /// Calls back all that a holder has.
     ///
     /// # Errors

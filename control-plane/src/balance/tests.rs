@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use tollgate_config::leases::Lease;
 use tollgate_config::meter::{Usage, UsageEvent};
 use tollgate_policy::price::{Part, Price, Rate, Tariff};
 
@@ -11,7 +12,7 @@ use crate::domain::{BalanceServicePatch, BaseUrl, GroupPatch, ModelConfigPatch, 
 use crate::ledger::Ledger;
 use crate::secrets::Secret;
 use crate::store::testing::with_store;
-use crate::store::{Error, Movement, Notice};
+use crate::store::{Asked, Change, Error, Movement, Notice};
 
 /// A service with one group. Like any good one, it takes a key once.
 #[derive(Debug, Clone)]
@@ -220,6 +221,48 @@ async fn two_control_planes_do_not_both_tell_it() {
         assert_eq!(store.take_consumptions().await.unwrap(), [], "not due");
         let (one, two) = tokio::join!(store.take_stale(9_000), store.take_stale(9_000));
         assert_eq!(one.unwrap().len() + two.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn gateways_hold_no_more_than_the_service_said_last() {
+    with_store(async |store| {
+        let (bank, ledger, collector) = scene(&store, 100).await;
+        round(&store, &collector, &bank).await;
+        let ask = async |holder: &str, need| {
+            let asked = Asked {
+                holder: holder.into(),
+                lease: Lease {
+                    budget: "gg".into(),
+                    need,
+                    ..Lease::default()
+                },
+            };
+            store.grant_leases(&[asked], 5).await.unwrap().remove(0)
+        };
+        let (a, b) = (ask("a", 70).await, ask("b", 70).await);
+        assert_eq!((a.lease.granted, b.lease.granted), (70, 30));
+        // What is booked here is not granted again before the service knows of it, nor after.
+        book(&ledger, "x", 30).await;
+        assert!(ask("c", 1).await.must_wait);
+        round(&store, &collector, &bank).await;
+        assert!(ask("c", 1).await.must_wait);
+
+        let mut changes = store.changes();
+        bank.with(|books| books.left += 1_000);
+        round(&store, &collector, &bank).await;
+        assert!(changes.try_recv().is_err());
+        let c = ask("c", 900).await;
+        assert_eq!(c.lease.granted, 900);
+        bank.with(|books| books.left = 500);
+        round(&store, &collector, &bank).await;
+        let heard = changes.try_recv();
+        assert_eq!(
+            heard,
+            Ok(Change::GroupTokens("g".into())),
+            "spent elsewhere"
+        );
     })
     .await;
 }

@@ -6,8 +6,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::domain::{Period, Status, TokenPatch};
 use crate::secrets::Secret;
-use crate::store::Created;
 use crate::store::testing::with_store;
+use crate::store::{Created, Movement};
 
 const USD: i64 = 1_000_000_000;
 
@@ -75,6 +75,18 @@ async fn an_owner_sees_the_least_that_is_left() {
 
         let (_, shown) = ask(&store, "subscription", free.expose(), "").await;
         assert_eq!(shown["hard_limit_usd"], 100_000_000);
+
+        // With a wallet there is no more than what is in it.
+        store.open_wallet("g", None).await.unwrap();
+        let order = Movement {
+            amount: NanoUsd(USD),
+            ..Movement::default()
+        };
+        store.recharge("g", order).await.unwrap();
+        for token in [secret, free.expose()] {
+            let (_, shown) = ask(&store, "quota", token, "").await;
+            assert_eq!(shown["remain"], 1);
+        }
     })
     .await;
 }

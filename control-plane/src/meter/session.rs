@@ -184,7 +184,10 @@ impl Session {
                 let records = updates.iter().filter_map(|it| it.record.as_ref());
                 let limited = records.filter(|record| !record.budgets.is_empty());
                 let ids: Vec<i64> = limited.map(|record| record.id).collect();
-                leases.tokens_changed(&ids).await
+                match (leases.tokens_changed(&ids).await, change) {
+                    (Ok(()), Change::GroupTokens(group)) => leases.group_changed(group).await,
+                    (done, _) => done,
+                }
             }
             (Change::AllTokens, Some(present)) => leases.all_changed(&present.holder).await,
             _ => Ok(()),

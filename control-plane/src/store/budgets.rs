@@ -84,8 +84,7 @@ impl Subject {
     }
 }
 
-/// Names of the budgets that a token's calls draw on, from its row. Its group's balance is not among
-/// them yet: a wallet is only looked at when it is empty.
+/// Names of the budgets that a token's calls draw on, from its row and that of its group's wallet.
 pub(super) fn names(row: &AnyRow) -> Result<Vec<String>> {
     let id = row.int("id")?;
     let mut names = Vec::new();
@@ -94,6 +93,9 @@ pub(super) fn names(row: &AnyRow) -> Result<Vec<String>> {
     }
     if row.int("period_quota")? > 0 {
         names.push(Subject::Period(id).name());
+    }
+    if row.optional_int("balance")?.is_some() {
+        names.push(Subject::Group(row.text("group_id")?).name());
     }
     Ok(names)
 }
@@ -127,6 +129,9 @@ impl Store {
         }
         if let Some(used) = period_used.get(&token.id) {
             lefts.push(left(token.period_quota, *used));
+        }
+        if let Some(balance) = self.remaining_balance(&token.group).await? {
+            lefts.push(left(balance, NanoUsd(0)));
         }
         let spending = Spending {
             used: token.used_amount,
@@ -240,7 +245,8 @@ pub(super) async fn read(
                 remaining: balance.map_or(UNLIMITED, |balance| balance.0.min(UNLIMITED)),
                 begins: 0,
                 until_ms: 0,
-                used_up: "The balance of this API key's group is used up.".to_owned(),
+                // In the words of gateways that know it without asking.
+                used_up: "There is no credit left; recharge to go on.".to_owned(),
             })
         }
     }

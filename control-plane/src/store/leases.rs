@@ -13,6 +13,7 @@ use tollgate_policy::lease::Book;
 
 use super::budgets::{self, Budget, Subject};
 use super::row::Columns;
+use super::write::Write;
 use super::{Result, Store};
 
 /// What a holder asks for.
@@ -185,6 +186,18 @@ impl Store {
         Ok(all)
     }
 
+    /// All that anybody has of a group's balance.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn leases_of_group(&self, group: &str) -> Result<Vec<Held>> {
+        let rows = sqlx::query("SELECT id, budget, holder FROM leases WHERE budget = $1")
+            .bind(Subject::Group(group.to_owned()).name())
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(held).collect()
+    }
+
     /// These holders are there; what belongs to nobody who was there since `gone_before_ms` is free
     /// again. Days before `oldest_day` are in no window any more.
     ///
@@ -215,6 +228,32 @@ impl Store {
             .await?;
         transaction.commit().await?;
         Ok(gone.rows_affected())
+    }
+}
+
+impl Write {
+    /// Whether gateways hold more of a group's balance than it is now. Whoever changes a balance has
+    /// its group locked ([`Write::lock_balance`]), so no grant comes between.
+    pub(super) async fn is_overdrawn(&mut self, group: &str, balance: i64) -> Result<bool> {
+        let outstanding = sqlx::query(
+            "SELECT CAST(coalesce(sum(granted - returned - drawn), 0) AS BIGINT) AS outstanding \
+             FROM leases WHERE budget = $1 AND granted - returned - drawn > 0",
+        )
+        .bind(Subject::Group(group.to_owned()).name())
+        .fetch_one(&mut *self.transaction)
+        .await?
+        .int("outstanding")?;
+        Ok(outstanding > balance)
+    }
+
+    /// Lets grants and bookings of a group wait until the end of this transaction. It comes before
+    /// the lock of its wallet, as with them.
+    pub(super) async fn lock_balance(&mut self, group: &str) -> Result<()> {
+        sqlx::query("UPDATE groups SET status = status WHERE id = $1")
+            .bind(group.to_owned())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
     }
 }
 

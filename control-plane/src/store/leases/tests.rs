@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::{ModelConfigPatch, Period, TokenPatch};
 use crate::ledger::Ledger;
 use crate::store::testing::{on_each_database, with_store};
-use crate::store::{Change, Created};
+use crate::store::{Change, Created, Movement};
 
 /// In 2096: calls are booked with the price in force when they began, and there was none before this.
 const NOW: i64 = 4_000_000_000_000;
@@ -254,6 +254,104 @@ async fn what_rests_comes_back_and_what_is_lost_is_free() {
         assert_eq!(d.granted, 800);
         // What c used all the same is booked, and no lease has to be there for it.
         book(&store, "late", id, 50, 50, &[c.id]).await;
+    })
+    .await;
+}
+
+fn money(amount: i64) -> Movement {
+    Movement {
+        amount: NanoUsd(amount),
+        ..Movement::default()
+    }
+}
+
+#[tokio::test]
+async fn a_wallet_is_granted_once_however_many_ask() {
+    with_store(async |store| {
+        let id = token(&store, 0, 0).await;
+        let budgets = async || {
+            let update = store.token_updates(&[id]).await.unwrap().remove(0);
+            update.record.unwrap().budgets
+        };
+        assert!(
+            budgets().await.is_empty(),
+            "without a wallet there is no end"
+        );
+        store.open_wallet("g", None).await.unwrap();
+        assert_eq!(budgets().await, ["gg"]);
+        let none = one(&store, asks("a", "gg", 1)).await;
+        assert_eq!(
+            none.lease.exhausted,
+            "There is no credit left; recharge to go on."
+        );
+
+        store.recharge("g", money(1_000)).await.unwrap();
+        let a = one(&store, asks("a", "gg", 400)).await.lease;
+        let b = one(&store, asks("b", "gg", 700)).await.lease;
+        assert_eq!((a.granted, b.granted), (400, 600));
+        // Booked is what was used, and it is taken out of the wallet in the same transaction.
+        book(&store, "1", id, 100, 150, &[a.id]).await;
+        let more = one(&store, again("b", &b, 1_000)).await;
+        assert_eq!((more.lease.granted, more.must_wait), (650, false));
+        let more = one(&store, again("b", &more.lease, 1)).await;
+        assert!(more.must_wait && more.lease.exhausted.is_empty());
+
+        store.close_wallet("g", "me").await.unwrap();
+        assert!(budgets().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn money_that_is_taken_out_is_called_back_from_those_who_hold_it() {
+    with_store(async |store| {
+        token(&store, 0, 0).await;
+        store.open_wallet("g", None).await.unwrap();
+        store.recharge("g", money(1_000)).await.unwrap();
+        let a = one(&store, asks("a", "gg", 400)).await.lease;
+        let mut changes = store.changes();
+        let mut heard = || changes.try_recv().ok();
+        store.deduct("g", money(600)).await.unwrap();
+        assert_eq!(heard(), None, "nobody holds more than is left");
+        store.deduct("g", money(300)).await.unwrap();
+        assert_eq!(heard(), Some(Change::GroupTokens("g".into())));
+        let held = store.leases_of_group("g").await.unwrap();
+        assert_eq!((held.len(), held[0].lease.id), (1, a.id));
+        let other = one(&store, asks("b", "gg", 1)).await;
+        assert_eq!((other.lease.granted, other.must_wait), (0, true));
+        let back = Lease { returned: 400, ..a };
+        store.leases_returned("a", &[back], 0).await.unwrap();
+        let other = one(&store, again("b", &other.lease, 1_000)).await;
+        assert_eq!((other.lease.granted, other.lease.is_last), (100, true));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_grant_and_a_deduction_at_once_do_not_both_have_the_money() {
+    with_store(async |store| {
+        token(&store, 0, 0).await;
+        store.open_wallet("g", None).await.unwrap();
+        store.recharge("g", money(900)).await.unwrap();
+        for round in 0..20 {
+            store.recharge("g", money(100)).await.unwrap();
+            let holder = format!("h{round}");
+            let mut changes = store.changes();
+            let question = [asks(&holder, "gg", 950)];
+            let (granted, deducted) = tokio::join!(
+                store.grant_leases(&question, NOW),
+                store.deduct("g", money(100))
+            );
+            deducted.unwrap();
+            let granted = granted.unwrap().remove(0).lease;
+            let is_called_back = changes.try_recv() == Ok(Change::GroupTokens("g".into()));
+            assert_eq!(granted.granted > 900, is_called_back, "{granted:?}");
+            let back = Lease {
+                returned: granted.granted,
+                ..granted
+            };
+            store.leases_returned(&holder, &[back], 0).await.unwrap();
+        }
     })
     .await;
 }

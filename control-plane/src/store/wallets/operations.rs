@@ -186,6 +186,7 @@ impl Write {
 
     /// A wallet whose money is here.
     pub(super) async fn own_wallet(&mut self, group: &str) -> Result<Wallet> {
+        self.lock_balance(group).await?;
         let wallet = self.wallet(group).await?;
         match wallet.service {
             None => Ok(wallet),
@@ -257,7 +258,9 @@ impl Write {
         before: i64,
         after: i64,
     ) -> Result<()> {
-        if (before > 0) != (after > 0) {
+        if (before > 0) != (after > 0)
+            || (after < before && self.is_overdrawn(&wallet.group, after).await?)
+        {
             self.changed(Change::GroupTokens(wallet.group.clone()));
         }
         let alert = sqlx::query(

@@ -235,6 +235,7 @@ impl Write {
         left: NanoUsd,
         unconfirmed_then: i64,
     ) -> Result<()> {
+        self.lock_balance(group).await?;
         // It may have got another service, or none, meanwhile.
         let locked = sqlx::query(
             "UPDATE accounts SET credit_at = $3 WHERE kind = 1 AND group_id = $1 \
