@@ -1,6 +1,5 @@
 //! What the stored channels and models mean for gateways. Pure.
 
-mod ceiling;
 mod details;
 mod facts;
 mod place;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
 use tollgate_config::meter::{Limits, ModelLimits, TokenRecord, TokenUpdate};
-use tollgate_policy::price::NanoUsd;
+use tollgate_policy::price::{Multiplier, NanoUsd};
 
 use super::query::Conditions;
 use super::row::Columns;
 use super::write::Write;
 use super::{Change, GroupModelQuery, Result, Store};
 use crate::domain::{
-    ConsumeLevels, GroupLimits, GroupLimitsPatch, LimitsPatch, Log, Ratio, options,
+    ConsumeLevels, GroupLimits, GroupLimitsPatch, LimitsPatch, Log, Ratio, ceiling, millionths,
+    options,
 };
 
 /// What applies to every token.
@@ -41,21 +42,28 @@ impl Store {
 }
 
 impl Store {
-    /// Gives tokens the limits that their groups have instead of some models' own.
+    /// Gives tokens the limits and prices that their groups have instead of some models' own.
     pub(super) async fn add_model_limits(&self, updates: &mut [TokenUpdate]) -> Result<()> {
         let mut own: BTreeMap<String, Vec<ModelLimits>> = BTreeMap::new();
         for config in self.group_models(&GroupModelQuery::default()).await? {
-            if let Some(limit) = config.overrides.limit {
-                let limits = Limits {
-                    rpm: limit.rpm.unsigned_abs(),
-                    tpm: limit.tpm.unsigned_abs(),
-                    max_concurrency: 0,
-                };
-                own.entry(config.group).or_default().push(ModelLimits {
-                    model: config.model,
-                    limits: Some(limits),
-                });
+            let limits = config.overrides.limit.map(|limit| Limits {
+                rpm: limit.rpm.unsigned_abs(),
+                tpm: limit.tpm.unsigned_abs(),
+                max_concurrency: 0,
+            });
+            if limits.is_none() && config.price.is_none() {
+                continue;
             }
+            let most = config.price.as_ref().map(ceiling).unwrap_or_default();
+            own.entry(config.group).or_default().push(ModelLimits {
+                model: config.model,
+                limits,
+                is_priced: config.price.is_some(),
+                request_nano_usd: most.request,
+                input_nano_usd: most.input,
+                output_nano_usd: most.output,
+                search_nano_usd: most.search,
+            });
         }
         for record in updates.iter_mut().filter_map(|it| it.record.as_mut()) {
             if let Some(limits) = own.get(&record.group) {
@@ -176,7 +184,7 @@ pub(super) fn group_limits(row: &AnyRow) -> Result<GroupLimits> {
     })
 }
 
-/// What a token's row and its group's say together; `group_used_amount` is what the group has spent.
+/// What a token's row and its group's say together, what the group pays included; `group_used_amount` is what the group has spent.
 pub(super) fn resolve(row: &AnyRow, terms: &Terms, record: &mut TokenRecord) -> Result<()> {
     let some = |limits: Limits| Some(limits).filter(|limits| !limits.is_none());
     let group = group_limits(row)?;
@@ -191,6 +199,7 @@ pub(super) fn resolve(row: &AnyRow, terms: &Terms, record: &mut TokenRecord) -> 
     record.ip_limits = some(terms.addresses);
     record.rpm_ratio = ratio(group.rpm_ratio);
     record.tpm_ratio = ratio(group.tpm_ratio);
+    record.price_multiplier = millionths(Multiplier::from_nano(row.int("price_multiplier")?));
     Ok(())
 }
 

@@ -123,6 +123,7 @@ impl Store {
                       groups.user_rpm AS user_rpm, groups.user_tpm AS user_tpm, \
                       groups.user_max_concurrency AS user_max_concurrency, \
                       groups.used_amount AS group_used_amount, \
+                      groups.price_multiplier AS price_multiplier, \
                       tokens.quota AS quota, tokens.period_quota AS period_quota, \
                       tokens.expires_at AS expires_at, \
                       groups.status AS group_status, groups.available_sets AS available_sets, \

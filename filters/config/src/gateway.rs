@@ -154,6 +154,8 @@ pub struct Model {
     pub input_nano_usd: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_nano_usd: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub search_nano_usd: u64,
 }
 
 /// The most that calls of a model cost, whatever prices apply to them; all zeros: nothing. What a
@@ -166,6 +168,8 @@ pub struct Ceiling {
     pub input: u64,
     /// Nano-USD for a million output tokens.
     pub output: u64,
+    /// Nano-USD for a search that the provider runs.
+    pub search: u64,
 }
 
 /// Why a configuration was refused. Envoy then NACKs it and keeps the last good one.
@@ -235,8 +239,35 @@ impl Model {
             request: self.request_nano_usd,
             input: self.input_nano_usd,
             output: self.output_nano_usd,
+            search: self.search_nano_usd,
         }
     }
+}
+
+// === impl Ceiling ===
+
+impl Ceiling {
+    /// The same for who pays so many millionths of it, rounded up.
+    #[must_use]
+    pub fn times(self, millionths: u64) -> Self {
+        let part = |amount| times_millionths(amount, millionths);
+        Self {
+            request: part(self.request),
+            input: part(self.input),
+            output: part(self.output),
+            search: part(self.search),
+        }
+    }
+}
+
+/// `amount × millionths ÷ 1,000,000`, rounded up; it stops at the end.
+#[must_use]
+pub fn times_millionths(amount: u64, millionths: u64) -> u64 {
+    const ONE: u64 = 1_000_000;
+    let (whole, rest) = (millionths / ONE, millionths % ONE);
+    let product = amount.saturating_mul(whole);
+    let product = product.saturating_add((amount / ONE).saturating_mul(rest));
+    product.saturating_add((amount % ONE * rest).div_ceil(ONE))
 }
 
 // === impl InvalidConfig ===

@@ -18,5 +18,7 @@ pub mod names;
 pub mod responses;
 mod role;
 
-pub use gateway::{Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model};
+pub use gateway::{
+    Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, times_millionths,
+};
 pub use role::{Role, RoleConfig};

@@ -3,6 +3,8 @@
 
 use prost::Message;
 
+use crate::Ceiling;
+
 /// How much may be asked for; 0 is without limit.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Limits {
@@ -17,13 +19,25 @@ pub struct Limits {
     pub max_concurrency: u64,
 }
 
-/// What a group has instead of a model's own limits.
+/// What a group has instead of a model's own limits and price.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct ModelLimits {
     #[prost(string, tag = "1")]
     pub model: String,
     #[prost(message, optional, tag = "2")]
     pub limits: Option<Limits>,
+    /// It has a price of its own, and its calls cost at most what follows, see
+    /// [`ModelLimits::ceiling`].
+    #[prost(bool, tag = "3")]
+    pub is_priced: bool,
+    #[prost(uint64, tag = "4")]
+    pub request_nano_usd: u64,
+    #[prost(uint64, tag = "5")]
+    pub input_nano_usd: u64,
+    #[prost(uint64, tag = "6")]
+    pub output_nano_usd: u64,
+    #[prost(uint64, tag = "7")]
+    pub search_nano_usd: u64,
 }
 
 /// Which part of every limit a gateway has: limits hold over all gateways together.
@@ -35,6 +49,21 @@ pub struct Share {
     /// The place of this one among them, from 0.
     #[prost(uint64, tag = "2")]
     pub index: u64,
+}
+
+// === impl ModelLimits ===
+
+impl ModelLimits {
+    /// Where the group has a price of its own.
+    #[must_use]
+    pub fn ceiling(&self) -> Option<Ceiling> {
+        self.is_priced.then_some(Ceiling {
+            request: self.request_nano_usd,
+            input: self.input_nano_usd,
+            output: self.output_nano_usd,
+            search: self.search_nano_usd,
+        })
+    }
 }
 
 // === impl Limits ===

@@ -201,9 +201,12 @@ pub struct TokenRecord {
     pub rpm_ratio: u64,
     #[prost(uint64, tag = "34")]
     pub tpm_ratio: u64,
-    /// What the group has instead of some models' own limits.
+    /// What the group has instead of some models' own limits and prices.
     #[prost(message, repeated, tag = "35")]
     pub model_limits: Vec<ModelLimits>,
+    /// What the group pays of every price, in millionths, rounded up; absent: all of it.
+    #[prost(uint64, optional, tag = "36")]
+    pub price_multiplier: Option<u64>,
     /// Names of the budgets that its calls draw on (see [`crate::leases`]); empty: it may spend
     /// without limit.
     #[prost(string, repeated, tag = "20")]

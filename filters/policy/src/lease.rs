@@ -17,13 +17,15 @@
 //!   call goes on that could cost more than is left. Otherwise a small budget could never be used up
 //!   by a model whose longest answer costs more.
 //! - What a call uses beyond the estimate of its input (four bytes to a token), beyond the longest
-//!   answer that is configured, or at a price that was raised while it ran.
+//!   answer that is configured, beyond [`SEARCHES`] searches, or at a price that was raised while it
+//!   ran.
+//! - What was held of a wallet when money was taken out of it.
 //! - What an Envoy held that the control plane gave up for lost, and that came back.
 //!
 //! Everything saturates; nothing here panics. Amounts are nano-USD.
 
-use tollgate_config::Ceiling;
 use tollgate_config::leases::Lease;
+use tollgate_config::{Ceiling, times_millionths};
 
 /// Reservations are forgotten in the second epoch after theirs: the worker that made them is gone,
 /// or the call takes so long that its end will have to do. That is after 15 to 30 minutes.
@@ -31,6 +33,9 @@ const EPOCH_MS: i64 = 15 * 60 * 1000;
 
 /// How long "there is nothing left" is believed without asking again.
 pub const REFUSAL_MS: i64 = 1_000;
+
+/// Searches that a call is taken to make if it may search at all; who limits them limits them lower.
+pub const SEARCHES: u64 = 10;
 
 /// A slice is for about so many calls like the one that asks …
 const SLICE_CALLS: i64 = 64;
@@ -73,13 +78,16 @@ pub enum Short {
     Exhausted(String),
 }
 
-/// What the most that a call of this usage costs.
+/// The most that a call of this usage costs.
 #[must_use]
-pub fn most(ceiling: &Ceiling, input_tokens: u64, output_tokens: u64) -> i64 {
-    let input = input_tokens.saturating_mul(ceiling.input);
-    let output = output_tokens.saturating_mul(ceiling.output);
-    let tokens = input.saturating_add(output).div_ceil(1_000_000);
-    i64::try_from(tokens.saturating_add(ceiling.request)).unwrap_or(i64::MAX)
+pub fn most(ceiling: &Ceiling, input_tokens: u64, output_tokens: u64, searches: u64) -> i64 {
+    let most = [
+        times_millionths(input_tokens, ceiling.input),
+        times_millionths(output_tokens, ceiling.output),
+        searches.saturating_mul(ceiling.search),
+    ];
+    let most = most.into_iter().fold(ceiling.request, u64::saturating_add);
+    i64::try_from(most).unwrap_or(i64::MAX)
 }
 
 // === impl Account ===

@@ -101,6 +101,7 @@ impl CallerCodec for Gemini {
         let limit = config.and_then(|config| fields::member(config, "maxOutputTokens"));
         let foreign = signature::foreign(body.as_str());
         let mut peek = peek::addressed(addressed, limit.and_then(Json::as_u64), foreign)?;
+        peek.choices = peek::choices(config.and_then(|it| fields::member(it, "candidateCount")));
         peek.service_tier = ServiceTier::of(fields::member(body.json(), "serviceTier"));
         Ok(peek)
     }

@@ -17,6 +17,8 @@ pub struct Peek {
     pub stream: bool,
     /// The caller's limit on the output, in tokens.
     pub max_output_tokens: Option<u64>,
+    /// How many answers it asks for, each as long as that; at least one.
+    pub choices: u64,
     /// `stream_options.include_usage` as the caller set it.
     pub include_usage: Option<bool>,
     /// The end user's id as the caller names it: `user`, `safety_identifier`, or
@@ -41,7 +43,7 @@ struct UsageEdit {
 
 /// The keys that decide something here. One of them twice would let gateway and
 /// upstream read two different requests out of one body.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "model",
     "stream",
     "stream_options",
@@ -53,7 +55,12 @@ const KEYS: [&str; 11] = [
     "metadata",
     "service_tier",
     "speed",
+    "n",
+    "best_of",
 ];
+
+/// More answers than this, providers refuse to give.
+const CHOICES_MAX: u64 = 128;
 
 /// Peeks into a body whose model and stream flag are top-level members.
 pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
@@ -83,6 +90,8 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
         metadata,
         tier,
         speed,
+        n,
+        best_of,
     ] = members;
 
     let model = model.ok_or_else(|| InvalidRequest::new("model", "'model' is required."))?;
@@ -104,6 +113,8 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
             .or(max_tokens)
             .or(max_output)
             .and_then(Json::as_u64),
+        // All of which one is the best are paid.
+        choices: choices(n).max(choices(best_of)),
         include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()),
         user: [safety, user, user_id]
             .into_iter()
@@ -133,6 +144,7 @@ pub(crate) fn addressed(
         model: addressed.model.clone(),
         stream: addressed.stream,
         max_output_tokens,
+        choices: 1,
         include_usage: None,
         user: None,
         service_tier: None,
@@ -140,6 +152,12 @@ pub(crate) fn addressed(
         usage_edit: None,
         replaced,
     })
+}
+
+/// How many answers a member asks for.
+pub(crate) fn choices(member: Option<Json<'_>>) -> u64 {
+    let count = member.and_then(Json::as_u64).unwrap_or(1);
+    count.clamp(1, CHOICES_MAX)
 }
 
 /// Of a call whose path names the model, and which gives no stream.

@@ -8,8 +8,7 @@ use tollgate_config::{Channel, Model};
 use tollgate_protocol::Thinking;
 use tollgate_protocol::neutral::Effort;
 
-use super::ceiling;
-use crate::domain::ModelConfig;
+use crate::domain::{ModelConfig, ceiling};
 
 /// Those with a config, then those that only the catalogue knows.
 pub(super) fn models(configs: &[ModelConfig], channels: &[Channel]) -> Vec<Model> {
@@ -51,7 +50,7 @@ fn bare(name: &str) -> ModelConfig {
 /// What the model's config says, else what the catalogue knows of a model with just this name.
 fn model(config: &ModelConfig) -> Model {
     let known = known(&config.model);
-    let ceiling = ceiling::of(&config.price);
+    let ceiling = ceiling(&config.price);
     let efforts = || -> Vec<Effort> {
         let names = known.map(|known| known.efforts.iter());
         let names = names.into_iter().flatten();
@@ -81,6 +80,7 @@ fn model(config: &ModelConfig) -> Model {
         request_nano_usd: ceiling.request,
         input_nano_usd: ceiling.input,
         output_nano_usd: ceiling.output,
+        search_nano_usd: ceiling.search,
     }
 }
 

@@ -1,8 +1,10 @@
+use tollgate_config::Ceiling;
 use tollgate_config::meter::{Limits, Outcome, TokenRecord, UsageEvent};
-use tollgate_policy::price::{NanoUsd, Price, Tariff};
+use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
 
 use crate::domain::{
-    GroupLimitsPatch, GroupPatch, LimitsPatch, ModelConfigPatch, Ratio, TokenPatch, options,
+    GroupLimitsPatch, GroupPatch, LimitsPatch, ModelConfigPatch, NewGroupModel, Overrides, Ratio,
+    TokenPatch, options,
 };
 use crate::ledger::Ledger;
 use crate::store::testing::with_store;
@@ -91,6 +93,58 @@ async fn gateways_are_told_what_a_token_and_its_group_are_limited_to() {
         let record = published(&store).await;
         assert_eq!(record.user_limits, limits(0, 0, 2));
         assert_eq!((record.rpm_ratio, record.tpm_ratio), (500_000, 3_250_000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_group_pays_otherwise_reaches_its_tokens() {
+    with_store(async |store| {
+        let token = TokenPatch {
+            name: Some("t".into()),
+            ..TokenPatch::default()
+        };
+        store.create_token("g", token, true, false).await.unwrap();
+        let record = published(&store).await;
+        assert_eq!(
+            (record.price_multiplier, record.model_limits),
+            (None, vec![])
+        );
+        let patch = GroupPatch {
+            price_multiplier: Some("1.2345678".parse().unwrap()),
+            ..GroupPatch::default()
+        };
+        store.update_group("g", patch).await.unwrap();
+        let rate = Rate {
+            price: NanoUsd(3),
+            unit: 1000,
+        };
+        let price = Price::FREE
+            .with(Part::Output, rate)
+            .with(Part::WebSearch, rate);
+        let own = |model: &str, price: Option<Tariff>| NewGroupModel {
+            model: model.into(),
+            price,
+            overrides: Overrides::default(),
+        };
+        let configs = vec![
+            own("free", Some(Tariff::default())),
+            own("m", Some(Tariff::of(price))),
+            own("same", None),
+        ];
+        let saved = store.save_group_models("me", "g", configs, false);
+        saved.await.unwrap();
+        let record = published(&store).await;
+        assert_eq!(record.price_multiplier, Some(1_234_568));
+        let told: Vec<_> = record.model_limits.iter().collect();
+        assert_eq!((told[0].model.as_str(), told.len()), ("free", 2));
+        assert_eq!(told[0].ceiling(), Some(Ceiling::default()));
+        let ceiling = Ceiling {
+            output: 3_000,
+            search: 1,
+            ..Ceiling::default()
+        };
+        assert_eq!(told[1].ceiling(), Some(ceiling));
     })
     .await;
 }

@@ -14,10 +14,10 @@
 
 use prost::Message;
 use tollgate_config::leases::{self, Leases};
-use tollgate_config::meter::UsageEvent;
+use tollgate_config::meter::{ModelLimits, UsageEvent};
 use tollgate_config::{Ceiling, Model};
 use tollgate_host::Host;
-use tollgate_policy::lease::{Reserved, Short, most};
+use tollgate_policy::lease::{Reserved, SEARCHES, Short, most};
 use tollgate_protocol::{ErrorInfo, ErrorKind};
 
 use super::control;
@@ -25,7 +25,7 @@ use crate::accounts::change;
 use crate::operation::Operation;
 use crate::refusal;
 use crate::settle::BYTES_PER_TOKEN;
-use crate::stream::Stream;
+use crate::stream::{Source, Stream};
 
 /// How long the control plane may take to answer.
 const TIMEOUT_MS: u32 = 3_000;
@@ -131,7 +131,12 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &mut UsageEven
         ceiling.request = 0;
     }
     let usage = event.usage.unwrap_or_default();
-    let drawn = most(&ceiling, usage.input_tokens, usage.output_tokens);
+    let drawn = most(
+        &ceiling,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.web_searches,
+    );
     let now = host.now_unix_ms();
     for (budget, part) in token.budgets.iter().zip(&reserved) {
         change(host, budget, &mut |account| {
@@ -143,7 +148,8 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &mut UsageEven
     event.drawn_nano_usd = drawn;
 }
 
-/// The most that the request can cost: its body as input, and the longest answer.
+/// The most that the request can cost: its body as input, the longest answers, and some searches
+/// where it offers any.
 fn estimate(stream: &Stream) -> i64 {
     let operation = stream.call.operation();
     let counts = matches!(operation, Some(Operation::Count { .. }));
@@ -158,17 +164,33 @@ fn estimate(stream: &Stream) -> i64 {
         (Some(asked), Some(longest)) => asked.min(longest),
         (asked, longest) => asked.or(longest).unwrap_or(OUTPUT_TOKENS),
     };
+    let output = output.saturating_mul(plan.peek.choices);
     let input = u64::try_from(plan.body_bytes).unwrap_or(u64::MAX);
-    most(&ceiling(stream), input.div_ceil(BYTES_PER_TOKEN), output)
+    let ceiling = ceiling(stream);
+    // Every dialect's tool and option for it has the word in its name.
+    let offers_search = |source: &Source| source.body.as_str().contains("earch");
+    let searches = match ceiling.search > 0 && plan.source.as_ref().is_some_and(offers_search) {
+        true => SEARCHES,
+        false => 0,
+    };
+    most(&ceiling, input.div_ceil(BYTES_PER_TOKEN), output, searches)
 }
 
+/// Of what the token's group pays for the model.
 fn ceiling(stream: &Stream) -> Ceiling {
-    let plan = stream.plan.as_ref();
-    let active = stream.active.as_ref();
-    let model = plan
-        .zip(active)
-        .and_then(|(plan, it)| it.model(&plan.model));
-    model.map(Model::ceiling).unwrap_or_default()
+    let (Some(plan), Some(token)) = (&stream.plan, &stream.token) else {
+        return Ceiling::default();
+    };
+    let own = token.model_limits.iter().find(|it| it.model == plan.model);
+    let model = || stream.active.as_ref()?.model(&plan.model);
+    let ceiling = own
+        .and_then(ModelLimits::ceiling)
+        .or_else(|| model().map(Model::ceiling))
+        .unwrap_or_default();
+    match token.price_multiplier {
+        Some(millionths) => ceiling.times(millionths),
+        None => ceiling,
+    }
 }
 
 fn under_way() -> ErrorInfo {

@@ -205,12 +205,15 @@ fn network(address: std::net::IpAddr) -> [u8; 8] {
     }
 }
 
-/// Tokens that the call reserves: its body and the longest answer that it allows. A count is none.
+/// Tokens that the call reserves: its body and the longest answers that it allows. A count is none.
 fn reserved(stream: &Stream, plan: &Plan) -> u64 {
     let output = match stream.call.operation() {
         Some(Operation::Count { .. }) => return 0,
         Some(Operation::Embed { .. }) => 0,
-        None => plan.peek.max_output_tokens.unwrap_or(OUTPUT_TOKENS),
+        None => {
+            let output = plan.peek.max_output_tokens.unwrap_or(OUTPUT_TOKENS);
+            output.saturating_mul(plan.peek.choices)
+        }
     };
     estimate(plan.body_bytes, output)
 }

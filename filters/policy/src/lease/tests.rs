@@ -55,6 +55,8 @@ impl Control {
             others,
         };
         let slice = book.slice(if stale { 0 } else { asked.need });
+        let free = book.remaining - book.own - book.others;
+        assert!(slice.amount <= free.max(0), "{slice:?} of {free}");
         row.granted += slice.amount;
         Lease {
             id: row.id,
@@ -122,12 +124,12 @@ impl Random {
 }
 
 /// Any order of asks, answers (late, lost, doubled), calls, ends, bookings (late), recalls, nodes
-/// that die and come back with nothing, and control planes that restart, which keep what is on disk.
+/// that die and come back with nothing, control planes that restart, which keep what is on disk, and,
+/// as with wallets, limits that change meanwhile.
 fn walk(seed: u64, most_of_a_call: i64) {
     let mut random = Random(seed);
-    let limit = 1 + random.amount(1_000);
     let mut control = Control {
-        limit,
+        limit: 1 + random.amount(1_000),
         booked: 0,
         leases: Vec::new(),
     };
@@ -153,7 +155,7 @@ fn walk(seed: u64, most_of_a_call: i64) {
                         let asked = node.account.report("q1", need);
                         node.answers.push(control.ask(node.holder, &asked));
                     }
-                    Err(Short::Exhausted(_)) => assert!(control.booked >= limit),
+                    Err(Short::Exhausted(_)) => assert!(control.booked >= control.limit),
                 }
             }
             3 | 4 => {
@@ -190,16 +192,26 @@ fn walk(seed: u64, most_of_a_call: i64) {
                     }
                 }
             }
-            _ => {
-                if random.below(20) == 0 {
+            _ => match random.below(20) {
+                0 => {
                     // The process dies with all it has; its slices come back after a while.
                     let gone = node.holder;
                     *node = Node::new(holders);
                     holders += 1;
                     control.leases.retain(|row| row.holder != gone);
                 }
-            }
+                1 => control.limit += random.amount(500),
+                2 => {
+                    // Money is taken out: what is held then comes on top.
+                    let less = random.amount(500);
+                    control.limit -= less;
+                    let promised = control.booked + control.outstanding();
+                    beyond += (promised - control.limit).clamp(0, less);
+                }
+                _ => {}
+            },
         }
+        let limit = control.limit;
         let promised = control.booked + control.outstanding();
         assert!(
             promised <= limit + beyond,
@@ -348,18 +360,38 @@ fn the_most_that_a_call_costs_is_rounded_up() {
         request: 7,
         input: 3,
         output: 2_000_000,
+        search: 11,
     };
-    for (input, output, expected) in [
-        (0, 0, 7),
-        (1, 0, 8),
-        (1_000_000, 0, 10),
-        (0, 3, 13),
+    for (input, output, searches, expected) in [
+        (0, 0, 0, 7),
+        (1, 0, 0, 8),
+        (1_000_000, 0, 0, 10),
+        (0, 3, 0, 13),
+        (0, 0, 2, 29),
         (
             u64::MAX,
             1,
-            i64::try_from(u64::MAX / 1_000_000).unwrap() + 8,
+            0,
+            i64::try_from(u128::from(u64::MAX) * 3 / 1_000_000).unwrap() + 1 + 2 + 7,
         ),
+        (1, 1, u64::MAX, i64::MAX),
     ] {
-        assert_eq!(most(&ceiling, input, output), expected, "{input} {output}");
+        let most = most(&ceiling, input, output, searches);
+        assert_eq!(most, expected, "{input} {output} {searches}");
     }
+    for (millionths, expected) in [
+        (0, [0, 0, 0]),
+        (1, [1, 2, 1]),
+        (1_000_000, [7, 2_000_000, 11]),
+        (1_500_000, [11, 3_000_000, 17]),
+    ] {
+        let times = ceiling.times(millionths);
+        let found = [times.request, times.output, times.search];
+        assert_eq!(found, expected, "{millionths}");
+    }
+    let dear = Ceiling {
+        output: u64::MAX,
+        ..ceiling
+    };
+    assert_eq!(dear.times(u64::MAX).output, u64::MAX);
 }

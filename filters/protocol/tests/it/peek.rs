@@ -2,7 +2,7 @@
 
 use tollgate_protocol::{Body, Limits, peek};
 
-use crate::support::{C, M, R, body};
+use crate::support::{C, G, M, R, body};
 
 #[test]
 fn finds_what_policy_needs() {
@@ -32,6 +32,23 @@ fn finds_what_policy_needs() {
         ),
         (false, Some(5), Some("u"))
     );
+}
+
+#[test]
+fn it_says_how_many_answers_are_asked_for() {
+    for (more, choices) in [
+        ("", 1),
+        (r#","n":null"#, 1),
+        (r#","n":3"#, 3),
+        (r#","n":2,"best_of":4"#, 4),
+        (r#","n":0"#, 1),
+        (r#","n":99999999"#, 128),
+    ] {
+        let text = format!(r#"{{"model":"m"{more}}}"#);
+        assert_eq!(peek(C, &body(&text)).unwrap().choices, choices, "{text}");
+    }
+    let text = r#"{"model":"m","generationConfig":{"candidateCount":3}}"#;
+    assert_eq!(peek(G, &body(text)).unwrap().choices, 3);
 }
 
 #[test]

@@ -19,14 +19,25 @@ const ESTIMATE: i64 = 15 + 200;
 
 /// A host whose good token has these budgets, and a model that costs something.
 fn host(budgets: &[&str]) -> MockHost {
+    host_of(record(budgets))
+}
+
+fn host_of(record: TokenRecord) -> MockHost {
     let model = Model {
         model: "m".into(),
         max_output_tokens: Some(100),
         input_nano_usd: 1_000_000,
         output_nano_usd: 2_000_000,
+        search_nano_usd: 5,
         ..Model::default()
     };
-    let record = TokenRecord {
+    host_with(channels(), model)
+        .with_shared(HOLDER_KEY, b"holder")
+        .with_shared(&key_of("good"), &record.encode_to_vec())
+}
+
+fn record(budgets: &[&str]) -> TokenRecord {
+    TokenRecord {
         id: 5,
         name: "good".into(),
         group: "g".into(),
@@ -35,10 +46,7 @@ fn host(budgets: &[&str]) -> MockHost {
         sets: vec!["default".into()],
         budgets: budgets.iter().map(|name| (*name).to_owned()).collect(),
         ..TokenRecord::default()
-    };
-    host_with(channels(), model)
-        .with_shared(HOLDER_KEY, b"holder")
-        .with_shared(&key_of("good"), &record.encode_to_vec())
+    }
 }
 
 fn channels() -> Vec<Channel> {
@@ -114,6 +122,56 @@ fn a_call_reserves_the_most_and_draws_what_it_used() {
     let event = event(&host, gateway, 200);
     assert_eq!((event.leases, event.drawn_nano_usd), (vec![7, 8], 26));
     assert_eq!((free(&host, "p5"), free(&host, "q5")), (974, 1_974));
+}
+
+#[test]
+fn what_raises_the_cost_raises_what_is_held_and_what_is_drawn() {
+    let body = |more: &str| {
+        let message = r#""messages":[{"role":"user","content":"hi"}]"#;
+        format!(r#"{{"model":"m",{message}{more}}}"#)
+    };
+    let plain = i64::try_from(body("").len().div_ceil(4)).unwrap();
+    let own = |is_priced| ModelLimits {
+        model: "m".into(),
+        is_priced,
+        request_nano_usd: 0,
+        input_nano_usd: 3_000_000,
+        output_nano_usd: 0,
+        search_nano_usd: 7,
+        limits: None,
+    };
+    let with = |multiplier, own: Option<ModelLimits>| TokenRecord {
+        price_multiplier: multiplier,
+        model_limits: own.into_iter().collect(),
+        ..record(&["q5"])
+    };
+    // Each call uses 10 tokens of input, 20 of output and 2 searches.
+    for (more, record, held, drawn) in [
+        ("", with(None, None), plain + 200, 10 + 40 + 10),
+        (r#","n":3"#, with(None, None), plain + 600, 60),
+        (
+            r#","web_search_options":{}"#,
+            with(None, None),
+            plain + 200 + 50,
+            60,
+        ),
+        ("", with(Some(1_500_000), None), (plain + 200) * 3 / 2, 91),
+        ("", with(None, Some(own(true))), plain * 3, 30 + 14),
+        ("", with(None, Some(own(false))), plain + 200, 60),
+        ("", with(Some(2_000_000), Some(own(true))), plain * 6, 88),
+    ] {
+        let host = host_of(record);
+        grant(&host, "q5", 8, 10_000);
+        let (gateway, flow) = request(&host, CHAT, &body(more));
+        assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
+        let now_held = 10_000 - free(&host, "q5");
+        // What is not words may be counted or not.
+        assert!((held..=held + 8).contains(&now_held), "{more}: {now_held}");
+        answered(&gateway, 10, 20);
+        gateway.stream.borrow_mut().usage.web_searches = Some(2);
+        let event = event(&host, gateway, 200);
+        assert_eq!(event.drawn_nano_usd, drawn, "{more}");
+    }
 }
 
 #[test]

@@ -121,6 +121,8 @@ fn what_is_over_a_limit_is_told_so_in_its_own_dialect() {
                 ("anthropic-ratelimit-requests-limit", "2"),
                 ("anthropic-ratelimit-requests-remaining", "0"),
                 ("anthropic-ratelimit-requests-reset", "2026-11-21T01:23:23Z"),
+                ("anthropic-ratelimit-input-tokens-limit", "100000"),
+                ("anthropic-ratelimit-output-tokens-limit", "100000"),
                 ("retry-after", "30"),
             ],
         ),
@@ -276,10 +278,12 @@ fn a_models_limit_is_the_groups_own_or_the_models_times_its_ratio() {
                     ModelLimits {
                         model: "other".into(),
                         limits: Some(limits(9, 0, 0)),
+                        ..ModelLimits::default()
                     },
                     ModelLimits {
                         model: "m".into(),
                         limits: Some(limits(1, 0, 0)),
+                        ..ModelLimits::default()
                     },
                 ],
                 ..TokenRecord::default()
