@@ -142,11 +142,11 @@ impl<'a> Json<'a> {
     fn find(self, keys: &[&str], found: &mut [Option<Self>]) {
         let mut entries = self.entries();
         while let Some((key, value)) = entries.next_raw() {
-            let slot = keys
-                .iter()
-                .zip(found.iter_mut())
-                .find(|(name, _)| key.is(name));
-            if let Some((_, slot)) = slot {
+            let Some(key) = key.string_body().map(decode) else {
+                continue;
+            };
+            let slot = keys.iter().position(|name| *name == key);
+            if let Some(slot) = slot.and_then(|slot| found.get_mut(slot)) {
                 *slot = Some(value);
             }
         }
@@ -187,16 +187,6 @@ impl<'a> Json<'a> {
         let float: f64 = self.raw.parse().ok()?;
         let fits = (0.0..=9_007_199_254_740_992.0).contains(&float) && float.fract() == 0.0;
         fits.then_some(float as u64)
-    }
-
-    /// As comparing with [`Json::as_str`].
-    fn is(self, text: &str) -> bool {
-        match self.string_body() {
-            // Escapes only ever make it longer.
-            Some(body) if body.len() > text.len() => body.contains('\\') && decode(body) == text,
-            Some(body) => body == text && !body.contains('\\'),
-            None => false,
-        }
     }
 
     /// Between the quotes of a string, still escaped.

@@ -24,6 +24,7 @@ mod body;
 mod cohere;
 pub mod conversation;
 pub mod count;
+mod counts;
 mod custom;
 mod dialect;
 pub mod embeddings;

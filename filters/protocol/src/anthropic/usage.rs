@@ -2,6 +2,7 @@
 //! written to the prompt cache is told apart. In streams every report is cumulative
 //! and may leave out what it does not change.
 
+use crate::counts::{count, counts};
 use crate::json::{Json, JsonWriter};
 use crate::neutral::{ServiceTier, Usage};
 
@@ -63,50 +64,58 @@ pub(super) fn members(usage: &Usage, w: &mut JsonWriter<'_>) {
 
 impl Told {
     pub(super) fn update(&mut self, usage: Json<'_>) {
-        let count = |path: &[&str]| {
-            let found = path.iter().try_fold(usage, |json, key| json.get(key));
-            found.and_then(Json::as_u64)
-        };
-        let lifetimes = "cache_creation";
+        let [
+            input,
+            read,
+            written,
+            output,
+            lifetimes,
+            details,
+            tools,
+            speed,
+            tier,
+        ] = usage.members([
+            "input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "output_tokens",
+            "cache_creation",
+            "output_tokens_details",
+            "server_tool_use",
+            "speed",
+            "service_tier",
+        ]);
+        let [short, long] = counts(
+            lifetimes,
+            ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"],
+        );
+        let [thinking] = counts(details, ["thinking_tokens"]);
+        let [searches, fetches, runs] = counts(
+            tools,
+            [
+                "web_search_requests",
+                "web_fetch_requests",
+                "code_execution_requests",
+            ],
+        );
         let reports = [
-            (&mut self.input, count(&["input_tokens"])),
-            (&mut self.cache_read, count(&["cache_read_input_tokens"])),
-            (
-                &mut self.cache_write,
-                count(&["cache_creation_input_tokens"]),
-            ),
-            (
-                &mut self.cache_write_5m,
-                count(&[lifetimes, "ephemeral_5m_input_tokens"]),
-            ),
-            (
-                &mut self.cache_write_1h,
-                count(&[lifetimes, "ephemeral_1h_input_tokens"]),
-            ),
-            (&mut self.output, count(&["output_tokens"])),
-            (
-                &mut self.thinking,
-                count(&["output_tokens_details", "thinking_tokens"]),
-            ),
-            (
-                &mut self.web_searches,
-                count(&["server_tool_use", "web_search_requests"]),
-            ),
-            (
-                &mut self.web_fetches,
-                count(&["server_tool_use", "web_fetch_requests"]),
-            ),
-            (
-                &mut self.code_runs,
-                count(&["server_tool_use", "code_execution_requests"]),
-            ),
+            (&mut self.input, count(input)),
+            (&mut self.cache_read, count(read)),
+            (&mut self.cache_write, count(written)),
+            (&mut self.cache_write_5m, short),
+            (&mut self.cache_write_1h, long),
+            (&mut self.output, count(output)),
+            (&mut self.thinking, thinking),
+            (&mut self.web_searches, searches),
+            (&mut self.web_fetches, fetches),
+            (&mut self.code_runs, runs),
         ];
         for (told, later) in reports {
             *told = later.or(*told);
         }
-        let fast = ServiceTier::of(usage.get("speed"));
+        let fast = ServiceTier::of(speed);
         let fast = fast.filter(|tier| *tier == ServiceTier::Priority);
-        let tier = fast.or_else(|| ServiceTier::of(usage.get("service_tier")));
+        let tier = fast.or_else(|| ServiceTier::of(tier));
         self.tier = tier.or(self.tier);
     }
 

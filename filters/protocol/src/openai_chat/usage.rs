@@ -1,6 +1,7 @@
 //! `usage` as OpenAI counts: input includes cached tokens, output includes
 //! reasoning. Compatible providers put details in various places.
 
+use crate::counts::{count, counts, inside};
 use crate::json::{Json, JsonWriter};
 use crate::neutral::{ServiceTier, Usage};
 
@@ -21,54 +22,93 @@ pub(super) fn of_members([usage, groq, tier]: [Option<Json<'_>>; 3]) -> Option<U
 }
 
 fn read(usage: Json<'_>) -> Usage {
-    let count = |path: &[&str]| {
-        let found = path.iter().try_fold(usage, |json, key| json.get(key));
-        found.and_then(Json::as_u64)
-    };
-    let written = |lifetime| {
-        count(&["prompt_tokens_details", "cache_creation", lifetime])
-            .or_else(|| count(&["cache_creation", lifetime]))
-    };
-    let long = written("ephemeral_1h_input_tokens");
-    let written_total = count(&["prompt_tokens_details", "cache_write_tokens"])
-        .or_else(|| count(&["prompt_tokens_details", "cache_creation_tokens"]))
-        .or_else(|| count(&["cache_creation_input_tokens"]));
-    let input = count(&["prompt_tokens"]);
-    let reasoning = count(&["completion_tokens_details", "reasoning_tokens"]);
-    let gross = output(
+    let [
         input,
-        count(&["completion_tokens"]),
-        reasoning,
-        count(&["total_tokens"]),
+        output,
+        total,
+        of_input,
+        of_output,
+        lifetimes,
+        created,
+        // DeepSeek, Moonshot, and Mistral in turn.
+        hit,
+        cached,
+        num_cached,
+        // OpenRouter, which has two names for it, and Perplexity.
+        tools_details,
+        tools,
+        queries,
+    ] = usage.members([
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "cache_creation",
+        "cache_creation_input_tokens",
+        "prompt_cache_hit_tokens",
+        "cached_tokens",
+        "num_cached_tokens",
+        "server_tool_use_details",
+        "server_tool_use",
+        "num_search_queries",
+    ]);
+    let [
+        of_input_lifetimes,
+        read,
+        written,
+        created_inside,
+        images,
+        audio,
+        video,
+    ] = inside(
+        of_input,
+        [
+            "cache_creation",
+            "cached_tokens",
+            "cache_write_tokens",
+            "cache_creation_tokens",
+            "image_tokens",
+            "audio_tokens",
+            "video_tokens",
+        ],
     );
+    let [reasoning, output_audio, output_images] = counts(
+        of_output,
+        ["reasoning_tokens", "audio_tokens", "image_tokens"],
+    );
+    const LIFETIMES: [&str; 2] = ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"];
+    let [short_inside, long_inside] = counts(of_input_lifetimes, LIFETIMES);
+    let [short, long] = counts(lifetimes, LIFETIMES);
+    let (short, long) = (short_inside.or(short), long_inside.or(long));
+    let written = count(written).or(count(created_inside)).or(count(created));
+    let input = count(input);
+    let [searches] = counts(tools_details, ["web_search_requests"]);
+    let [searches_too] = counts(tools, ["web_search_requests"]);
     Usage {
         input_tokens: input,
-        cache_read_tokens: count(&["prompt_tokens_details", "cached_tokens"])
-            // DeepSeek, Moonshot, and Mistral in turn.
-            .or_else(|| count(&["prompt_cache_hit_tokens"]))
-            .or_else(|| count(&["cached_tokens"]))
-            .or_else(|| count(&["num_cached_tokens"])),
-        cache_write_5m_tokens: written_total
+        cache_read_tokens: count(read)
+            .or(count(hit))
+            .or(count(cached))
+            .or(count(num_cached)),
+        cache_write_5m_tokens: written
             .map(|total| total.saturating_sub(long.unwrap_or(0)))
-            .or_else(|| written("ephemeral_5m_input_tokens")),
+            .or(short),
         cache_write_1h_tokens: long,
-        output_tokens: gross,
+        output_tokens: gross(input, count(output), reasoning, count(total)),
         reasoning_tokens: reasoning,
-        input_image_tokens: count(&["prompt_tokens_details", "image_tokens"]),
-        input_audio_tokens: count(&["prompt_tokens_details", "audio_tokens"]),
-        input_video_tokens: count(&["prompt_tokens_details", "video_tokens"]),
-        output_audio_tokens: count(&["completion_tokens_details", "audio_tokens"]),
-        output_image_tokens: count(&["completion_tokens_details", "image_tokens"]),
-        // OpenRouter, which has two names for it, and Perplexity.
-        web_searches: count(&["server_tool_use_details", "web_search_requests"])
-            .or_else(|| count(&["server_tool_use", "web_search_requests"]))
-            .or_else(|| count(&["num_search_queries"])),
+        input_image_tokens: count(images),
+        input_audio_tokens: count(audio),
+        input_video_tokens: count(video),
+        output_audio_tokens: output_audio,
+        output_image_tokens: output_images,
+        web_searches: searches.or(searches_too).or(count(queries)),
         ..Usage::default()
     }
 }
 
 /// The output with its reasoning. xAI tells it without, which only the total shows.
-fn output(
+fn gross(
     input: Option<u64>,
     output: Option<u64>,
     reasoning: Option<u64>,

@@ -1,33 +1,50 @@
 //! `usage` as the Responses API counts: input includes cached tokens, output includes
 //! reasoning.
 
+use crate::counts::{count, counts, inside};
 use crate::json::{Json, JsonWriter};
 use crate::neutral::{ServiceTier, Usage};
 
 /// The usage of a response object.
 pub(super) fn of_answer(answer: Json<'_>) -> Option<Usage> {
-    let usage = answer.get("usage").and_then(Json::non_null)?;
-    let at = |top: Json<'_>, path: &[&str]| {
-        let found = path.iter().try_fold(top, |json, key| json.get(key));
-        found.and_then(Json::as_u64)
-    };
-    let count = |path: &[&str]| at(usage, path);
+    let [usage, tools, tier] = answer.members(["usage", "tool_usage", "service_tier"]);
+    let usage = usage.and_then(Json::non_null)?;
+    let [input, output, of_input, of_output] = usage.members([
+        "input_tokens",
+        "output_tokens",
+        "input_tokens_details",
+        "output_tokens_details",
+    ]);
+    let [read, written, images, audio] = counts(
+        of_input,
+        [
+            "cached_tokens",
+            "cache_write_tokens",
+            "image_tokens",
+            "audio_tokens",
+        ],
+    );
+    let [reasoning, output_audio, output_images] = counts(
+        of_output,
+        ["reasoning_tokens", "audio_tokens", "image_tokens"],
+    );
+    let [searches] = inside(tools, ["web_search"]);
+    let [searches] = counts(searches, ["num_requests"]);
     Some(Usage {
-        input_tokens: count(&["input_tokens"]),
-        cache_read_tokens: count(&["input_tokens_details", "cached_tokens"]),
-        cache_write_5m_tokens: count(&["input_tokens_details", "cache_write_tokens"]),
+        input_tokens: count(input),
+        cache_read_tokens: read,
+        cache_write_5m_tokens: written,
         cache_write_1h_tokens: None,
-        output_tokens: count(&["output_tokens"]),
-        reasoning_tokens: count(&["output_tokens_details", "reasoning_tokens"]),
-        input_image_tokens: count(&["input_tokens_details", "image_tokens"]),
-        input_audio_tokens: count(&["input_tokens_details", "audio_tokens"]),
-        output_audio_tokens: count(&["output_tokens_details", "audio_tokens"]),
-        output_image_tokens: count(&["output_tokens_details", "image_tokens"]),
-        web_searches: at(answer, &["tool_usage", "web_search", "num_requests"])
-            .or_else(|| calls(answer, "web_search_call")),
+        output_tokens: count(output),
+        reasoning_tokens: reasoning,
+        input_image_tokens: images,
+        input_audio_tokens: audio,
+        output_audio_tokens: output_audio,
+        output_image_tokens: output_images,
+        web_searches: searches.or_else(|| calls(answer, "web_search_call")),
         code_runs: calls(answer, "code_interpreter_call"),
         file_searches: calls(answer, "file_search_call"),
-        service_tier: ServiceTier::of(answer.get("service_tier")),
+        service_tier: ServiceTier::of(tier),
         ..Usage::default()
     })
 }
