@@ -255,7 +255,7 @@ impl Peek {
         let replaced = self.replaced.iter();
         edits.extend(replaced.map(|(span, text)| (span.clone(), text.as_bytes().to_vec())));
         // What is inserted stands before what is replaced at the same place.
-        edits.sort_by_key(|(span, _)| (span.start, span.end));
+        edits.sort_unstable_by_key(|(span, _)| (span.start, span.end));
         (!edits.is_empty()).then(|| apply(body.as_str().as_bytes(), &edits))
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! Nothing is copied; what changes is the order and where the cache marks sit.
 
+use std::mem;
+
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::neutral::{Block, CacheMark, Content, Message, Request, Role};
@@ -62,9 +64,12 @@ pub(crate) fn arrange<'r>(request: &'r Request, own: bool, losses: &mut Losses) 
         }
     }
     for turn in &mut turns {
-        // Stable: results keep their order, and so does everything else.
-        turn.pieces
-            .sort_by_key(|piece| !matches!(piece.block.content, Content::ToolResult(_)));
+        // Results keep their order, and so does everything else.
+        let all = mem::take(&mut turn.pieces);
+        let is_result = |piece: &Piece<'_>| matches!(piece.block.content, Content::ToolResult(_));
+        let (mut results, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_result);
+        results.extend(others);
+        turn.pieces = results;
     }
     if turns.is_empty()
         && let Some(message) = last_system

@@ -3,8 +3,6 @@
 //! Whatever is wrong with a request is found here, before any upstream is called: an answer that an
 //! upstream filter gives by itself would never be retried.
 
-use std::collections::HashMap;
-
 use tollgate_config::Channel;
 use tollgate_host::{Body as HostBody, Host};
 use tollgate_policy::routing::order;
@@ -191,7 +189,7 @@ fn able(
     request: Option<&Request>,
     ordered: &[usize],
 ) -> Result<Able, Unsupported> {
-    let mut able: HashMap<Dialect, bool> = HashMap::new();
+    let mut able: Vec<(Dialect, bool)> = Vec::new();
     let mut found = Able {
         channels: Vec::new(),
         written: None,
@@ -203,7 +201,10 @@ fn able(
     {
         let dialect = dialect(channel, caller);
         let as_it_is = dialect.takes_as_it_is(caller).then_some(true);
-        let known = as_it_is.or_else(|| able.get(&dialect).copied());
+        let known = as_it_is.or_else(|| {
+            let tried = able.iter().find(|(tried, _)| *tried == dialect);
+            tried.map(|(_, can)| *can)
+        });
         let can = match (known, request) {
             (Some(can), _) => can,
             (None, None) => false,
@@ -223,7 +224,9 @@ fn able(
                 }
             }
         };
-        able.insert(dialect, can);
+        if known.is_none() {
+            able.push((dialect, can));
+        }
         if can {
             found.channels.push(index);
         }

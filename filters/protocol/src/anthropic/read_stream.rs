@@ -5,7 +5,7 @@
 //! 1*message_delta message_stop            ; ping anywhere, error anywhere
 //! ```
 
-use std::collections::BTreeSet;
+use litemap::LiteMap;
 
 use crate::anthropic::read_response::stop_reason;
 use crate::anthropic::usage::Told;
@@ -29,7 +29,7 @@ pub(super) struct Reader {
     told: Told,
     /// Indexes of open blocks that nobody else understands, such as the provider's
     /// own tools: their deltas are passed over.
-    foreign: BTreeSet<u32>,
+    foreign: LiteMap<u32, ()>,
 }
 
 impl StreamReader for Reader {
@@ -132,7 +132,7 @@ impl Reader {
                 }
             }
             _ if self.foreign.len() < MAX_FOREIGN => {
-                self.foreign.insert(call);
+                self.foreign.insert(call, ());
             }
             _ => {}
         }
@@ -142,7 +142,7 @@ impl Reader {
         let (Some(delta), call) = (json.get("delta"), index(json)) else {
             return;
         };
-        if self.foreign.contains(&call) {
+        if self.foreign.contains_key(&call) {
             return;
         }
         let text = |key| delta.get(key).and_then(Json::as_str).unwrap_or_default();
@@ -173,7 +173,7 @@ impl Reader {
     }
 
     fn block_stop(&mut self, json: Json<'_>, emit: &mut Emit<'_>) {
-        if !self.foreign.remove(&index(json)) {
+        if self.foreign.remove(&index(json)).is_none() {
             emit(StreamEvent::BlockEnd { choice: CHOICE });
         }
     }

@@ -8,8 +8,8 @@
 //! `contentBlockStart` comes for tool calls only. Usage is in `metadata`, after the
 //! reason to stop; a stream that lacks it is whole all the same.
 
+use litemap::LiteMap;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::read_response::{is_hosted, redacted, stop_reason, stop_sequence};
 use super::usage;
@@ -35,7 +35,7 @@ pub(super) struct Reader {
     /// Redacted thinking of the open block, which comes in pieces.
     redacted: Vec<u8>,
     /// Indexes of open blocks that nobody else understands.
-    foreign: BTreeSet<u32>,
+    foreign: LiteMap<u32, ()>,
 }
 
 impl StreamReader for Reader {
@@ -107,7 +107,7 @@ impl Reader {
                 });
             }
             _ if self.foreign.len() < MAX_FOREIGN => {
-                self.foreign.insert(call);
+                self.foreign.insert(call, ());
             }
             _ => {}
         }
@@ -117,7 +117,7 @@ impl Reader {
         let (Some(delta), call) = (json.get("delta"), index(json)) else {
             return;
         };
-        if self.foreign.contains(&call) {
+        if self.foreign.contains_key(&call) {
             return;
         }
         let [text, tool, reasoning] = delta.members(["text", "toolUse", "reasoningContent"]);
@@ -151,7 +151,7 @@ impl Reader {
     }
 
     fn block_stop(&mut self, json: Json<'_>, emit: &mut Emit<'_>) {
-        if self.foreign.remove(&index(json)) {
+        if self.foreign.remove(&index(json)).is_some() {
             return;
         }
         let sealed = std::mem::take(&mut self.redacted);

@@ -163,7 +163,7 @@ impl Form for Batch {
         let mut names: Vec<_> = inside.filter_map(model_name).collect();
         names.extend(model_name(body));
         // In the order of the text, as edits must be.
-        names.sort_by_key(|name| name.raw().as_ptr() as usize);
+        names.sort_unstable_by_key(|name| name.raw().as_ptr() as usize);
         names
     }
 

@@ -271,7 +271,7 @@ pub(super) fn read_vectors(answer: &Body) -> Option<Vec<Vector>> {
         let place = u64::try_from(place).ok()?;
         vectors.push((index.and_then(Json::as_u64).unwrap_or(place), vector));
     }
-    vectors.sort_by_key(|(index, _)| *index);
+    vectors.sort_unstable_by_key(|(index, _)| *index);
     Some(vectors.into_iter().map(|(_, vector)| vector).collect())
 }
 

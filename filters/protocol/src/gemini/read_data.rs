@@ -1,6 +1,8 @@
 //! What parts hold: media, calls and their results.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 use crate::dialect::Dialect;
 use crate::gemini::fields::member;
@@ -30,9 +32,9 @@ const STORED: [&str; 3] = [
 #[derive(Default)]
 pub(super) struct Calls {
     made_up: u64,
-    waiting: BTreeMap<String, VecDeque<Text>>,
+    waiting: LiteMap<String, VecDeque<Text>>,
     /// How many results named an id whose call still stands in line.
-    answered: BTreeMap<String, u64>,
+    answered: LiteMap<String, u64>,
 }
 
 // === impl Calls ===

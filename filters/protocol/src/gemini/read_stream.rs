@@ -8,7 +8,7 @@
 //!
 //! There is no closing event: the stream is whole when every candidate has finished.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::dialect::Dialect;
 use crate::error::{self, ErrorInfo};
@@ -30,7 +30,7 @@ const MAX_CHOICES: u32 = 64;
 pub(super) struct Reader {
     started: bool,
     told: Told,
-    choices: BTreeMap<u32, State>,
+    choices: LiteMap<u32, State>,
 }
 
 /// What is known of a candidate.

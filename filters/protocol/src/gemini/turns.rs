@@ -3,6 +3,8 @@
 //!
 //! Nothing is copied; what changes is the order.
 
+use std::mem;
+
 use crate::dialect::Dialect;
 use crate::neutral::{Block, Content, Request, Role};
 use crate::problem::Losses;
@@ -49,9 +51,12 @@ pub(super) fn arrange<'r>(request: &'r Request, losses: &mut Losses) -> Arranged
         }
     }
     for turn in turns.iter_mut().filter(|_| !same_dialect) {
-        // Stable: results keep their order, and so does everything else.
-        turn.blocks
-            .sort_by_key(|block| !matches!(block.content, Content::ToolResult(_)));
+        // Results keep their order, and so does everything else.
+        let all = mem::take(&mut turn.blocks);
+        let is_result = |block: &&Block| matches!(block.content, Content::ToolResult(_));
+        let (mut results, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_result);
+        results.extend(others);
+        turn.blocks = results;
     }
     if turns.is_empty() {
         // Only instructions: the last of them become what the user says.

@@ -14,7 +14,7 @@
 //! Calls are whole here, so their arguments are held back until something else comes
 //! in their choice, or the block ends.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
@@ -30,7 +30,7 @@ use crate::stream::{MAX_EVENT_BYTES, StreamFault, StreamWriter};
 pub(super) struct Writer {
     frames: Frames,
     reply: Reply,
-    choices: BTreeMap<u32, State>,
+    choices: LiteMap<u32, State>,
     usage: Option<Usage>,
 }
 
@@ -61,7 +61,7 @@ impl Writer {
         Self {
             frames: Frames::new(reply.framing),
             reply,
-            choices: BTreeMap::new(),
+            choices: LiteMap::new(),
             usage: None,
         }
     }

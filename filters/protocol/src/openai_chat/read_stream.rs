@@ -4,7 +4,7 @@
 //! Fresh ──chunk──► Running ──finish_reason of a choice──► Running ──[DONE]──► End
 //! ```
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::answer;
 use crate::dialect::Dialect;
@@ -25,7 +25,7 @@ const MAX_CHOICES: usize = 128;
 #[derive(Default)]
 pub(super) struct Reader {
     started: bool,
-    choices: BTreeMap<u32, ChoiceState>,
+    choices: LiteMap<u32, ChoiceState>,
 }
 
 #[derive(Default)]

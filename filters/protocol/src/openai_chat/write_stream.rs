@@ -9,8 +9,8 @@
 //! finish chunk, a tool call begins with a chunk that holds its index, id, type,
 //! name and empty arguments; later ones hold index and arguments only.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use litemap::Entry;
+use litemap::LiteMap;
 
 use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
@@ -28,7 +28,7 @@ pub(super) const DONE: &[u8] = b"data: [DONE]\n\n";
 pub(super) struct Writer {
     reply: Reply,
     id: String,
-    choices: BTreeMap<u32, ChoiceState>,
+    choices: LiteMap<u32, ChoiceState>,
     usage: Usage,
 }
 
@@ -57,7 +57,7 @@ impl Writer {
         Self {
             id: id(&reply),
             reply,
-            choices: BTreeMap::new(),
+            choices: LiteMap::new(),
             usage: Usage::default(),
         }
     }

@@ -6,7 +6,7 @@
 //! error  = data: {"error": …}     ; instead of everything from there on
 //! ```
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::answer::error_in;
 use crate::dialect::Dialect;
@@ -28,12 +28,12 @@ const MAX_CHOICES: usize = 128;
 #[derive(Default)]
 pub(super) struct Reader {
     started: bool,
-    finished: BTreeMap<u32, bool>,
+    finished: LiteMap<u32, bool>,
 }
 
 pub(super) struct Writer {
     reply: Reply,
-    finished: BTreeMap<u32, bool>,
+    finished: LiteMap<u32, bool>,
     usage: Usage,
 }
 
@@ -113,7 +113,7 @@ impl Writer {
     pub(super) fn new(reply: Reply) -> Self {
         Self {
             reply,
-            finished: BTreeMap::new(),
+            finished: LiteMap::new(),
             usage: Usage::default(),
         }
     }

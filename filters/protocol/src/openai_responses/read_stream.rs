@@ -14,8 +14,8 @@
 mod item;
 mod texts;
 
+use litemap::LiteMap;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use self::item::{Item, Kind};
 use self::texts::{Family, part_text, text_event};
@@ -41,7 +41,7 @@ pub(super) struct Reader {
     model: String,
     started: bool,
     /// By their `output_index`.
-    items: BTreeMap<u64, Item>,
+    items: LiteMap<u64, Item>,
     /// For events that do not say where they belong.
     last: u64,
     calls_seen: bool,

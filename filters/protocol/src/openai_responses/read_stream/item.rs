@@ -1,7 +1,7 @@
 //! One item while it is told: what of it was passed on, and what is news.
 
+use litemap::LiteMap;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::texts::{Family, part_text};
 use super::{CHOICE, Emit};
@@ -17,7 +17,7 @@ const MAX_PARTS: usize = 1_024;
 pub(super) struct Item {
     pub(super) kind: Kind,
     /// Bytes of each part that have been passed on; arguments are part 0.
-    parts: BTreeMap<(Family, u64), usize>,
+    parts: LiteMap<(Family, u64), usize>,
     announced: bool,
     pub(super) done: bool,
 }
