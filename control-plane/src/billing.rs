@@ -17,7 +17,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tollgate_policy::auth::{Denied, authorize, token_hash};
@@ -109,11 +109,7 @@ async fn spending(store: &Store, headers: &HeaderMap) -> Result<Spending, Refusa
         Some("invalid_api_key"),
         "The API key is missing or not valid.",
     );
-    let pairs: Vec<(String, Vec<u8>)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-        .collect();
-    let hash = token_hash(&pairs).ok_or(unknown)?;
+    let hash = token_hash(|name| headers.get(name).map(HeaderValue::as_bytes)).ok_or(unknown)?;
     let now_ms = now_unix_ms();
     let (record, spending) = match store.spending(&hash, now_ms).await {
         Ok(found) => found,

@@ -67,12 +67,12 @@ const GEMINI_BASES: [&str; 2] = ["/v1beta/", "/v1/"];
 
 impl Call {
     pub(crate) fn read(headers: &Headers) -> Self {
-        let text = |name| header(headers, name).map(|v| String::from_utf8_lossy(v).into_owned());
-        let target = text(":path").unwrap_or_default();
+        let text = |name| String::from_utf8_lossy(headers.get(name).unwrap_or_default());
+        let target = text(":path");
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let endpoint = Endpoint::of(below_azures_base(path));
         Self {
-            method: text(":method").unwrap_or_default(),
+            method: text(":method").into_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
             dialect: Some(dialect(&endpoint, path, query, headers)),
@@ -80,8 +80,7 @@ impl Call {
             endpoint,
             forwarded: headers
                 .iter()
-                .filter(|(name, _)| FORWARDED.contains(&name.as_str()))
-                .cloned()
+                .filter(|(name, _)| FORWARDED.contains(name))
                 .collect(),
         }
     }
@@ -189,20 +188,12 @@ fn below_azures_base(path: &str) -> &str {
         .unwrap_or(path)
 }
 
-/// The first value of a header.
-pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
-    headers
-        .iter()
-        .find(|(n, _)| n == name)
-        .map(|(_, value)| value.as_slice())
-}
-
 /// Several dialects have `/v1/models`, and a refusal needs a dialect even where the path names none:
 /// then what only Anthropic's or Gemini's clients send decides.
 fn dialect(endpoint: &Endpoint, path: &str, query: &str, headers: &Headers) -> Dialect {
     let is_gemini = || {
         let mut own = ["x-goog-api-key", "x-goog-api-client"].iter();
-        own.any(|name| header(headers, name).is_some()) || parameter(query, "key").is_some()
+        own.any(|name| headers.get(name).is_some()) || parameter(query, "key").is_some()
     };
     match endpoint {
         Endpoint::Generate(dialect) => *dialect,
@@ -212,7 +203,7 @@ fn dialect(endpoint: &Endpoint, path: &str, query: &str, headers: &Headers) -> D
             Dialect::OpenaiResponses
         }
         _ if path.starts_with("/v1/messages") => Dialect::Anthropic,
-        _ if header(headers, "anthropic-version").is_some() => Dialect::Anthropic,
+        _ if headers.get("anthropic-version").is_some() => Dialect::Anthropic,
         _ if path.starts_with("/v1/models") && is_gemini() => Dialect::Gemini,
         _ => Dialect::OpenaiChat,
     }
@@ -224,6 +215,9 @@ fn addressed(path: &str, query: &str) -> Option<Addressed> {
     let rest = GEMINI_BASES
         .iter()
         .find_map(|base| path.strip_prefix(base))?;
+    if !rest.contains([':', '%']) {
+        return None;
+    }
     let rest = percent_decoded(rest);
     let (name, method) = rest.rsplit_once(':')?;
     let stream = match method {

@@ -11,6 +11,7 @@ use tollgate_policy::auth::token_hash;
 
 use crate::bundle;
 use crate::gateway::Gateway;
+use crate::known;
 use crate::state;
 
 pub(crate) const OPENAI_REQUEST: &str =
@@ -82,10 +83,12 @@ pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
 }
 
 pub(crate) fn key_of(secret: &str) -> String {
-    token_key(&token_hash(&[("x-api-key".into(), secret.as_bytes().to_vec())]).unwrap())
+    let header = |name: &str| (name == "x-api-key").then_some(secret.as_bytes());
+    token_key(&token_hash(header).unwrap())
 }
 
-/// Sends a head; the extra headers come after the usual ones.
+/// Sends a head, to a worker that has not seen its token yet; the extra headers come after the usual
+/// ones.
 pub(crate) fn head(
     host: &MockHost,
     method: &str,
@@ -100,6 +103,7 @@ pub(crate) fn head(
     ];
     headers.extend(extra);
     host.put_headers(Map::Request, &headers);
+    known::forget();
     let mut gateway = Gateway::new(host);
     let flow = gateway.request_headers(host, end);
     (gateway, flow)

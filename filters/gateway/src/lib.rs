@@ -26,6 +26,7 @@ mod entry;
 #[cfg(test)]
 mod fixture;
 mod gateway;
+mod known;
 mod losses;
 mod memory;
 mod meter;

@@ -1,5 +1,7 @@
 //! The end of a request: one usage event, whatever happened.
 
+use std::mem;
+
 use prost::Message;
 use tollgate_config::meter::{Outcome, Usage, UsageEvent};
 use tollgate_config::responses::{self, Stored};
@@ -36,7 +38,7 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     limits::settle(host, stream, &event);
     budget::settle(host, stream, &mut event);
     detail::settle(host, stream, &event);
-    let evidence = std::mem::take(&mut stream.evidence);
+    let evidence = mem::take(&mut stream.evidence);
     let rest = evidence.uncounted(missing, &stream.usage).map(|uncounted| {
         let rest = UsageEvent {
             uncounted: Some(uncounted),
@@ -71,10 +73,13 @@ fn kept(host: &dyn Host, stream: &mut Stream) -> Option<Vec<u8>> {
     Some(stored.encode_to_vec())
 }
 
-fn event(host: &dyn Host, stream: &Stream) -> (UsageEvent, Missing) {
+/// Takes from the stream what nobody needs after it.
+fn event(host: &dyn Host, stream: &mut Stream) -> (UsageEvent, Missing) {
     let (outcome, status) = ending(host, stream);
     let missing = missing(stream, outcome);
-    let token = stream.token.clone().unwrap_or_default();
+    let service_tier = service_tier(stream).to_owned();
+    let usage = usage(stream, missing);
+    let token = stream.token.as_deref();
     let plan = stream.plan.as_ref();
     let error = match outcome {
         Outcome::Success => None,
@@ -87,9 +92,9 @@ fn event(host: &dyn Host, stream: &Stream) -> (UsageEvent, Missing) {
         first_byte_ms: stream
             .first_byte_unix_ms
             .map(|at| at - stream.started_unix_ms),
-        token_id: token.id,
-        token_name: token.name,
-        group: token.group,
+        token_id: token.map_or(0, |token| token.id),
+        token_name: token.map(|token| token.name.clone()).unwrap_or_default(),
+        group: token.map(|token| token.group.clone()).unwrap_or_default(),
         model: plan.map(|plan| short(&plan.model)).unwrap_or_default(),
         method: short(&stream.call.method),
         path: short(&stream.call.path),
@@ -100,16 +105,16 @@ fn event(host: &dyn Host, stream: &Stream) -> (UsageEvent, Missing) {
         error: error
             .map(|error| bounded(&error.message))
             .unwrap_or_default(),
-        ip: stream.address.clone(),
+        ip: mem::take(&mut stream.address),
         user: plan
             .and_then(|plan| plan.peek.user.as_deref())
             .map(short)
             .unwrap_or_default(),
-        usage: usage(stream, missing),
-        attempts: stream.attempts.clone(),
-        upstream_id: stream.upstream_id.clone(),
+        usage,
+        attempts: mem::take(&mut stream.attempts),
+        upstream_id: mem::take(&mut stream.upstream_id),
         losses: losses::lines(&stream.losses),
-        service_tier: service_tier(stream).to_owned(),
+        service_tier,
         ..UsageEvent::default()
     };
     (event, missing)

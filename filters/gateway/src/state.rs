@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use rustc_hash::FxBuildHasher;
 use tollgate_config::{Also, Channel, GatewayConfig, InvalidConfig, Model};
 use tollgate_policy::Subnet;
 use tollgate_policy::routing::Routes;
@@ -17,7 +18,9 @@ use crate::stream::Stream;
 
 thread_local! {
     static ACTIVE: RefCell<Option<Rc<Active>>> = const { RefCell::new(None) };
-    static STREAMS: RefCell<HashMap<String, Rc<RefCell<Stream>>>> = RefCell::new(HashMap::new());
+    // By ids that the gateway makes, not the caller.
+    static STREAMS: RefCell<HashMap<String, Rc<RefCell<Stream>>, FxBuildHasher>> =
+        const { RefCell::new(HashMap::with_hasher(FxBuildHasher)) };
 }
 
 /// A configuration with what is derived from it. A request keeps the one with which it began.
@@ -25,7 +28,8 @@ thread_local! {
 pub(crate) struct Active {
     pub(crate) config: GatewayConfig,
     pub(crate) routes: Routes,
-    models: HashMap<String, usize>,
+    /// By names that administrators gave.
+    models: HashMap<String, usize, FxBuildHasher>,
     /// Blocks of addresses that are refused, and until when; 0: for ever.
     banned: Vec<(Subnet, i64)>,
 }

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost, Version};
-use crate::pairs::{decode_pairs, encode_pairs};
-use crate::{abi, exports};
+use crate::host::{Body, Call, Host, HostError, Level, Map, MeterHost, Version};
+use crate::pairs::encode_pairs;
+use crate::{Headers, abi, exports};
 
 /// Largest plugin configuration that is read, in bytes.
 const CONFIGURATION_BYTES_MAX: usize = 64 << 20;
@@ -18,6 +18,14 @@ thread_local! {
     static QUEUE: Cell<Option<u32>> = const { Cell::new(None) };
     /// State of the random number generator.
     static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+    /// The time of the callback that runs, once it was asked for.
+    static NOW: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+/// A callback begins: time has passed. Within one it stands still, because it would cost a call into
+/// the host each time, and no callback takes a millisecond that matters.
+pub(crate) fn time_passes() {
+    NOW.set(None);
 }
 
 /// The real thing.
@@ -55,7 +63,11 @@ impl Host for Envoy {
     }
 
     fn now_unix_ms(&self) -> i64 {
-        i64::try_from(abi::now_unix_ns() / 1_000_000).unwrap_or(i64::MAX)
+        NOW.get().unwrap_or_else(|| {
+            let now = i64::try_from(abi::now_unix_ns() / 1_000_000).unwrap_or(i64::MAX);
+            NOW.set(Some(now));
+            now
+        })
     }
 
     fn random(&self) -> u64 {
@@ -75,7 +87,7 @@ impl Host for Envoy {
     }
 
     fn headers(&self, map: Map) -> Result<Headers, HostError> {
-        Ok(decode_pairs(&abi::header_pairs(map_id(map))?))
+        abi::header_pairs(map_id(map)).map(Headers::decode)
     }
 
     fn set_headers(&self, map: Map, headers: &[(&str, &[u8])]) -> Result<(), HostError> {

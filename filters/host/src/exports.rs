@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
+use crate::envoy::time_passes;
 use crate::plugin::{Root, Stream};
 use crate::{Flow, abi};
 
@@ -75,6 +76,7 @@ extern "C" fn proxy_on_context_create(id: u32, root_id: u32) {
         } else if let Some(root) = contexts.roots.get(&root_id)
             && let Ok(root) = root.try_borrow()
         {
+            time_passes();
             let stream = root.begin();
             contexts.streams.insert(id, Rc::new(RefCell::new(stream)));
         }
@@ -164,6 +166,7 @@ fn call_ended(caller: u32, call: u32, message: Option<Vec<u8>>) {
 }
 
 fn root<T>(id: u32, call: impl FnOnce(&mut dyn Root) -> T) -> Option<T> {
+    time_passes();
     let root = CONTEXTS.with_borrow(|contexts| contexts.roots.get(&id).cloned())?;
     let mut root = root.try_borrow_mut().ok()?;
     Some(call(root.as_mut()))
@@ -217,6 +220,7 @@ extern "C" fn proxy_on_log(id: u32) {
 }
 
 fn stream<T>(id: u32, call: impl FnOnce(&mut dyn Stream) -> T) -> Option<T> {
+    time_passes();
     let stream = CONTEXTS.with_borrow_mut(|contexts| {
         contexts.running = id;
         contexts.streams.get(&id).cloned()

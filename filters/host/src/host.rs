@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// Names (lower case) and values in the order in which they came.
-pub type Headers = Vec<(String, Vec<u8>)>;
+use crate::Headers;
 
 /// What the filter may ask of Envoy while it handles a request.
 ///

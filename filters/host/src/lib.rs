@@ -13,6 +13,7 @@ mod abi;
 mod envoy;
 #[cfg(target_arch = "wasm32")]
 mod exports;
+mod headers;
 mod host;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod mock;
@@ -24,5 +25,6 @@ mod plugin;
 pub use envoy::{Envoy, plugin_configuration};
 #[cfg(target_arch = "wasm32")]
 pub use exports::start;
-pub use host::{Body, Call, Flow, Headers, Host, HostError, Level, Map, MeterHost, Version};
+pub use headers::Headers;
+pub use host::{Body, Call, Flow, Host, HostError, Level, Map, MeterHost, Version};
 pub use plugin::{Root, Stream};

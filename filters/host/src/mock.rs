@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 
-use crate::host::{Body, Call, Headers, Host, HostError, Level, Map, MeterHost, Version};
+use crate::Headers;
+use crate::host::{Body, Call, Host, HostError, Level, Map, MeterHost, Version};
 
 /// What the filter would see of Envoy, and what it did.
 #[derive(Debug, Default)]
@@ -56,10 +57,7 @@ impl MockHost {
 
     #[must_use]
     pub fn with_headers(self, map: Map, headers: &[(&str, &str)]) -> Self {
-        let headers = headers
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec()))
-            .collect();
+        let headers = headers.iter().copied().collect();
         self.headers.borrow_mut().insert(map, headers);
         self
     }
@@ -88,10 +86,7 @@ impl MockHost {
 
     /// Sets a header map for the next callback.
     pub fn put_headers(&self, map: Map, headers: &[(&str, &str)]) {
-        let headers = headers
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec()))
-            .collect();
+        let headers = headers.iter().copied().collect();
         self.headers.borrow_mut().insert(map, headers);
     }
 
@@ -219,8 +214,7 @@ impl Host for MockHost {
 
     fn header(&self, map: Map, name: &str) -> Option<Vec<u8>> {
         let headers = self.headers.borrow();
-        let found = headers.get(&map)?.iter().find(|(n, _)| n == name);
-        found.map(|(_, value)| value.clone())
+        headers.get(&map)?.get(name).map(<[u8]>::to_vec)
     }
 
     fn headers(&self, map: Map) -> Result<Headers, HostError> {
@@ -228,10 +222,7 @@ impl Host for MockHost {
     }
 
     fn set_headers(&self, map: Map, headers: &[(&str, &[u8])]) -> Result<(), HostError> {
-        let headers = headers
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), v.to_vec()))
-            .collect();
+        let headers = headers.iter().copied().collect();
         self.headers.borrow_mut().insert(map, headers);
         Ok(())
     }
@@ -239,10 +230,8 @@ impl Host for MockHost {
     fn set_header(&self, map: Map, name: &str, value: Option<&[u8]>) -> Result<(), HostError> {
         let mut maps = self.headers.borrow_mut();
         let headers = maps.entry(map).or_default();
-        headers.retain(|(n, _)| n != name);
-        if let Some(value) = value {
-            headers.push((name.to_owned(), value.to_vec()));
-        }
+        let others = headers.iter().filter(|(there, _)| *there != name);
+        *headers = others.chain(value.map(|value| (name, value))).collect();
         Ok(())
     }
 

@@ -1,16 +1,17 @@
 //! The head of a request: is there such an endpoint, who calls, may they.
 
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
-use prost::Message;
 use tollgate_config::meter::TokenRecord;
-use tollgate_config::names::{CHANNEL_HEADER, READY_KEY, token_key};
+use tollgate_config::names::{CHANNEL_HEADER, READY_KEY};
 use tollgate_host::{Headers, Host, Map};
 use tollgate_policy::auth::{authorize, token_hash};
 use tollgate_protocol::ErrorInfo;
 
-use crate::call::{Call, Endpoint, header};
+use crate::call::{Call, Endpoint};
 use crate::gateway::models;
+use crate::known;
 use crate::refusal;
 use crate::stream::Stream;
 
@@ -42,7 +43,7 @@ pub(super) fn admit(
         ));
     };
     // Whatever the method: behind an upgrade no request body could be told from a stream.
-    if header(&headers, "upgrade").is_some() {
+    if headers.get("upgrade").is_some() {
         return Err(refusal::no_upgrade());
     }
     if !methods
@@ -57,7 +58,7 @@ pub(super) fn admit(
     {
         return Err(refusal::banned());
     }
-    let token = identify(host, &headers, &stream.call)?;
+    let mut token = identify(host, &headers, stream)?;
     // What decides is who is connected; what a header says is good enough for the log.
     let address = if token.subnets.is_empty() {
         None
@@ -65,12 +66,13 @@ pub(super) fn admit(
         peer(host)
     };
     let verdict = authorize(&token, address, stream.started_unix_ms);
+    if token.only_channel.is_some() {
+        let named = headers.get(CHANNEL_HEADER).map(String::from_utf8_lossy);
+        let only = named.and_then(|id| id.parse().ok()).unwrap_or(0);
+        Rc::make_mut(&mut token).only_channel = Some(only);
+    }
     let token = stream.token.insert(token);
     verdict.map_err(refusal::denied)?;
-    if let Some(only) = &mut token.only_channel {
-        let named = header(&headers, CHANNEL_HEADER).map(String::from_utf8_lossy);
-        *only = named.and_then(|id| id.parse().ok()).unwrap_or(0);
-    }
 
     match &stream.call.endpoint {
         Endpoint::Models => models::list(host, stream.call.dialect(), &stream.id, &active, token),
@@ -104,17 +106,21 @@ pub(super) fn admit(
 }
 
 /// Whose token it is. Until the meter holds all tokens, an unknown one may well be valid.
-fn identify(host: &dyn Host, headers: &Headers, call: &Call) -> Result<TokenRecord, ErrorInfo> {
-    let hash = token_hash(headers)
+fn identify(
+    host: &dyn Host,
+    headers: &Headers,
+    stream: &Stream,
+) -> Result<Rc<TokenRecord>, ErrorInfo> {
+    let hash = token_hash(|name| headers.get(name))
         .or_else(|| {
-            let key = call.query_key()?.into_bytes();
-            token_hash(&[("x-goog-api-key".to_owned(), key)])
+            let key = stream.call.query_key()?;
+            token_hash(|name| (name == "x-goog-api-key").then_some(key.as_bytes()))
         })
         .ok_or_else(refusal::no_token)?;
-    let record = host.shared(&token_key(&hash));
-    match record.and_then(|record| TokenRecord::decode(record.as_slice()).ok()) {
+    let now = stream.started_unix_ms;
+    match known::token(host, &hash, now) {
         // It was rotated, and its time is over.
-        Some(token) if token.ends_unix_ms != 0 && token.ends_unix_ms <= host.now_unix_ms() => {
+        Some(token) if token.ends_unix_ms != 0 && token.ends_unix_ms <= now => {
             Err(refusal::unknown_token())
         }
         Some(token) => Ok(token),
@@ -124,7 +130,7 @@ fn identify(host: &dyn Host, headers: &Headers, call: &Call) -> Result<TokenReco
 }
 
 fn check_body_headers(headers: &Headers, max_body_bytes: u64) -> Result<(), ErrorInfo> {
-    let value = |name| header(headers, name).map(<[u8]>::to_ascii_lowercase);
+    let value = |name| headers.get(name).map(<[u8]>::to_ascii_lowercase);
     if let Some(content_type) = value("content-type") {
         let media = content_type
             .split(|b| *b == b';')
@@ -138,7 +144,8 @@ fn check_body_headers(headers: &Headers, max_body_bytes: u64) -> Result<(), Erro
     if value("content-encoding").is_some_and(|v| !v.is_empty() && v != b"identity") {
         return Err(refusal::wrong_content_encoding());
     }
-    let length = header(headers, "content-length")
+    let length = headers
+        .get("content-length")
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|value| value.parse::<u64>().ok());
     if length.is_some_and(|length| length > max_body_bytes) {
@@ -150,7 +157,8 @@ fn check_body_headers(headers: &Headers, max_body_bytes: u64) -> Result<(), Erro
 /// The caller's address as text, for the log: what Envoy has just appended to `x-forwarded-for`,
 /// which costs less to read than the attribute that it came from.
 fn address(host: &dyn Host, headers: &Headers) -> String {
-    let appended = header(headers, "x-forwarded-for")
+    let appended = headers
+        .get("x-forwarded-for")
         .and_then(|chain| chain.rsplit(|byte| *byte == b',').next())
         .and_then(|last| std::str::from_utf8(last.trim_ascii()).ok())
         .and_then(|last| last.parse::<IpAddr>().ok());
@@ -180,12 +188,10 @@ fn check_text(headers: &Headers) -> Result<(), ErrorInfo> {
 }
 
 /// A caller must not steer the router: Envoy trusts these headers when they come from an address
-/// that it holds for internal.
+/// that it holds for internal. Its own word of the caller's address steers nothing.
 fn forget_envoy_headers(host: &dyn Host, headers: &Headers) {
-    for (name, _) in headers
-        .iter()
-        .filter(|(name, _)| name.starts_with("x-envoy-"))
-    {
+    let steers = |name: &&str| name.starts_with("x-envoy-") && *name != "x-envoy-external-address";
+    for name in headers.iter().map(|(name, _)| name).filter(steers) {
         let _ = host.set_header(Map::Request, name, None);
     }
 }

@@ -33,7 +33,7 @@ fn error(host: &dyn Host, stream: &Stream) -> ErrorInfo {
     let status = host
         .headers(Map::Response)
         .ok()
-        .and_then(|headers| crate::call::header(&headers, ":status").and_then(number))
+        .and_then(|headers| headers.get(":status").and_then(number))
         .unwrap_or(500);
     let details = host
         .property(&["response", "code_details"])

@@ -9,7 +9,6 @@ use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, path_segment, 
 
 use super::endpoint::endpoint;
 use super::{Terms, operate};
-use crate::call::header;
 use crate::gateway::target;
 use crate::state::{also, dialect};
 use crate::stream::Stream;
@@ -162,8 +161,8 @@ pub(super) fn write_head(
         ("content-type", b"application/json"),
         ("content-length", length.as_bytes()),
     ];
-    for (name, value) in &call.forwarded {
-        if same_headers || matches!(name.as_str(), "user-agent") {
+    for (name, value) in call.forwarded.iter() {
+        if same_headers || name == "user-agent" {
             headers.push((name, value));
         }
     }
@@ -172,7 +171,7 @@ pub(super) fn write_head(
             headers.push((name, value.as_bytes()));
         }
     }
-    if header(&call.forwarded, "accept").is_none() || !same_headers {
+    if call.forwarded.get("accept").is_none() || !same_headers {
         headers.push(("accept", accepted(spoken, stream_wanted)));
     }
     host.set_headers(Map::Request, &headers).is_ok()
@@ -207,7 +206,7 @@ fn accepted(dialect: Dialect, stream: bool) -> &'static [u8] {
 fn betas(forwarded: &Headers) -> Vec<String> {
     let values = forwarded
         .iter()
-        .filter(|(name, _)| name == "anthropic-beta");
+        .filter(|(name, _)| *name == "anthropic-beta");
     let values = values.map(|(_, value)| String::from_utf8_lossy(value));
     let mut betas = Vec::new();
     for value in values {
@@ -223,12 +222,11 @@ mod tests {
 
     #[test]
     fn beta_features_are_named_in_lists() {
-        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-        let headers = vec![
-            header("accept", "x"),
-            header("anthropic-beta", "a, b,"),
-            header("anthropic-beta", "c"),
+        let headers = [
+            ("accept", "x"),
+            ("anthropic-beta", "a, b,"),
+            ("anthropic-beta", "c"),
         ];
-        assert_eq!(betas(&headers), ["a", "b", "c"]);
+        assert_eq!(betas(&headers.into_iter().collect()), ["a", "b", "c"]);
     }
 }

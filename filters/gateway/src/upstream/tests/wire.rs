@@ -42,9 +42,9 @@ fn every_provider_gets_what_it_understands() {
                 show(":authority"),
                 show(":path")
             ));
-            for (name, value) in host.headers(Map::Request).unwrap() {
-                if !USUAL.contains(&name.as_str()) {
-                    let value = String::from_utf8(value).unwrap();
+            for (name, value) in host.headers(Map::Request).unwrap().iter() {
+                if !USUAL.contains(&name) {
+                    let value = str::from_utf8(value).unwrap();
                     seen.push_str(&format!("    {name}: {value}\n"));
                 }
             }
