@@ -12,6 +12,7 @@
 mod access_token;
 mod address;
 mod crypto;
+mod oidc;
 mod password;
 
 use std::fmt;
@@ -22,11 +23,14 @@ use tokio::sync::OnceCell;
 
 pub use access_token::Named;
 pub use address::caller;
+pub(crate) use crypto::install as install_crypto;
+pub use oidc::{Begun, LIFETIME_S, OidcRefusal, Returned, Ticket, is_own_path};
 pub use password::Busy;
 
 use self::access_token::Signer;
 use self::password::Hasher;
 use crate::domain::{NewUser, PasswordHash, Role, Status, User, UserPatch, now_unix_ms};
+use crate::oidc::Provider;
 use crate::secrets::{Secret, random};
 use crate::store::{self, Limits, NewSession, Renewed, Store};
 
@@ -38,6 +42,8 @@ pub struct Accounts {
     /// From the settings; else the database has one.
     secret: Option<Secret>,
     signer: Arc<OnceCell<Signer>>,
+    /// `None`: users sign in here alone.
+    oidc: Option<Arc<Provider>>,
 }
 
 /// A session that goes on.
@@ -69,6 +75,8 @@ pub enum Refusal {
     TooMany(i64),
     #[error("the session has ended; sign in again")]
     Ended,
+    #[error(transparent)]
+    Oidc(OidcRefusal),
     #[error(transparent)]
     Busy(#[from] Busy),
     #[error(transparent)]
@@ -113,6 +121,7 @@ impl Accounts {
             hasher: Hasher::new(),
             secret: None,
             signer: Arc::default(),
+            oidc: None,
         }
     }
 

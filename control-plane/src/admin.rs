@@ -32,6 +32,7 @@ mod fields;
 mod group_models;
 mod groups;
 mod heard;
+mod identities;
 mod limits;
 mod logs;
 mod methods;
@@ -48,6 +49,7 @@ mod redemption;
 mod routes;
 mod rules;
 mod sign_in;
+mod sign_in_oidc;
 mod tally;
 mod tokens;
 mod users;
@@ -68,6 +70,7 @@ pub use routes::{Access, Allowed};
 use self::auth::Gate;
 use self::routes::Routes;
 use crate::accounts::Accounts;
+use crate::oidc::Provider;
 use crate::probes::Probes;
 use crate::secrets::Secret;
 use crate::store::Store;
@@ -101,6 +104,15 @@ impl State {
     pub fn with_probes(self, probes: Probes) -> Self {
         Self {
             probes: Some(probes),
+            ..self
+        }
+    }
+
+    /// With this provider to sign in at.
+    #[must_use]
+    pub fn with_oidc(self, provider: Option<Provider>) -> Self {
+        Self {
+            accounts: self.accounts.with_oidc(provider),
             ..self
         }
     }
@@ -160,6 +172,8 @@ fn all_routes() -> Routes {
         .merge(document::routes())
         .merge(users::routes())
         .merge(sign_in::routes())
+        .merge(sign_in_oidc::routes())
+        .merge(identities::routes())
         .merge(own::routes())
         .merge(audit::routes())
 }

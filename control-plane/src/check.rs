@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::bootstrap::{Bootstrap, ClientTls, EnvoyAdmin};
 use crate::cli::{BootstrapArgs, RunArgs};
+use crate::oidc;
 use crate::publish;
 use crate::run;
 use crate::secrets::{self, Secret};
@@ -24,6 +25,10 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     let xds = args.control.xds_listen;
     if let Some(listen) = xds {
         crate::trust::Trust::new(&args.control.trust, listen)?;
+    }
+    if let Some(settings) = oidc::Settings::read(&args.control.oidc)? {
+        oidc::Provider::new(settings).check().await?;
+        println!("OIDC      in order");
     }
     let (store, _) = open_store(&args.control).await?;
     let left_out = publish::left_out(&store).await?;

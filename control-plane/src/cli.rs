@@ -1,9 +1,13 @@
 //! The command line. Every setting is a flag and an environment variable.
 
+mod oidc;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+
+pub use oidc::{OidcArgs, OptionalUrl};
 
 use crate::address::{HostPort, Listen};
 use crate::bootstrap::{DEFAULT_MAX_HEAP_BYTES, EnvoyAdmin};
@@ -139,6 +143,9 @@ pub struct ControlArgs {
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET",
         value_parser = jwt_secret)]
     pub jwt_secret: Option<Secret>,
+
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 
     /// What seals provider keys in the database, 32 bytes as hex or base64; made and kept in the
     /// data folder if not given

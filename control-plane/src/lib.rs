@@ -21,6 +21,7 @@ pub mod housekeeping;
 pub mod leases;
 pub mod ledger;
 pub mod meter;
+pub mod oidc;
 pub mod outbound;
 pub mod probes;
 pub mod publish;

@@ -26,6 +26,7 @@ use crate::gateways::{self, Registry};
 use crate::leases::{self, Leases};
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
+use crate::oidc;
 use crate::probes::Probes;
 use crate::publish::Publisher;
 use crate::responses::{self, Responses};
@@ -93,6 +94,7 @@ impl ControlPlane {
         defaults: Defaults,
         node_token: Option<Secret>,
     ) -> Result<Self> {
+        let provider = oidc::Settings::read(&args.oidc)?.map(oidc::Provider::new);
         make_data_folder(&args.data)?;
         let claim = store::claim(&dsn(args.sql_dsn.as_ref(), &args.data)?)?;
         let (store, admin_key) = open_store(args).await?;
@@ -153,10 +155,11 @@ impl ControlPlane {
             tasks: TaskTracker::new(),
         };
         control.spawn_grpc(xds, snapshots, closed, responses.clone(), leases.clone())?;
-        control.spawn_http(
-            admin,
-            control.http(admin_key, args.jwt_secret.clone(), probes),
-        );
+        let state = admin::State::new(control.store.clone(), admin_key)
+            .with_jwt_secret(args.jwt_secret.clone())
+            .with_oidc(provider)
+            .with_probes(probes);
+        control.spawn_http(admin, control.http(state));
         control.spawn_http(demo, demo::router(behaviours));
         control.tasks.spawn(
             control
@@ -258,10 +261,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn http(&self, admin_key: Secret, jwt_secret: Option<Secret>, probes: Probes) -> axum::Router {
-        let state = admin::State::new(self.store.clone(), admin_key)
-            .with_jwt_secret(jwt_secret)
-            .with_probes(probes);
+    fn http(&self, state: admin::State) -> axum::Router {
         admin::router(state.clone())
             .merge(admin::guard_as(
                 &state,

@@ -19,6 +19,7 @@ mod error;
 mod group_models;
 mod groups;
 mod guesses;
+mod identities;
 mod imports;
 mod keys;
 mod leases;

@@ -24,6 +24,7 @@ mod runs;
 mod sdk;
 mod sdk_content;
 mod secrets;
+mod sign_in;
 mod stored;
 mod the_provider;
 mod users;

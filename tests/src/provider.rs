@@ -13,6 +13,7 @@ mod fault;
 mod gemini;
 mod ollama;
 mod openai;
+mod openid;
 mod responses;
 mod server;
 mod sigv4;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 pub use answer::{Answer, Told, Tool};
 pub use fault::{Cut, Fault};
+pub use openid::{CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Signs};
 pub use sigv4::AccessKey;
 pub use token_endpoint::{TOKEN, TokenEndpoint, service_account};
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::{Refusal, crypto};
@@ -21,6 +22,9 @@ pub struct Named {
 const ISSUER: &str = "tollgate";
 const AUDIENCE: &str = "tollgate-admin";
 
+/// A JWT is no such text.
+const DERIVING: &[u8] = b"tollgate: texts that follow from others";
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -36,6 +40,8 @@ pub(super) struct Signer {
     signing: EncodingKey,
     reading: DecodingKey,
     rules: Validation,
+    /// For what is no access token.
+    deriving: hmac::Key,
 }
 
 impl Signer {
@@ -52,6 +58,10 @@ impl Signer {
             signing: EncodingKey::from_secret(secret),
             reading: DecodingKey::from_secret(secret),
             rules,
+            deriving: hmac::Key::new(
+                hmac::HMAC_SHA256,
+                hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), DERIVING).as_ref(),
+            ),
         }
     }
 
@@ -69,6 +79,12 @@ impl Signer {
         encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .map(Secret::new)
             .map_err(|_| Refusal::Secret)
+    }
+
+    /// 64 characters that follow from a text, for this purpose, and that nobody else can tell.
+    pub(super) fn derive(&self, purpose: &str, text: &str) -> String {
+        let derived = hmac::sign(&self.deriving, format!("{purpose}\n{text}").as_bytes());
+        hex::encode(derived)
     }
 
     /// Whom it names; `None` when it is not one of ours, or its time is over.

@@ -11,7 +11,7 @@ use ring::signature::{
 use signature::{Signer, Verifier};
 
 /// Makes it what the JWT crate uses; more than once does no harm.
-pub(super) fn install() {
+pub(crate) fn install() {
     // It fails when it is installed already.
     let _ = PROVIDER.install_default();
 }

@@ -33,6 +33,8 @@ pub(super) fn routes() -> Routes {
 struct MethodsView {
     /// Anybody may make a user for themselves.
     registration: bool,
+    /// Where a browser goes to sign in at the OpenID provider; `null`: there is none.
+    oidc: Option<&'static str>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -51,8 +53,10 @@ pub(super) struct View {
 
 /// What a sign-in form may offer.
 async fn methods(Extract(state): Extract<State>) -> Reply<MethodsView> {
+    let oidc = state.accounts.oidc().is_ok();
     data(MethodsView {
         registration: state.registration_is_open().await?,
+        oidc: oidc.then_some("/api/auth/oidc/login"),
     })
 }
 
@@ -143,6 +147,7 @@ impl From<Refusal> for ApiError {
                 seconds: 1,
             },
             Refusal::Store(error) => error.into(),
+            Refusal::Oidc(refusal) => refusal.into(),
             Refusal::Secret => {
                 tracing::error!("{refusal}");
                 Self::Internal

@@ -251,6 +251,15 @@ pub const REGISTRATION_ENABLED: &Definition = &Definition {
     about: "Let anybody make a user for themselves.",
 };
 
+pub const OIDC_REGISTRATION_ENABLED: &Definition = &Definition {
+    name: "OIDCRegistrationEnabled",
+    env: "OIDC_REGISTRATION_ENABLED",
+    default: "false",
+    rule: Rule::Flag,
+    reach: Reach::ControlPlane,
+    about: "Make a user for whoever signs in at the OpenID provider for the first time.",
+};
+
 /// Every option there is.
 pub const ALL: &[&Definition] = &[
     DISABLE_SERVE,
@@ -272,6 +281,7 @@ pub const ALL: &[&Definition] = &[
     LOG_DETAIL_REQUEST_BODY_MAX_SIZE,
     LOG_DETAIL_RESPONSE_BODY_MAX_SIZE,
     REGISTRATION_ENABLED,
+    OIDC_REGISTRATION_ENABLED,
 ];
 
 /// The option with this name.

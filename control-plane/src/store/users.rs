@@ -110,58 +110,10 @@ impl Store {
         let ids = ids.to_owned();
         self.write(|write| Box::pin(write.delete_users(ids))).await
     }
-
-    /// The user whom an OpenID provider knows by this subject.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn user_of_identity(&self, issuer: &str, subject: &str) -> Result<Option<User>> {
-        let row =
-            sqlx::query("SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2")
-                .bind(issuer.to_owned())
-                .bind(subject.to_owned())
-                .fetch_optional(self.reader())
-                .await?;
-        match row {
-            Some(row) => self.user(row.int("user_id")?).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Makes a user who signs in at an OpenID provider.
-    ///
-    /// # Errors
-    /// `Conflict` when the name or the identity is taken.
-    pub async fn create_user_of_identity(
-        &self,
-        new: NewUser,
-        issuer: &str,
-        subject: &str,
-    ) -> Result<User> {
-        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
-        self.write(move |write| {
-            Box::pin(async move {
-                let user = write.create_user(new).await?;
-                sqlx::query(
-                    "INSERT INTO user_identities (issuer, subject, user_id, created_at) \
-                     VALUES ($1, $2, $3, $4)",
-                )
-                .bind(issuer)
-                .bind(subject)
-                .bind(user.id)
-                .bind(now_unix_ms())
-                .execute(&mut *write.transaction)
-                .await
-                .on_conflict(|| "this identity has a user already".to_owned())?;
-                Ok(user)
-            })
-        })
-        .await
-    }
 }
 
 impl Write {
-    async fn create_user(&mut self, new: NewUser) -> Result<User> {
+    pub(super) async fn create_user(&mut self, new: NewUser) -> Result<User> {
         // Logs outlive users, and are found by group: a group's name must never come back, so that
         // nobody ever sees the log of somebody who had the same name.
         let group = format!("user-{}-{}", new.username, hex::encode(random::<4>()));

@@ -5,12 +5,15 @@ use super::*;
 use crate::gateways::{self, Registry};
 
 /// What nobody is asked for.
-const ANYONE: [&str; 5] = [
+const ANYONE: [&str; 8] = [
     "/status",
     "/auth/methods",
     "/auth/register",
     "/auth/login",
     "/auth/refresh",
+    "/auth/oidc/login",
+    "/auth/oidc/callback",
+    "/auth/oidc/session",
 ];
 
 /// What everybody may do who is signed in.

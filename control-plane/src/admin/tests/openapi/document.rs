@@ -281,14 +281,21 @@ fn responses(
         .into_iter()
         .map(|(kind, schema)| (kind.to_owned(), json!({ "schema": schema })))
         .collect();
+    let content_is_elsewhere = content.is_empty();
     let mut all = Map::new();
-    all.insert(
-        "200".into(),
-        json!({ "description": "Done", "content": content }),
-    );
+    match content_is_elsewhere {
+        true => all.insert(
+            "303".into(),
+            json!({ "description": "To the address in `Location`" }),
+        ),
+        false => all.insert(
+            "200".into(),
+            json!({ "description": "Done", "content": content }),
+        ),
+    };
     let guarded = access != Access::Anyone;
     let posts = *method == Method::POST;
-    let changes = *method != Method::GET;
+    let changes = *method != Method::GET || content_is_elsewhere;
     for (code, name, applies) in [
         ("400", "Invalid", true),
         ("401", "Unauthorized", guarded || changes),
