@@ -40,6 +40,7 @@ mod model_settings;
 mod models;
 mod money;
 mod monitor;
+mod one_api;
 mod options;
 mod own;
 mod params;
@@ -170,6 +171,7 @@ fn all_routes() -> Routes {
         .merge(balance_services::routes())
         .merge(blacklist::routes())
         .merge(document::routes())
+        .merge(one_api::routes())
         .merge(users::routes())
         .merge(sign_in::routes())
         .merge(sign_in_oidc::routes())

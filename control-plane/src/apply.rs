@@ -1,4 +1,5 @@
-//! `tollgate apply` and `tollgate export`: the configuration in a file.
+//! `tollgate apply` and `tollgate export`: the configuration in a file. `tollgate import` makes such
+//! a document from another gateway's database.
 //!
 //! The work is done by a control plane that runs (`/api/config/…`), so that gateways hear of it at
 //! once and the rules are the same for everybody; here are the file and what is printed.
@@ -12,7 +13,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cli::{ApplyArgs, ExportArgs};
+use crate::cli::{ApiArgs, ApplyArgs, ExportArgs};
 use client::Client;
 
 /// What the control plane answers to an apply.
@@ -45,11 +46,18 @@ pub fn apply(args: &ApplyArgs) -> Result<()> {
     let text = read(args)?;
     let document = file::parse(&text, |name| std::env::var(name).ok())
         .with_context(|| args.file.display().to_string())?;
-    let query = format!("prune={}&dry_run={}", args.prune, args.dry_run);
-    let report: Report =
-        Client::new(&args.api)?.post(&format!("/api/config/apply?{query}"), &document)?;
+    send(&args.api, &document, args.prune, args.dry_run)
+}
+
+/// Has a document applied and prints what that changes.
+///
+/// # Errors
+/// When the control plane refuses it or is not there.
+pub(crate) fn send(api: &ApiArgs, document: &Value, prune: bool, dry_run: bool) -> Result<()> {
+    let query = format!("prune={prune}&dry_run={dry_run}");
+    let report: Report = Client::new(api)?.post(&format!("/api/config/apply?{query}"), document)?;
     let mut out = std::io::stdout().lock();
-    write!(out, "{}", shown(&report, args.dry_run))?;
+    write!(out, "{}", shown(&report, dry_run))?;
     Ok(())
 }
 

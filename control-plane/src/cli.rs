@@ -1,5 +1,6 @@
 //! The command line. Every setting is a flag and an environment variable.
 
+mod import;
 mod oidc;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
+pub use import::{ImportArgs, Origin};
 pub use oidc::{OidcArgs, OptionalUrl};
 
 use crate::address::{HostPort, Listen};
@@ -33,6 +35,8 @@ pub enum Command {
     Check(RunArgs),
     /// Make a running control plane's configuration what a file says, and show what that changes
     Apply(ApplyArgs),
+    /// Take over what another gateway has in its database, and show what that changes
+    Import(ImportArgs),
     /// Print a running control plane's configuration as a file for `apply`, without any keys
     Export(ExportArgs),
     /// Seal the database's secrets with another secret key, while control planes run on it

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tollgate::cli::{Cli, Command};
-use tollgate::{apply, check, rotate, run};
+use tollgate::{apply, check, import, rotate, run};
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
@@ -42,6 +42,7 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Bootstrap(args) => check::bootstrap(&args).map(|json| println!("{json}")),
         Command::Check(args) => check::check(&args).await,
         Command::Apply(args) => blocking(move || apply::apply(&args)).await,
+        Command::Import(args) => import::import(args).await,
         Command::Export(args) => blocking(move || apply::export(&args)).await,
         Command::RotateKey(args) => rotate::rotate_key(&args).await,
         Command::ExecEnvoy(args) => run::exec_envoy(&args),

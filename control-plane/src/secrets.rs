@@ -18,7 +18,7 @@ pub use file::{
 pub use keyring::{InvalidKey, KeyRing, Place, UnsealError};
 pub use rotation::{NewKey, RotationError, finish_rotation, rotation_keys};
 pub use secret::{Secret, hint};
-pub use token::{NewToken, TokenHash, hash_token};
+pub use token::{InvalidToken, NewToken, TokenHash, hash_token};
 
 /// Bytes from the operating system's generator.
 ///

@@ -26,6 +26,7 @@ mod leases;
 mod limits;
 mod logs;
 mod models;
+mod one_api;
 mod options;
 mod overlaps;
 mod peers;
@@ -70,6 +71,7 @@ pub use keys::Rotation;
 pub(crate) use leases::{Asked, Granted, Held};
 pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
+pub use one_api::{ChannelRow, Tables, TokenRow, UserRow, read_one_api};
 pub(crate) use peers::Peer;
 pub use prices::{PriceBook, PriceQuery, Quote};
 pub use responses::{Conversation, Turn};
@@ -217,6 +219,8 @@ impl fmt::Debug for Store {
     }
 }
 
+#[cfg(test)]
+pub(crate) use one_api::tests::sample as one_api_sample;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod counting;
 mod failover;
 mod first_start;
 mod hostile;
+mod imports;
 mod interrupted;
 mod keys;
 mod lifecycle;

@@ -12,7 +12,8 @@
 //!
 //! Entries have the fields of their own routes. They are found again by name: an option by its key,
 //! a model config by its model, a channel by its name, a group by its id, a token by its name within
-//! its group. What the document leaves out stays as it is, except that `prune=true` removes the
+//! its group. A token that exists elsewhere brings its `key`; a group without a wallet gets one with
+//! its `opening_balance`. What the document leaves out stays as it is, except that `prune=true` removes the
 //! entries of those lists that it has. All of it happens, or nothing; applying a document twice
 //! changes nothing the second time.
 
@@ -31,9 +32,10 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::answer::{Reply, data};
 use super::body::Body;
+use super::fields::Fields;
 use super::params::Params;
 use super::routes::{Routes, get, post};
-use super::{State, channels, groups, models, tokens};
+use super::{ApiError, State, channels, groups, models, tokens, wallets};
 use crate::store::{Left, Then};
 use compare::{Change, differences};
 use plan::{Planned, Verb};
@@ -44,9 +46,10 @@ pub(super) fn routes() -> Routes {
         .read("/config/export", get(export))
 }
 
+/// What an apply did.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Applied")]
-struct View {
+pub(super) struct View {
     changes: Vec<ChangeView>,
     /// Entries of the document that are there already, just so.
     unchanged: usize,
@@ -59,7 +62,7 @@ struct View {
 struct ChangeView {
     /// `create`, `update` or `delete`.
     action: &'static str,
-    /// `option`, `model_config`, `channel`, `group` or `token`.
+    /// `option`, `model_config`, `channel`, `group`, `wallet` or `token`.
     kind: &'static str,
     name: String,
     /// What it was and will be, field by field; secrets are masked.
@@ -82,12 +85,22 @@ async fn apply(
     params: Params,
     body: Body,
 ) -> Reply<View> {
-    // First all of it is done and undone, to see what it would change; then what changes something is
-    // done and kept, unless somebody else was faster.
     let (prune, dry_run) = (params.flag("prune")?, params.flag("dry_run")?);
-    let wanted = read::document(body.object()?)?;
+    data(applied(&state, &by, body.object()?, prune, dry_run).await?)
+}
+
+/// First all of it is done and undone, to see what it would change; then what changes something is
+/// done and kept, unless somebody else was faster.
+pub(super) async fn applied(
+    state: &State,
+    by: &Actor,
+    document: Fields,
+    prune: bool,
+    dry_run: bool,
+) -> Result<View, ApiError> {
+    let wanted = read::document(document)?;
     let revision = state.store.revision().await?;
-    let planned = plan::plan(&state, wanted, prune).await?;
+    let planned = plan::plan(state, wanted, prune).await?;
     let steps = planned.iter().map(|planned| planned.step.clone());
     let left = state
         .store
@@ -121,7 +134,7 @@ async fn apply(
         fields,
         key: keys.next().flatten(),
     });
-    data(View {
+    Ok(View {
         changes: changes.collect(),
         unchanged,
         dry_run,
@@ -137,6 +150,7 @@ fn shown(left: Left) -> (Value, Option<String>) {
         Left::Model(config) => (models::shown(*config), none),
         Left::Channel(channel) => (channels::shown(channel), none),
         Left::Group(group) => (groups::shown(group), none),
+        Left::Wallet(wallet) => (wallets::shown(wallet), none),
         Left::Token(token, secret) => (
             tokens::shown(token),
             secret.map(|secret| secret.expose().to_owned()),

@@ -10,6 +10,7 @@ mod document;
 mod export;
 mod limits;
 mod logs;
+mod one_api;
 mod openapi;
 mod options;
 mod own;

@@ -3,6 +3,7 @@
 use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
@@ -341,6 +342,11 @@ fn kind(params: &Params) -> Result<Option<TransactionKind>, ApiError> {
     let names = TransactionKind::ALL.map(|kind| kind.name());
     let name = params.one_of("kind", &names)?;
     Ok(name.and_then(TransactionKind::from_name))
+}
+
+/// As its own route shows it.
+pub(super) fn shown(wallet: Wallet) -> Value {
+    serde_json::to_value(View::from(wallet)).unwrap_or_default()
 }
 
 impl From<Wallet> for View {

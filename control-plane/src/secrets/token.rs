@@ -13,6 +13,7 @@ use super::{Secret, random};
 pub type TokenHash = [u8; 32];
 
 /// A token that was just made; the only moment at which its text exists here.
+#[derive(Clone)]
 pub struct NewToken {
     /// With the `sk-` prefix, as its owner uses it.
     pub secret: Secret,
@@ -25,7 +26,31 @@ pub struct NewToken {
 const LENGTH: usize = 48;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// A text that would be too easy to guess, or that cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 32 to 128 letters, digits, '-' and '_', with or without sk- before them")]
+pub struct InvalidToken;
+
+const GIVEN: std::ops::RangeInclusive<usize> = 32..=128;
+
 impl NewToken {
+    /// A token whose text exists already, as somebody had it elsewhere.
+    ///
+    /// # Errors
+    /// When it is too short to be random, or has other characters.
+    pub fn given(text: &str) -> Result<Self, InvalidToken> {
+        let bare = text.strip_prefix(TOKEN_PREFIX).unwrap_or(text);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !GIVEN.contains(&bare.len()) || !bare.bytes().all(plain) {
+            return Err(InvalidToken);
+        }
+        Ok(Self {
+            hash: hash_token(bare),
+            hint: super::hint(bare),
+            secret: Secret::new(format!("{TOKEN_PREFIX}{bare}")),
+        })
+    }
+
     #[must_use]
     pub fn random() -> Self {
         let mut text = String::with_capacity(TOKEN_PREFIX.len() + LENGTH);
@@ -81,6 +106,28 @@ mod tests {
             assert_eq!(token.hash, hash_token(token.secret.expose()));
         }
         assert_ne!(one.hash, two.hash);
+    }
+
+    #[test]
+    fn a_given_token_must_be_hard_to_guess() {
+        let text = "Ab3".repeat(16);
+        let given = NewToken::given(&text).unwrap();
+        assert_eq!(given.hash, hash_token(&text));
+        assert_eq!(given.secret.expose(), format!("sk-{text}"));
+        assert_eq!(
+            NewToken::given(given.secret.expose()).unwrap().hash,
+            given.hash
+        );
+        for bad in [
+            "",
+            "secret",
+            &"a".repeat(31),
+            &"a".repeat(129),
+            &format!("{text} "),
+            "sk-",
+        ] {
+            assert!(NewToken::given(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

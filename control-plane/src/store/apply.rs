@@ -1,13 +1,16 @@
 //! Several changes as one: all of them in one transaction, or none.
 
+use tollgate_policy::price::NanoUsd;
+
 use super::query::Conditions;
 use super::write::Write;
 use super::{Created, Error, Result, Store};
 use crate::domain::options::Definition;
 use crate::domain::{
     Channel, ChannelPatch, Group, GroupPatch, ModelConfig, ModelConfigPatch, Token, TokenPatch,
+    Wallet,
 };
-use crate::secrets::Secret;
+use crate::secrets::{NewToken, Secret};
 
 /// One change. What has an id is changed, what has none is made.
 #[derive(Debug, Clone)]
@@ -23,10 +26,14 @@ pub(crate) enum Step {
         patch: GroupPatch,
     },
     RemoveGroup(String),
+    /// Opens a wallet with so much in it.
+    Wallet(String, NanoUsd),
     Token {
         id: Option<i64>,
         group: String,
         patch: TokenPatch,
+        /// Its text; without one, a new token gets a random one.
+        given: Option<NewToken>,
     },
     RemoveToken(i64),
 }
@@ -39,7 +46,8 @@ pub(crate) enum Left {
     Model(Box<ModelConfig>),
     Channel(Channel),
     Group(Group),
-    /// With its text, if it was made.
+    Wallet(Wallet),
+    /// With its text, if it was made here.
     Token(Token, Option<Secret>),
 }
 
@@ -64,9 +72,19 @@ impl Store {
         revision: i64,
         then: Then,
     ) -> Result<Vec<Left>> {
-        let by = by.to_owned();
-        self.write(move |write| Box::pin(write.apply(by, steps, revision, then)))
-            .await
+        let mut tries = TRIES;
+        loop {
+            let (by, steps) = (by.to_owned(), steps.clone());
+            let applied = self
+                .write(move |write| Box::pin(write.apply(by, steps, revision, then)))
+                .await;
+            tries -= 1;
+            match applied {
+                // Another writer took the same rows in another order, and has them now.
+                Err(error) if error.is_deadlock() && tries > 0 => {}
+                applied => return applied,
+            }
+        }
     }
 
     /// Whether this is the key that a channel has.
@@ -80,6 +98,16 @@ impl Store {
     }
 }
 
+/// How often steps are begun that a database breaks off to let another writer go on.
+const TRIES: u32 = 5;
+
+fn changed_meanwhile() -> Error {
+    Error::Conflict(
+        "somebody else changed something meanwhile; look at what is there now, and try again"
+            .into(),
+    )
+}
+
 impl Write {
     async fn apply(
         &mut self,
@@ -88,19 +116,30 @@ impl Write {
         revision: i64,
         then: Then,
     ) -> Result<Vec<Left>> {
-        if self.revision().await? != revision {
-            return Err(Error::Conflict(
-                "somebody else changed something meanwhile; look at what is there now, and try \
-                 again"
-                    .into(),
-            ));
-        }
         let mut left = Vec::with_capacity(steps.len());
-        for step in steps {
-            left.push(self.step(&by, step).await?);
+        if self.seen_revision().await? != revision {
+            return Err(changed_meanwhile());
         }
-        if then == Then::Undo {
-            self.undo();
+        for step in steps {
+            match self.step(&by, step).await {
+                Ok(done) => left.push(done),
+                // It may contradict what somebody else did since.
+                Err(Error::NotFound(_) | Error::Conflict(_))
+                    if self
+                        .seen_revision()
+                        .await
+                        .is_ok_and(|seen| seen != revision) =>
+                {
+                    return Err(changed_meanwhile());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match then {
+            Then::Undo => self.undo(),
+            // Last, as every other write does, so that no two wait for each other.
+            Then::Keep if self.revision().await? != revision => return Err(changed_meanwhile()),
+            Then::Keep => {}
         }
         Ok(left)
     }
@@ -134,6 +173,9 @@ impl Write {
                 true => self.update_group(by.to_owned(), id, patch).await?,
                 false => self.create_group(by.to_owned(), id, patch).await?,
             }),
+            Step::Wallet(group, balance) => {
+                Left::Wallet(self.open_wallet_with(by, group, balance).await?)
+            }
             Step::RemoveGroup(id) => {
                 self.delete_groups(vec![id]).await?;
                 Left::Nothing
@@ -142,15 +184,21 @@ impl Write {
                 id: Some(id),
                 group,
                 patch,
+                ..
             } => Left::Token(self.update_token(id, Some(group), patch).await?, None),
             Step::Token {
                 id: None,
                 group,
                 patch,
-            } => match self.create_token(group, patch, false, false).await? {
-                Created::New(token, secret) => Left::Token(token, Some(secret)),
-                Created::Existing(token) => Left::Token(token, None),
-            },
+                given,
+            } => {
+                let is_given = given.is_some();
+                let fresh = given.unwrap_or_else(NewToken::random);
+                match self.create_token(group, patch, fresh, false, false).await? {
+                    Created::New(token, secret) if !is_given => Left::Token(token, Some(secret)),
+                    Created::New(token, _) | Created::Existing(token) => Left::Token(token, None),
+                }
+            }
             Step::RemoveToken(id) => {
                 self.delete_tokens(vec![id], None).await?;
                 Left::Nothing
@@ -168,3 +216,6 @@ impl Write {
         super::models::model_config(&row)
     }
 }
+
+#[cfg(test)]
+mod tests;

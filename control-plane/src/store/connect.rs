@@ -209,7 +209,7 @@ fn migration(error: sqlx::migrate::MigrateError) -> Error {
 }
 
 /// A path as part of a URL.
-fn percent_encode(path: &str) -> String {
+pub(super) fn percent_encode(path: &str) -> String {
     path.bytes()
         .fold(String::with_capacity(path.len()), |mut url, byte| {
             if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {

@@ -41,6 +41,17 @@ impl Error {
         Self::Unavailable(sqlx::Error::WorkerCrashed)
     }
 
+    /// Whether the database broke off the work because two writers waited for each other: what was
+    /// done is undone, and may be begun anew. Class 40 in PostgreSQL and MySQL.
+    pub(super) fn is_deadlock(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(cause)) = self else {
+            return false;
+        };
+        cause
+            .code()
+            .is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+    }
+
     pub(super) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("{what} {id}"))
     }

@@ -8,7 +8,7 @@ use super::models::NOBODY;
 use super::write::Write;
 use super::{Created, Error, Result, Store};
 use crate::domain::{ChannelPatch, ModelConfigPatch, TokenPatch, catalogued};
-use crate::secrets::Secret;
+use crate::secrets::{NewToken, Secret};
 
 /// Provider keys from the environment.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +111,7 @@ impl Write {
             ..TokenPatch::default()
         };
         match self
-            .create_token(GROUP.to_owned(), token, true, false)
+            .create_token(GROUP.to_owned(), token, NewToken::random(), true, false)
             .await?
         {
             Created::New(_, demo_token) => Ok(Seeded {

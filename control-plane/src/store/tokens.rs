@@ -109,7 +109,8 @@ impl Store {
     ) -> Result<Created> {
         let group = group.to_owned();
         self.write(move |write| {
-            Box::pin(write.create_token(group, new, auto_create_group, ignore_exist))
+            let fresh = NewToken::random();
+            Box::pin(write.create_token(group, new, fresh, auto_create_group, ignore_exist))
         })
         .await
     }
@@ -139,7 +140,8 @@ impl Store {
             .await
     }
 
-    pub(super) async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
+    /// The id of the token with this text's hash.
+    pub(crate) async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
         let row = sqlx::query("SELECT id FROM tokens WHERE hash = $1")
             .bind(hash.to_vec())
             .fetch_optional(self.reader())
@@ -153,11 +155,11 @@ impl Write {
         &mut self,
         group: String,
         new: TokenPatch,
+        fresh: NewToken,
         auto_create_group: bool,
         ignore_exist: bool,
     ) -> Result<Created> {
         let name = new.name.unwrap_or_default();
-        let fresh = NewToken::random();
         if auto_create_group {
             sqlx::query(
                 "INSERT INTO groups (id, created_at, status, available_sets) \
@@ -197,7 +199,9 @@ impl Write {
         .bind(new.expires_at_ms.unwrap_or(0))
         .fetch_optional(&mut *self.transaction)
         .await
-        .on_conflict(|| format!("group {group} was removed meanwhile"))?;
+        .on_conflict(|| {
+            format!("group {group} was removed meanwhile, or its token {name} has another's key")
+        })?;
 
         if let Some(row) = made {
             let id = row.int("id")?;

@@ -108,7 +108,17 @@ impl Write {
         self.undone = true;
     }
 
-    /// The database's revision, which no other write raises until this one ends.
+    /// The database's revision, which others may raise at any moment. PostgreSQL shows what was
+    /// committed until now; after an error, nothing more.
+    pub(super) async fn seen_revision(&mut self) -> Result<i64> {
+        let row = sqlx::query("SELECT number FROM revision")
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        row.int("number")
+    }
+
+    /// The database's revision, which no other write raises until this one ends. To be asked for
+    /// last: every write locks this row after all others.
     pub(super) async fn revision(&mut self) -> Result<i64> {
         // A lock in PostgreSQL; in SQLite, writes wait in line anyway.
         let row = sqlx::query("UPDATE revision SET number = number RETURNING number")

@@ -65,13 +65,20 @@ fn shown(value: Value, plain: bool) -> Value {
         Value::Array(items) => items.into_iter().map(|item| shown(item, plain)).collect(),
         Value::Object(fields) => {
             let field = |(name, value): (String, Value)| {
-                let plain = plain || PLAIN.contains(&name.as_str());
+                let named = PLAIN.contains(&name.as_str()) && !holds_objects(&value);
+                let plain = plain || named;
                 (short(&name), shown(value, plain))
             };
             Value::Object(fields.into_iter().map(field).collect::<Map<_, _>>())
         }
         other => other,
     }
+}
+
+/// What a name promises of texts, it does not promise of all that stands below it.
+fn holds_objects(value: &Value) -> bool {
+    let items = value.as_array();
+    items.is_some_and(|items| items.iter().any(Value::is_object))
 }
 
 /// The names of an object, or how many things there are.
@@ -122,6 +129,10 @@ mod tests {
             (
                 json!([{"name": "n", "key": "canary"}]),
                 json!([{"name": "n", "key": REDACTED}]),
+            ),
+            (
+                json!({"groups": [{"id": "g", "tokens": [{"name": "t", "key": "canary"}]}]}),
+                json!({"groups": [{"id": "g", "tokens": [{"name": "t", "key": REDACTED}]}]}),
             ),
             (json!([1, 2]), json!([1, 2])),
             (json!(["g"]), json!(["g"])),

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use tollgate_policy::price::NanoUsd;
 
-use super::read::{Wanted, WantedGroup};
+use super::read::{Wanted, WantedGroup, WantedToken};
 use crate::admin::{ApiError, State, channels, groups, models, tokens};
 use crate::domain::{Channel, ChannelPatch, Group, ModelConfig, ModelConfigPatch, Token};
-use crate::store::Step;
+use crate::store::{self, Step};
 
 /// One step, and what its thing looks like before it.
 pub(super) struct Planned {
@@ -155,7 +156,13 @@ impl Plan<'_> {
         for group in self.state.store.all_groups().await? {
             there.insert(group.id.clone(), group);
         }
-        for WantedGroup { id, patch, tokens } in wanted {
+        for wanted in wanted {
+            let WantedGroup {
+                id,
+                patch,
+                opening_balance,
+                tokens,
+            } = wanted;
             let known = there.remove(&id);
             let exists = known.is_some();
             let (verb, before) = existing(known, groups::shown);
@@ -165,6 +172,9 @@ impl Plan<'_> {
                 patch,
             };
             self.push("group", id.clone(), verb, before, step);
+            if let Some(balance) = opening_balance {
+                self.wallet(&id, balance).await?;
+            }
             if let Some(tokens) = tokens {
                 self.tokens(&id, tokens).await?;
             }
@@ -176,23 +186,45 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// One that is there is left alone: what is in it has been moved by then.
+    async fn wallet(&mut self, group: &str, balance: NanoUsd) -> Result<(), ApiError> {
+        match self.state.store.wallet(group).await {
+            Ok(_) => Ok(()),
+            Err(store::Error::NotFound(_)) => {
+                let step = Step::Wallet(group.to_owned(), balance);
+                let name = group.to_owned();
+                self.push("wallet", name, Verb::Create, Value::Null, step);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn tokens(
         &mut self,
         group: &str,
-        wanted: Vec<(String, crate::domain::TokenPatch)>,
+        wanted: Vec<(String, WantedToken)>,
     ) -> Result<(), ApiError> {
         let mut there: BTreeMap<String, Token> = BTreeMap::new();
         for token in self.state.store.tokens_of(group).await? {
             there.insert(token.name.clone(), token);
         }
-        for (name, patch) in wanted {
+        for (name, (patch, given)) in wanted {
             let known = there.remove(&name);
             let id = known.as_ref().map(|token| token.id);
+            if let (Some(id), Some(given)) = (id, &given)
+                && self.state.store.token_id(&given.hash).await? != Some(id)
+            {
+                return Err(ApiError::Conflict(format!(
+                    "token {group}/{name} has another key; rotate it, or give this one another name"
+                )));
+            }
             let (verb, before) = existing(known, tokens::shown);
             let step = Step::Token {
                 id,
                 group: group.to_owned(),
                 patch,
+                given,
             };
             self.push("token", format!("{group}/{name}"), verb, before, step);
         }

@@ -3,11 +3,13 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 use tollgate_catalog::builtin;
+use tollgate_policy::price::NanoUsd;
 
 use crate::admin::fields::Fields;
-use crate::admin::{ApiError, channels, groups, models, options, rules, tokens};
+use crate::admin::{ApiError, channels, groups, models, money, options, rules, tokens};
 use crate::domain::options::Definition;
 use crate::domain::{ChannelPatch, GroupPatch, ModelConfigPatch, TokenPatch};
+use crate::secrets::NewToken;
 
 /// Lists that the document does not have are `None`: of those, nothing is ever removed.
 #[derive(Default)]
@@ -21,8 +23,13 @@ pub(super) struct Wanted {
 pub(super) struct WantedGroup {
     pub(super) id: String,
     pub(super) patch: GroupPatch,
-    pub(super) tokens: Option<Vec<(String, TokenPatch)>>,
+    /// What is in its wallet, if it has none yet.
+    pub(super) opening_balance: Option<NanoUsd>,
+    pub(super) tokens: Option<Vec<(String, WantedToken)>>,
 }
+
+/// A token, and its text if it exists elsewhere.
+pub(super) type WantedToken = (TokenPatch, Option<NewToken>);
 
 /// Entries that one list may have.
 const MAX_ENTRIES: usize = 10_000;
@@ -50,16 +57,19 @@ pub(super) fn document(mut fields: Fields) -> Result<Wanted, ApiError> {
     })?;
     wanted.groups = list(&mut fields, "groups", |fields| {
         let id = required(fields, "id", rules::MAX_GROUP)?;
+        let opening_balance = money::amount(fields, "opening_balance")?;
         let tokens = list(fields, "tokens", |fields| {
             let name = required(fields, "name", rules::MAX_TOKEN_NAME)?;
+            let given = given_key(fields)?;
             let patch = TokenPatch {
                 name: Some(name.clone()),
                 ..tokens::read(std::mem::take(fields))?
             };
-            Ok((name, patch))
+            Ok((name, (patch, given)))
         })?;
         Ok(WantedGroup {
             id,
+            opening_balance,
             tokens,
             patch: groups::read(std::mem::take(fields))?,
         })
@@ -117,6 +127,14 @@ fn required(fields: &mut Fields, name: &str, max: usize) -> Result<String, ApiEr
         .ok_or_else(|| ApiError::field(name, "is required"))?;
     rules::name(name, &text, max)?;
     Ok(text)
+}
+
+/// The text of a token that exists elsewhere; a masked one is none.
+fn given_key(fields: &mut Fields) -> Result<Option<NewToken>, ApiError> {
+    let text = fields.text("key")?;
+    let text = text.filter(|text| !text.is_empty() && !text.contains('…'));
+    let given = text.map(|text| NewToken::given(&text)).transpose();
+    given.map_err(|rule| ApiError::field("key", rule))
 }
 
 /// A channel's type may be named, which reads better in a file than its number.

@@ -1,0 +1,104 @@
+//! What was in one-api's database.
+
+use super::*;
+use crate::one_api::taken;
+use crate::store::one_api_sample;
+use crate::store::read_one_api;
+
+#[tokio::test]
+async fn an_import_is_taken_once_and_changes_nothing_the_second_time() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("one-api.db");
+        one_api_sample(&file).await;
+        let dsn = Secret::new(file.to_str().unwrap());
+        let found = taken(&read_one_api(&dsn).await.unwrap());
+        assert!(
+            found.left_out.join("\n").contains("channel 3 (coze)"),
+            "{:?}",
+            found.left_out
+        );
+        let document = found.document;
+
+        let looked = api
+            .ok("POST", "/config/apply?dry_run=true", document.clone())
+            .await;
+        assert_eq!(api.get("/groups/").await["total"], 0, "{looked}");
+        let applied = api.ok("POST", "/config/apply", document.clone()).await;
+        assert_eq!(
+            applied["changes"].as_array().unwrap().len(),
+            11,
+            "{applied}"
+        );
+        assert!(!applied.to_string().contains("canary"), "{applied}");
+        assert!(
+            !applied.to_string().contains("Kq3cPyu8"),
+            "a key that exists is not shown"
+        );
+        let again = api.ok("POST", "/config/apply", document.clone()).await;
+        assert_eq!(again["changes"], json!([]), "{again}");
+
+        // The key works, with or without its prefix.
+        for key in [
+            "Kq3cPyu8vbQnAbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+            "sk-0123456789abcdef0123456789abcdef",
+        ] {
+            assert_eq!(
+                api.get(&format!("/tokens/?key={key}")).await["total"],
+                1,
+                "{key}"
+            );
+        }
+        let token = &api.get("/token/anna").await["tokens"];
+        assert_eq!(token.as_array().unwrap().len(), 2, "{token}");
+        let wallet = api.get("/group/anna/wallet").await;
+        assert_eq!(wallet["balance"], 0.5, "{wallet}");
+        let group = api.get("/group/anna").await;
+        assert_eq!(group["price_multiplier"], 0.5, "{group}");
+        let price = &api.get("/model_config/gpt-x").await["price"];
+        assert_eq!(price["input_price"], 2.5, "{price}");
+        assert_eq!(price["output_price"], 10, "{price}");
+        let channel = &api.get("/channels/?name=main").await["channels"][0];
+        assert_eq!(
+            channel["base_url"], "http://provider.example/v1",
+            "{channel}"
+        );
+        assert_eq!(api.get("/wallets/unbalanced").await, json!([]));
+
+        // What was spent since stays spent.
+        let movement = json!({"amount": 0.25});
+        api.ok("POST", "/group/anna/wallet/deduct", movement).await;
+        let again = api.ok("POST", "/config/apply", document).await;
+        assert_eq!(again["changes"], json!([]), "{again}");
+        assert_eq!(api.get("/group/anna/wallet").await["balance"], 0.25);
+        let audits = api.get("/audit_logs/?route=/api/config/apply").await;
+        assert!(!audits.to_string().contains("Kq3cPyu8"), "{audits}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_has_is_not_given_to_another() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let key = "Ab3".repeat(16);
+        let of = |group: &str, key: &str| {
+            json!({"groups": [{"id": group, "tokens": [{"name": "t", "key": key}]}]})
+        };
+        api.ok("POST", "/config/apply", of("a", &key)).await;
+        let path = "/config/apply";
+        api.refused("POST", path, of("b", &key), 409, "another's key").await;
+        assert_eq!(api.get("/groups/").await["total"], 1);
+        let other = "Cd4".repeat(16);
+        api.refused("POST", path, of("a", &other), 409, "has another key").await;
+        api.refused("POST", path, of("c", "weak"), 400, "key must be 32").await;
+        let path = "/channels/import/oneapi";
+        for dsn in ["/etc/passwd", "sqlite:///etc/passwd", "x"] {
+            api.refused("POST", path, json!({"dsn": dsn}), 400, "dsn must be").await;
+        }
+        let nowhere = json!({"dsn": "postgres://u:canary@127.0.0.1:1/d"});
+        api.refused("POST", path, nowhere, 400, "does not open").await;
+    })
+    .await;
+}

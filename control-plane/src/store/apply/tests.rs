@@ -1,0 +1,109 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::domain::BaseUrl;
+use crate::store::testing::{on_each_database, with_store};
+
+async fn channels(store: &Store) -> Vec<i64> {
+    let one = |name: &str| ChannelPatch {
+        name: Some(name.into()),
+        kind: Some(1),
+        key: Some(Secret::new("k")),
+        base_url: Some(Some(BaseUrl::parse("https://a.example/v1").unwrap().0)),
+        models: Some(vec!["m".into()]),
+        model_mapping: Some(BTreeMap::new()),
+        ..ChannelPatch::default()
+    };
+    let made = store.create_channels(vec![one("a"), one("b")]).await;
+    made.unwrap().iter().map(|channel| channel.id).collect()
+}
+
+fn with_priority(id: i64, priority: i32) -> Step {
+    let patch = ChannelPatch {
+        priority: Some(priority),
+        ..ChannelPatch::default()
+    };
+    Step::Channel(Some(id), Box::new(patch))
+}
+
+/// Waits until a writer of this database waits for another.
+async fn somebody_waits(store: &Store) {
+    let waiting = "SELECT count(*) AS waiting FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let row = sqlx::query(waiting)
+            .fetch_one(store.reader())
+            .await
+            .unwrap();
+        if crate::store::row::Columns::int(&row, "waiting").unwrap() > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_came_first_is_not_in_the_way() {
+    on_each_database(async |database| {
+        let store = database.open().await;
+        let ids = channels(&store).await;
+        let seen = store.revision().await.unwrap();
+        // As each write: first its rows, then the revision.
+        let mut other = store.writer().begin().await.unwrap();
+        sqlx::query("UPDATE channels SET name = name WHERE id = $1")
+            .bind(ids[0])
+            .execute(&mut *other)
+            .await
+            .unwrap();
+        let steps = vec![with_priority(ids[0], 7)];
+        let applying = {
+            let store = store.clone();
+            tokio::spawn(async move { store.apply("t", steps, seen, Then::Keep).await })
+        };
+        if database.name == "postgres" {
+            somebody_waits(&store).await;
+        }
+        sqlx::query("UPDATE revision SET number = number + 1")
+            .execute(&mut *other)
+            .await
+            .unwrap();
+        other.commit().await.unwrap();
+        let applied = applying.await.unwrap();
+        assert!(matches!(applied, Err(Error::Conflict(_))), "{applied:?}");
+        let seen = store.revision().await.unwrap();
+        let steps = vec![with_priority(ids[0], 7)];
+        store.apply("t", steps, seen, Then::Keep).await.unwrap();
+        assert_eq!(store.channel(ids[0]).await.unwrap().priority, 7);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_that_take_the_same_rows_in_another_order_one_is_told_to_look_again() {
+    with_store(async |store| {
+        let ids = channels(&store).await;
+        for round in 1..=10 {
+            let seen = store.revision().await.unwrap();
+            let steps = |order: [i64; 2]| order.map(|id| with_priority(id, round)).to_vec();
+            let (one, two) = (steps([ids[0], ids[1]]), steps([ids[1], ids[0]]));
+            let (one, two) = tokio::join!(
+                store.apply("one", one, seen, Then::Keep),
+                store.apply("two", two, seen, Then::Keep)
+            );
+            let mut done = 0;
+            for applied in [one, two] {
+                match applied {
+                    Ok(_) => done += 1,
+                    Err(Error::Conflict(_)) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            assert_eq!(done, 1, "round {round}");
+            for id in &ids {
+                assert_eq!(store.channel(*id).await.unwrap().priority, round);
+            }
+        }
+    })
+    .await;
+}

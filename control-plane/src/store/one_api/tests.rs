@@ -1,0 +1,112 @@
+use std::path::Path;
+
+use sqlx::Executor;
+
+use super::*;
+use crate::store::testing::on_each_database;
+
+const ROWS: &str = include_str!("../testdata/one-api-rows.sql");
+const SQLITE: &str = include_str!("../testdata/one-api-tables-sqlite.sql");
+const POSTGRES: &str = include_str!("../testdata/one-api-tables-postgres.sql");
+
+async fn fill(url: &str, tables: &str) {
+    sqlx::any::install_default_drivers();
+    let options: AnyConnectOptions = url.parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    for text in [tables, ROWS] {
+        connection
+            .execute(AssertSqlSafe(text.to_owned()))
+            .await
+            .unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+/// one-api's database in an SQLite file.
+pub(crate) async fn sample(file: &Path) {
+    let url = format!(
+        "sqlite://{}?mode=rwc",
+        percent_encode(file.to_str().unwrap())
+    );
+    fill(&url, SQLITE).await;
+}
+
+#[tokio::test]
+async fn its_tables_are_read_on_each_database() {
+    on_each_database(async |database| {
+        let address = match database.name {
+            "sqlite" => {
+                let file = database.folder.path().join("one-api %.db");
+                sample(&file).await;
+                file.to_str().unwrap().to_owned()
+            }
+            "postgres" => {
+                fill(&database.address, POSTGRES).await;
+                database.address.clone()
+            }
+            _ => return,
+        };
+        let tables = read_one_api(&Secret::new(address)).await.unwrap();
+        let channel = &tables.channels[0];
+        assert_eq!((channel.id, channel.kind, channel.status), (1, 1, 1));
+        assert_eq!(channel.key.expose(), "sk-channel-canary");
+        assert_eq!(
+            (&channel.base_url[..], &channel.groups[..]),
+            ("http://provider.example", "default,vip")
+        );
+        assert_eq!(
+            (
+                &tables.channels[1].base_url[..],
+                tables.channels[1].priority
+            ),
+            ("", 5)
+        );
+        let user = &tables.users[1];
+        assert_eq!(
+            (&user.name[..], user.quota, &user.group[..]),
+            ("anna", 250_000, "vip")
+        );
+        let [app, unlimited, old] = &tables.tokens[..] else {
+            panic!("{:?}", tables.tokens);
+        };
+        assert_eq!(
+            app.key.expose(),
+            "Kq3cPyu8vbQnAbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
+        );
+        assert_eq!(
+            (app.unlimited, app.remain_quota, app.expires_s),
+            (false, 500_000, -1)
+        );
+        assert_eq!(
+            (unlimited.unlimited, &unlimited.subnets[..]),
+            (true, "127.0.0.0/8")
+        );
+        assert_eq!(old.key.expose(), "0123456789abcdef0123456789abcdef");
+        assert_eq!((tables.options.len(), tables.unused_codes), (3, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_such_database_is_refused_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    let nothing = folder.path().join("nothing.db");
+    for (address, words) in [
+        (empty.to_str().unwrap(), "no such table channels"),
+        (nothing.to_str().unwrap(), "no file"),
+        ("", "no file"),
+        ("oracle://u:canary@h/d", "oracle:// is not read"),
+        ("postgres://u:canary@127.0.0.1:1/d", "does not open"),
+        ("postgres://u:canary@[/d", "one-api's database"),
+    ] {
+        let told = read_one_api(&Secret::new(address))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains(words), "{told} should say: {words}");
+        assert!(!told.contains("canary"), "{told}");
+    }
+    assert!(!nothing.exists());
+}
