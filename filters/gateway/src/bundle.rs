@@ -20,11 +20,14 @@ const EVENTS_MAX: usize = 64;
 const WAITING_MAX: usize = 10_000;
 
 thread_local! {
-    static WAITING: RefCell<Waiting> = const { RefCell::new(Waiting { events: Vec::new(), left_unix_ms: 0 }) };
+    static WAITING: RefCell<Waiting> =
+        const { RefCell::new(Waiting { events: Vec::new(), lost: 0, left_unix_ms: 0 }) };
 }
 
 struct Waiting {
     events: Vec<Vec<u8>>,
+    /// Events that there was no room for; the next bundle tells the meter, which counts them.
+    lost: u64,
     /// When the last bundle left.
     left_unix_ms: i64,
 }
@@ -51,6 +54,7 @@ pub(crate) fn push(host: &dyn Host, event: Vec<u8>, rest: Option<Vec<u8>>, now_u
         if waiting.events.len() < WAITING_MAX {
             waiting.events.push(event);
         } else {
+            waiting.lost += 1;
             host.log(
                 Level::Error,
                 "a usage event is lost: the meter has not run for too long",
@@ -100,15 +104,51 @@ impl Waiting {
         let events = std::mem::take(&mut self.events);
         let bundle = UsageBatch {
             events,
+            dropped_events: self.lost,
             ..UsageBatch::default()
         };
         match host.enqueue(USAGE_QUEUE, &bundle.encode_to_vec()) {
-            Ok(()) => self.left_unix_ms = now_unix_ms,
+            Ok(()) => {
+                self.lost = 0;
+                self.left_unix_ms = now_unix_ms;
+            }
             // There is no queue before the meter runs. Then they wait here.
             Err(error) => {
                 host.log(Level::Error, &format!("usage not queued yet: {error}"));
                 self.events = bundle.events;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_host::mock::MockHost;
+
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_before_the_meter_runs_is_counted() {
+        let host = MockHost::new();
+        host.set_no_queue(true);
+        for _ in 0..WAITING_MAX + 3 {
+            push(&host, b"event".to_vec(), None, 0);
+        }
+        assert!(host.logged().contains("a usage event is lost"));
+        assert_eq!(host.take_queue().len(), 0);
+        host.set_no_queue(false);
+        tick(&host);
+        push(&host, b"later".to_vec(), None, 0);
+        tick(&host);
+        let sent: Vec<UsageBatch> = host
+            .take_queue()
+            .iter()
+            .map(|bundle| UsageBatch::decode(bundle.as_slice()).unwrap())
+            .collect();
+        let counts: Vec<_> = sent
+            .iter()
+            .map(|bundle| (bundle.events.len(), bundle.dropped_events))
+            .collect();
+        assert_eq!(counts, [(WAITING_MAX, 3), (1, 0)]);
     }
 }

@@ -270,6 +270,7 @@ impl Meter {
         while let Some(bundle) = host.dequeue(queue_id) {
             match UsageBatch::decode(bundle.as_slice()) {
                 Ok(bundle) => {
+                    self.outbox.lost(bundle.dropped_events);
                     let (events, responses) = (bundle.events, bundle.responses);
                     let mut rest = bundle.uncounted;
                     for event in events {

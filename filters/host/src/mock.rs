@@ -25,6 +25,7 @@ pub struct MockHost {
     cancelled: RefCell<Vec<u32>>,
     resumed: Cell<bool>,
     control_plane_away: Cell<bool>,
+    no_queue: Cell<bool>,
     aborted: Cell<bool>,
     now_unix_ms: Cell<i64>,
     random: Cell<u64>,
@@ -126,6 +127,11 @@ impl MockHost {
     /// Makes [`MeterHost::open_stream`] and [`Host::call`] fail, or work again.
     pub fn set_control_plane_away(&self, away: bool) {
         self.control_plane_away.set(away);
+    }
+
+    /// Makes [`Host::enqueue`] fail, as before the meter runs, or work again.
+    pub fn set_no_queue(&self, none: bool) {
+        self.no_queue.set(none);
     }
 
     /// Makes somebody else faster in the next so many [`Host::replace_shared`].
@@ -318,6 +324,12 @@ impl Host for MockHost {
     fn tick_every_ms(&self, _: u32) {}
 
     fn enqueue(&self, _: &str, record: &[u8]) -> Result<(), HostError> {
+        if self.no_queue.get() {
+            return Err(HostError {
+                call: "enqueue_shared_queue",
+                status: 1,
+            });
+        }
         self.queue.borrow_mut().push_back(record.to_vec());
         Ok(())
     }

@@ -56,6 +56,11 @@ impl Outbox {
         self.waiting.push_back(event);
     }
 
+    /// Events were lost before they came here.
+    pub(super) fn lost(&mut self, events: u64) {
+        self.dropped_events += events;
+    }
+
     /// Takes an event with the rest of it, unless so much waits that another event might want the
     /// room.
     pub(super) fn push_whole(&mut self, mut event: Vec<u8>, rest: Vec<u8>) {

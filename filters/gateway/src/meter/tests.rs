@@ -300,3 +300,19 @@ fn workers_are_told_the_gateways_part_of_limits() {
     let told = host.shared(SHARE_KEY).unwrap();
     assert_eq!(Share::decode(told.as_slice()), Ok(share));
 }
+
+#[test]
+fn what_workers_lost_is_counted_with_what_is_lost_here() {
+    let (host, mut meter) = started();
+    for lost in [3, 0, 4] {
+        let bundle = UsageBatch {
+            events: vec![b"event".to_vec()],
+            dropped_events: lost,
+            ..UsageBatch::default()
+        };
+        host.enqueue("", &bundle.encode_to_vec()).unwrap();
+    }
+    meter.tick(&host);
+    let told = usage(sent(&host));
+    assert_eq!(told.last().map(|batch| batch.dropped_events), Some(7));
+}
