@@ -19,6 +19,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod limits_together;
+mod mutual_tls;
 mod passthrough;
 mod refusals;
 mod runs;

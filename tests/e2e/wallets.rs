@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tollgate_config::meter::{Outcome, Usage, UsageEvent};
 use tollgate_tests::admin::LogRow;
 use tollgate_tests::apart::Apart;
 use tollgate_tests::dialect::array;
@@ -112,17 +114,73 @@ fn and_so_with_postgresql_that_crashes_under_it() {
     let mut postgres = Postgres::start();
     let mut apart = Apart::start_with(&[("SQL_DSN", &postgres.dsn())]);
     let scene = paying_scene(&apart);
-    let calls = under_load(&scene.0, |calls| {
-        for outage in 1..=2 {
-            at_least(calls, outage * 100);
-            postgres.crash_and_start();
-            at_least(calls, outage * 100 + 50);
-            apart.kill_control();
-            postgres.crash_and_start();
-            apart.start_control();
+    // Two more gateways, whose reports come several times and in another order each time.
+    let events = reported(&scene.0, 200);
+    let reporters = ["second", "third"].map(|node| apart.reporter(node));
+    let calls = thread::scope(|scope| {
+        for (reporter, stride) in reporters.iter().zip([7, 11]) {
+            let events = &events;
+            scope.spawn(move || {
+                for round in 0..3 {
+                    reporter.reports(&shuffled(events, stride + 2 * round));
+                }
+            });
         }
+        under_load(&scene.0, |calls| {
+            for outage in 1..=2 {
+                at_least(calls, outage * 100);
+                postgres.crash_and_start();
+                at_least(calls, outage * 100 + 50);
+                apart.kill_control();
+                postgres.crash_and_start();
+                apart.start_control();
+            }
+        })
     });
-    books_agree(&scene.0, &scene.1, calls);
+    let cost = events.iter().map(cost_of).sum();
+    books_agree_with(&scene.0, &scene.1, calls, (events.len(), cost));
+}
+
+/// Calls of a scene that another gateway has served.
+fn reported(scene: &Scene, count: u64) -> Vec<UsageEvent> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_ms = i64::try_from(now.expect("after 1970").as_millis()).unwrap();
+    let event = |n: u64| {
+        let mut event = UsageEvent {
+            id: format!("reported-{}-{n}", scene.name),
+            started_unix_ms: now_ms,
+            token_id: scene.token.id,
+            token_name: scene.name.clone(),
+            group: scene.group(),
+            model: scene.model.clone(),
+            method: "POST".into(),
+            path: "/v1/chat/completions".into(),
+            dialect: "openai-chat".into(),
+            status: 200,
+            usage: Some(Usage {
+                input_tokens: n,
+                output_tokens: 3,
+                ..Usage::default()
+            }),
+            ..UsageEvent::default()
+        };
+        event.set_outcome(Outcome::Success);
+        event
+    };
+    (1..=count).map(event).collect()
+}
+
+/// In batches, every event twice: all of them in steps of `stride`, and then backwards.
+fn shuffled(events: &[UsageEvent], stride: usize) -> Vec<Vec<UsageEvent>> {
+    // A stride without a divisor in common with their number meets each once.
+    let order = (0..events.len()).map(|n| &events[n * stride % events.len()]);
+    let twice: Vec<UsageEvent> = order.chain(events.iter().rev()).cloned().collect();
+    twice.chunks(37).map(<[UsageEvent]>::to_vec).collect()
+}
+
+fn cost_of(event: &UsageEvent) -> i64 {
+    let usage = event.usage.clone().unwrap_or_default();
+    i64::try_from(usage.input_tokens * 1000 + usage.output_tokens * 2000).unwrap()
 }
 
 /// A scene whose group has enough in its wallet.
@@ -166,9 +224,21 @@ fn under_load(scene: &Scene, during: impl FnOnce(&AtomicUsize)) -> usize {
     served.into_inner()
 }
 
-/// What the provider counted × the price = the log = what the wallet paid.
 #[track_caller]
 fn books_agree(scene: &Scene, provider: &Provider, served: usize) {
+    books_agree_with(scene, provider, served, (0, 0));
+}
+
+/// What the provider counted × the price = the log = the summaries = what the wallet paid; with so
+/// many more calls, at this cost, that were reported and not made.
+#[track_caller]
+fn books_agree_with(
+    scene: &Scene,
+    provider: &Provider,
+    served: usize,
+    (reported, cost): (usize, i64),
+) {
+    let served = served + reported;
     let rows: Vec<_> = eventually("all calls are booked", || {
         let mut rows = scene.logs();
         rows.retain(|row| row.outcome() == "success");
@@ -180,9 +250,15 @@ fn books_agree(scene: &Scene, provider: &Provider, served: usize) {
     });
     assert_eq!(rows.len(), served, "none more than once");
     let told = provider.told();
-    let counted = i64::try_from(told.gross_input() * 1000 + told.output * 2000).unwrap();
+    let counted = cost + i64::try_from(told.gross_input() * 1000 + told.output * 2000).unwrap();
     let logged: i64 = rows.iter().map(LogRow::cost_nano_usd).sum();
     assert_eq!(logged, counted, "the log");
+    let group = scene.group();
+    let sums = scene.admin.get(&format!("/api/dashboard/{group}?type=day"));
+    assert_eq!(
+        sums["used_amount_nano_usd"], counted,
+        "the summaries: {sums}"
+    );
 
     let wallet = format!("/api/group/{}/wallet", scene.group());
     let mut paid = 0;

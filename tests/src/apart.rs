@@ -8,6 +8,7 @@ use crate::admin::Admin;
 use crate::eventually;
 use crate::gateway::{ADMIN_KEY, Builder, Gateway, is_ready};
 use crate::http::Request;
+use crate::meter::Reporter;
 use crate::ports::free_address;
 use crate::process::Process;
 use crate::tools;
@@ -127,6 +128,16 @@ impl Apart {
     #[track_caller]
     pub fn another_envoy(&self, node: &str) -> Process {
         Self::envoy_beside(&self.builder, node, self.admin, self.xds)
+    }
+
+    /// Somebody who reports usage as a gateway does, at this control plane.
+    ///
+    /// # Panics
+    /// When the node token cannot be read.
+    #[must_use]
+    pub fn reporter(&self, node: &str) -> Reporter {
+        let token = fs::read_to_string(self.builder.data().join("node.token"));
+        Reporter::new(self.xds, token.expect("a node token").trim(), node)
     }
 
     /// Where callers call.

@@ -7,11 +7,13 @@
 pub mod admin;
 pub mod agent;
 pub mod apart;
+pub mod certificates;
 pub mod dialect;
 pub mod envoy;
 pub mod eventually;
 pub mod gateway;
 pub mod http;
+pub mod meter;
 pub mod ports;
 pub mod postgres;
 pub mod process;
