@@ -25,6 +25,8 @@ struct Books {
     charged: BTreeMap<String, (String, i64, i64)>,
     keys: BTreeMap<(String, u64), i64>,
     redeemed: Vec<(String, String)>,
+    /// What each event cost, those of groups without a wallet included.
+    used: BTreeMap<String, i64>,
 }
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "free"];
@@ -82,8 +84,39 @@ async fn random_operations_keep_the_ledger_in_balance() {
             all += row.int("balance").unwrap();
         }
         assert_eq!(all, 0, "seed {seed}: all accounts together");
+        let used: i64 = books.used.values().sum();
+        let counted = books.used.len();
+        for (table, calls, amount, spans) in [
+            ("logs", "count(*)", "sum(amount)", 1),
+            // Of every minute, every hour and every day.
+            (
+                "group_summaries",
+                "sum(request_count)",
+                "sum(used_amount)",
+                3,
+            ),
+        ] {
+            let found = sums(&store, table, calls, amount).await;
+            let expected = (
+                i64::try_from(counted * spans).unwrap(),
+                used * i64::try_from(spans).unwrap(),
+            );
+            assert_eq!(found, expected, "seed {seed}: {table}");
+        }
     })
     .await;
+}
+
+/// How many calls a table has, and what they cost.
+async fn sums(store: &Store, table: &str, calls: &str, amount: &str) -> (i64, i64) {
+    let sql = format!(
+        "SELECT CAST({calls} AS BIGINT) AS calls, CAST({amount} AS BIGINT) AS amount FROM {table}"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .fetch_one(store.reader())
+        .await
+        .unwrap();
+    (row.int("calls").unwrap(), row.int("amount").unwrap())
 }
 
 async fn recharge(store: &Store, dice: &mut Dice, books: &mut Books, group: &str) {
@@ -161,6 +194,7 @@ async fn book(ledger: &Ledger, dice: &mut Dice, books: &mut Books) {
         let (id, cost) = (format!("e{number}"), number % 37);
         events.push(event(&id, group, cost));
         let cost = i64::try_from(cost).unwrap();
+        books.used.insert(id.clone(), cost);
         if group != "free" && cost > 0 && !books.charged.contains_key(&id) {
             books.charged.insert(id, (group.into(), cost, 0));
             *books.balances.get_mut(group).unwrap() -= cost;
