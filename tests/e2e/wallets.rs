@@ -179,7 +179,7 @@ fn shuffled(events: &[UsageEvent], stride: usize) -> Vec<Vec<UsageEvent>> {
 }
 
 fn cost_of(event: &UsageEvent) -> i64 {
-    let usage = event.usage.clone().unwrap_or_default();
+    let usage = event.usage.unwrap_or_default();
     i64::try_from(usage.input_tokens * 1000 + usage.output_tokens * 2000).unwrap()
 }
 

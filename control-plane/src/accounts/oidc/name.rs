@@ -71,12 +71,13 @@ mod tests {
 
     #[test]
     fn names_fit_the_rule_for_names() {
+        let (long, cut) = ("x".repeat(99), "x".repeat(LONGEST));
         for (told, address, expected) in [
             (Some("Anna Müller"), None, "anna-mller"),
             (Some("bert@corp.example"), None, "bert"),
             (Some("../x"), Some("carla@corp.example"), "carla"),
             (None, Some("d.e@corp.example"), "d.e"),
-            (Some(&"x".repeat(99)[..]), None, &"x".repeat(LONGEST)[..]),
+            (Some(long.as_str()), None, cut.as_str()),
         ] {
             assert_eq!(username(&person(told, address), 0), expected);
         }

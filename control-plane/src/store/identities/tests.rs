@@ -38,7 +38,7 @@ async fn an_identity_has_one_user() {
         let linked = store.identities(bert.id).await.unwrap();
         assert_eq!(linked.len(), 1);
         assert_eq!(
-            (&linked[0].issuer[..], &linked[0].subject[..]),
+            (linked[0].issuer.as_str(), linked[0].subject.as_str()),
             ("other", "1")
         );
         store.remove_identities(bert.id).await.unwrap();

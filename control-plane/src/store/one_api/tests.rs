@@ -51,19 +51,19 @@ async fn its_tables_are_read_on_each_database() {
         assert_eq!((channel.id, channel.kind, channel.status), (1, 1, 1));
         assert_eq!(channel.key.expose(), "sk-channel-canary");
         assert_eq!(
-            (&channel.base_url[..], &channel.groups[..]),
+            (channel.base_url.as_str(), channel.groups.as_str()),
             ("http://provider.example", "default,vip")
         );
         assert_eq!(
             (
-                &tables.channels[1].base_url[..],
+                tables.channels[1].base_url.as_str(),
                 tables.channels[1].priority
             ),
             ("", 5)
         );
         let user = &tables.users[1];
         assert_eq!(
-            (&user.name[..], user.quota, &user.group[..]),
+            (user.name.as_str(), user.quota, user.group.as_str()),
             ("anna", 250_000, "vip")
         );
         let [app, unlimited, old] = &tables.tokens[..] else {
@@ -78,7 +78,7 @@ async fn its_tables_are_read_on_each_database() {
             (false, 500_000, -1)
         );
         assert_eq!(
-            (unlimited.unlimited, &unlimited.subnets[..]),
+            (unlimited.unlimited, unlimited.subnets.as_str()),
             (true, "127.0.0.0/8")
         );
         assert_eq!(old.key.expose(), "0123456789abcdef0123456789abcdef");
