@@ -22,6 +22,9 @@ PURE := tollgate-catalog tollgate-config tollgate-json tollgate-policy tollgate-
 # The filter's roles run natively too, over a mock of Envoy.
 NATIVE := --workspace
 
+# End-to-end scenes at a time: they wait for conditions more than they compute.
+SCENES ?= 6
+
 SCRIPTS := $(filter-out %.txt,$(wildcard .make/* .ci/*))
 
 # CI takes the versions in Cargo.lock or fails; elsewhere Cargo may renew the lock file.
@@ -69,7 +72,8 @@ test: setup-test wasm playground-page ## Run every test: units, pure crates for 
 	$(CARGO) check $(LOCKED) -p tollgate-protocol --benches
 	$(CARGO) build $(LOCKED) $(NATIVE) --bins
 	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
-	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
+	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --exclude tollgate-tests --no-fail-fast
+	RUST_TEST_THREADS=$(SCENES) .make/with-env -- $(CARGO) test $(LOCKED) -p tollgate-tests --no-fail-fast
 
 .PHONY: test-agents
 test-agents: setup-test agents wasm ## Run real coding agents through the gateway (1 GB of them; ONLY="…": some tests)

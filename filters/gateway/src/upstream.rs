@@ -146,9 +146,11 @@ impl Attempt {
         let Ok(mut stream) = shared.try_borrow_mut() else {
             return Flow::Continue;
         };
-        let status = host
-            .header(Map::Response, ":status")
-            .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
+        // All of it, because that costs no more than one of them.
+        let headers = host.headers(Map::Response).unwrap_or_default();
+        let status = headers
+            .get(":status")
+            .and_then(|status| std::str::from_utf8(status).ok()?.parse().ok())
             .unwrap_or(0);
         stream.attempt_answered(status, host.now_unix_ms());
         let id_header = match self.dialect() {
@@ -156,8 +158,8 @@ impl Attempt {
             Some(Dialect::BedrockConverse | Dialect::AnthropicBedrock) => "x-amzn-requestid",
             _ => "x-request-id",
         };
-        if let Some(id) = host.header(Map::Response, id_header) {
-            stream.upstream_id = String::from_utf8_lossy(&id).chars().take(128).collect();
+        if let Some(id) = headers.get(id_header) {
+            stream.upstream_id = String::from_utf8_lossy(id).chars().take(128).collect();
         }
         if (200..300).contains(&status) {
             if end {
@@ -170,7 +172,7 @@ impl Attempt {
             return Flow::Continue;
         };
         let by_status = read_error(dialect, status, b"");
-        self.retry_after = host.header(Map::Response, "retry-after");
+        self.retry_after = headers.get("retry-after").map(<[u8]>::to_vec);
         if worth_retrying(status) && stream.has_another_channel() {
             return self.fail(host, &mut stream, by_status, Ended::AtHeaders);
         }
