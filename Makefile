@@ -23,7 +23,7 @@ PURE := tollgate-catalog tollgate-config tollgate-json tollgate-policy tollgate-
 NATIVE := --workspace
 
 # End-to-end scenes at a time: they wait for conditions more than they compute.
-SCENES ?= 6
+SCENES ?= 3
 
 SCRIPTS := $(filter-out %.txt,$(wildcard .make/* .ci/*))
 
