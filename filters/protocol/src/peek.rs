@@ -43,7 +43,7 @@ struct UsageEdit {
 
 /// The keys that decide something here. One of them twice would let gateway and
 /// upstream read two different requests out of one body.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "model",
     "stream",
     "stream_options",
@@ -57,9 +57,10 @@ const KEYS: [&str; 13] = [
     "speed",
     "n",
     "best_of",
+    "prompt",
 ];
 
-/// More answers than this, providers refuse to give.
+/// Most answers that OpenAI gives; what cannot be read counts as much.
 const CHOICES_MAX: u64 = 128;
 
 /// Peeks into a body whose model and stream flag are top-level members.
@@ -92,6 +93,7 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
         speed,
         n,
         best_of,
+        prompt,
     ] = members;
 
     let model = model.ok_or_else(|| InvalidRequest::new("model", "'model' is required."))?;
@@ -114,7 +116,9 @@ pub(crate) fn peek(body: &Body) -> Result<Peek, InvalidRequest> {
             .or(max_output)
             .and_then(Json::as_u64),
         // All of which one is the best are paid.
-        choices: choices(n).max(choices(best_of)),
+        choices: choices(n)
+            .max(choices(best_of))
+            .saturating_mul(prompts(prompt)),
         include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()),
         user: [safety, user, user_id]
             .into_iter()
@@ -154,10 +158,27 @@ pub(crate) fn addressed(
     })
 }
 
-/// How many answers a member asks for.
+/// How many answers a member asks for, at the most that a provider could understand it to: some take
+/// a number in quotes, and some give more than OpenAI's most.
 pub(crate) fn choices(member: Option<Json<'_>>) -> u64 {
-    let count = member.and_then(Json::as_u64).unwrap_or(1);
-    count.clamp(1, CHOICES_MAX)
+    let Some(member) = member.and_then(Json::non_null) else {
+        return 1;
+    };
+    let quoted = || member.as_str()?.trim().parse().ok();
+    let count = member.as_u64().or_else(quoted);
+    count.unwrap_or(CHOICES_MAX).max(1)
+}
+
+/// How many prompts legacy Completions are asked to complete, each with answers of its own: a list of
+/// texts, or of lists of tokens. A list of tokens is one.
+fn prompts(member: Option<Json<'_>>) -> u64 {
+    let mut items = member.into_iter().flat_map(Json::items);
+    match items.next().map(Json::kind) {
+        Some(Kind::String | Kind::Array) => u64::try_from(items.count())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1),
+        _ => 1,
+    }
 }
 
 /// Of a call whose path names the model, and which gives no stream.

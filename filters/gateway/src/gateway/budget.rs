@@ -167,8 +167,14 @@ fn estimate(stream: &Stream) -> i64 {
     let output = output.saturating_mul(plan.peek.choices);
     let input = u64::try_from(plan.body_bytes).unwrap_or(u64::MAX);
     let ceiling = ceiling(stream);
-    // Every dialect's tool and option for it has the word in its name.
-    let offers_search = |source: &Source| source.body.as_str().contains("earch");
+    // The dialects' tools and options for it have the word in their names, unless it is escaped;
+    // OpenRouter has plugins.
+    let offers_search = |source: &Source| {
+        let body = source.body.as_str();
+        ["earch", "\\u00", "plugins"]
+            .iter()
+            .any(|sign| body.contains(sign))
+    };
     let searches = match ceiling.search > 0 && plan.source.as_ref().is_some_and(offers_search) {
         true => SEARCHES,
         false => 0,

@@ -1,8 +1,6 @@
 //! What parts hold: media, calls and their results.
 
-use std::collections::VecDeque;
-
-use litemap::LiteMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::dialect::Dialect;
 use crate::gemini::fields::member;
@@ -32,9 +30,9 @@ const STORED: [&str; 3] = [
 #[derive(Default)]
 pub(super) struct Calls {
     made_up: u64,
-    waiting: LiteMap<String, VecDeque<Text>>,
+    waiting: BTreeMap<String, VecDeque<Text>>,
     /// How many results named an id whose call still stands in line.
-    answered: LiteMap<String, u64>,
+    answered: BTreeMap<String, u64>,
 }
 
 // === impl Calls ===

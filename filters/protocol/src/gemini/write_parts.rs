@@ -4,7 +4,7 @@
 //! comes from elsewhere, the first call of a turn gets the documented bypass if it
 //! has none: later calls of the turn are not signed by Gemini either.
 
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 use crate::custom;
 use crate::dialect::Dialect;
@@ -28,7 +28,7 @@ pub(super) struct Context<'r> {
     pub(super) bypasses: bool,
     pub(super) losses: Losses,
     /// The names of the calls so far by their ids.
-    pub(super) names: LiteMap<&'r str, &'r str>,
+    pub(super) names: BTreeMap<&'r str, &'r str>,
 }
 
 /// Members of a part that do not belong to the data in it.

@@ -1,7 +1,7 @@
 //! The neutral form into a generateContent request. The model and whether to stream
 //! stand in its path, which is the sender's to write.
 
-use litemap::LiteMap;
+use std::collections::BTreeMap;
 
 use crate::alias::{Aliases, Charset};
 use crate::dialect::Dialect;
@@ -37,7 +37,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         same_dialect,
         bypasses: !same_dialect && target.thinking != Thinking::Never,
         losses,
-        names: LiteMap::new(),
+        names: BTreeMap::new(),
     };
     let body = object_bytes(|w| {
         write_parts::system(&mut context, &arranged.system, w);

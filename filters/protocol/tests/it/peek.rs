@@ -42,13 +42,23 @@ fn it_says_how_many_answers_are_asked_for() {
         (r#","n":3"#, 3),
         (r#","n":2,"best_of":4"#, 4),
         (r#","n":0"#, 1),
-        (r#","n":99999999"#, 128),
+        (r#","n":500"#, 500),
+        (r#","n":"8""#, 8),
+        (r#","n":"many""#, 128),
+        (r#","n":[]"#, 128),
+        (r#","prompt":"a""#, 1),
+        (r#","prompt":[]"#, 1),
+        (r#","prompt":[1,2,3]"#, 1),
+        (r#","prompt":[[1,2],[3]]"#, 2),
+        (r#","prompt":["a","b","c"],"n":2"#, 6),
     ] {
         let text = format!(r#"{{"model":"m"{more}}}"#);
         assert_eq!(peek(C, &body(&text)).unwrap().choices, choices, "{text}");
     }
-    let text = r#"{"model":"m","generationConfig":{"candidateCount":3}}"#;
-    assert_eq!(peek(G, &body(text)).unwrap().choices, 3);
+    for count in ["3", r#""3""#] {
+        let text = format!(r#"{{"model":"m","generationConfig":{{"candidateCount":{count}}}}}"#);
+        assert_eq!(peek(G, &body(&text)).unwrap().choices, 3);
+    }
 }
 
 #[test]

@@ -155,6 +155,18 @@ fn what_raises_the_cost_raises_what_is_held_and_what_is_drawn() {
             plain + 200 + 50,
             60,
         ),
+        (
+            r#","web_se\u0061rch_options":{}"#,
+            with(None, None),
+            plain + 200 + 50,
+            60,
+        ),
+        (
+            r#","plugins":[{"id":"web"}]"#,
+            with(None, None),
+            plain + 200 + 50,
+            60,
+        ),
         ("", with(Some(1_500_000), None), (plain + 200) * 3 / 2, 91),
         ("", with(None, Some(own(true))), plain * 3, 30 + 14),
         ("", with(None, Some(own(false))), plain + 200, 60),
