@@ -71,6 +71,8 @@ test: setup-test wasm playground-page ## Run every test: units, pure crates for 
 	$(CARGO) check $(LOCKED) --target wasm32-unknown-unknown $(PURE:%=-p %)
 	$(CARGO) check $(LOCKED) -p tollgate-protocol --benches
 	$(CARGO) build $(LOCKED) $(NATIVE) --bins
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER="$(abspath $(TARGET))/debug/tollgate-bindgen test" \
+	  $(CARGO) test $(LOCKED) --target wasm32-unknown-unknown -p tollgate-playground --lib
 	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
 	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --exclude tollgate-tests --no-fail-fast
 	RUST_TEST_THREADS=$(SCENES) .make/with-env -- $(CARGO) test $(LOCKED) -p tollgate-tests --no-fail-fast

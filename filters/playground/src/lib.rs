@@ -82,3 +82,6 @@ fn reply(caller: &str, upstream: &str, make: impl FnOnce(Dialect, Dialect) -> Ou
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
+
+#[cfg(all(test, target_family = "wasm"))]
+mod tests;
