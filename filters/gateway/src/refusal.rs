@@ -185,7 +185,7 @@ pub(crate) fn wrong_content_type() -> ErrorInfo {
 pub(crate) fn wrong_content_encoding() -> ErrorInfo {
     ErrorInfo::new(
         ErrorKind::InvalidRequest,
-        "The request body must not be compressed: send it without a content-encoding.",
+        "The content-encoding of a request may be gzip, br or zstd.",
     )
     .with_code("invalid_content_encoding")
 }

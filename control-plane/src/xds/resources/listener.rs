@@ -6,6 +6,13 @@ use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::listener::v3 as listener;
 use envoy_types::pb::envoy::config::route::v3 as route;
 use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
+use envoy_types::pb::envoy::extensions::compression::brotli::decompressor::v3::Brotli;
+use envoy_types::pb::envoy::extensions::compression::gzip::decompressor::v3::Gzip;
+use envoy_types::pb::envoy::extensions::compression::zstd::decompressor::v3::Zstd;
+use envoy_types::pb::envoy::extensions::filters::http::decompressor::v3::Decompressor;
+use envoy_types::pb::envoy::extensions::filters::http::decompressor::v3::decompressor::{
+    CommonDirectionConfig, RequestDirectionConfig, ResponseDirectionConfig,
+};
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
@@ -33,7 +40,10 @@ fn callers(settings: &Settings) -> listener::Listener {
                 route_config_name: routes::NAME.into(),
             },
         )),
-        http_filters: vec![gateway(), router()],
+        http_filters: decompressors()
+            .into_iter()
+            .chain([gateway(), router()])
+            .collect(),
         // The caller is who is connected, not who a header says; and no caller is trusted to
         // steer Envoy by its `x-envoy-…` headers, those on this machine included.
         use_remote_address: pb::boolean(true),
@@ -69,6 +79,42 @@ pub(super) fn closed(settings: &Settings) -> listener::Listener {
         bind_to_port: pb::boolean(false),
         ..callers(settings)
     }
+}
+
+/// What callers compress is read like everything else: before the gateway filter, which counts and
+/// bounds what comes out. Answers are left alone.
+fn decompressors() -> [hcm::HttpFilter; 3] {
+    let off = core::RuntimeFeatureFlag {
+        default_value: pb::boolean(false),
+        // Never set; the field must not be empty.
+        runtime_key: "tollgate.decompress_answers".into(),
+    };
+    let filter = |name: &str, library| {
+        let common = CommonDirectionConfig {
+            enabled: Some(off.clone()),
+            ..Default::default()
+        };
+        let config = Decompressor {
+            decompressor_library: Some(library),
+            request_direction_config: Some(RequestDirectionConfig {
+                advertise_accept_encoding: pb::boolean(false),
+                ..Default::default()
+            }),
+            response_direction_config: Some(ResponseDirectionConfig {
+                common_config: Some(common),
+            }),
+        };
+        hcm::HttpFilter {
+            name: format!("envoy.filters.http.decompressor.{name}"),
+            config_type: Some(hcm::http_filter::ConfigType::TypedConfig(pack_any(config))),
+            ..Default::default()
+        }
+    };
+    [
+        filter("gzip", pb::extension("gzip", Gzip::default())),
+        filter("brotli", pb::extension("brotli", Brotli::default())),
+        filter("zstd", pb::extension("zstd", Zstd::default())),
+    ]
 }
 
 /// Its configuration comes by ECDS, without a default: until it is there the listener is not, so
