@@ -74,7 +74,7 @@ pub(crate) fn scripted(dialect: Dialect) -> Provider {
     let thinking_tools = tools.clone().thinking("Let me think.", SIGNATURE);
     let structured = Answer::text(r#"{"city":"Paris","degrees":21}"#);
     let cut_short = Answer::text("It").stops_for(match dialect {
-        Dialect::OpenAi | Dialect::Ollama => "length",
+        Dialect::OpenAi | Dialect::Completions | Dialect::Ollama => "length",
         Dialect::Anthropic | Dialect::Bedrock | Dialect::BedrockClaude | Dialect::VertexClaude => {
             "max_tokens"
         }

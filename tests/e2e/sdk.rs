@@ -67,6 +67,7 @@ fn the_upstream_is_asked_in_its_own_dialect() {
         );
         let (system, max_tokens) = match run.upstream {
             Dialect::OpenAi => ("/messages/0", "/max_completion_tokens"),
+            Dialect::Completions => unreachable!("no SDK is run against it"),
             Dialect::Anthropic | Dialect::BedrockClaude | Dialect::VertexClaude => {
                 ("/system", "/max_tokens")
             }
@@ -94,6 +95,7 @@ fn stop_sequences_stop_or_are_refused() {
     for run in runs().filter(|run| run.sdk.dialect != Dialect::Responses) {
         let place = match run.upstream {
             Dialect::OpenAi => "/stop",
+            Dialect::Completions => unreachable!("no SDK is run against it"),
             Dialect::Anthropic
             | Dialect::BedrockClaude
             | Dialect::VertexClaude
@@ -276,7 +278,7 @@ fn models_are_listed_in_the_callers_dialect_and_scope() {
 }
 
 #[test]
-fn the_caller_s_token_and_the_gateway_s_headers_stay_here() {
+fn l13_the_caller_s_token_and_the_gateway_s_headers_stay_here() {
     for run in runs() {
         for call in run.provider.calls() {
             let everything = call.everything().to_lowercase();

@@ -42,6 +42,7 @@ fn parallel_tools_are_called_and_answered() {
             ),
             Dialect::Ollama => ("/tools/0/function/parameters", "\"role\":\"tool\""),
             Dialect::OpenAi | Dialect::Cohere => ("/tools/0/function/parameters", "tool_call_id"),
+            Dialect::Completions => unreachable!("no SDK is run against it"),
         };
         let schema = asked.pointer(schema).unwrap_or(&Value::Null);
         assert_eq!(schema["required"], json!(["city"]), "{run}: {asked}");
@@ -105,6 +106,7 @@ fn thinking_is_kept_apart_from_the_answer() {
         let sent = run.call("thinking").json();
         let told = match run.upstream {
             Dialect::OpenAi => &sent["reasoning_effort"],
+            Dialect::Completions => unreachable!("no SDK is run against it"),
             Dialect::Anthropic
             | Dialect::BedrockClaude
             | Dialect::VertexClaude
@@ -125,6 +127,7 @@ fn images_arrive_as_data() {
         let sent = run.call("images").json();
         let (place, is_url) = match run.upstream {
             Dialect::OpenAi | Dialect::Cohere => ("/messages/0/content/1/image_url/url", true),
+            Dialect::Completions => unreachable!("no SDK is run against it"),
             Dialect::Anthropic | Dialect::BedrockClaude | Dialect::VertexClaude => {
                 ("/messages/0/content/1/source/data", false)
             }

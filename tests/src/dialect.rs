@@ -8,6 +8,9 @@ use crate::http::Event;
 pub enum Dialect {
     /// OpenAI Chat Completions.
     OpenAi,
+    /// OpenAI's legacy Completions: text goes on, and that is all. It is in neither list below, for
+    /// most of what is tried there it cannot say.
+    Completions,
     /// Anthropic Messages.
     Anthropic,
     /// OpenAI Responses.
@@ -64,6 +67,7 @@ impl Dialect {
     pub fn path(self) -> &'static str {
         match self {
             Self::OpenAi => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
             Self::Anthropic => "/v1/messages",
             Self::Responses => "/v1/responses",
             Self::Gemini => "/v1beta/models",
@@ -97,7 +101,7 @@ impl Dialect {
     #[must_use]
     pub fn base_path(self) -> &'static str {
         match self {
-            Self::OpenAi | Self::Anthropic | Self::Responses => "/v1",
+            Self::OpenAi | Self::Completions | Self::Anthropic | Self::Responses => "/v1",
             Self::Gemini => "/v1beta",
             Self::Cohere => "/v2",
             Self::Bedrock | Self::Ollama | Self::BedrockClaude => "",
@@ -110,6 +114,7 @@ impl Dialect {
     pub fn name(self) -> &'static str {
         match self {
             Self::OpenAi => "openai-chat",
+            Self::Completions => "openai-completions",
             Self::Anthropic => "anthropic",
             Self::Responses => "openai-responses",
             Self::Gemini => "gemini",
@@ -126,6 +131,7 @@ impl Dialect {
     pub fn channel_type(self) -> i64 {
         match self {
             Self::OpenAi => 1,
+            Self::Completions => 1014,
             Self::Anthropic => 14,
             Self::Responses => 1013,
             Self::Gemini => 24,
@@ -154,6 +160,7 @@ impl Dialect {
         let mut body = match self {
             Self::OpenAi | Self::Cohere => json!({"model": model, "messages": messages}),
             Self::Ollama => json!({"model": model, "messages": messages, "stream": false}),
+            Self::Completions => json!({"model": model, "prompt": text, "max_tokens": 256}),
             Self::Anthropic => json!({"model": model, "messages": messages, "max_tokens": 256}),
             Self::Responses => json!({"model": model, "input": text}),
             Self::Gemini => {
@@ -173,7 +180,7 @@ impl Dialect {
         };
         if stream {
             body["stream"] = json!(true);
-            if self == Self::OpenAi {
+            if matches!(self, Self::OpenAi | Self::Completions) {
                 body["stream_options"] = json!({"include_usage": true});
             }
         }
@@ -192,6 +199,7 @@ impl Dialect {
         };
         match self {
             Self::OpenAi => string(&answer["choices"][0]["message"]["content"]),
+            Self::Completions => string(&answer["choices"][0]["text"]),
             Self::Anthropic | Self::BedrockClaude | Self::VertexClaude => texts(&answer["content"]),
             Self::Responses => array(&answer["output"])
                 .iter()
@@ -232,7 +240,7 @@ impl Dialect {
     #[must_use]
     pub fn is_ended(self, events: &[Event]) -> bool {
         events.last().is_some_and(|last| match self {
-            Self::OpenAi => last.data == "[DONE]",
+            Self::OpenAi | Self::Completions => last.data == "[DONE]",
             Self::Anthropic | Self::VertexClaude => last.name == "message_stop",
             Self::Responses => {
                 ["response.completed", "response.incomplete"].contains(&last.name.as_str())

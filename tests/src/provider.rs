@@ -9,6 +9,7 @@ mod asked;
 mod bedrock;
 mod claude;
 mod cohere;
+mod completions;
 mod fault;
 mod gemini;
 mod ollama;

@@ -122,7 +122,7 @@ fn stop(answer: &Answer, tools: &[Tool]) -> &'static str {
 }
 
 /// `prompt_tokens` is gross: cached tokens are part of it.
-fn usage(told: &Told) -> Value {
+pub(super) fn usage(told: &Told) -> Value {
     json!({
         "prompt_tokens": told.gross_input(), "completion_tokens": told.output,
         "total_tokens": told.gross_input() + told.output,

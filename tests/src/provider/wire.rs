@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::answer::{Answer, Told};
 use super::asked::Asked;
 use super::server::Piece;
-use super::{anthropic, bedrock, claude, cohere, gemini, ollama, openai, responses};
+use super::{anthropic, bedrock, claude, cohere, completions, gemini, ollama, openai, responses};
 use crate::dialect::Dialect;
 
 /// Why the vendor would answer this call with 400, in the vendor's words. It is what tells a
@@ -13,6 +13,7 @@ use crate::dialect::Dialect;
 pub(super) fn refusal(dialect: Dialect, answer: &Answer, asked: &Asked) -> Option<String> {
     match dialect {
         Dialect::OpenAi => None,
+        Dialect::Completions => completions::refusal(asked),
         Dialect::Anthropic => anthropic::refusal(answer, asked),
         Dialect::Responses => responses::refusal(answer, asked),
         Dialect::Gemini => gemini::refusal(answer, asked),
@@ -26,6 +27,7 @@ pub(super) fn refusal(dialect: Dialect, answer: &Answer, asked: &Asked) -> Optio
 pub(super) fn whole(dialect: Dialect, answer: &Answer, asked: &Asked) -> Value {
     match dialect {
         Dialect::OpenAi => openai::whole(answer, asked),
+        Dialect::Completions => completions::whole(answer, asked),
         Dialect::Anthropic => anthropic::whole(answer, asked),
         Dialect::Responses => responses::whole(answer, asked),
         Dialect::Gemini => gemini::whole(answer, asked),
@@ -39,6 +41,7 @@ pub(super) fn whole(dialect: Dialect, answer: &Answer, asked: &Asked) -> Value {
 pub(super) fn stream(dialect: Dialect, answer: &Answer, asked: &Asked) -> Vec<Piece> {
     match dialect {
         Dialect::OpenAi => openai::stream(answer, asked),
+        Dialect::Completions => completions::stream(answer, asked),
         Dialect::Anthropic => anthropic::stream(answer, asked),
         Dialect::Responses => responses::stream(answer, asked),
         Dialect::Gemini => gemini::stream(answer, asked),
@@ -62,7 +65,9 @@ pub(super) fn stream_type(dialect: Dialect, asked: &Asked) -> &'static str {
 /// The body of an error.
 pub(super) fn error(dialect: Dialect, status: u16, message: &str) -> Value {
     match dialect {
-        Dialect::OpenAi | Dialect::Responses => openai::error(status, message),
+        Dialect::OpenAi | Dialect::Completions | Dialect::Responses => {
+            openai::error(status, message)
+        }
         Dialect::Anthropic | Dialect::VertexClaude => anthropic::error(status, message),
         Dialect::Gemini => gemini::error(status, message),
         Dialect::Bedrock | Dialect::BedrockClaude => bedrock::error(message),
@@ -84,7 +89,7 @@ pub(super) fn error_headers(dialect: Dialect, status: u16) -> Vec<(String, Strin
 /// An error within a stream.
 pub(super) fn error_piece(dialect: Dialect, asked: &Asked) -> Vec<u8> {
     match dialect {
-        Dialect::OpenAi => openai::error_event().into_bytes(),
+        Dialect::OpenAi | Dialect::Completions => openai::error_event().into_bytes(),
         Dialect::Anthropic | Dialect::VertexClaude => anthropic::error_event().into_bytes(),
         Dialect::Responses => responses::error_event().into_bytes(),
         Dialect::Gemini => gemini::error_piece(asked),

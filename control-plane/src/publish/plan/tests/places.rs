@@ -117,6 +117,7 @@ const PLACES: &[(i64, &str, &str, &str)] = &[
         "",
     ),
     (1013, "https://api.openai.com/v1", BEARER, ""),
+    (1014, "https://api.openai.com/v1", BEARER, ""),
 ];
 const BEARER: &str = "authorization: Bearer ";
 const DEMO: [&str; 2] = [

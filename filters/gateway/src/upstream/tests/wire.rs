@@ -10,8 +10,11 @@ const CHAT_REQUEST: &str = r#"{"model":"m","stream":true,"max_completion_tokens"
 
 const MESSAGES_REQUEST: &str = r#"{"model":"m","stream":true,"max_tokens":4096,"system":[{"type":"text","text":"be brief","cache_control":{"type":"ephemeral"}}],"thinking":{"type":"enabled","budget_tokens":2048},"tools":[{"name":"f","input_schema":{"type":"object"}}],"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"tool_use","id":"toolu_0123456789","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_0123456789","content":"ok"}]}]}"#;
 
+const ONE_MESSAGE: &str = r#"{"model":"m","stream":true,"max_completion_tokens":64,"messages":[{"role":"user","content":"hi"}]}"#;
+const ONE_PROMPT: &str = r#"{"model":"m","stream":true,"prompt":"hi","suffix":"bye"}"#;
+
 /// Headers that every attempt has.
-const USUAL: [&str; 8] = [
+const USUAL: [&str; 9] = [
     ":method",
     ":scheme",
     ":authority",
@@ -19,6 +22,7 @@ const USUAL: [&str; 8] = [
     "content-type",
     "content-length",
     "accept",
+    "accept-encoding",
     REQUEST_ID_HEADER,
 ];
 
@@ -31,6 +35,11 @@ fn every_provider_gets_what_it_understands() {
         let gemini = [(GENERATE, GEMINI_REQUEST)];
         let callers = [(CHAT, CHAT_REQUEST), (MESSAGES, MESSAGES_REQUEST)];
         let own = gemini.into_iter().filter(|_| channel.dialect == "gemini");
+        // It knows no conversation.
+        let callers = match channel.dialect == "openai-completions" {
+            true => [(CHAT, ONE_MESSAGE), ("/v1/completions", ONE_PROMPT)],
+            false => callers,
+        };
         for (path, request) in callers.into_iter().chain(own) {
             let (host, ..) = begin(vec![channel.clone()], path, request);
             let show = |name| host.shown(Map::Request, name);
