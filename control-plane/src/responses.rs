@@ -1,11 +1,13 @@
-//! Responses that are kept for callers of OpenAI's Responses API: they come up on the meter streams
-//! and are asked for by gateways, one call each ([`Server`]).
+//! Responses and conversations that are kept for callers of OpenAI's Responses API: responses come
+//! up on the meter streams, and both are asked for by gateways, one call each ([`Server`]).
 //!
 //! A caller may continue a response milliseconds after it has read it, when it is still on its way
 //! here, or went to another control plane on the same database. So what is not there and whose id is
 //! young enough is waited for, a short while. An id of another tenant is not there either, and takes
 //! as long: nobody learns of it.
 
+mod context;
+mod conversations;
 mod items;
 mod service;
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::time::Instant;
-use tollgate_config::responses::{self, Answer, Call, Nothing, Stored, answer, call};
+use tollgate_config::responses::{self, Answer, Call, Nothing, Origin, Stored, answer, call};
 
 pub use service::Server;
 
@@ -71,6 +73,9 @@ impl Responses {
         for stored in all {
             // It fails when nobody waits, which is no failure.
             let _ = self.kept.send(stored.id.as_str().into());
+            if !stored.conversation.is_empty() {
+                let _ = self.kept.send(stored.conversation.as_str().into());
+            }
         }
         Ok(())
     }
@@ -85,6 +90,11 @@ impl Responses {
                 Ok(count) => tracing::info!(count, "old responses are forgotten"),
                 Err(error) => tracing::error!(%error, "old responses are not forgotten"),
             }
+            match self.store.purge_conversations(self.since()).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "old conversations are forgotten"),
+                Err(error) => tracing::error!(%error, "old conversations are not forgotten"),
+            }
             // By then, what continued one of them when it was deleted has come.
             if let Err(error) = self.store.forget_deleted(now_unix_ms() - YOUNG_MS).await {
                 tracing::error!(%error, "deleted responses are not forgotten");
@@ -97,18 +107,15 @@ impl Responses {
     /// # Errors
     /// When the database is away.
     pub async fn answer(&self, call: &Call) -> store::Result<Answer> {
-        let now = now_unix_ms();
-        let began = responses::began_unix_ms(&call.id);
-        let is_young = began.is_some_and(|at| (-AHEAD_MS..YOUNG_MS).contains(&(now - at)));
-        let until = Instant::now() + if is_young { PATIENCE } else { Duration::ZERO };
+        let until = Instant::now() + patience(call, now_unix_ms());
         let mut kept = self.kept.subscribe();
         loop {
             let answer = match self.look(call).await {
                 Err(Error::NotFound(_)) => answer::Kind::NotFound(Nothing {}),
                 other => other?,
             };
-            let is_missing = matches!(answer, answer::Kind::NotFound(_));
-            if !is_missing
+            let may_come = matches!(answer, answer::Kind::NotFound(_) | answer::Kind::Refused(_));
+            if !may_come
                 || Instant::now() >= until
                 || self
                     .store
@@ -118,7 +125,7 @@ impl Responses {
                 return Ok(Answer { kind: Some(answer) });
             }
             let look_again = until.min(Instant::now() + LOOK_EVERY);
-            let _ = tokio::time::timeout_at(look_again, is_kept(&mut kept, &call.id)).await;
+            let _ = tokio::time::timeout_at(look_again, is_kept(&mut kept, call)).await;
         }
     }
 
@@ -134,11 +141,14 @@ impl Responses {
                 items::deleted(id)
             }
             Some(call::Kind::History(history)) => {
-                let conversation = store.conversation(group, id, since, history.max_bytes);
-                match conversation.await? {
-                    Conversation::Whole(turns) => items::history(&turns),
-                    Conversation::TooLong => return Ok(answer::Kind::TooLong(Nothing {})),
-                }
+                return context::answer(store, group, id, history, since).await;
+            }
+            Some(call::Kind::Conversations(asked)) => {
+                return match serde_json::from_str(asked) {
+                    Ok(asked) => conversations::answer(store, group, &asked, since).await,
+                    // From a newer gateway.
+                    Err(_) => Err(Error::NotFound("this kind of call".into())),
+                };
             }
             Some(call::Kind::InputItems(page)) => {
                 let conversation = store.conversation(group, id, since, items::LISTED_BYTES_MAX);
@@ -162,10 +172,46 @@ impl Responses {
     }
 }
 
-/// Ends when this response, or one that cannot be told, is kept.
-async fn is_kept(kept: &mut broadcast::Receiver<Arc<str>>, id: &str) {
+/// How long what is not there may yet come: what is young, and a conversation that another response
+/// is being added to.
+fn patience(call: &Call, now_unix_ms: i64) -> Duration {
+    let references = match &call.kind {
+        Some(call::Kind::History(_)) if responses::is_our_conversation(&call.id) => {
+            return PATIENCE;
+        }
+        Some(call::Kind::History(history)) => history.references.as_slice(),
+        _ => &[],
+    };
+    let origins = references.iter().filter_map(|id| origin_response(id));
+    let mut ids = origins.chain([call.id.clone()]);
+    let is_young = ids.any(|id| {
+        responses::began_unix_ms(&id)
+            .is_some_and(|at| (-AHEAD_MS..YOUNG_MS).contains(&(now_unix_ms - at)))
+    });
+    if is_young { PATIENCE } else { Duration::ZERO }
+}
+
+fn origin_response(item: &str) -> Option<String> {
+    match responses::origin(item)? {
+        Origin::Response(id) => Some(id),
+        Origin::Conversation(_) => None,
+    }
+}
+
+/// Ends when something that the call is about, or something that cannot be told, is kept.
+async fn is_kept(kept: &mut broadcast::Receiver<Arc<str>>, call: &Call) {
+    let is_referred = |id: &str| match &call.kind {
+        Some(call::Kind::History(history)) => {
+            let mut origins = history
+                .references
+                .iter()
+                .filter_map(|id| origin_response(id));
+            origins.any(|origin| origin == id)
+        }
+        _ => false,
+    };
     while let Ok(other) = kept.recv().await {
-        if &*other == id {
+        if *other == *call.id || is_referred(&other) {
             return;
         }
     }

@@ -1,5 +1,6 @@
 //! Requests: read in every dialect that callers speak, written for every upstream.
 
+use tollgate_protocol::conversation::{continued, dereferenced, echo, own_items, references};
 use tollgate_protocol::{
     ALL, Body, CALLERS, Limits, PassOn, Target, Thinking, pass_on, peek, read_request,
     write_request,
@@ -18,6 +19,7 @@ pub fn request(bytes: &[u8]) {
     let Ok(body) = Body::parse(bytes.to_vec(), &Limits::request(MAX_INPUT_BYTES)) else {
         return;
     };
+    conversation(&body);
     for &caller in CALLERS {
         if let Ok(peeked) = peek(caller, &body) {
             let as_it_is = ALL.iter().filter(|own| own.takes_as_it_is(caller));
@@ -41,6 +43,19 @@ pub fn request(bytes: &[u8]) {
                 assert_eq!(written.body, again.body, "not the same bytes every time");
             }
         }
+    }
+}
+
+/// What is put into a request that continues something, and what its answer repeats of it.
+fn conversation(body: &Body) {
+    let referred = references(body);
+    let found = |id: &str| id.len().is_multiple_of(2).then_some("{}");
+    let own = dereferenced(&own_items(body), &found);
+    assert!(referred.is_empty() || own.len() > 2, "an item is gone");
+    let joined = continued(body, Some("[1]"), &own).expect("arrays");
+    Body::parse(joined, &Limits::request(2 * MAX_INPUT_BYTES)).expect("JSON");
+    if let Some(echo) = echo(body) {
+        assert_json(echo.as_bytes());
     }
 }
 

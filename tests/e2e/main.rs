@@ -7,6 +7,8 @@ mod budgets;
 mod changes;
 mod channel_tests;
 mod clouds;
+mod completions;
+mod compressed;
 mod configuration;
 mod control_plane;
 mod counting;

@@ -31,6 +31,19 @@ fn id(response: &Response) -> String {
     response.json()["id"].as_str().expect("an id").to_owned()
 }
 
+/// The texts of a request's messages.
+fn said(sent: &Value) -> Vec<String> {
+    let messages = sent["messages"].as_array().expect("messages");
+    messages
+        .iter()
+        .map(|message| {
+            let content = &message["content"];
+            let text = content.as_str().or(content[0]["text"].as_str());
+            text.unwrap_or_default().to_owned()
+        })
+        .collect()
+}
+
 fn about(method: &str, id: &str, rest: &str) -> Request {
     Request::new(method, &format!("{PATH}/{id}{rest}"))
 }
@@ -72,7 +85,7 @@ fn sdk(scene: &Scene, generation: Generation) -> Value {
 }
 
 #[test]
-fn the_sdk_continues_shows_and_deletes() {
+fn m11_b28_the_sdk_continues_shows_and_deletes() {
     for generation in [Generation::Current, Generation::Previous] {
         for upstream in Dialect::ALL {
             let provider = Provider::speaking(upstream).start();
@@ -90,18 +103,8 @@ fn the_sdk_continues_shows_and_deletes() {
             assert_eq!(continued["texts"], json!(["hi", "hi", "hi", "hi"]));
             assert_eq!(continued["fourth"]["status"], 404, "{told}");
             let sent = provider.calls()[3].json();
-            let said: Vec<String> = sent["messages"]
-                .as_array()
-                .expect("messages")
-                .iter()
-                .map(|message| {
-                    let content = &message["content"];
-                    let text = content.as_str().or(content[0]["text"].as_str());
-                    text.unwrap_or_default().to_owned()
-                })
-                .collect();
             let expected = ["one", "hi", "two", "hi", "three", "hi", "four"];
-            assert_eq!(said, expected, "{sent}");
+            assert_eq!(said(&sent), expected, "{sent}");
 
             let shown = &told["shown"];
             assert_eq!(shown["same"], true, "{told}");
@@ -109,6 +112,43 @@ fn the_sdk_continues_shows_and_deletes() {
             assert_eq!(shown["ids"], 3);
             assert_eq!(shown["cancelled"]["status"], 400);
             assert_eq!(shown["streamed"]["status"], 400);
+
+            let repeated = &told["repeated"];
+            let expected = json!({"same": true, "instructions": "Be brief.",
+                "metadata": {"topic": "demo"}, "tools": ["f"], "temperature": 0.5,
+                "max_output_tokens": 64, "parallel_tool_calls": false, "user": "somebody"});
+            assert_eq!(repeated, &expected, "{told}");
+
+            let referred = &told["referred"];
+            assert_eq!(referred["text"], "hi", "{told}");
+            assert_eq!(referred["items"], json!(["message", "message", "message"]));
+            assert_eq!(referred["missing"]["status"], 404, "{told}");
+
+            let conversed = &told["conversed"];
+            let id = &conversed["id"];
+            assert_eq!(conversed["of"], json!([id, id, id]), "{told}");
+            assert_eq!(conversed["kept"], true);
+            assert_eq!(conversed["not_kept"]["status"], 404, "{told}");
+            assert_eq!(
+                conversed["texts"],
+                json!(["zero", "one", "hi", "two", "hi"]),
+                "{told}"
+            );
+            assert_eq!(conversed["taken"], *id);
+            assert_eq!(conversed["one"], "one");
+            assert_eq!(
+                conversed["metadata"],
+                json!([{"topic": "demo"}, {"topic": "other"}])
+            );
+            assert_eq!(conversed["deleted"], true);
+            assert_eq!(conversed["gone"]["status"], 404, "{told}");
+            assert_eq!(conversed["not_continued"]["status"], 404, "{told}");
+            let calls = provider.calls();
+            assert_eq!(
+                said(&calls[calls.len() - 1].json()),
+                ["one", "hi", "two", "hi", "three"],
+                "what was taken out is not said again: {told}"
+            );
 
             let deleted = &told["deleted"];
             assert_eq!(deleted["retrieved"]["status"], 404, "{told}");
@@ -120,7 +160,7 @@ fn the_sdk_continues_shows_and_deletes() {
 }
 
 #[test]
-fn another_tenant_is_told_what_everybody_is_told_of_no_response() {
+fn m11_another_tenant_is_told_what_everybody_is_told_of_no_response() {
     let provider = Provider::anthropic().start();
     let gateway = Gateway::shared();
     let (owner, other) = (
@@ -169,6 +209,81 @@ fn another_tenant_is_told_what_everybody_is_told_of_no_response() {
         [200, 200, 400, 200, 400],
         "and then it was deleted"
     );
+}
+
+#[test]
+fn another_tenant_s_conversation_and_items_are_not_there() {
+    let provider = Provider::anthropic().start();
+    let gateway = Gateway::shared();
+    let (owner, other) = (
+        Scene::on(gateway).channel(&provider).ready(),
+        Scene::on(gateway).channel(&provider).ready(),
+    );
+    let made = send(&owner, Request::post("/v1/conversations", &json!({})));
+    let conversation = id(&made);
+    let answer = ask(&owner, json!({"conversation": conversation}));
+    assert_eq!(answer.json()["conversation"], json!({"id": conversation}));
+    let item = answer.json()["output"][0]["id"].clone();
+    let path = format!("/v1/conversations/{conversation}");
+    let before = provider.calls().len();
+    for request in [
+        Request::get(&path),
+        Request::new("DELETE", &path),
+        Request::post(&path, &json!({"metadata": {}})),
+        Request::get(&format!("{path}/items")),
+        Request::post(
+            &format!("{path}/items"),
+            &json!({"items": [{"role": "user", "content": "x"}]}),
+        ),
+    ] {
+        let theirs = send(&other, request);
+        assert_eq!(theirs.status, 404, "{}", theirs.text());
+    }
+    for body in [
+        json!({"conversation": conversation}),
+        json!({"input": [{"type": "item_reference", "id": item}]}),
+    ] {
+        let theirs = ask(&other, body);
+        assert_eq!(theirs.status, 404, "{}", theirs.text());
+    }
+    let both = json!({"conversation": conversation, "previous_response_id": id(&answer)});
+    let refused = ask(&owner, both);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert_eq!(refused.json()["error"]["param"], "conversation");
+    assert_eq!(provider.calls().len(), before, "nobody was called");
+    let items = send(&owner, Request::get(&format!("{path}/items")));
+    assert_eq!(
+        items.json()["data"].as_array().map(Vec::len),
+        Some(2),
+        "{}",
+        items.text()
+    );
+}
+
+/// Whoever serves: what passes in its own dialect belongs to the conversation as well.
+#[test]
+fn a_conversation_goes_on_with_every_upstream() {
+    for upstream in Dialect::UPSTREAMS {
+        let provider = Provider::speaking(upstream).start();
+        let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
+        let conversation = id(&send(
+            &scene,
+            Request::post("/v1/conversations", &json!({})),
+        ));
+        for (input, stream) in [("one", false), ("two", true), ("three", false)] {
+            let body = json!({"input": input, "stream": stream, "conversation": conversation});
+            let answer = ask(&scene, body);
+            assert_eq!(answer.status, 200, "{upstream:?}: {}", answer.text());
+        }
+        let sent = provider.last_call().json().to_string();
+        for said in ["one", "two", "three"] {
+            assert!(
+                sent.contains(&format!("\"{said}\"")),
+                "{upstream:?}: {sent}"
+            );
+        }
+        assert_eq!(sent.matches("\"hi\"").count(), 2, "{upstream:?}: {sent}");
+    }
 }
 
 #[test]

@@ -58,4 +58,97 @@ def deleted(_):
     }
 
 
-play.all_of([continued, shown, deleted], MODEL)
+def repeated(_):
+    """A response tells how it came about, at once and later."""
+    tools = [
+        {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}
+    ]
+    made = client.responses.create(
+        model=MODEL,
+        input="one",
+        instructions="Be brief.",
+        metadata={"topic": "demo"},
+        tools=tools,
+        tool_choice="auto",
+        temperature=0.5,
+        max_output_tokens=64,
+        parallel_tool_calls=False,
+        truncation="disabled",
+        user="somebody",
+    )
+    retrieved = client.responses.retrieve(made.id)
+    return {
+        "same": retrieved.to_dict() == made.to_dict(),
+        "instructions": made.instructions,
+        "metadata": made.metadata,
+        "tools": [tool.name for tool in made.tools],
+        "temperature": made.temperature,
+        "max_output_tokens": made.max_output_tokens,
+        "parallel_tool_calls": made.parallel_tool_calls,
+        "user": made.user,
+    }
+
+
+def referred(_):
+    """Items are named instead of repeated, as the Vercel AI SDK does it."""
+    first = client.responses.create(model=MODEL, input="one")
+    asked = list(client.responses.input_items.list(first.id))[0]
+    second = client.responses.create(
+        model=MODEL,
+        input=[
+            {"type": "item_reference", "id": asked.id},
+            {"type": "item_reference", "id": first.output[0].id},
+            {"role": "user", "content": "two"},
+        ],
+    )
+    missing = first.output[0].id[:-1] + "7"
+    return {
+        "text": second.output_text,
+        "items": [item.type for item in client.responses.input_items.list(second.id)],
+        "missing": play.raised_by(
+            lambda: client.responses.create(
+                model=MODEL, input=[{"type": "item_reference", "id": missing}]
+            )
+        ),
+    }
+
+
+def conversed(_):
+    """A conversation is kept by its id."""
+    conversation = client.conversations.create(
+        metadata={"topic": "demo"},
+        items=[{"type": "message", "role": "user", "content": "zero"}],
+    )
+    first = client.responses.create(model=MODEL, input="one", conversation=conversation.id)
+    # Without a pause: the first answer is still on its way to the store.
+    with client.responses.stream(
+        model=MODEL, input="two", conversation={"id": conversation.id}, store=False
+    ) as stream:
+        second = stream.get_final_response()
+    items = client.conversations.items.list(conversation.id, order="asc", limit=2)
+    items = [item for item in items]  # every page of them
+    taken = client.conversations.items.delete(items[0].id, conversation_id=conversation.id)
+    one = client.conversations.items.retrieve(items[1].id, conversation_id=conversation.id)
+    changed = client.conversations.update(conversation.id, metadata={"topic": "other"})
+    third = client.responses.create(model=MODEL, input="three", conversation=conversation.id)
+    deleted = client.conversations.delete(conversation.id)
+    return {
+        "id": conversation.id,
+        "of": [response.conversation.id for response in (first, second, third)],
+        "kept": client.responses.retrieve(first.id).id == first.id,
+        "not_kept": play.raised_by(lambda: client.responses.retrieve(second.id)),
+        "texts": [item.content[0].text for item in items],
+        "taken": taken.id,
+        "one": one.content[0].text,
+        "metadata": [conversation.metadata, changed.metadata],
+        "deleted": deleted.deleted,
+        "gone": play.raised_by(lambda: client.conversations.retrieve(conversation.id)),
+        "not_continued": play.raised_by(
+            lambda: client.responses.create(
+                model=MODEL, input="x", conversation=conversation.id
+            )
+        ),
+    }
+
+
+play.all_of([continued, shown, deleted, repeated, referred, conversed], MODEL)

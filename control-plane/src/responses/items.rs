@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use tollgate_config::responses::InputItems;
 
+use crate::domain::named_item;
 use crate::store::Turn;
 
 /// Items are not listed of a conversation that is larger.
@@ -58,6 +59,17 @@ struct List<'i> {
     has_more: bool,
 }
 
+/// Items of a response by their ids, wherever they stand in it.
+pub(super) fn of_turn(turn: Turn) -> Vec<(String, Box<RawValue>)> {
+    // Only of the last turn is its own output left out.
+    let after = Turn {
+        id: String::new(),
+        input: "[]".into(),
+        output: "[]".into(),
+    };
+    listed(&[turn, after])
+}
+
 /// The items with their ids, each only once.
 fn listed(turns: &[Turn]) -> Vec<(String, Box<RawValue>)> {
     let mut seen = HashSet::new();
@@ -70,68 +82,13 @@ fn listed(turns: &[Turn]) -> Vec<(String, Box<RawValue>)> {
             for (number, raw) in raw.into_iter().enumerate() {
                 let name = turn.id.strip_prefix("resp_").unwrap_or(&turn.id);
                 let own = format!("{name}_{place}{number}");
-                let (id, item) = named(raw, &own, &seen);
+                let (id, item) = named_item(raw, &own, &|id| seen.contains(id));
                 seen.insert(id.clone());
                 items.push((id, item));
             }
         }
     }
     items
-}
-
-/// An item as the API shows it: with an id that no other has, and the contents of a message as a
-/// list. What needs nothing of that stays as it is.
-fn named(raw: &RawValue, own: &str, seen: &HashSet<String>) -> (String, Box<RawValue>) {
-    let kept = |id: String| (id, raw.to_owned());
-    let Ok(Value::Object(mut item)) = serde_json::from_str(raw.get()) else {
-        return kept(own.to_owned());
-    };
-    let kind = item.get("type").and_then(Value::as_str);
-    let kind = kind.unwrap_or("message").to_owned();
-    let is_message = kind == "message";
-    let given = item.get("id").and_then(Value::as_str).map(str::to_owned);
-    let given = given.filter(|id| !id.is_empty() && !seen.contains(id));
-    let text = match item.get("content") {
-        Some(Value::String(text)) if is_message => Some(text.clone()),
-        _ => None,
-    };
-    let is_whole = item.contains_key("type") && (!is_message || item.contains_key("status"));
-    let id = match given {
-        Some(id) if is_whole && text.is_none() => return kept(id),
-        Some(id) => id,
-        None => format!("{}_{own}", prefix(&kind)),
-    };
-    item.insert("id".into(), id.clone().into());
-    item.insert("type".into(), kind.into());
-    if let Some(text) = text {
-        let content = match item.get("role").and_then(Value::as_str) {
-            Some("assistant") => {
-                json!([{ "type": "output_text", "text": text, "annotations": [] }])
-            }
-            _ => json!([{ "type": "input_text", "text": text }]),
-        };
-        item.insert("content".into(), content);
-    }
-    if is_message {
-        item.entry("status").or_insert_with(|| "completed".into());
-    }
-    match serde_json::value::to_raw_value(&item) {
-        Ok(item) => (id, item),
-        Err(_) => kept(id),
-    }
-}
-
-/// What ids of such items begin with.
-fn prefix(kind: &str) -> &str {
-    match kind {
-        "message" => "msg",
-        "reasoning" => "rs",
-        "function_call" => "fc",
-        "function_call_output" => "fco",
-        "custom_tool_call" => "ctc",
-        "custom_tool_call_output" => "ctco",
-        _ => "item",
-    }
 }
 
 /// What stands between the brackets of an array.
@@ -143,6 +100,8 @@ fn inside(array: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn turn(id: &str, input: &str, output: &str) -> Turn {

@@ -11,8 +11,8 @@ use tonic_prost::ProstCodec;
 
 use super::Responses;
 
-/// A call holds no more than an id and a group.
-const MAX_CALL_BYTES: usize = 64 << 10;
+/// A call holds ids, or a body of which gateways take no more.
+const MAX_CALL_BYTES: usize = responses::STORED_BYTES_MAX + (64 << 10);
 
 /// `tollgate.responses.v1.Responses` for tonic.
 #[derive(Debug, Clone)]

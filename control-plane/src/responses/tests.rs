@@ -30,7 +30,10 @@ async fn ask(responses: &Responses, group: &str, id: &str, kind: call::Kind) -> 
 
 fn kinds() -> [call::Kind; 4] {
     [
-        call::Kind::History(responses::History { max_bytes: 100 }),
+        call::Kind::History(responses::History {
+            max_bytes: 100,
+            ..Default::default()
+        }),
         call::Kind::Show(Nothing {}),
         call::Kind::InputItems(responses::InputItems {
             limit: 20,
@@ -121,6 +124,127 @@ async fn without_retention_nothing_is_kept() {
         let responses = Responses::new(store.clone(), Duration::ZERO);
         responses.keep(&[stored(&id(1))]).await.unwrap();
         assert!(store.response("g", &id(1), 0).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn items_are_found_by_their_ids() {
+    with_responses(async |responses| {
+        let (first, second) = (id(1), id(2));
+        let kept = |id: &str, input: &str, output: &str| Stored {
+            input: input.into(),
+            response: format!(r#"{{"output":{output}}}"#),
+            ..stored(id)
+        };
+        let said = r#"{"type":"message","id":"msg_tgX_0","status":"completed","role":"assistant","content":[]}"#;
+        let item_of = |response: &str| response.replacen("resp_", "msg_", 1);
+        let output = |response: &str| format!("[{}]", said.replace("msg_tgX", &item_of(response)));
+        let all = [
+            kept(&first, r#"[{"role":"user","content":"a"}]"#, &output(&first)),
+            kept(&second, "[]", &output(&second)),
+        ];
+        responses.keep(&all).await.unwrap();
+        let history = |references: Vec<String>| {
+            call::Kind::History(responses::History {
+                max_bytes: 1_000,
+                references,
+                writer: String::new(),
+            })
+        };
+        let (one, two) = (
+            format!("{}_0", item_of(&second)),
+            format!("{}_in0", item_of(&first)),
+        );
+        let both = history(vec![one.clone(), two.clone()]);
+        let answer::Kind::Context(context) = ask(&responses, "g", "", both.clone()).await else {
+            panic!("no context");
+        };
+        let said = said.replace("msg_tgX_0", &one);
+        assert!(context.starts_with(&format!("[[],[{said},{{")), "{context}");
+        assert!(context.contains(r#""text":"a""#), "{context}");
+        let answer::Kind::Context(context) = ask(&responses, "g", &first, both.clone()).await
+        else {
+            panic!("no context");
+        };
+        assert!(context.starts_with(r#"[[{"role":"user","content":"a"},{"#), "{context}");
+
+        let refused = |kind: answer::Kind| match kind {
+            answer::Kind::Refused(json) => {
+                let refused: responses::Refused = serde_json::from_str(&json).unwrap();
+                (refused.status, refused.message)
+            }
+            other => panic!("{other:?}"),
+        };
+        let missing = format!("{}_9", item_of(&first));
+        for (group, references, named) in [
+            ("h", vec![one.clone(), two], &one),
+            ("g", vec![one.clone(), missing.clone()], &missing),
+        ] {
+            let (status, message) = refused(ask(&responses, group, "", history(references)).await);
+            assert_eq!(status, 404);
+            assert!(message.contains(named.as_str()), "{message}");
+        }
+        let _ = ask(&responses, "g", &second, call::Kind::Delete(Nothing {})).await;
+        assert_eq!(refused(ask(&responses, "g", "", both).await).0, 404, "deleted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_conversation_is_held_until_its_response_has_come() {
+    with_responses(async |responses| {
+        let conversation = responses::conversation_id(&format!("{:012x}{:020x}", 1, 7));
+        let made =
+            responses
+                .store
+                .create_conversation("g", &conversation, "{}", &[], now_unix_ms());
+        made.await.unwrap();
+        let history = |writer: &str| {
+            call::Kind::History(responses::History {
+                max_bytes: 1_000,
+                references: Vec::new(),
+                writer: writer.into(),
+            })
+        };
+        let (first, second) = (id(1), id(2));
+        let empty = answer::Kind::Json("[]".into());
+        assert_eq!(
+            ask(&responses, "g", &conversation, history(&first)).await,
+            empty
+        );
+        // A count changes nothing, and waits for nobody.
+        assert_eq!(
+            ask(&responses, "g", &conversation, history("")).await,
+            empty
+        );
+        let refused = ask(&responses, "g", &conversation, history(&second)).await;
+        let answer::Kind::Refused(refused) = refused else {
+            panic!("{refused:?}");
+        };
+        let refused: responses::Refused = serde_json::from_str(&refused).unwrap();
+        assert_eq!(refused.code, "conversation_locked");
+
+        let waiting = tokio::spawn({
+            let (responses, conversation) = (responses.clone(), conversation.clone());
+            let kind = history(&second);
+            async move { ask(&responses, "g", &conversation, kind).await }
+        });
+        while responses.kept.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let answered = Stored {
+            conversation: conversation.clone(),
+            ..stored(&first)
+        };
+        responses.keep(&[answered]).await.unwrap();
+        assert_eq!(waiting.await.unwrap(), answer::Kind::Json("[1]".into()));
+        assert!(matches!(
+            ask(&responses, "g", &first, call::Kind::Show(Nothing {})).await,
+            answer::Kind::Json(_)
+        ));
+        let other = ask(&responses, "h", &conversation, history(&second)).await;
+        assert_eq!(other, answer::Kind::NotFound(Nothing {}));
     })
     .await;
 }

@@ -10,7 +10,7 @@ use tollgate_config::responses::{CONVERSATION_RESPONSES_MAX, Stored};
 
 use super::query::Conditions;
 use super::row::Columns;
-use super::{Error, Result, Store};
+use super::{Error, Result, Store, conversations};
 
 /// Every response that a conversation has had up to one of them, the newest first. The texts are
 /// left out, so that a conversation that is too long costs little.
@@ -79,7 +79,14 @@ impl Store {
     async fn keep_at_once(&self, all: &[Stored], now_unix_ms: i64) -> Result<()> {
         let mut transaction = self.writer().begin().await?;
         for stored in all {
-            let Some(output) = output(&stored.response) else {
+            let output = output(&stored.response);
+            if !stored.conversation.is_empty() {
+                conversations::add_response(&mut transaction, stored, output, now_unix_ms).await?;
+                if stored.response.is_empty() || stored.not_by_id {
+                    continue;
+                }
+            }
+            let Some(output) = output else {
                 tracing::error!(id = stored.id, "a response without output is not kept");
                 continue;
             };
@@ -184,6 +191,28 @@ impl Store {
         turns.map(Conversation::Whole).ok_or_else(missing)
     }
 
+    /// Those of these responses of a group that were kept at or after `since`.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn known_turns(
+        &self,
+        group: &str,
+        ids: &[String],
+        since_unix_ms: i64,
+    ) -> Result<Vec<Turn>> {
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", Some(group));
+        conditions.names("id", ids);
+        conditions.int("created_at >= ?", Some(since_unix_ms));
+        conditions.fixed("deleted_at = 0");
+        let rows = conditions
+            .statement("SELECT id, input, output FROM responses", "")
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(turn).collect()
+    }
+
     async fn turns(&self, group: &str, ids: &[String]) -> Result<Vec<Turn>> {
         let mut conditions = Conditions::default();
         conditions.text("group_id = ?", Some(group));
@@ -194,14 +223,7 @@ impl Store {
             .statement("SELECT id, input, output FROM responses", "")
             .fetch_all(self.reader())
             .await?;
-        let read = |row: &AnyRow| {
-            Ok(Turn {
-                id: row.text("id")?,
-                input: row.text("input")?,
-                output: row.text("output")?,
-            })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(turn).collect()
     }
 
     /// Deletes a group's response: it is not there any more from now on. Its items are
@@ -273,6 +295,14 @@ impl Store {
         .await?;
         Ok(done.rows_affected())
     }
+}
+
+fn turn(row: &AnyRow) -> Result<Turn> {
+    Ok(Turn {
+        id: row.text("id")?,
+        input: row.text("input")?,
+        output: row.text("output")?,
+    })
 }
 
 fn link(row: &AnyRow) -> Result<Link> {

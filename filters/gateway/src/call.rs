@@ -36,6 +36,12 @@ pub(crate) enum Endpoint {
         id: String,
         part: StoredPart,
     },
+    /// A conversation, or all of them.
+    Conversations {
+        /// Behind `/v1/conversations`.
+        path: String,
+        methods: &'static str,
+    },
     #[default]
     Unknown,
 }
@@ -143,7 +149,9 @@ impl Endpoint {
                 let model = bases.find_map(|base| path.strip_prefix(base)?.strip_prefix("models/"));
                 match model {
                     Some(model) => Self::Model(percent_decoded(model)),
-                    None => Self::stored(path).unwrap_or_default(),
+                    None => Self::stored(path)
+                        .or_else(|| Self::conversations(path))
+                        .unwrap_or_default(),
                 }
             }
         }
@@ -164,6 +172,24 @@ impl Endpoint {
         })
     }
 
+    /// `/v1/conversations`, and below it.
+    fn conversations(path: &str) -> Option<Self> {
+        let path = path.strip_prefix("/v1/conversations")?;
+        let mut parts = path.split('/');
+        let parts = [(); 5].map(|()| parts.next());
+        let methods = match parts {
+            [Some(""), None, ..] => "POST",
+            [Some(""), Some(_), None, ..] => "GET, POST, DELETE",
+            [Some(""), Some(_), Some("items"), None, _] => "GET, POST",
+            [Some(""), Some(_), Some("items"), Some(_), None] => "GET, DELETE",
+            _ => return None,
+        };
+        Some(Self::Conversations {
+            path: percent_decoded(path),
+            methods,
+        })
+    }
+
     /// The methods that the endpoint has; `None` when there is no such endpoint.
     pub(crate) fn methods(&self) -> Option<&'static str> {
         match self {
@@ -174,6 +200,7 @@ impl Endpoint {
                 StoredPart::Cancel => "POST",
                 StoredPart::InputItems => "GET",
             }),
+            Self::Conversations { methods, .. } => Some(methods),
             Self::Unknown => None,
         }
     }
@@ -199,7 +226,10 @@ fn dialect(endpoint: &Endpoint, path: &str, query: &str, headers: &Headers) -> D
         Endpoint::Generate(dialect) => *dialect,
         Endpoint::Operation(operation) => operation.dialect(),
         _ if path.starts_with("/v1beta/") => Dialect::Gemini,
-        _ if path == "/v1/responses" || path.starts_with("/v1/responses/") => {
+        _ if ["/v1/responses", "/v1/conversations"]
+            .iter()
+            .any(|base| path.starts_with(base)) =>
+        {
             Dialect::OpenaiResponses
         }
         _ if path.starts_with("/v1/messages") => Dialect::Anthropic,

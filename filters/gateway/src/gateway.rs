@@ -26,6 +26,7 @@ use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
 use tollgate_protocol::embeddings::Shape;
 
+use crate::call::Endpoint;
 use crate::detail;
 use crate::operation::Operation;
 use crate::refusal::{self, refuse};
@@ -90,7 +91,7 @@ impl Gateway {
                 Flow::Hold
             }
             Ok(admit::Admitted::AsksForResponse) => {
-                match kept::ask(host, &stream) {
+                match kept::ask(host, &stream, "") {
                     Ok(asked) => {
                         self.phase = Phase::Waiting;
                         self.asked = Some(asked);
@@ -138,7 +139,13 @@ impl Gateway {
         }
         detail::take_request(host, &mut stream, size);
         let gathered = plan::gather(host, &stream, size);
-        match gathered.and_then(|gathered| kept::ask_history(host, &mut stream, gathered)) {
+        let asked = gathered.and_then(|gathered| match &stream.call.endpoint {
+            Endpoint::Conversations { .. } => {
+                kept::ask(host, &stream, gathered.body.as_str()).map(Ok)
+            }
+            _ => kept::history::ask(host, &mut stream, gathered),
+        });
+        match asked {
             Ok(Ok(asked)) => {
                 self.phase = Phase::Waiting;
                 self.asked = Some(asked);
@@ -238,11 +245,10 @@ impl Gateway {
             return Self::go_on(host, flow);
         }
         let answer = kept::answered(message);
-        if let kept::Then::Plan(gathered) = asked.then {
-            let gathered = match self.stream.try_borrow() {
-                Ok(stream) => {
-                    answer.and_then(|answer| kept::with_history(&stream, gathered, answer))
-                }
+        if let kept::Then::Plan(continuing) = asked.then {
+            let gathered = match self.stream.try_borrow_mut() {
+                Ok(mut stream) => answer
+                    .and_then(|answer| kept::history::join(host, &mut stream, continuing, answer)),
                 Err(_) => return,
             };
             let flow = self.hand_on(host, gathered);

@@ -49,28 +49,37 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     bundle::push(host, event.encode_to_vec(), rest, host.now_unix_ms());
 }
 
-/// The answer as it is kept, if it is whole and is to be.
+/// The answer as it is kept, if it is whole and is to be; for a conversation that waits for it, that
+/// there is none as well.
 fn kept(host: &dyn Host, stream: &mut Stream) -> Option<Vec<u8>> {
-    let keep = stream.keep.take()?;
-    let response = keep.response?;
-    if stream.outcome != Some(Ending::Complete) {
-        return None;
-    }
     let token = stream.token.as_ref()?;
-    let stored = Stored {
+    let mut stored = Stored {
         id: responses::id(&stream.id),
         group: token.group.clone(),
         token_id: token.id,
-        model: stream.plan.as_ref()?.model.clone(),
-        previous: stream.continues.clone().unwrap_or_default(),
-        input: keep.input,
-        response,
+        ..Stored::default()
     };
-    if stored.encoded_len() > responses::STORED_BYTES_MAX {
-        host.log(Level::Warn, "a response is not kept: it is too large");
-        return None;
+    if stream.writes_conversation {
+        stored.conversation = stream.conversation.clone().unwrap_or_default();
     }
-    Some(stored.encode_to_vec())
+    let nothing = stored.clone();
+    if let Some(keep) = stream.keep.take()
+        && let Some(response) = keep.response
+        && stream.outcome == Some(Ending::Complete)
+    {
+        let plan = stream.plan.as_ref();
+        stored.model = plan.map(|plan| plan.model.clone()).unwrap_or_default();
+        stored.previous = stream.continues.clone().unwrap_or_default();
+        stored.input = keep.input;
+        stored.response = response;
+        stored.not_by_id = !keep.by_id;
+        if stored.encoded_len() > responses::STORED_BYTES_MAX {
+            host.log(Level::Warn, "a response is not kept: it is too large");
+            stored = nothing;
+        }
+    }
+    let is_news = !stored.response.is_empty() || stream.writes_conversation;
+    is_news.then(|| stored.encode_to_vec())
 }
 
 /// Takes from the stream what nobody needs after it.

@@ -62,8 +62,14 @@ pub(crate) struct Stream {
     pub(crate) losses: Vec<Loss>,
     /// The response of our own that the request continues.
     pub(crate) continues: Option<String>,
+    /// The conversation of ours that the request continues.
+    pub(crate) conversation: Option<String>,
+    /// Nobody else continues that conversation until it is known what this request adds to it.
+    pub(crate) writes_conversation: bool,
     /// What is to be kept with the answer, if the gateway makes it.
     pub(crate) keep: Option<Keep>,
+    /// The memory of what the answer repeats of the request.
+    pub(crate) echoed: Option<Hold>,
     /// What it has taken of its limits.
     pub(crate) limits: Taken,
     /// Bodies that the log may want.
@@ -79,6 +85,8 @@ pub(crate) struct Keep {
     pub(crate) input: String,
     /// The whole answer, once it is there.
     pub(crate) response: Option<String>,
+    /// It can be asked for by its id afterwards, if the gateway makes it.
+    pub(crate) by_id: bool,
     /// The memory of both.
     pub(crate) hold: Hold,
 }
@@ -139,7 +147,10 @@ impl Stream {
             upstream_id: String::new(),
             losses: Vec::new(),
             continues: None,
+            conversation: None,
+            writes_conversation: false,
             keep: None,
+            echoed: None,
             limits: Taken::default(),
             detail: None,
             held: Held::default(),
@@ -147,13 +158,15 @@ impl Stream {
     }
 
     /// The caller got all of this response; keeps it if it is to be kept and the gateway made it,
-    /// which its id tells.
+    /// which its id tells. Another one is kept for its conversation alone.
     pub(crate) fn keep_response(&mut self, response: Option<&str>) {
         let (Some(keep), Some(response)) = (&mut self.keep, response) else {
             return;
         };
         let id = Json::trusted(response).get("id").and_then(Json::as_str);
-        if id.is_some_and(|id| id == responses::id(&self.id)) && keep.hold.grow(response.len()) {
+        let is_ours = id.is_some_and(|id| id == responses::id(&self.id));
+        keep.by_id &= is_ours;
+        if (is_ours || self.writes_conversation) && keep.hold.grow(response.len()) {
             keep.response = Some(response.to_owned());
         }
     }

@@ -1,4 +1,5 @@
-//! Conversations that continue by id, `previous_response_id` of OpenAI Responses.
+//! Conversations that continue by id: `previous_response_id`, `conversation` and references to items
+//! of OpenAI Responses.
 //!
 //! <https://platform.openai.com/docs/guides/conversation-state>
 //!
@@ -7,15 +8,23 @@
 //! the provider finds in its cache what it read the last time. Instructions are not items: they
 //! hold for one response only, as OpenAI has it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::body::Body;
 use crate::json::{Json, JsonWriter, Kind, Limits, object_bytes};
+use crate::openai_responses::echo;
 use crate::problem::InvalidRequest;
+
+pub use crate::openai_responses::echo::BYTES_MAX as ECHO_BYTES_MAX;
 
 /// What a Responses request says of what is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Continuation {
     /// The response that the request continues.
     pub previous_response_id: Option<String>,
+    /// The conversation that it continues, and that gets its items. Never both.
+    pub conversation: Option<String>,
     /// Whether the answer is to be kept; the default is that it is.
     pub store: bool,
 }
@@ -23,7 +32,7 @@ pub struct Continuation {
 /// Reads it. The keys that decide about it must not stand twice, as in
 /// [`peek`](crate::peek()): each reader would take another one.
 pub fn continuation(body: &Body) -> Result<Continuation, InvalidRequest> {
-    const KEYS: [&str; 3] = ["previous_response_id", "store", "input"];
+    const KEYS: [&str; 4] = ["previous_response_id", "store", "input", "conversation"];
     let mut values = [None; KEYS.len()];
     for (key, value) in body.json().entries() {
         let slot = KEYS.iter().zip(&mut values).find(|(name, _)| **name == key);
@@ -34,14 +43,27 @@ pub fn continuation(body: &Body) -> Result<Continuation, InvalidRequest> {
             return Err(InvalidRequest::new(*name, message));
         }
     }
-    let [previous, store, _] = values.map(|value: Option<Json<'_>>| value.and_then(Json::non_null));
-    let previous_response_id = match previous {
-        None => None,
-        Some(id) => match id.as_str() {
-            Some(id) => Some(id.into_owned()),
-            None => return Err(InvalidRequest::must_be("previous_response_id", "a string")),
-        },
+    let [previous, store, _, conversation] =
+        values.map(|value: Option<Json<'_>>| value.and_then(Json::non_null));
+    let text = |value: Option<Json<'_>>, key: &str, what: &str| match value.map(Json::as_str) {
+        None => Ok(None),
+        Some(Some(id)) => Ok(Some(id.into_owned())),
+        Some(None) => Err(InvalidRequest::must_be(key, what)),
     };
+    let previous_response_id = text(previous, "previous_response_id", "a string")?;
+    let conversation = conversation.map(|value| match value.kind() {
+        Kind::Object => value.get("id").unwrap_or(value),
+        _ => value,
+    });
+    let conversation = text(
+        conversation,
+        "conversation",
+        "an id, or an object with an 'id'",
+    )?;
+    if previous_response_id.is_some() && conversation.is_some() {
+        let message = "'previous_response_id' and 'conversation' exclude each other.";
+        return Err(InvalidRequest::new("conversation", message));
+    }
     let store = match store {
         None => true,
         Some(flag) => flag
@@ -50,8 +72,14 @@ pub fn continuation(body: &Body) -> Result<Continuation, InvalidRequest> {
     };
     Ok(Continuation {
         previous_response_id,
+        conversation,
         store,
     })
+}
+
+/// What the response to this request repeats of it, for [`Reply`](crate::Reply).
+pub fn echo(body: &Body) -> Option<Arc<str>> {
+    echo::of_request(body.json())
 }
 
 /// The request's own items as a JSON array: verbatim, and a text as the message that it means.
@@ -72,13 +100,44 @@ pub fn own_items(body: &Body) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// The request with its history, a JSON array, in front of its own items, and without the id that
-/// stood for it. All else is as the caller wrote it.
+/// Ids of items to which the request refers instead of repeating them.
+pub fn references(body: &Body) -> Vec<String> {
+    let items = body.json().get("input").into_iter().flat_map(Json::items);
+    let ids = items.filter_map(|item| Some(reference(item)?.into_owned()));
+    ids.collect()
+}
+
+/// The id in `{"type": "item_reference", "id": …}`, where the type may be left out.
+fn reference(item: Json<'_>) -> Option<Cow<'_, str>> {
+    let [kind, id, role, content] = item.members(["type", "id", "role", "content"]);
+    let is_reference = match kind.and_then(Json::non_null) {
+        Some(kind) => kind.as_str()? == "item_reference",
+        None => role.is_none() && content.is_none(),
+    };
+    id.filter(|_| is_reference)?.as_str()
+}
+
+/// Items with others in the places of the references to them; all else is as it was. `found` says
+/// what an id stands for.
+pub fn dereferenced<'f>(items: &str, found: &dyn Fn(&str) -> Option<&'f str>) -> String {
+    let mut out = Vec::new();
+    JsonWriter::new(&mut out).array(|w| {
+        for item in Json::trusted(items).items() {
+            match reference(item).and_then(|id| found(&id)) {
+                Some(found) => w.raw(found),
+                None => w.raw(item.raw()),
+            }
+        }
+    });
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The request with its history, if it has one, in front of its own items, both JSON arrays, and then
+/// without the id that stood for it. All else is as the caller wrote it.
 ///
-/// Nothing where `history` is no array.
-pub fn continued(body: &Body, history: &str) -> Option<Vec<u8>> {
-    let own = own_items(body);
-    let (before, own) = (inside(history)?, inside(&own)?);
+/// Nothing where one of them is no array.
+pub fn continued(body: &Body, history: Option<&str>, own: &str) -> Option<Vec<u8>> {
+    let (before, own) = (inside(history.unwrap_or("[]"))?, inside(own)?);
     let joint = if before.is_empty() || own.is_empty() {
         ""
     } else {
@@ -89,7 +148,7 @@ pub fn continued(body: &Body, history: &str) -> Option<Vec<u8>> {
     let bytes = object_bytes(|w| {
         for (key, value) in body.json().entries() {
             match &*key {
-                "previous_response_id" => {}
+                "previous_response_id" | "conversation" if history.is_some() => {}
                 "input" => {
                     w.field_raw("input", &input);
                     written = true;
@@ -144,12 +203,12 @@ fn inside(array: &str) -> Option<&str> {
     Some(inside.trim())
 }
 
-/// The response object in the last event of a Responses stream, as this crate writes it: one line of
-/// data, which says that the response is completed or incomplete.
+/// The response object in the last event of a Responses stream, if it is one line of data (this crate
+/// writes it so, and OpenAI does), which says that the response is completed or incomplete.
 pub fn final_response(events: &[u8]) -> Option<&str> {
     let events = std::str::from_utf8(events).ok()?.trim_end();
     let last = events.rsplit('\n').next()?;
-    let event = Json::parse_text(last.strip_prefix("data: ")?, &Limits::response()).ok()?;
+    let event = Json::parse_text(last.strip_prefix("data:")?, &Limits::response()).ok()?;
     let [kind, response] = event.members(["type", "response"]);
     match kind?.as_str()?.as_ref() {
         "response.completed" | "response.incomplete" => Some(response?.raw()),

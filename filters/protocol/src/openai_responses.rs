@@ -11,6 +11,7 @@
 
 mod check;
 mod context;
+pub(crate) mod echo;
 mod fields;
 mod output;
 mod read_input;

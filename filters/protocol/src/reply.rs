@@ -1,5 +1,7 @@
 //! What the gateway, not the upstream, decides about an answer.
 
+use std::sync::Arc;
+
 use crate::alias::Aliases;
 
 /// Identity of an answer towards the caller: the same in every chunk of a stream,
@@ -23,6 +25,11 @@ pub struct Reply {
     pub stored: bool,
     /// The answer that this one continues (Responses only).
     pub previous_response_id: Option<String>,
+    /// The conversation that it belongs to (Responses only).
+    pub conversation: Option<String>,
+    /// What the answer repeats of its request, as [`crate::conversation::echo`] makes it
+    /// (Responses only).
+    pub echo: Option<Arc<str>>,
 }
 
 /// How a stream is cut into pieces.

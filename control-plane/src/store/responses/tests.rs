@@ -22,6 +22,7 @@ fn stored(group: &str, id: &str, previous: &str) -> Stored {
         previous: previous.into(),
         input: format!(r#"[{{"q":  "{id}"}}]"#),
         response: format!(r#"{{"id":"{id}","output": [{{"a":"{id}\u0000"}}] }}"#),
+        ..Stored::default()
     }
 }
 

@@ -87,6 +87,11 @@ pub(super) fn admit(
             )?;
         }
         Endpoint::Stored { .. } => return Ok(Admitted::AsksForResponse),
+        Endpoint::Conversations { .. } if end => return Ok(Admitted::AsksForResponse),
+        Endpoint::Conversations { .. } => {
+            check_body_headers(&headers, active.config.max_body_bytes)?;
+            return Ok(Admitted::WantsBody);
+        }
         Endpoint::Generate(_) | Endpoint::Operation(_) | Endpoint::Unknown => {
             if active.config.closed && token.only_channel.is_none() {
                 return Err(refusal::closed());

@@ -1,5 +1,6 @@
-//! Responses that the control plane keeps: what a caller asks about one, and the history of a
-//! request that continues one. Both are asked for by a call of their own while the request is held:
+//! Responses and conversations that the control plane keeps: what a caller asks about one, and the
+//! [`history`] of a request that continues one. Both are asked for by a call of their own while the
+//! request is held:
 //!
 //! ```text
 //!                       ┌─history──► planned with it in front, and on
@@ -11,20 +12,19 @@
 //! Whose response it may be is what the token says, and never what the caller sends. An id of another
 //! tenant is answered like one that never was.
 
+pub(super) mod history;
+
 use prost::Message;
-use tollgate_config::responses::{self, Answer, Call, History, InputItems, answer, call};
-use tollgate_host::{Host, Level};
-use tollgate_protocol::conversation::{Continuation, continuation, continued, own_items};
-use tollgate_protocol::{Body, Dialect, ErrorInfo, ErrorKind, Limits};
+use tollgate_config::responses::{self, Answer, Call, InputItems, answer, call};
+use tollgate_host::Host;
+use tollgate_protocol::json::{Json, Limits, object_bytes};
+use tollgate_protocol::{ErrorInfo, ErrorKind};
 
 use super::control;
 use super::counting::Counting;
-use super::plan::Gathered;
 use crate::call::{Endpoint, StoredPart};
-use crate::memory::Hold;
-use crate::operation::Operation;
 use crate::refusal;
-use crate::stream::{Keep, Stream};
+use crate::stream::Stream;
 
 /// How long the control plane may take; it waits by itself for what is on its way to it, for a
 /// part of that.
@@ -41,7 +41,7 @@ pub(super) struct Asked {
 }
 
 pub(super) enum Then {
-    Plan(Gathered),
+    Plan(history::Continuing),
     /// Answer with the count.
     Count(Counting),
     /// Answer with it.
@@ -52,15 +52,39 @@ pub(super) enum Then {
     Afford,
 }
 
-/// Asks what the request's head asks for.
-pub(super) fn ask(host: &dyn Host, stream: &Stream) -> Result<Asked, ErrorInfo> {
-    let Endpoint::Stored { id, part } = &stream.call.endpoint else {
-        return Err(not_found(""));
-    };
+/// Asks what the request asks for: by its head, or with a body.
+pub(super) fn ask(host: &dyn Host, stream: &Stream, body: &str) -> Result<Asked, ErrorInfo> {
     let stores = stream.active.as_ref().map(|a| a.config.stores_responses);
-    if stores != Some(true) || !responses::is_ours(id) {
-        return Err(not_found(id));
-    }
+    let stores = stores == Some(true);
+    let (id, part) = match &stream.call.endpoint {
+        Endpoint::Stored { id, part } if stores && responses::is_ours(id) => (id, part),
+        Endpoint::Stored { id, .. } => return Err(not_found(id)),
+        Endpoint::Conversations { path, .. } if stores => {
+            if body.len() > responses::STORED_BYTES_MAX {
+                let max = u64::try_from(responses::STORED_BYTES_MAX).unwrap_or(u64::MAX);
+                return Err(refusal::too_large(max));
+            }
+            let asked = object_bytes(|w| {
+                w.field_str("method", &stream.call.method);
+                w.field_str("path", path);
+                w.field_str("query", &stream.call.query);
+                w.field_str("body", body);
+                w.field_str("request_id", &stream.id);
+            });
+            let asked = String::from_utf8(asked).unwrap_or_default();
+            let call = begin(host, stream, "", call::Kind::Conversations(asked))?;
+            return Ok(Asked {
+                call,
+                then: Then::Show,
+            });
+        }
+        _ => {
+            return Err(refusal::unknown_path(
+                &stream.call.method,
+                &stream.call.path,
+            ));
+        }
+    };
     let deletes = stream.call.method == "DELETE";
     let (kind, then) = match part {
         StoredPart::Whole if deletes => (call::Kind::Delete(responses::Nothing {}), Then::Show),
@@ -84,120 +108,18 @@ pub(super) fn ask(host: &dyn Host, stream: &Stream) -> Result<Asked, ErrorInfo> 
     Ok(Asked { call, then })
 }
 
-/// Asks for the history of a request that continues one of our own responses; gives the request
-/// back when there is nothing to ask. What else the request says of being kept is noted.
-pub(super) fn ask_history(
-    host: &dyn Host,
-    stream: &mut Stream,
-    gathered: Gathered,
-) -> Result<Result<Asked, Gathered>, ErrorInfo> {
-    let generates = match &stream.call.endpoint {
-        Endpoint::Generate(Dialect::OpenaiResponses) => true,
-        // A conversation is counted whole.
-        Endpoint::Operation(Operation::Count {
-            dialect: Dialect::OpenaiResponses,
-            ..
-        }) => false,
-        _ => return Ok(Err(gathered)),
-    };
-    let Continuation {
-        previous_response_id,
-        store,
-    } = continuation(&gathered.body)?;
-    let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
-    let previous = previous_response_id.filter(|id| responses::is_ours(id));
-    if generates && store && active.config.stores_responses {
-        keep(host, stream, &gathered.body);
-    }
-    let Some(previous) = previous else {
-        return Ok(Err(gathered));
-    };
-    if !active.config.stores_responses {
-        return Err(no_previous(&previous));
-    }
-    let size = u64::try_from(gathered.size).unwrap_or(u64::MAX);
-    let history = History {
-        max_bytes: active.config.max_body_bytes.saturating_sub(size),
-    };
-    let call = begin(host, stream, &previous, call::Kind::History(history))?;
-    stream.continues = Some(previous);
-    Ok(Ok(Asked {
-        call,
-        then: Then::Plan(gathered),
-    }))
-}
-
-/// Keeps the request's own items until its answer is whole.
-fn keep(host: &dyn Host, stream: &mut Stream, body: &Body) {
-    let input = own_items(body);
-    if input.len() > responses::STORED_BYTES_MAX {
-        host.log(
-            Level::Warn,
-            "a response is not kept: its input is too large",
-        );
-        return;
-    }
-    // Without room the answer says that it was not kept.
-    stream.keep = Hold::take(input.len()).map(|hold| Keep {
-        input,
-        response: None,
-        hold,
-    });
-}
-
-/// The request with its history in front.
-pub(super) fn with_history(
-    stream: &Stream,
-    gathered: Gathered,
-    answer: answer::Kind,
-) -> Result<Gathered, ErrorInfo> {
-    let Gathered {
-        body,
-        mut hold,
-        size,
-        ..
-    } = gathered;
-    let previous = stream.continues.as_deref().unwrap_or_default();
-    let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
-    let max = active.config.max_body_bytes;
-    let history = match answer {
-        answer::Kind::Json(history) => history,
-        answer::Kind::TooLong(_) => return Err(too_long(max)),
-        answer::Kind::NotFound(_) | answer::Kind::NoSuchItem(_) => {
-            return Err(no_previous(previous));
-        }
-    };
-    // It, and both together.
-    if !hold.grow(history.len().saturating_mul(3).saturating_add(size)) {
-        return Err(refusal::no_room());
-    }
-    let joined = continued(&body, &history).ok_or_else(away)?;
-    drop((body, history));
-    let size = joined.len();
-    let limits = Limits::request(usize::try_from(max).unwrap_or(usize::MAX));
-    if size > limits.max_bytes {
-        return Err(too_long(max));
-    }
-    let body = Body::parse(joined, &limits)?;
-    hold.shrink_to(size.saturating_mul(2));
-    Ok(Gathered {
-        body,
-        hold,
-        size,
-        is_continued: true,
-    })
-}
-
 /// What the caller gets who asked about a response.
 pub(super) fn shown(
     stream: &Stream,
     then: &Then,
     answer: answer::Kind,
 ) -> Result<String, ErrorInfo> {
-    let Endpoint::Stored { id, .. } = &stream.call.endpoint else {
-        return Err(not_found(""));
+    let id = match &stream.call.endpoint {
+        Endpoint::Stored { id, .. } => id,
+        _ => "",
     };
     match answer {
+        answer::Kind::Refused(refused) => Err(self::refused(&refused)),
         answer::Kind::Json(_) if matches!(then, Then::Cancel) => Err(ErrorInfo::new(
             ErrorKind::InvalidRequest,
             "Cannot cancel a synchronous response.",
@@ -208,7 +130,32 @@ pub(super) fn shown(
             "'after' is not the id of an input item of this response.",
         )
         .with_param("after")),
-        answer::Kind::NotFound(_) | answer::Kind::TooLong(_) => Err(not_found(id)),
+        answer::Kind::NotFound(_) | answer::Kind::TooLong(_) | answer::Kind::Context(_) => {
+            Err(not_found(id))
+        }
+    }
+}
+
+/// What the control plane says that the caller gets: a [`responses::Refused`].
+fn refused(json: &str) -> ErrorInfo {
+    let Ok(refused) = Json::parse_text(json, &Limits::response()) else {
+        return away();
+    };
+    let [status, message, param, code] = refused.members(["status", "message", "param", "code"]);
+    let text = |value: Option<Json<'_>>| {
+        let text = value.and_then(Json::as_str).unwrap_or_default();
+        text.into_owned()
+    };
+    let kind = match status.and_then(Json::as_u64) {
+        Some(404) => ErrorKind::NotFound,
+        Some(413) => ErrorKind::RequestTooLarge,
+        _ => ErrorKind::InvalidRequest,
+    };
+    let mut error = ErrorInfo::new(kind, text(message));
+    error.param = Some(text(param)).filter(|param| !param.is_empty());
+    match text(code) {
+        code if code.is_empty() => error,
+        code => error.with_code(code),
     }
 }
 
@@ -276,29 +223,10 @@ fn not_found(id: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorKind::NotFound, message)
 }
 
-/// OpenAI answers this one with 400.
-fn no_previous(id: &str) -> ErrorInfo {
-    let message = format!("Previous response with id '{}' not found.", short(id));
-    ErrorInfo::new(ErrorKind::InvalidRequest, message)
-        .with_param("previous_response_id")
-        .with_code("previous_response_not_found")
-}
-
-fn too_long(max_bytes: u64) -> ErrorInfo {
-    let message = format!(
-        "The conversation that 'previous_response_id' continues is too long: with it, the request \
-         may have {max_bytes} bytes, and it may have {} responses.",
-        responses::CONVERSATION_RESPONSES_MAX
-    );
-    ErrorInfo::new(ErrorKind::RequestTooLarge, message)
-        .with_param("previous_response_id")
-        .with_code("request_too_large")
-}
-
 fn away() -> ErrorInfo {
     ErrorInfo::new(
         ErrorKind::Overloaded,
-        "Stored responses cannot be reached at the moment; try again.",
+        "What is kept cannot be reached at the moment; try again.",
     )
 }
 

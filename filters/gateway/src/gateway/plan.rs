@@ -161,6 +161,7 @@ pub(crate) fn target<'a>(
     if let Some(model) = active.model(sent).or_else(|| active.model(model)) {
         target.max_output_tokens = model.max_output_tokens.map(u64::from);
         target.drops_sampling = model.drops_sampling;
+        target.one_of_sampling = model.one_of_sampling;
         target.thinking = model.thinking;
         target.efforts = &model.efforts;
     }

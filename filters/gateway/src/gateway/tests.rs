@@ -86,7 +86,7 @@ fn refusals_speak_the_callers_dialect_and_leave_one_event() {
         (
             "POST",
             CHAT,
-            &[good, ("content-encoding", "gzip")],
+            &[good, ("content-encoding", "compress")],
             false,
             400,
             "content-encoding",

@@ -4,12 +4,13 @@ use tollgate_config::Channel;
 use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_config::responses::REPLY_PREFIX;
 use tollgate_host::{Headers, Host, Map};
-use tollgate_protocol::conversation::without_reasoning;
+use tollgate_protocol::conversation::{echo, without_reasoning};
 use tollgate_protocol::{Dialect, Framing, PassOn, Reply, pass_on, path_segment, write_request};
 
 use super::endpoint::endpoint;
 use super::{Terms, operate};
 use crate::gateway::target;
+use crate::memory::Hold;
 use crate::state::{also, dialect};
 use crate::stream::Stream;
 
@@ -41,7 +42,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let plan = stream.plan.as_mut()?;
     let source = plan.source.as_ref()?;
     let sent_model = channel.upstream_model(&plan.model).to_owned();
-    let (is_ours, stored) = (to == Dialect::OpenaiResponses, stream.keep.is_some());
+    let is_ours = to == Dialect::OpenaiResponses;
+    let stored = stream.keep.as_ref().is_some_and(|keep| keep.by_id);
     let mut reply = Reply {
         model: plan.peek.model.clone(),
         id: match is_ours {
@@ -50,6 +52,7 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
         },
         stored,
         previous_response_id: stream.continues.clone(),
+        conversation: stream.conversation.clone(),
         created_unix_s: u64::try_from(stream.started_unix_ms / 1_000).unwrap_or(0),
         include_usage: plan.peek.include_usage == Some(true),
         framing: stream
@@ -89,6 +92,11 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
             None => write_request(from, source.request.as_ref()?, &target).ok()?,
         };
         reply.aliases = written.aliases;
+        if is_ours && let Some(echo) = echo(&source.body) {
+            // Without room the answer repeats nothing.
+            stream.echoed = Hold::take(echo.len());
+            reply.echo = stream.echoed.is_some().then_some(echo);
+        }
         let mut losses = written.losses;
         losses.retain(|loss| loss.field != "store" || !stored);
         (Some(written.body), losses)
@@ -160,6 +168,8 @@ pub(super) fn write_head(
         (REQUEST_ID_HEADER, stream.id.as_bytes()),
         ("content-type", b"application/json"),
         ("content-length", length.as_bytes()),
+        // Answers are read here.
+        ("accept-encoding", b"identity"),
     ];
     for (name, value) in call.forwarded.iter() {
         if same_headers || name == "user-agent" {

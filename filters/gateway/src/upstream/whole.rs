@@ -81,6 +81,9 @@ impl WholeAnswer {
         }
         let passed = pass_response(*from, &body, shown_model.as_deref())?;
         stream.usage = passed.usage;
+        if stream.writes_conversation {
+            stream.keep_response(std::str::from_utf8(&body).ok());
+        }
         stream.evidence.answered(&stream.usage, &body);
         Ok(passed.edited)
     }

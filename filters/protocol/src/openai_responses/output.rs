@@ -2,7 +2,7 @@
 
 use crate::json::JsonWriter;
 use crate::neutral::{CallKind, StopReason, Usage};
-use crate::openai_responses::{reasoning, usage};
+use crate::openai_responses::{echo, reasoning, usage};
 use crate::reply::Reply;
 
 /// One item of `output`. Its position there is its `output_index`.
@@ -151,8 +151,7 @@ impl Part {
     }
 }
 
-/// The members of a response object. What it repeats of the request is what holds for
-/// one that says nothing; the request itself is not at hand.
+/// The members of a response object.
 pub(super) fn response(
     reply: &Reply,
     status: Status<'_>,
@@ -190,9 +189,6 @@ pub(super) fn response(
         Some(reason) => w.field_object("incomplete_details", |w| w.field_str("reason", reason)),
         None => w.field_null("incomplete_details"),
     }
-    w.field_null("instructions");
-    w.field_null("max_output_tokens");
-    w.field_object("metadata", |_| {});
     w.field_str("model", &reply.model);
     let last = items.len().saturating_sub(1);
     w.field_array("output", |w| {
@@ -202,24 +198,17 @@ pub(super) fn response(
             w.object(|w| item.members(cut, w));
         }
     });
-    w.field_bool("parallel_tool_calls", true);
     match &reply.previous_response_id {
         Some(id) => w.field_str("previous_response_id", id),
         None => w.field_null("previous_response_id"),
     }
-    w.field_null("reasoning");
+    if let Some(id) = &reply.conversation {
+        w.field_object("conversation", |w| w.field_str("id", id));
+    }
     w.field_bool("store", reply.stored);
-    w.field_null("temperature");
-    w.field_object("text", |w| {
-        w.field_object("format", |w| w.field_str("type", "text"));
-    });
-    w.field_str("tool_choice", "auto");
-    w.field_array("tools", |_| {});
-    w.field_null("top_p");
-    w.field_str("truncation", "disabled");
+    echo::members(reply.echo.as_deref(), w);
     match used {
         Some(used) => w.field_object("usage", |w| usage::members(used, w)),
         None => w.field_null("usage"),
     }
-    w.field_null("user");
 }

@@ -33,6 +33,7 @@ pub(super) fn alone(
             match own {
                 // The provider refuses reasoning that led to nothing.
                 Some(data) if followed => w.object(|w| reasoning::write_signed(text, data, w)),
+                _ if !context.request.misses(&block.content) => {}
                 _ => context.losses.note(
                     "messages.thinking",
                     "only thinking that the provider signed itself can be sent back",

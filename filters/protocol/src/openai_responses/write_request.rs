@@ -3,7 +3,7 @@
 use crate::alias::Aliases;
 use crate::dialect::Dialect;
 use crate::extras;
-use crate::json::{JsonWriter, object_bytes};
+use crate::json::JsonWriter;
 use crate::mend;
 use crate::neutral::{Content, Effort, Format, Reasoning, Request};
 use crate::openai_responses::context::Context;
@@ -36,7 +36,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         extras::settle_except(request, shared, &mut context.losses)?;
         extras::note_foreign_tools(request, &mut context.losses);
     }
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         w.field_str("model", target.model);
         let instructions = write_input::instructions(&mut context);
         if !instructions.is_empty() {

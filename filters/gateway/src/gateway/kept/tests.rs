@@ -2,13 +2,14 @@ use prost::Message;
 use tollgate_config::GatewayConfig;
 use tollgate_config::meter::Outcome;
 use tollgate_config::names::{CLUSTER_PROPERTY, NODE_TOKEN_KEY};
-use tollgate_config::responses::{Nothing, Stored};
+use tollgate_config::responses::{Conversations, History, Nothing, Refused, Stored};
 use tollgate_host::mock::{Called, MockHost};
 use tollgate_host::{Body as Buffer, Flow, Map, MeterHost};
 
 use super::*;
 use crate::fixture::{OPENAI_ANSWER, channel, event, head, host, request, settled};
 use crate::gateway::Gateway;
+use crate::memory::Hold;
 use crate::state;
 use crate::upstream::Attempt;
 
@@ -115,6 +116,8 @@ fn a_translated_answer_is_kept_unless_the_caller_does_not_want_it() {
             previous: String::new(),
             input: r#"[{"type":"message","role":"user","content":"hi"}]"#.into(),
             response: stored.response.clone(),
+            conversation: String::new(),
+            not_by_id: false,
         };
         assert_eq!(stored, &expected);
         assert!(responses::is_ours(&stored.id));
@@ -158,6 +161,8 @@ fn history_is_asked_for_in_the_name_of_the_token() {
         id: OURS.into(),
         kind: Some(call::Kind::History(History {
             max_bytes: 1_000 - body.len() as u64,
+            references: Vec::new(),
+            writer: String::new(),
         })),
     };
     assert_eq!(call, expected);
@@ -251,6 +256,229 @@ fn a_request_without_its_history_is_refused() {
     host.set_control_plane_away(true);
     request(&host, RESPONSES, &continuing(OURS));
     assert_eq!(host.replied().unwrap().status, 503);
+}
+
+const CONVERSATION: &str = "conv_tg0199aabbccdd00112233445566778899";
+
+/// A request in a conversation: what is asked for it, and what was kept with its end.
+fn in_conversation(
+    dialect: &str,
+    fields: &str,
+    upstream: Option<&str>,
+) -> (MockHost, Call, Stored) {
+    let host = host(vec![channel(1, dialect)]);
+    let body = format!(r#"{{"model":"m","conversation":"{CONVERSATION}","input":"and?"{fields}}}"#);
+    let (mut gateway, flow) = request(&host, RESPONSES, &body);
+    assert_eq!((flow, host.replied()), (Flow::Hold, None));
+    let (called, call) = the_call(&host);
+    let status = match upstream {
+        Some(upstream) => {
+            let history = answer::Kind::Json(r#"[{"role":"user","content":"hi"}]"#.into());
+            end_call(&host, &mut gateway, called.id, history);
+            answer(&host, &mut attempt(&host), upstream);
+            200
+        }
+        None => {
+            let locked = Refused {
+                status: 400,
+                message: "busy".into(),
+                param: "conversation".into(),
+                code: "conversation_locked".into(),
+            };
+            let locked = answer::Kind::Refused(serde_json::to_string(&locked).unwrap());
+            end_call(&host, &mut gateway, called.id, locked);
+            400
+        }
+    };
+    let (_, mut stored) = settled(&host, gateway, status);
+    assert_eq!(stored.len(), 1);
+    (host, call, stored.remove(0))
+}
+
+#[test]
+fn a_conversation_gets_what_was_answered_or_is_told_that_there_is_nothing() {
+    const NATIVE: &str = r#"{"id":"resp_1","object":"response","status":"completed","output":[7]}"#;
+    const NATIVE_STREAM: &str = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"status\":\"in_progress\",\"output\":[]}}\n\n\
+        event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[7]}}\n\n";
+    let hello = r#""text":"hello""#;
+    for (dialect, fields, upstream, said, not_by_id) in [
+        ("openai-chat", "", Some(OPENAI_ANSWER), hello, false),
+        (
+            "openai-chat",
+            r#","stream":true"#,
+            Some(CHAT_STREAM),
+            hello,
+            false,
+        ),
+        (
+            "openai-chat",
+            r#","store":false"#,
+            Some(OPENAI_ANSWER),
+            hello,
+            true,
+        ),
+        // The provider keeps the response, and knows nothing of the conversation.
+        (
+            "openai-responses",
+            "",
+            Some(NATIVE),
+            r#""output":[7]"#,
+            true,
+        ),
+        (
+            "openai-responses",
+            r#","stream":true"#,
+            Some(NATIVE_STREAM),
+            r#""output":[7]"#,
+            true,
+        ),
+        (
+            "openai-chat",
+            "",
+            Some(r#"{"error":{"message":"no"}}"#),
+            "",
+            false,
+        ),
+        ("openai-chat", "", None, "", false),
+    ] {
+        let (host, call, stored) = in_conversation(dialect, fields, upstream);
+        let Some(call::Kind::History(history)) = call.kind else {
+            panic!("{call:?}");
+        };
+        assert_eq!(
+            (call.id.as_str(), history.writer),
+            (CONVERSATION, stored.id.clone())
+        );
+        assert_eq!(stored.conversation, CONVERSATION);
+        assert!(
+            stored.response.contains(said),
+            "{dialect} {fields} {stored:?}"
+        );
+        assert_eq!(stored.not_by_id, not_by_id, "{dialect} {fields}");
+        if said.is_empty() {
+            assert_eq!((stored.input.as_str(), stored.response.as_str()), ("", ""));
+        } else {
+            assert_eq!(
+                stored.input,
+                r#"[{"type":"message","role":"user","content":"and?"}]"#
+            );
+            assert_eq!(stored.previous, "");
+        }
+        if dialect == "openai-chat" && !said.is_empty() {
+            let told = host.text(Buffer::Response);
+            let names_it = format!(r#""conversation":{{"id":"{CONVERSATION}"}}"#);
+            assert!(told.contains(&names_it), "{told}");
+            let stores = format!(r#""store":{}"#, !not_by_id);
+            assert!(told.contains(&stores), "{told}");
+        }
+        if upstream.is_none() {
+            let reply = host.replied().unwrap();
+            assert!(reply.body.contains("conversation_locked"), "{}", reply.body);
+        }
+    }
+}
+
+#[test]
+fn items_that_are_referred_to_are_asked_for_and_put_in() {
+    let ours = "msg_tg0199aabbccdd00112233445566778899_0";
+    let input = format!(
+        r#"[{{"type":"item_reference","id":"{ours}"}},{{"role":"user","content":"and?"}},{{"id":"{ours}"}}]"#
+    );
+    let host = host(vec![channel(1, "openai-chat")]);
+    let body = format!(r#"{{"model":"m","input":{input}}}"#);
+    let (mut gateway, _) = request(&host, RESPONSES, &body);
+    let (called, call) = the_call(&host);
+    let expected = call::Kind::History(History {
+        max_bytes: 1_000 - body.len() as u64,
+        references: vec![ours.into()],
+        writer: String::new(),
+    });
+    assert_eq!((call.id.as_str(), call.kind), ("", Some(expected)));
+    let item = r#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]}"#;
+    let context = answer::Kind::Context(format!("[[],[{item}]]"));
+    end_call(&host, &mut gateway, called.id, context);
+    let mut attempt = attempt(&host);
+    let sent = host.text(Buffer::Request);
+    let said = r#""messages":[{"role":"assistant","content":"hello"},{"role":"user","content":"and?"},{"role":"assistant","content":"hello"}]"#;
+    assert!(sent.contains(said), "{sent}");
+    answer(&host, &mut attempt, OPENAI_ANSWER);
+    let (_, stored) = settled(&host, gateway, 200);
+    let whole = format!(r#"[{item},{{"role":"user","content":"and?"}},{item}]"#);
+    assert_eq!(stored[0].input, whole, "items, and no references");
+
+    // What is not ours is the upstream's to find.
+    let body = r#"{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}"#;
+    let same = crate::fixture::host(vec![channel(1, "openai-responses")]);
+    assert_eq!(request(&same, RESPONSES, body).1, Flow::Continue);
+    attempt_of(&same, body);
+    let other = crate::fixture::host(vec![channel(1, "openai-chat")]);
+    request(&other, RESPONSES, body);
+    let reply = other.replied().unwrap();
+    assert!(
+        reply.status == 400 && reply.body.contains("input"),
+        "{}",
+        reply.body
+    );
+}
+
+/// The upstream gets these very bytes.
+fn attempt_of(host: &MockHost, body: &str) {
+    attempt(host);
+    assert_eq!(host.text(Buffer::Request), body);
+}
+
+#[test]
+fn requests_about_conversations_go_to_the_control_plane() {
+    for (method, path, body, allowed) in [
+        ("POST", "", r#"{"metadata":{}}"#, true),
+        ("POST", "", "", true),
+        ("GET", "/conv_1?x=1", "", true),
+        ("POST", "/conv_1", r#"{"metadata":{}}"#, true),
+        ("DELETE", "/conv_1", "", true),
+        ("GET", "/conv_1/items?limit=2", "", true),
+        ("POST", "/conv_1/items", r#"{"items":[]}"#, true),
+        ("DELETE", "/conv_1/items/msg_1", "", true),
+        ("GET", "", "", false),
+        ("DELETE", "/conv_1/items", "", false),
+        ("GET", "/conv_1/other", "", false),
+        ("GET", "/conv_1/items/a/b", "", false),
+    ] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let target = format!("/v1/conversations{path}");
+        let token = [("authorization", "Bearer sk-good")];
+        let (mut gateway, flow) = head(&host, method, &target, &token, body.is_empty());
+        assert_eq!(flow, Flow::Hold);
+        if !allowed {
+            let reply = host.replied().unwrap();
+            assert!(
+                matches!(reply.status, 404 | 405),
+                "{target}: {}",
+                reply.body
+            );
+            continue;
+        }
+        if !body.is_empty() {
+            host.put_body(Buffer::Request, body.as_bytes());
+            assert_eq!(gateway.request_body(&host, body.len(), true), Flow::Hold);
+        }
+        let (called, call) = the_call(&host);
+        let Some(call::Kind::Conversations(asked)) = call.kind else {
+            panic!("{call:?}");
+        };
+        let asked: Conversations = serde_json::from_str(&asked).unwrap();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        assert_eq!((asked.method.as_str(), asked.path.as_str()), (method, path));
+        assert_eq!((asked.query.as_str(), asked.body.as_str()), (query, body));
+        assert_eq!(call.group, "g");
+        end_call(
+            &host,
+            &mut gateway,
+            called.id,
+            answer::Kind::Json("{\"its\":1}".into()),
+        );
+        assert_eq!(host.replied().unwrap().body, "{\"its\":1}");
+        event(&host, gateway, 200);
+    }
 }
 
 #[test]
