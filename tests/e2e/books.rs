@@ -13,7 +13,7 @@ const CALLERS: usize = 8;
 const CALLS: usize = 30;
 
 #[test]
-fn the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
+fn i13_the_ledger_equals_the_providers_own_books_after_a_run_with_faults() {
     let usage = Told {
         input: 100,
         cache_read: 20,

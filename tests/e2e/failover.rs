@@ -23,7 +23,7 @@ fn a_channel_that_breaks_is_followed_by_the_next() {
 }
 
 #[test]
-fn a_200_that_is_no_answer_is_followed_by_the_next() {
+fn k8_a_200_that_is_no_answer_is_followed_by_the_next() {
     for fault in [
         Fault::Html,
         Fault::Empty,

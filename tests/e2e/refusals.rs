@@ -52,7 +52,7 @@ fn a_token_is_taken_from_every_header_that_clients_use() {
 }
 
 #[test]
-fn a_disabled_token_gets_401_and_a_model_that_is_not_allowed_403() {
+fn l11_a_disabled_token_gets_401_and_a_model_that_is_not_allowed_403() {
     let stage = Stage::set();
     let narrow = json!({"name": "narrow", "models": [stage.scene.models[1]]});
     let narrow = stage.scene.another_token(&narrow);
@@ -74,7 +74,7 @@ fn a_disabled_token_gets_401_and_a_model_that_is_not_allowed_403() {
 }
 
 #[test]
-fn unknown_models_paths_and_methods_get_404_and_405() {
+fn l11_unknown_models_paths_and_methods_get_404_and_405() {
     let stage = Stage::set();
     for dialect in Dialect::CALLERS {
         let body = dialect.ask("no-such-model", "hello", false);

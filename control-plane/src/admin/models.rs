@@ -274,7 +274,7 @@ fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
         let rule = format!("must be a whole number from 0 to {}", u32::MAX);
         return Err(ApiError::field("config.max_output_tokens", rule));
     }
-    for flag in ["vision", "drops_sampling"] {
+    for flag in ["vision", "drops_sampling", "one_of_sampling"] {
         if config.get(flag).is_some_and(|value| !value.is_boolean()) {
             return Err(ApiError::field(
                 &format!("config.{flag}"),

@@ -102,6 +102,9 @@ fn facts(model: &Model) -> Map<String, Value> {
     if model.drops_sampling {
         facts.insert("drops_sampling".into(), true.into());
     }
+    if model.one_of_sampling {
+        facts.insert("one_of_sampling".into(), true.into());
+    }
     facts
 }
 

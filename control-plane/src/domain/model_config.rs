@@ -58,6 +58,12 @@ impl ModelConfig {
         self.fact("drops_sampling")
     }
 
+    /// Whether it takes only one of temperature and `top_p`, if its config tells.
+    #[must_use]
+    pub fn one_of_sampling(&self) -> Option<bool> {
+        self.fact("one_of_sampling")
+    }
+
     /// How it is told to think, if its config tells.
     #[must_use]
     pub fn thinking(&self) -> Option<Thinking> {

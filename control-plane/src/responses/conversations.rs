@@ -237,8 +237,11 @@ fn items(items: &RawValue) -> Result<Vec<Box<RawValue>>, Refused> {
     }
     for (index, item) in many.iter().enumerate() {
         let field = format!("items[{index}]");
-        let is_reference = serde_json::from_str::<serde_json::Value>(item.get())
-            .is_ok_and(|item| item["type"] == "item_reference");
+        let is_reference =
+            serde_json::from_str::<serde_json::Value>(item.get()).is_ok_and(|item| {
+                item.get("type")
+                    .is_some_and(|kind| kind == "item_reference")
+            });
         if is_reference {
             let rule = format!("'{field}' must be an item, not a reference to one.");
             return Err(invalid(&field, &rule));

@@ -31,6 +31,9 @@ pub struct Model {
     /// It rejects `temperature`, `top_p` and `top_k`.
     #[serde(default)]
     pub drops_sampling: bool,
+    /// It takes `temperature` or `top_p`, not both.
+    #[serde(default)]
+    pub one_of_sampling: bool,
     /// Whether it sees images.
     #[serde(default)]
     pub vision: Option<bool>,

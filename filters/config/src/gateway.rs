@@ -132,6 +132,9 @@ pub struct Model {
     /// It rejects `temperature`, `top_p` and `top_k`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drops_sampling: bool,
+    /// It takes `temperature` or `top_p`, not both.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub one_of_sampling: bool,
     /// Whether it sees images; `None`: nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vision: Option<bool>,

@@ -34,7 +34,7 @@ pub use self::string::{decode, hex4, is_json_object, push_escaped};
 pub use self::text::{Raw, Text};
 pub use self::validate::Notes;
 pub use self::walk::{Entries, Items};
-pub use self::writer::{JsonWriter, Piece, object_bytes};
+pub use self::writer::{JsonWriter, Piece, object_bytes, object_bytes_within};
 
 use self::string::chars;
 

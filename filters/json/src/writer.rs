@@ -208,7 +208,13 @@ impl<'o> JsonWriter<'o> {
 
 /// The bytes of one JSON object.
 pub fn object_bytes(members: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
-    let mut out = Vec::new();
+    object_bytes_within(0, members)
+}
+
+/// The same, which will be about this long: a buffer that has room for it need not grow, and what
+/// was written is not copied again.
+pub fn object_bytes_within(capacity: usize, members: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(capacity);
     JsonWriter::new(&mut out).object(members);
     out
 }

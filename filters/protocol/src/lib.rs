@@ -97,7 +97,9 @@ pub fn peek_addressed(
 
 /// Reads a request into the neutral form. Large strings stay ranges of `body`.
 pub fn read_request(dialect: Dialect, body: &Body) -> Result<Request, InvalidRequest> {
-    caller(dialect).read_request(body)
+    let mut request = caller(dialect).read_request(body)?;
+    request.length = neutral::Length(body.as_str().len());
+    Ok(request)
 }
 
 /// Writes a request for an upstream of `dialect`. Cheap enough to be called for

@@ -20,6 +20,7 @@ pub use self::message::{
     Block, CacheMark, CallKind, Content, Document, Extra, Image, Media, Message, Role, Source,
     ToolCall, ToolResult,
 };
+pub(crate) use self::request::Length;
 pub use self::request::{Effort, Format, Reasoning, Request, Sampling, Tool, ToolChoice, ToolMode};
 pub(crate) use self::request::{NAME_THERE, NAMESPACE};
 pub use self::response::{Choice, Response, StopReason};

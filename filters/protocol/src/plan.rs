@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) effort: Option<Effort>,
     /// Whether `temperature`, `top_p` and `top_k` may be sent.
     pub(crate) sampling: bool,
+    /// Whether `top_p` may be sent, where the others may.
+    pub(crate) top_p: bool,
 }
 
 /// The value of `thinking`.
@@ -35,11 +37,17 @@ const EFFORTS: [Effort; 4] = [Effort::Low, Effort::Medium, Effort::High, Effort:
 /// The plan of a call that does not think, or whose thinking goes on in the caller's own
 /// words.
 pub(crate) fn plain(request: &Request, target: &Target<'_>, losses: &mut Losses) -> Plan {
+    let sampling = &request.sampling;
+    let top_p = !(target.one_of_sampling && sampling.temperature.is_some());
+    if !top_p && sampling.top_p.is_some() {
+        losses.note("top_p", "the model takes temperature or top_p, not both");
+    }
     Plan {
         max_tokens: max_tokens(request, target, losses),
         thinking: None,
         effort: None,
         sampling: !target.drops_sampling,
+        top_p,
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Target<'a> {
     pub max_output_tokens: Option<u64>,
     /// The model rejects `temperature`, `top_p` and `top_k`.
     pub drops_sampling: bool,
+    /// The model takes `temperature` or `top_p`, not both.
+    pub one_of_sampling: bool,
     /// How the model is told to think.
     pub thinking: Thinking,
     /// The effort levels that the model knows; empty means all of them.

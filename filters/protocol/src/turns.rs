@@ -35,7 +35,7 @@ pub(crate) fn arrange<'r>(request: &'r Request, own: bool, losses: &mut Losses) 
     let mut turns: Vec<Turn<'r>> = Vec::new();
     let mut last_system: Option<&Message> = None;
     for message in &request.messages {
-        let mut pieces = pieces(message, own, losses);
+        let mut pieces = pieces(request, message, own, losses);
         if !own {
             extras::note(&message.extras, "messages", losses);
         }
@@ -75,7 +75,7 @@ pub(crate) fn arrange<'r>(request: &'r Request, own: bool, losses: &mut Losses) 
         && let Some(message) = last_system
     {
         // Only instructions: the last of them becomes what the user says.
-        let pieces = pieces(message, own, losses);
+        let pieces = pieces(request, message, own, losses);
         system.truncate(system.len().saturating_sub(pieces.len()));
         turns.push(Turn {
             role: Role::User,
@@ -87,7 +87,12 @@ pub(crate) fn arrange<'r>(request: &'r Request, own: bool, losses: &mut Losses) 
 
 /// The blocks of a message that can be sent. A cache mark on one that cannot moves
 /// to the block before it.
-fn pieces<'r>(message: &'r Message, own: bool, losses: &mut Losses) -> Vec<Piece<'r>> {
+fn pieces<'r>(
+    request: &Request,
+    message: &'r Message,
+    own: bool,
+    losses: &mut Losses,
+) -> Vec<Piece<'r>> {
     let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(message.content.len());
     for block in &message.content {
         let mut piece = Piece {
@@ -105,10 +110,12 @@ fn pieces<'r>(message: &'r Message, own: bool, losses: &mut Losses) -> Vec<Piece
                     .and_then(|signature| signature.readable_by(Dialect::Anthropic))
                     .is_none() =>
             {
-                losses.note(
-                    "messages.thinking",
-                    "only thinking that the provider signed itself can be sent back",
-                );
+                if request.misses(&block.content) {
+                    losses.note(
+                        "messages.thinking",
+                        "only thinking that the provider signed itself can be sent back",
+                    );
+                }
                 continue;
             }
             // Thinking cannot bear a mark, and must stay exactly as it was.

@@ -72,6 +72,9 @@ fn model(config: &ModelConfig) -> Model {
         drops_sampling: config
             .drops_sampling()
             .unwrap_or_else(|| known.is_some_and(|known| known.drops_sampling)),
+        one_of_sampling: config
+            .one_of_sampling()
+            .unwrap_or_else(|| known.is_some_and(|known| known.one_of_sampling)),
         vision: config.vision().or_else(|| known?.vision),
         rpm: config.limits.rpm,
         tpm: config.limits.tpm,

@@ -206,7 +206,7 @@ fn the_answer_speaks_the_callers_dialect_even_where_the_path_names_none() {
 }
 
 #[test]
-fn credentials_do_not_travel_on() {
+fn l13_credentials_do_not_travel_on() {
     let call = call(
         "/v1/messages?beta=true&key=secret&x=1",
         &[

@@ -54,13 +54,14 @@ fn answer(host: &MockHost, attempt: &mut Attempt, status: &str, body: &str) {
 }
 
 #[test]
-fn the_head_is_made_anew() {
+fn j10_l13_the_head_is_made_anew() {
     let mut wanted = channel(1, "openai-chat");
     wanted.headers.insert("x-own".into(), "1".into());
     let (host, ..) = begin(vec![wanted], CHAT, OPENAI_REQUEST);
     assert_eq!(host.shown(Map::Request, ":path"), "/v1/chat/completions");
     assert_eq!(host.shown(Map::Request, ":authority"), "provider-1.example");
     assert_eq!(host.shown(Map::Request, "x-own"), "1");
+    assert_eq!(host.shown(Map::Request, "accept-encoding"), "identity");
     for gone in ["authorization", "x-envoy-max-retries", "x-forwarded-for"] {
         assert_eq!(host.shown(Map::Request, gone), "", "{gone}");
     }

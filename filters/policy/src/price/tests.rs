@@ -271,7 +271,7 @@ impl Dice {
 }
 
 #[test]
-fn any_sum_is_the_exact_one_rounded_once() {
+fn i16_any_sum_is_the_exact_one_rounded_once() {
     const UNITS: [u32; 7] = [1, 3, 7, 1000, 1024, 1_000_000, 64_000];
     let common: i128 = 3 * 7 * 1_000_000 * 1024;
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);

@@ -8,7 +8,7 @@ use crate::custom;
 use crate::dialect::Dialect;
 use crate::extras::{self, JSON_ONLY};
 use crate::function::NO_PARAMETERS;
-use crate::json::{JsonWriter, object_bytes};
+use crate::json::JsonWriter;
 use crate::neutral::{Content, Format, Request, Tool, ToolChoice, ToolMode};
 use crate::plan::{self, Mode, Plan};
 use crate::problem::{Losses, Unsupported};
@@ -42,7 +42,7 @@ pub(super) fn write(
         same_dialect,
         losses,
     };
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         platform.head(target.model, w);
         w.field_u64("max_tokens", plan.max_tokens);
         let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
@@ -207,6 +207,7 @@ fn sampling(context: &mut Context, request: &Request, plan: &Plan, w: &mut JsonW
                 false => "the model takes no sampling parameters",
             };
             context.losses.note(key, reason);
+        } else if key == "top_p" && !plan.top_p {
         } else if hot && !context.same_dialect {
             context
                 .losses

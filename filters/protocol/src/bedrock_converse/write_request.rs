@@ -26,7 +26,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     let arranged = arrange(request, false, &mut losses);
     let plan = plan(request, target, &arranged, &mut losses);
     let mut context = Context::new(losses);
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         write_messages::write(&mut context, &arranged.turns, w);
         let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
         write_messages::system(&mut context, &arranged.system, json_only, w);
@@ -103,6 +103,7 @@ fn inference_config(context: &mut Context, request: &Request, plan: &Plan, w: &m
             let is_hot = value.as_str().parse().is_ok_and(|heat: f64| heat > 1.0);
             if !plan.sampling {
                 context.losses.note(field, no_sampling(plan));
+            } else if key == "topP" && !plan.top_p {
             } else if is_hot {
                 let reason = "lowered to 1, where Converse's scale ends";
                 context.losses.note(field, reason);

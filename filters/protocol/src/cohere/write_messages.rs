@@ -27,7 +27,7 @@ pub(super) fn write(
                     plain("system", message.content.iter(), w);
                 }
                 Role::User => user(message, losses, w),
-                Role::Assistant => assistant(message, target, losses, w),
+                Role::Assistant => assistant(request, message, target, losses, w),
             }
         }
     });
@@ -83,7 +83,13 @@ fn user(message: &Message, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     });
 }
 
-fn assistant(message: &Message, target: &Target<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+fn assistant(
+    request: &Request,
+    message: &Message,
+    target: &Target<'_>,
+    losses: &mut Losses,
+    w: &mut JsonWriter<'_>,
+) {
     let has = |wanted: fn(&Content) -> bool| {
         let mut blocks = message.content.iter();
         blocks.any(|block| wanted(&block.content))
@@ -94,10 +100,14 @@ fn assistant(message: &Message, target: &Target<'_>, losses: &mut Losses, w: &mu
     for block in &message.content {
         match &block.content {
             Content::Thinking { .. } if thinks => {}
-            Content::Thinking { .. } | Content::RedactedThinking { .. } => losses.note(
-                "messages.thinking",
-                "the model is not known to take its earlier thinking back",
-            ),
+            Content::Thinking { .. } | Content::RedactedThinking { .. }
+                if request.misses(&block.content) =>
+            {
+                losses.note(
+                    "messages.thinking",
+                    "the model is not known to take its earlier thinking back",
+                );
+            }
             Content::Foreign { kind, .. } => losses.note(
                 format!("messages.{}", &**kind),
                 "only its own provider can read it",

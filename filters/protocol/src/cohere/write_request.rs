@@ -4,7 +4,7 @@ use super::{check, write_messages};
 use crate::alias::{Aliases, Charset};
 use crate::extras;
 use crate::function;
-use crate::json::{JsonWriter, object_bytes};
+use crate::json::JsonWriter;
 use crate::neutral::{Effort, Format, Reasoning, Request, Tool, ToolChoice, ToolMode};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
@@ -18,7 +18,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     check::check(request)?;
     extras::settle(request, &mut losses)?;
     extras::note_foreign_tools(request, &mut losses);
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         w.field_str("model", target.model);
         // No default here: the version of the API decides it.
         w.field_bool("stream", request.stream);

@@ -10,7 +10,7 @@ use crate::gemini::check;
 use crate::gemini::turns::arrange;
 use crate::gemini::write_parts::{self, Context};
 use crate::gemini::write_tools;
-use crate::json::{JsonWriter, object_bytes};
+use crate::json::JsonWriter;
 use crate::neutral::{Effort, Format, Reasoning, Request};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
@@ -39,7 +39,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         losses,
         names: BTreeMap::new(),
     };
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         write_parts::system(&mut context, &arranged.system, w);
         write_parts::contents(&mut context, &arranged.turns, w);
         write_tools::write(&mut context, request, w);

@@ -1,7 +1,8 @@
 //! A request for one answer (or several choices of it).
 
 use crate::dialect::{Dialect, Names, caller};
-use crate::neutral::{CacheMark, CallKind, Extra, Message};
+use crate::json::{JsonWriter, object_bytes_within};
+use crate::neutral::{CacheMark, CallKind, Content, Extra, Message};
 use crate::text::{Raw, Text};
 
 /// A request in neutral form. It owns what it needs (shared with its body), so it
@@ -11,6 +12,8 @@ pub struct Request {
     /// The dialect that it was read from; [`Extra`]s are its fields.
     pub dialect: Dialect,
     pub model: Text,
+    /// How long the body was that it was read from.
+    pub(crate) length: Length,
     pub stream: bool,
     /// Chat Completions callers say whether a stream ends with usage.
     pub include_usage: bool,
@@ -127,13 +130,30 @@ pub enum Format {
     },
 }
 
+/// A length that makes no difference between two requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Length(pub(crate) usize);
+
+impl PartialEq for Length {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 // === impl Request ===
 
 impl Request {
+    /// The bytes of an object that says the same, so is about as long.
+    pub(crate) fn written(&self, members: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
+        let Length(bytes) = self.length;
+        object_bytes_within(bytes.saturating_add(bytes / 8 + 512), members)
+    }
+
     pub(crate) fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
             model: Text::default(),
+            length: Length::default(),
             stream: false,
             include_usage: false,
             messages: Vec::new(),
@@ -171,6 +191,19 @@ impl Request {
             (_, Some(index)) => format!("messages[{index}]"),
             (_, None) => "system".to_owned(),
         }
+    }
+
+    /// Whether something is lost where this block of thinking is left out. Gemini's callers send
+    /// back what they were shown, and Gemini reads of it only what it has signed.
+    pub(crate) fn misses(&self, thinking: &Content) -> bool {
+        let is_unsigned = matches!(
+            thinking,
+            Content::Thinking {
+                signature: None,
+                ..
+            }
+        );
+        !(is_unsigned && self.dialect == Dialect::Gemini)
     }
 }
 

@@ -58,7 +58,7 @@ fn message(
         );
         content(&rest, losses, w);
         if message.role == Role::Assistant {
-            thinking(&rest, target, losses, w);
+            thinking(request, &rest, target, losses, w);
             tool_calls(&rest, w);
         }
     });
@@ -104,17 +104,27 @@ fn content(blocks: &[&Block], losses: &mut Losses, w: &mut JsonWriter<'_>) {
     }
 }
 
-fn thinking(blocks: &[&Block], target: &Target<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+fn thinking(
+    request: &Request,
+    blocks: &[&Block],
+    target: &Target<'_>,
+    losses: &mut Losses,
+    w: &mut JsonWriter<'_>,
+) {
     let mut told: Vec<&Text> = Vec::new();
     for block in blocks {
         match &block.content {
             Content::Thinking { text, .. } if target.reasoning_field.is_some() => {
                 told.push(text);
             }
-            Content::Thinking { .. } | Content::RedactedThinking { .. } => losses.note(
-                "messages.thinking",
-                "the model is not known to take its earlier thinking back",
-            ),
+            Content::Thinking { .. } | Content::RedactedThinking { .. }
+                if request.misses(&block.content) =>
+            {
+                losses.note(
+                    "messages.thinking",
+                    "the model is not known to take its earlier thinking back",
+                );
+            }
             _ => {}
         }
     }

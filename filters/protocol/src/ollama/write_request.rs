@@ -15,7 +15,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     check::check(request)?;
     extras::settle(request, &mut losses)?;
     extras::note_foreign_tools(request, &mut losses);
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         w.field_str("model", target.model);
         // It streams unless it is told not to.
         w.field_bool("stream", request.stream);

@@ -200,9 +200,13 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
         return;
     }
     let mut texts: Vec<&Text> = Vec::new();
+    let mut missed = false;
     for block in &message.content {
         match &block.content {
-            Content::Thinking { text, .. } if !text.is_empty() => texts.push(text),
+            Content::Thinking { text, .. } if !text.is_empty() => {
+                texts.push(text);
+                missed |= context.request.misses(&block.content);
+            }
             Content::RedactedThinking { .. } => {
                 let reason = "only its own provider can read it";
                 context
@@ -218,6 +222,7 @@ fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>
             w.key(field);
             w.joined(&texts, "");
         }
+        None if !missed => {}
         None => {
             let reason = "the upstream takes no earlier thinking";
             context.losses.note("messages.content.thinking", reason);

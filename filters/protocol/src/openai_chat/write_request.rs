@@ -2,7 +2,7 @@
 
 use crate::alias::Aliases;
 use crate::extras;
-use crate::json::{JsonWriter, object_bytes};
+use crate::json::JsonWriter;
 use crate::neutral::{Effort, Format, Reasoning, Request};
 use crate::openai_chat::context::Context;
 use crate::openai_chat::{check, write_messages, write_tools};
@@ -22,7 +22,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         extras::settle(request, &mut context.losses)?;
         extras::note_foreign_tools(request, &mut context.losses);
     }
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         w.field_str("model", target.model);
         w.key("messages");
         write_messages::write(&mut context, w);

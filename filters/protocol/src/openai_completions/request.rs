@@ -4,7 +4,7 @@ use crate::alias::Aliases;
 use crate::body::Body;
 use crate::dialect::{Dialect, Without};
 use crate::extras;
-use crate::json::{Json, Kind, object_bytes};
+use crate::json::{Json, Kind};
 use crate::neutral::{Block, Content, Extra, Format, Message, Request, Role};
 use crate::path::Path;
 use crate::problem::{InvalidRequest, Losses, Unsupported};
@@ -115,7 +115,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         true => None,
         false => Some(foreign(request, &mut losses)?),
     };
-    let body = object_bytes(|w| {
+    let body = request.written(|w| {
         w.field_str("model", target.model);
         if let Some(prompt) = prompt {
             w.field_text("prompt", prompt);

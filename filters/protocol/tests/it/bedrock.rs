@@ -274,7 +274,7 @@ fn thinking_is_said_in_the_models_own_words() {
 }
 
 #[test]
-fn tools_that_are_forbidden_or_forgotten() {
+fn c7_tools_that_are_forbidden_or_forgotten() {
     let user = json!({"role": "user", "content": "hi"});
     let call = json!({"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]});
     let result = json!({"role": "tool", "tool_call_id": "c", "content": ""});

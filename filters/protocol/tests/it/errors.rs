@@ -155,7 +155,7 @@ fn check(dialect: Dialect, status: u16, body: &str, kind: ErrorKind, words: &str
 }
 
 #[test]
-fn what_upstreams_say_is_understood() {
+fn l4_what_upstreams_say_is_understood() {
     use ErrorKind::*;
     let chat = |kind: &str, code: &str, message: &str| {
         json!({"error": {"message": message, "type": kind, "param": "messages", "code": code}})

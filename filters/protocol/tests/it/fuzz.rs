@@ -12,15 +12,21 @@ use tollgate_protocol::{
 use crate::event_stream;
 use crate::support::{Dice, TARGET, reply, stream};
 
-/// Healthy inputs to damage: every golden holds two.
+/// Healthy inputs to damage: every golden holds one, and what becomes of it.
 fn corpus() -> Vec<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/goldens");
     let files = std::fs::read_dir(folder).unwrap();
     let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
     texts
         .flat_map(|text| {
-            text.split("\n-----")
-                .map(|part| part.trim_matches('-').as_bytes().to_vec())
+            let parts = text.split("\n------");
+            // Behind the ruler's own line.
+            let bodies = parts.map(|part| match part.strip_prefix('-') {
+                Some(ruled) => ruled.split_once('\n').map_or("", |(_, body)| body),
+                None => part,
+            });
+            bodies
+                .map(|body| body.as_bytes().to_vec())
                 .collect::<Vec<_>>()
         })
         .collect()

@@ -31,7 +31,7 @@ fn shown(from: Dialect, to: Dialect, answer: &Value) -> Value {
 }
 
 #[test]
-fn h_ends_from_gemini() {
+fn h5_ends_from_gemini() {
     let call = json!([{"functionCall": {"name": "f", "args": {}}}]);
     let text = json!([{"text": "t"}]);
     for (id, parts, reason, chat, messages) in [

@@ -392,7 +392,7 @@ fn d1_formats_both_ways() {
 }
 
 #[test]
-fn e_media() {
+fn e10_e11_media() {
     let part = |part: Value| asked(&[json!({"role": "user", "parts": [part]})]);
     let chat_part =
         |part: Value| json!({"model": "m", "messages": [{"role": "user", "content": [part]}]});

@@ -1,32 +1,56 @@
-//! Whole conversations and whole streams, beside what becomes of them.
+//! Every fixture before every target: whole requests, answers and streams, beside what becomes of them.
 //!
-//! A golden is one file: the input, a line of dashes, the output. Requests and
-//! answers are shown as indented JSON, streams as they are.
+//! A file is one fixture, `<what>.<dialect>[.<more>].txt`: the input, then for each target a line with
+//! its name and the output. Requests and answers are shown as indented JSON, streams as they are;
+//! Converse's frames are shown as the names and payloads of their events. `UPDATE_GOLDENS=1` renews all.
 
 use std::path::{Path, PathBuf};
 
 use tollgate_protocol::json::{Json, Kind, Limits};
-use tollgate_protocol::{Dialect, translate_response, write_request};
+use tollgate_protocol::{ALL, CALLERS, Dialect, translate_response, write_request};
 
-use crate::support::{C, G, M, R, TARGET, reply, request, stream_at_every_split};
+use crate::event_stream;
+use crate::support::{TARGET, reply, request, stream, stream_at_every_split};
 use crate::validator;
-
-const RULER: &str = "\n----------------------------------------------------------------\n";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/goldens")
 }
 
-fn check(name: &str, translate: impl Fn(&str) -> String) {
-    let path = folder().join(name);
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (input, expected) = text.split_once(RULER).unwrap_or((&text, ""));
-    let output = translate(input);
-    if std::env::var_os("UPDATE_GOLDENS").is_some() {
-        std::fs::write(&path, format!("{input}{RULER}{output}")).unwrap();
-    } else {
-        assert_eq!(output, expected, "{name}; UPDATE_GOLDENS=1 renews it");
+fn ruler(target: Dialect) -> String {
+    format!("\n---------------------------------------------------------------- {target}\n")
+}
+
+/// Checks the fixtures of this kind; `translate` gives the output for a target.
+fn check(what: &str, targets: &[Dialect], translate: impl Fn(Dialect, Dialect, &str) -> String) {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let mut seen = 0;
+    for path in paths {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let mut parts = name.split('.');
+        if parts.next() != Some(what) {
+            continue;
+        }
+        let from: Dialect = parts.next().unwrap().parse().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let input = text.split("\n------").next().unwrap();
+        let mut shown = input.to_owned();
+        for &to in targets {
+            shown.push_str(&ruler(to));
+            shown.push_str(&translate(from, to, input));
+        }
+        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+            std::fs::write(&path, &shown).unwrap();
+        } else {
+            assert_eq!(shown, text, "{name}; UPDATE_GOLDENS=1 renews it");
+        }
+        seen += 1;
     }
+    assert!(seen > 3, "{seen} fixtures of {what}");
 }
 
 /// Indented, with keys, numbers and escapes as they are.
@@ -66,9 +90,13 @@ fn indent(json: Json<'_>, depth: usize, out: &mut String) {
     out.push(close);
 }
 
-fn check_request(name: &str, from: Dialect, to: Dialect) {
-    check(name, |input| {
-        let written = write_request(to, &request(from, input), &TARGET).unwrap();
+#[test]
+fn requests_before_every_upstream() {
+    check("request", ALL, |from, to, input| {
+        let written = match write_request(to, &request(from, input), &TARGET) {
+            Ok(written) => written,
+            Err(refused) => return format!("refused: {}: {}\n", refused.field, refused.message),
+        };
         let mut shown = pretty(&written.body);
         for loss in &written.losses {
             shown.push_str(&format!("\nlost: {}: {}", loss.field, loss.reason));
@@ -77,92 +105,41 @@ fn check_request(name: &str, from: Dialect, to: Dialect) {
     });
 }
 
-fn check_answer(name: &str, from: Dialect, to: Dialect) {
-    check(name, |input| {
+#[test]
+fn answers_before_every_caller() {
+    check("answer", CALLERS, |from, to, input| {
         let (body, _) = translate_response(from, to, input.into(), &reply()).unwrap();
         pretty(&body)
     });
 }
 
-fn check_stream(name: &str, from: Dialect, to: Dialect) {
-    check(name, |input| {
-        let streamed = stream_at_every_split(from, to, input);
+#[test]
+fn streams_before_every_caller() {
+    check("stream", CALLERS, |from, to, input| {
+        let streamed = if from == Dialect::BedrockConverse {
+            let frames = frames(input);
+            let whole = stream(from, to, reply(), [frames.as_slice()]);
+            for at in 0..=frames.len() {
+                let (head, tail) = frames.split_at(at);
+                let cut = stream(from, to, reply(), [head, tail]);
+                assert_eq!(cut, whole, "cut at byte {at}");
+            }
+            whole
+        } else {
+            stream_at_every_split(from, to, input)
+        };
         validator::check(to, &streamed.text);
         streamed.text
     });
 }
 
-#[test]
-fn an_agents_request_for_anthropic() {
-    check_request("request_openai_chat_to_anthropic.txt", C, M);
-}
-
-#[test]
-fn an_agents_request_for_openai() {
-    check_request("request_anthropic_to_openai_chat.txt", M, C);
-}
-
-#[test]
-fn an_answer_for_an_openai_caller() {
-    check_answer("answer_anthropic_to_openai_chat.txt", M, C);
-}
-
-#[test]
-fn an_answer_for_an_anthropic_caller() {
-    check_answer("answer_openai_chat_to_anthropic.txt", C, M);
-}
-
-#[test]
-fn a_stream_for_an_openai_caller() {
-    check_stream("stream_anthropic_to_openai_chat.txt", M, C);
-}
-
-#[test]
-fn a_stream_for_an_anthropic_caller() {
-    check_stream("stream_openai_chat_to_anthropic.txt", C, M);
-}
-
-#[test]
-fn an_agents_requests_between_anthropic_and_gemini() {
-    check_request("request_gemini_to_anthropic.txt", G, M);
-    check_request("request_anthropic_to_gemini.txt", M, G);
-}
-
-#[test]
-fn an_answer_of_gemini() {
-    check_answer("answer_gemini_to_openai_chat.txt", G, C);
-}
-
-#[test]
-fn streams_from_and_to_gemini() {
-    check_stream("stream_gemini_to_anthropic.txt", G, M);
-    check_stream("stream_openai_chat_to_gemini.txt", C, G);
-}
-
-#[test]
-fn codex_request_for_others() {
-    check_request("request_openai_responses_to_anthropic.txt", R, M);
-    check_request("request_openai_responses_to_openai_chat.txt", R, C);
-}
-
-#[test]
-fn an_agents_request_for_responses() {
-    check_request("request_anthropic_to_openai_responses.txt", M, R);
-}
-
-#[test]
-fn an_answer_for_a_responses_caller() {
-    check_answer("answer_anthropic_to_openai_responses.txt", M, R);
-}
-
-#[test]
-fn streams_for_a_responses_caller() {
-    check_stream("stream_anthropic_to_openai_responses.txt", M, R);
-    check_stream("stream_openai_chat_to_openai_responses.txt", C, R);
-}
-
-#[test]
-fn a_responses_stream_for_others() {
-    check_stream("stream_openai_responses_to_anthropic.txt", R, M);
-    check_stream("stream_openai_responses_to_openai_chat.txt", R, C);
+/// Frames of the events that lines name.
+fn frames(lines: &str) -> Vec<u8> {
+    lines
+        .lines()
+        .flat_map(|line| {
+            let (name, payload) = line.split_once(' ').unwrap();
+            event_stream::event(name, &serde_json::from_str(payload).unwrap())
+        })
+        .collect()
 }

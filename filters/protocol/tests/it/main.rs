@@ -15,6 +15,7 @@
 mod answers;
 mod anthropic_platforms;
 mod bedrock;
+mod cases;
 mod cohere;
 mod conversation;
 mod count;

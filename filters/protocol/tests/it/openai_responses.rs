@@ -356,7 +356,7 @@ fn a29_b28_what_refers_to_something_stored_is_refused() {
 }
 
 #[test]
-fn hosted_tools_may_be_offered_but_not_demanded() {
+fn c31_hosted_tools_may_be_offered_but_not_demanded() {
     let function = json!({"type": "function", "name": "f"});
     let search = json!({"type": "web_search"});
     for (tools, choice, outcome) in [

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tollgate_protocol::neutral::Effort;
-use tollgate_protocol::{Target, Thinking, read_response, translate_response, write_response};
+use tollgate_protocol::{ALL, Target, Thinking, read_response, translate_response, write_response};
 
-use crate::support::{C, M, TARGET, reply, stream, translate, translate_for, value};
+use crate::support::{C, G, L, M, TARGET, reply, stream, translate, translate_for, value};
 
 fn chat(effort: &str) -> Value {
     json!({"model": "m", "reasoning_effort": effort, "messages": [{"role": "user", "content": "hi"}]})
@@ -252,6 +252,31 @@ fn g4_unsigned_thinking_is_dropped() {
         json!([{"type": "text", "text": "said"}])
     );
     assert_eq!(losses, ["messages.thinking"]);
+}
+
+/// Gemini itself reads no thought that it did not sign, so its callers miss nothing.
+#[test]
+fn g4_unsigned_thinking_of_gemini_s_callers_is_no_loss() {
+    let thought = |signature: Value| {
+        let mut part = json!({"text": "Hm", "thought": true});
+        if signature.is_string() {
+            part["thoughtSignature"] = signature;
+        }
+        json!({"contents": [
+            {"role": "user", "parts": [{"text": "go"}]},
+            {"role": "model", "parts": [part, {"text": "said"}]},
+            {"role": "user", "parts": [{"text": "on"}]},
+        ]})
+    };
+    for to in ALL.iter().copied().filter(|to| !matches!(*to, G | L)) {
+        let (body, losses) = translate(G, to, &thought(Value::Null));
+        assert!(!body.to_string().contains("Hm"), "{to}: {body}");
+        assert_eq!(losses, [""; 0], "{to}");
+        // What Gemini signed, it would have read.
+        let (body, losses) = translate(G, to, &thought(json!("c2ln")));
+        assert!(!body.to_string().contains("Hm"), "{to}: {body}");
+        assert_eq!(losses.len(), 1, "{to}: {losses:?}");
+    }
 }
 
 #[test]

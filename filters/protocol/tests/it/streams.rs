@@ -415,7 +415,7 @@ fn j11_j13_pings_and_done() {
 }
 
 #[test]
-fn what_keeps_a_connection_alive_reaches_callers_who_wait() {
+fn k13_what_keeps_a_connection_alive_reaches_callers_who_wait() {
     let from_chat = sse(&[chunk(json!({"content": "a"}))])
         + ": PROCESSING\n\n"
         + &sse(&[finish("stop")])

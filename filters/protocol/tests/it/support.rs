@@ -25,6 +25,7 @@ pub(crate) const TARGET: Target<'static> = Target {
     model: "upstream-model",
     max_output_tokens: Some(64_000),
     drops_sampling: false,
+    one_of_sampling: false,
     thinking: tollgate_protocol::Thinking::Default,
     efforts: &[],
     legacy_max_tokens: false,

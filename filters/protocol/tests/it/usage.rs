@@ -30,7 +30,7 @@ fn told(dialect: Dialect, answer: &Value) -> Usage {
 }
 
 #[test]
-fn every_dialect_tells_media_tools_and_tier_in_its_own_place() {
+fn i10_i14_every_dialect_tells_media_tools_and_tier_in_its_own_place() {
     for (dialect, answer, expected) in [
         (
             C,

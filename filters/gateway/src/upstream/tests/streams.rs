@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_stream_is_held_until_its_first_event_and_then_flows() {
+fn j16_a_stream_is_held_until_its_first_event_and_then_flows() {
     let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
     let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
     assert!(host.text(Body::Request).contains("include_usage"));
