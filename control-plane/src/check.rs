@@ -8,7 +8,7 @@ use crate::oidc;
 use crate::publish;
 use crate::run;
 use crate::secrets::{self, Secret};
-use crate::serve::{open_store, wasm_file};
+use crate::serve::{open_store, redis, wasm_file};
 
 /// Prints a line for each thing that is in order.
 ///
@@ -35,6 +35,10 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     let unbalanced = store.unbalanced().await?;
     store.close().await;
     println!("database  in order");
+    if let Some(windows) = redis(&args.control)? {
+        windows.try_out().await.context("REDIS_URL")?;
+        println!("Redis     in order");
+    }
     for fault in &unbalanced {
         println!("ledger    {}: {}", fault.id, fault.fault.text());
     }

@@ -134,6 +134,20 @@ pub struct ControlArgs {
     #[arg(long, env = "SQL_DSN", hide_env_values = true, value_name = "DSN", value_parser = secret)]
     pub sql_dsn: Option<Secret>,
 
+    /// redis://… for limits that hold exactly over several gateways; without it each keeps its part
+    /// of every limit. REDIS, AI Proxy's name, will do as well
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL", value_parser = secret)]
+    pub redis_url: Option<Secret>,
+
+    /// What the names of keys in Redis begin with
+    #[arg(
+        long,
+        env = "REDIS_KEY_PREFIX",
+        default_value = "tollgate",
+        value_name = "PREFIX"
+    )]
+    pub redis_key_prefix: String,
+
     /// Where gateways accept callers: `:port` or `address:port`
     #[arg(long, env = "LISTEN", default_value = ":3000", value_name = "ADDRESS")]
     pub listen: Listen,

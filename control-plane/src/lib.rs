@@ -36,6 +36,7 @@ pub mod shared_keys;
 pub mod store;
 pub mod tokenizer;
 pub mod trust;
+pub mod windows;
 pub mod xds;
 
 /// Our own log, for operators: `TOLLGATE_LOG` as in `RUST_LOG`, by default what deserves attention.

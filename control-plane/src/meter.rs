@@ -25,6 +25,7 @@ use crate::leases::Leases;
 use crate::ledger::Ledger;
 use crate::responses::Responses;
 use crate::store::Store;
+use crate::windows::Windows;
 
 /// What all streams share. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ struct Shared {
     unbooked: AtomicU64,
     /// The control plane's own token.
     own_token: OnceLock<TokenUpdate>,
+    /// Where rates are counted for all gateways together.
+    windows: OnceLock<Windows>,
 }
 
 /// A gateway that lost its stream tries again soon.
@@ -71,6 +74,7 @@ impl Meter {
             version,
             unbooked: AtomicU64::new(0),
             own_token: OnceLock::new(),
+            windows: OnceLock::new(),
         }))
     }
 
@@ -78,6 +82,11 @@ impl Meter {
     /// store. There is one for as long as the program runs.
     pub fn tell_own_token(&self, token: TokenUpdate) {
         let _ = self.0.own_token.set(token);
+    }
+
+    /// Every gateway that connects from now on has rates counted there.
+    pub fn count_in(&self, windows: Windows) {
+        let _ = self.0.windows.set(windows);
     }
 
     /// Asks every connected gateway for the usage it still holds, and waits until that is booked

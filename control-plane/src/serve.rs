@@ -34,6 +34,7 @@ use crate::secrets::{self, Secret};
 use crate::store::{self, Claim, FirstKeys, Store};
 use crate::tokenizer::{self, Tokenizer};
 use crate::trust::Trust;
+use crate::windows::{self, Windows};
 use crate::xds::resources::Settings;
 use crate::{admin, billing, deadlines, home, housekeeping, shared_keys, xds};
 
@@ -137,6 +138,10 @@ impl ControlPlane {
             responses.clone(),
             leases.clone(),
         );
+        let windows = redis(args)?;
+        if let Some(windows) = &windows {
+            meter.count_in(windows.clone());
+        }
         let probes = Probes::new(gateway_url(args)?, registry.clone());
         meter.tell_own_token(probes.token());
         let publisher = publisher.with_guests(probes.guests().clone());
@@ -154,7 +159,12 @@ impl ControlPlane {
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        control.spawn_grpc(xds, snapshots, closed, responses.clone(), leases.clone())?;
+        let services = Services {
+            responses: responses.clone(),
+            leases: leases.clone(),
+            windows,
+        };
+        control.spawn_grpc(xds, snapshots, closed, services)?;
         let state = admin::State::new(control.store.clone(), admin_key)
             .with_jwt_secret(args.jwt_secret.clone())
             .with_oidc(provider)
@@ -224,8 +234,7 @@ impl ControlPlane {
         listener: TcpListener,
         snapshots: watch::Receiver<Arc<xds::Snapshot>>,
         instead: (String, xds::Resource),
-        responses: Responses,
-        leases: Leases,
+        services: Services,
     ) -> Result<()> {
         let mut server = tonic::transport::Server::builder();
         if let Some(tls) = self.trust.tls() {
@@ -239,9 +248,10 @@ impl ControlPlane {
         let ads =
             xds::service::Service::new(snapshots, self.registry.clone(), closed).into_server();
         let meter = meter::Server::new(self.meter.clone());
-        let responses = responses::Server::new(responses);
+        let responses = responses::Server::new(services.responses);
         let counting = tokenizer::Server::new(Tokenizer::default());
-        let leases = leases::Server::new(leases);
+        let leases = leases::Server::new(services.leases);
+        let limits = windows::Server::new(services.windows);
         let serving = server
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(InterceptedService::new(ads, self.trust.clone()))
@@ -249,6 +259,7 @@ impl ControlPlane {
             .add_service(InterceptedService::new(responses, self.trust.clone()))
             .add_service(InterceptedService::new(counting, self.trust.clone()))
             .add_service(InterceptedService::new(leases, self.trust.clone()))
+            .add_service(InterceptedService::new(limits, self.trust.clone()))
             .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         // Gateways' streams never end by themselves, so there is nothing to wait for: they are
         // cut, and a gateway keeps what it has not seen acknowledged.
@@ -293,6 +304,22 @@ impl ControlPlane {
                 }
             }));
     }
+}
+
+/// What workers ask for by calls of their own.
+struct Services {
+    responses: Responses,
+    leases: Leases,
+    windows: Option<Windows>,
+}
+
+/// Where rates are counted for all gateways together, if anywhere.
+pub(crate) fn redis(args: &ControlArgs) -> Result<Option<Windows>> {
+    let of_ai_proxy = || std::env::var("REDIS").ok().map(Secret::new);
+    let url = args.redis_url.clone().or_else(of_ai_proxy);
+    let url = url.filter(|url| !url.is_empty());
+    url.map(|url| Windows::new(&url, &args.redis_key_prefix))
+        .transpose()
 }
 
 /// The database with something in it, and the administrator's key.

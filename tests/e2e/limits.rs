@@ -13,7 +13,7 @@ use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, even
 /// As many at once as there are threads for them.
 const CALLERS: usize = 12;
 
-const LIMIT: &str = "x-ratelimit-limit-requests";
+pub(crate) const LIMIT: &str = "x-ratelimit-limit-requests";
 
 #[test]
 fn of_parallel_calls_exactly_the_limit_passes() {

@@ -18,6 +18,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod provider;
+pub mod redis;
 pub mod scene;
 pub mod sdk;
 pub mod tools;

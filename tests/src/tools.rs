@@ -71,6 +71,18 @@ pub fn postgres() -> PathBuf {
     found.unwrap_or_else(|| panic!("TOLLGATE_POSTGRES_BIN is not set. Run: make test"))
 }
 
+/// The program `redis-server`.
+#[must_use]
+#[track_caller]
+pub fn redis() -> PathBuf {
+    let recorded = targets().into_iter().find_map(|target| {
+        let path = std::fs::read_to_string(target.join("tools/redis-server")).ok()?;
+        Some(PathBuf::from(path.trim()))
+    });
+    let found = given("TOLLGATE_REDIS_SERVER").or(recorded);
+    found.unwrap_or_else(|| panic!("TOLLGATE_REDIS_SERVER is not set. Run: make test"))
+}
+
 #[track_caller]
 fn find(variable: &str, places: &[&str], command: &str) -> PathBuf {
     if let Some(path) = given(variable) {

@@ -116,6 +116,9 @@ impl Session {
         let arrived = Arrived::new(&self.meter.0.unbooked, batch.events.len());
         patiently("usage", || ledger.book_encoded(&self.node, &batch.events)).await;
         drop(arrived);
+        if let Some(windows) = self.meter.0.windows.get() {
+            windows.correct_encoded(&batch.events).await;
+        }
         let ack = UsageAck {
             sequence: batch.sequence,
         };
@@ -260,8 +263,12 @@ impl Session {
         let mut told = None;
         loop {
             let share = place.next(told).await;
-            self.send(from_control::Kind::Share(share)).await?;
-            let Share { nodes, index } = share;
+            let Share { nodes, index, .. } = share;
+            let message = Share {
+                is_counted_together: self.meter.0.windows.get().is_some(),
+                ..share
+            };
+            self.send(from_control::Kind::Share(message)).await?;
             self.gateway.shared(LimitsShare { nodes, index });
             told = Some(share);
         }

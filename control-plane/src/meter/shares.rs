@@ -137,6 +137,7 @@ impl Place {
         Share {
             nodes: count,
             index,
+            ..Share::default()
         }
     }
 }
@@ -173,7 +174,11 @@ mod tests {
     use super::*;
 
     fn share(nodes: u64, index: u64) -> Share {
-        Share { nodes, index }
+        Share {
+            nodes,
+            index,
+            ..Share::default()
+        }
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod named;
 pub mod names;
 pub mod responses;
 mod role;
+pub mod together;
 
 pub use gateway::{
     Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, times_millionths,

@@ -49,6 +49,10 @@ pub struct Share {
     /// The place of this one among them, from 0.
     #[prost(uint64, tag = "2")]
     pub index: u64,
+    /// Rates are counted for all gateways together ([`crate::together`]); a part is what counts while
+    /// nobody does.
+    #[prost(bool, tag = "3")]
+    pub is_counted_together: bool,
 }
 
 // === impl ModelLimits ===

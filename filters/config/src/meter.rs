@@ -13,6 +13,7 @@ use prost::{Enumeration, Message, Oneof};
 
 use crate::counting::Uncounted;
 pub use crate::limits::{Limits, ModelLimits, Share};
+use crate::together::Counted;
 
 // === gateway → control plane ===
 
@@ -332,6 +333,9 @@ pub struct UsageEvent {
     /// What the control plane counts the usage from, where the upstream did not tell it.
     #[prost(message, optional, tag = "70")]
     pub uncounted: Option<Uncounted>,
+    /// What it took of limits that are counted for all gateways together, and used.
+    #[prost(message, optional, tag = "80")]
+    pub counted: Option<Counted>,
 }
 
 /// One try at one channel.

@@ -187,12 +187,20 @@ impl Gateway {
         }
     }
 
-    /// Lets the request go on if its budgets allow, or waits until they do.
+    /// Lets the request go on if limits and budgets allow, or waits until they do.
     fn afford(&mut self, host: &dyn Host) -> Flow {
         let Ok(mut stream) = self.stream.try_borrow_mut() else {
             return Flow::Hold;
         };
-        match budget::reserve(host, &mut stream) {
+        let asked = match limits::ask(host, &mut stream) {
+            Ok(Some(call)) => Ok(Some((call, kept::Then::Admit))),
+            Ok(None) => {
+                let asked = budget::reserve(host, &mut stream);
+                asked.map(|call| call.map(|call| (call, kept::Then::Afford)))
+            }
+            Err(error) => Err(error),
+        };
+        match asked {
             Ok(None) => {
                 self.phase = Phase::Decided;
                 let id = stream.id.clone();
@@ -200,12 +208,9 @@ impl Gateway {
                 state::insert(id, Rc::clone(&self.stream));
                 Flow::Continue
             }
-            Ok(Some(call)) => {
+            Ok(Some((call, then))) => {
                 self.phase = Phase::Waiting;
-                self.asked = Some(kept::Asked {
-                    call,
-                    then: kept::Then::Afford,
-                });
+                self.asked = Some(kept::Asked { call, then });
                 Flow::Hold
             }
             Err(error) => {
@@ -237,8 +242,12 @@ impl Gateway {
             }
             return;
         }
-        if let kept::Then::Afford = asked.then {
-            let flow = match budget::told(host, message) {
+        if let kept::Then::Admit | kept::Then::Afford = asked.then {
+            let told = match (asked.then, self.stream.try_borrow_mut()) {
+                (kept::Then::Admit, Ok(mut stream)) => limits::told(host, &mut stream, message),
+                _ => budget::told(host, message),
+            };
+            let flow = match told {
                 Ok(()) => self.afford(host),
                 Err(error) => self.hand_on(host, Err(error)),
             };

@@ -35,7 +35,7 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
         bundle::push_response(host, response);
     }
     let (mut event, missing) = event(host, stream);
-    limits::settle(host, stream, &event);
+    limits::settle(host, stream, &mut event);
     budget::settle(host, stream, &mut event);
     detail::settle(host, stream, &event);
     let evidence = mem::take(&mut stream.evidence);

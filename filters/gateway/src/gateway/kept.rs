@@ -48,6 +48,8 @@ pub(super) enum Then {
     Show,
     /// That it exists is all that matters.
     Cancel,
+    /// See whether it is over a limit.
+    Admit,
     /// See what the budgets have now.
     Afford,
 }

@@ -2,7 +2,9 @@
 //!
 //! The counters are in the data that all workers share ([`tollgate_policy::limits`] says what they
 //! are), changed only if nobody else was faster; a call that is under no limit costs nothing here.
-//! How many calls this worker has in flight it knows by itself. Shared data only repeats it, again
+//! Where rates are counted for all gateways together, the call asks the control plane before it goes on
+//! ([`ask`]), and is counted here, as far as this gateway's share goes, when nobody answers. How many
+//! calls this worker has in flight it knows by itself. Shared data only repeats it, again
 //! and again, so that the calls of a worker that is lost are free again after a while.
 
 use std::cell::RefCell;
@@ -11,18 +13,23 @@ use std::mem;
 use prost::Message;
 use tollgate_config::meter::{Limits, Outcome, Share, TokenRecord, UsageEvent};
 use tollgate_config::names::{SHARE_KEY, limits_key};
+use tollgate_config::together::{self, Admitted, Counted, Rates};
 use tollgate_host::{Host, Level};
 use tollgate_policy::limits::{
-    Key, OUTPUT_TOKENS, Over, Ratios, Refused, Scope, Shown, Slot, Standing, Whose, estimate,
+    Key, OUTPUT_TOKENS, Over, Rate, Ratios, Refused, Scope, Shown, Slot, Standing, Whose, estimate,
     headers, share,
 };
 use tollgate_protocol::{Dialect, ErrorInfo, ErrorKind};
 
 use super::admit::peer;
+use super::control;
 use crate::operation::Operation;
 use crate::refusal;
 use crate::state::Active;
 use crate::stream::{Plan, Stream};
+
+/// How long the control plane may take to answer.
+const TIMEOUT_MS: u32 = 1_000;
 
 /// How often a worker tries where others are faster. Each time one of them got on, so more than
 /// this says that the machine is overrun.
@@ -32,6 +39,12 @@ const TRIES_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     scopes: Vec<Scope>,
+    /// Those whose rates are counted for all gateways together.
+    together: Vec<Scope>,
+    /// When they were, by the clock of who counts; 0: not yet.
+    together_at_ms: i64,
+    /// Of the others.
+    share: Share,
     /// Reserved in each.
     tokens: u64,
     at_ms: i64,
@@ -59,44 +72,151 @@ thread_local! {
 /// # Errors
 /// When it is over a limit. Then it is counted nowhere.
 pub(super) fn admit(host: &dyn Host, stream: &mut Stream, plan: &Plan) -> Result<(), ErrorInfo> {
-    let scopes = scopes(host, stream, plan);
+    let mut scopes = scopes(host, stream, plan);
     if scopes.is_empty() {
         return Ok(());
     }
-    let dialect = stream.call.dialect();
-    let shown = |standing: &Standing, now_ms| match dialect {
-        Dialect::Gemini => Vec::new(),
-        _ => headers(standing, dialect == Dialect::Anthropic, now_ms),
-    };
-    let mut taken = Taken {
+    let told = host.shared(SHARE_KEY).unwrap_or_default();
+    let share = Share::decode(told.as_slice()).unwrap_or_default();
+    stream.limits = Taken {
         tokens: reserved(stream, plan),
-        at_ms: host.now_unix_ms(),
+        share,
         ..Taken::default()
     };
+    if share.is_counted_together {
+        stream.limits.together.clone_from(&scopes);
+        for scope in &mut scopes {
+            (scope.limits.rpm, scope.limits.tpm) = (0, 0);
+        }
+        for scope in &mut stream.limits.together {
+            scope.limits.max_concurrency = 0;
+        }
+    }
+    take_all(host, stream, scopes)
+}
+
+/// Has the call counted together with those of other gateways, where that is done. What it gives is
+/// the call to the control plane that the request has to wait for.
+pub(super) fn ask(host: &dyn Host, stream: &mut Stream) -> Result<Option<u32>, ErrorInfo> {
+    let taken = &stream.limits;
+    let rates = counted(taken);
+    if rates.rates.is_empty() || taken.together_at_ms != 0 {
+        return Ok(None);
+    }
+    let service = (together::SERVICE, together::METHOD);
+    match control::call(host, service, &rates.encode_to_vec(), TIMEOUT_MS) {
+        Some(call) => Ok(Some(call)),
+        None => take_alone(host, stream).map(|()| None),
+    }
+}
+
+/// What became of it.
+pub(super) fn told(
+    host: &dyn Host,
+    stream: &mut Stream,
+    message: Option<Vec<u8>>,
+) -> Result<(), ErrorInfo> {
+    let told = message.and_then(|message| Admitted::decode(message.as_slice()).ok());
+    let Some(told) = told.filter(|told| told.at_ms != 0) else {
+        return take_alone(host, stream);
+    };
+    let rate = |limit, remaining, reset_ms| {
+        let rate = Rate {
+            limit,
+            remaining,
+            reset_ms,
+        };
+        (limit > 0).then_some(rate)
+    };
+    let standing = Standing {
+        requests: rate(told.requests, told.requests_left, told.requests_reset_ms),
+        tokens: rate(told.tokens, told.tokens_left, told.tokens_reset_ms),
+    };
+    stream.limits.headers = written(stream, &standing, host.now_unix_ms());
+    let place = told.refused_by.checked_sub(1);
+    let Some(place) = place.and_then(|place| usize::try_from(place).ok()) else {
+        stream.limits.together_at_ms = told.at_ms;
+        return Ok(());
+    };
+    let limited = mem::take(&mut stream.limits.together);
+    let mut limited = limited.iter().filter(|scope| !scope.limits.is_none());
+    let (over, limit) = match told.for_tokens {
+        true => (Over::Tokens, told.tokens),
+        false => (Over::Requests, told.requests),
+    };
+    let refused = Refused {
+        over,
+        limit,
+        wait_ms: told.wait_ms,
+        standing,
+    };
+    let whose = limited.nth(place).map_or(Whose::Token, |scope| scope.whose);
+    Err(too_many(&refused, whose))
+}
+
+/// Nobody counts for all: this gateway's share of the rates is what holds.
+fn take_alone(host: &dyn Host, stream: &mut Stream) -> Result<(), ErrorInfo> {
+    let scopes = mem::take(&mut stream.limits.together);
+    take_all(host, stream, scopes)
+}
+
+/// Counts the call in at this gateway's share of each of these, or at none.
+fn take_all(host: &dyn Host, stream: &mut Stream, scopes: Vec<Scope>) -> Result<(), ErrorInfo> {
+    let Share { nodes, index, .. } = stream.limits.share;
+    let now_ms = host.now_unix_ms();
+    stream.limits.at_ms = now_ms;
     let mut standing = Standing::default();
-    for scope in scopes {
-        match take(host, &scope, taken.tokens, taken.at_ms) {
+    for mut scope in scopes {
+        scope.limits = share(&scope.limits, nodes, index);
+        if scope.limits.is_none() {
+            continue;
+        }
+        match take(host, &scope, stream.limits.tokens, now_ms) {
             Ok(stands) => {
                 standing = standing.tightest(stands);
-                taken.scopes.push(scope);
+                stream.limits.scopes.push(scope);
             }
             Err(refused) => {
+                let taken = mem::take(&mut stream.limits);
                 give_back(host, &taken, 0, false);
                 let Some(refused) = refused else {
                     return Err(refusal::no_room());
                 };
-                stream.limits.headers = shown(&refused.standing, taken.at_ms);
+                stream.limits.headers = written(stream, &refused.standing, now_ms);
                 return Err(too_many(&refused, scope.whose));
             }
         }
     }
-    taken.headers = shown(&standing, taken.at_ms);
-    stream.limits = taken;
+    stream.limits.headers = written(stream, &standing, now_ms);
     Ok(())
 }
 
+/// Where the caller stands, as its dialect says it.
+fn written(stream: &Stream, standing: &Standing, now_ms: i64) -> Vec<Shown> {
+    match stream.call.dialect() {
+        Dialect::Gemini => Vec::new(),
+        dialect => headers(standing, dialect == Dialect::Anthropic, now_ms),
+    }
+}
+
+/// What is asked, and at the end told, of rates that are counted together.
+fn counted(taken: &Taken) -> Counted {
+    let limited = taken.together.iter().filter(|it| !it.limits.is_none());
+    let rates = limited.map(|scope| Rates {
+        key: scope.key.tag(),
+        rpm: scope.limits.rpm,
+        tpm: scope.limits.tpm,
+    });
+    Counted {
+        rates: rates.collect(),
+        tokens: taken.tokens,
+        at_ms: taken.together_at_ms,
+        ..Counted::default()
+    }
+}
+
 /// The call is over: what it holds is free, and what it has not used.
-pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &UsageEvent) {
+pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &mut UsageEvent) {
     let taken = mem::take(&mut stream.limits);
     let used = match &event.usage {
         Some(usage) => usage.input_tokens.saturating_add(usage.output_tokens),
@@ -105,6 +225,13 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &UsageEvent) {
         None => 0,
     };
     give_back(host, &taken, used, !stream.refused);
+    if taken.together_at_ms != 0 {
+        event.counted = Some(Counted {
+            used,
+            is_void: stream.refused,
+            ..counted(&taken)
+        });
+    }
 }
 
 /// What the answer says of limits.
@@ -133,7 +260,7 @@ pub(crate) fn tick(host: &dyn Host) {
     });
 }
 
-/// The limits that the call is under, as far as they are this gateway's to keep.
+/// The limits that the call is under.
 fn scopes(host: &dyn Host, stream: &Stream, plan: &Plan) -> Vec<Scope> {
     let (Some(token), Some(active)) = (&stream.token, &stream.active) else {
         return Vec::new();
@@ -155,13 +282,6 @@ fn scopes(host: &dyn Host, stream: &Stream, plan: &Plan) -> Vec<Scope> {
     }
     let of_model = of_model(active, token, &plan.model);
     add(Whose::Model, of_model, &[group, plan.model.as_bytes()]);
-    if !scopes.is_empty() {
-        let told = host.shared(SHARE_KEY).unwrap_or_default();
-        let Share { nodes, index } = Share::decode(told.as_slice()).unwrap_or_default();
-        for scope in &mut scopes {
-            scope.limits = share(&scope.limits, nodes, index);
-        }
-    }
     scopes
 }
 

@@ -295,7 +295,11 @@ fn responses_leave_at_once_and_stay_until_they_are_acknowledged() {
 #[test]
 fn workers_are_told_the_gateways_part_of_limits() {
     let (host, mut meter) = started();
-    let share = Share { nodes: 3, index: 2 };
+    let share = Share {
+        nodes: 3,
+        index: 2,
+        is_counted_together: true,
+    };
     receive(&host, &mut meter, from_control::Kind::Share(share));
     let told = host.shared(SHARE_KEY).unwrap();
     assert_eq!(Share::decode(told.as_slice()), Ok(share));

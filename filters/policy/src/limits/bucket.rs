@@ -32,6 +32,27 @@ pub struct Rate {
     pub reset_ms: u64,
 }
 
+// === impl Rate ===
+
+impl Rate {
+    /// What is told of a limit that is none.
+    pub const NONE: Self = Self {
+        limit: 0,
+        remaining: 0,
+        reset_ms: 0,
+    };
+
+    /// Of a bucket that has this level, in 60,000ths.
+    #[must_use]
+    pub fn of(limit: u64, level: u64) -> Self {
+        Self {
+            limit,
+            remaining: units(limit).saturating_sub(level) / PERIOD_MS,
+            reset_ms: level.div_ceil(limit.max(1)),
+        }
+    }
+}
+
 // === impl Bucket ===
 
 impl Bucket {
@@ -78,12 +99,7 @@ impl Bucket {
     /// What a caller is told.
     #[must_use]
     pub fn rate(&self, limit: u64, now_ms: i64) -> Rate {
-        let level = self.leaked(limit, now_ms).level;
-        Rate {
-            limit,
-            remaining: units(limit).saturating_sub(level) / PERIOD_MS,
-            reset_ms: level.div_ceil(limit.max(1)),
-        }
+        Rate::of(limit, self.leaked(limit, now_ms).level)
     }
 
     /// As it is at `now_ms`. A clock that was set back lets nothing run out, and holds nothing back.

@@ -95,6 +95,12 @@ impl Key {
         }
     }
 
+    /// Among all scopes, of whichever gateway.
+    #[must_use]
+    pub fn tag(&self) -> u64 {
+        self.tag
+    }
+
     /// Writes down that `worker` has `count` calls of this scope in flight.
     pub fn hold(&self, slot: &mut Slot, worker: i64, count: u64, now_ms: i64) {
         slot.set_held(self.tag | IN_FLIGHT, worker, count, now_ms);

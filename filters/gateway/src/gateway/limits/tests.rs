@@ -1,3 +1,5 @@
+mod together;
+
 use prost::Message;
 use tollgate_config::Model;
 use tollgate_config::meter::{Limits, ModelLimits, Share, TokenRecord};
@@ -302,7 +304,12 @@ fn a_models_limit_is_the_groups_own_or_the_models_times_its_ratio() {
 fn a_gateway_keeps_its_share() {
     let host = limited(own(limits(5, 0, 0)));
     let share = |nodes, index| {
-        let share = Share { nodes, index }.encode_to_vec();
+        let share = Share {
+            nodes,
+            index,
+            ..Share::default()
+        };
+        let share = share.encode_to_vec();
         host.set_shared(SHARE_KEY, Some(&share)).unwrap();
         host.advance_ms(600_000);
         let passed = (0..10).filter(|_| call(&host, CHAT, OPENAI_REQUEST).is_ok());
