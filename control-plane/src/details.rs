@@ -10,7 +10,8 @@ use crate::domain::{Detail, now_unix_ms};
 use crate::store::{Result, Store};
 
 /// Longest id and group, as in a log row.
-const NAME_BYTES: usize = 512;
+const ID_BYTES: usize = 512;
+const GROUP_BYTES: usize = 120;
 
 /// Keeps what gateways sent, each an encoded [`Sent`]. What cannot be read is reported and left out.
 ///
@@ -30,8 +31,8 @@ pub async fn keep(store: &Store, node: &str, encoded: &[Vec<u8>]) -> Result<()> 
 
 fn detail(sent: Sent, now_ms: i64) -> Detail {
     Detail {
-        request_id: name(&sent.id),
-        group: name(&sent.group),
+        request_id: name(&sent.id, ID_BYTES),
+        group: name(&sent.group, GROUP_BYTES),
         created_at_ms: now_ms,
         request_body: body(&sent.request),
         response_body: body(&sent.response),
@@ -40,8 +41,8 @@ fn detail(sent: Sent, now_ms: i64) -> Detail {
     }
 }
 
-fn name(text: &str) -> String {
-    let end = text.floor_char_boundary(NAME_BYTES);
+fn name(text: &str, max_bytes: usize) -> String {
+    let end = text.floor_char_boundary(max_bytes);
     text.get(..end).unwrap_or_default().replace('\0', "")
 }
 

@@ -1,7 +1,8 @@
-//! The only module with SQL: SQLite by default, PostgreSQL for more, one set of queries for both.
+//! The only module with SQL: SQLite by default, PostgreSQL or MySQL (MariaDB) for more, one set of
+//! queries for all of them.
 //!
-//! A statement is written once with `$1` placeholders, integers for flags and JSON text for
-//! lists, which both databases take alike. Every write commits first and then says what changed
+//! A statement is written once, by the rules in [`sql`], with integers for flags and JSON text for
+//! lists, which all databases take alike. Every write commits first and then says what changed
 //! on [`Store::changes`]; whoever publishes rereads that part. Another control plane's writes to
 //! the same database are announced there too.
 
@@ -26,6 +27,7 @@ mod keys;
 mod leases;
 mod limits;
 mod logs;
+mod migrate;
 mod models;
 mod one_api;
 mod options;
@@ -41,6 +43,7 @@ mod rows;
 mod saturating;
 mod seed;
 mod sessions;
+mod sql;
 mod summaries;
 mod tokens;
 mod usage;
@@ -98,7 +101,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     reader: AnyPool,
     /// SQLite has one writer at a time, so this pool has one connection there and writers wait in
-    /// line instead of failing with "database is locked". In PostgreSQL it is the reader pool.
+    /// line instead of failing with "database is locked". Elsewhere it is the reader pool.
     writer: AnyPool,
     /// Other control planes may be on the database.
     shared: bool,

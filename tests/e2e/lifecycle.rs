@@ -9,6 +9,7 @@ use tollgate_tests::admin::Admin;
 use tollgate_tests::apart::Apart;
 use tollgate_tests::gateway::{ADMIN_KEY, Builder, is_ready};
 use tollgate_tests::http::{End, Request};
+use tollgate_tests::mariadb::MariaDb;
 use tollgate_tests::ports::free_address;
 use tollgate_tests::postgres::Postgres;
 use tollgate_tests::process::{Process, children_of, signal_pid};
@@ -23,6 +24,13 @@ fn everything_is_still_there_after_a_stop_and_a_start() {
 fn everything_is_still_there_in_postgresql_too() {
     let postgres = Postgres::start();
     let gateway = Gateway::builder().env("SQL_DSN", &postgres.dsn()).start();
+    survives_a_restart(gateway);
+}
+
+#[test]
+fn everything_is_still_there_in_mariadb_too() {
+    let mariadb = MariaDb::start();
+    let gateway = Gateway::builder().env("SQL_DSN", &mariadb.dsn()).start();
     survives_a_restart(gateway);
 }
 
@@ -131,10 +139,12 @@ fn a_data_folder_that_is_none_is_one_clear_line() {
 
 #[test]
 fn a_database_that_is_away_is_one_clear_line_without_its_password() {
-    let away = free_address();
-    let dsn = format!("postgres://tollgate:password-canary@{away}/tollgate");
-    let output = ends_with_one_line(Gateway::builder().env("SQL_DSN", &dsn), "database");
-    assert!(!output.contains("password-canary"), "{output}");
+    for scheme in ["postgres", "mysql"] {
+        let away = free_address();
+        let dsn = format!("{scheme}://tollgate:password-canary@{away}/tollgate");
+        let output = ends_with_one_line(Gateway::builder().env("SQL_DSN", &dsn), "database");
+        assert!(!output.contains("password-canary"), "{output}");
+    }
 }
 
 #[test]

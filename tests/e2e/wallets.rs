@@ -9,6 +9,7 @@ use tollgate_config::meter::{Outcome, Usage, UsageEvent};
 use tollgate_tests::admin::LogRow;
 use tollgate_tests::apart::Apart;
 use tollgate_tests::dialect::array;
+use tollgate_tests::mariadb::MariaDb;
 use tollgate_tests::postgres::Postgres;
 use tollgate_tests::provider::Told;
 use tollgate_tests::{Answer, Dialect, Gateway, Provider, Scene, eventually};
@@ -181,6 +182,23 @@ fn shuffled(events: &[UsageEvent], stride: usize) -> Vec<Vec<UsageEvent>> {
 fn cost_of(event: &UsageEvent) -> i64 {
     let usage = event.usage.unwrap_or_default();
     i64::try_from(usage.input_tokens * 1000 + usage.output_tokens * 2000).unwrap()
+}
+
+#[test]
+fn and_so_with_mariadb_that_crashes_under_it() {
+    let mut mariadb = MariaDb::start();
+    let mut apart = Apart::start_with(&[("SQL_DSN", &mariadb.dsn())]);
+    let scene = paying_scene(&apart);
+    let calls = under_load(&scene.0, |calls| {
+        at_least(calls, 100);
+        mariadb.crash_and_start();
+        at_least(calls, 150);
+        apart.kill_control();
+        mariadb.crash_and_start();
+        apart.start_control();
+        at_least(calls, 200);
+    });
+    books_agree(&scene.0, &scene.1, calls);
 }
 
 /// A scene whose group has enough in its wallet.

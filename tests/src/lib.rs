@@ -4,6 +4,7 @@
 //!
 //! Read [`scene`] first: it is what the scenarios in `e2e/` are written in.
 
+mod account;
 pub mod admin;
 pub mod agent;
 pub mod apart;
@@ -13,6 +14,7 @@ pub mod envoy;
 pub mod eventually;
 pub mod gateway;
 pub mod http;
+pub mod mariadb;
 pub mod meter;
 pub mod ports;
 pub mod postgres;

@@ -1,12 +1,11 @@
 //! A PostgreSQL server of our own, in a temporary folder, on a free port of loopback.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::account::Account;
 use crate::eventually;
 use crate::ports::free_address;
 use crate::process::Process;
@@ -29,7 +28,7 @@ impl Postgres {
     pub fn start() -> Self {
         let bin = tools::postgres();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let account = Account::for_server();
+        let account = Account::other_than_root("postgres");
         account.give(folder.path());
         let data = folder.path().join("data");
         let initdb = account
@@ -66,7 +65,11 @@ impl Postgres {
         // "Immediate shutdown": nothing is written any more.
         self.process.signal(nix::sys::signal::Signal::SIGQUIT);
         self.process.wait(crate::eventually::patience());
-        self.process = serve(&Account::for_server(), self.folder.path(), self.address);
+        self.process = serve(
+            &Account::other_than_root("postgres"),
+            self.folder.path(),
+            self.address,
+        );
     }
 
     #[must_use]
@@ -97,46 +100,4 @@ fn serve(account: &Account, folder: &Path, address: SocketAddr) -> Process {
         ready.then_some(()).ok_or_else(|| process.output())
     });
     process
-}
-
-/// Who runs the server: PostgreSQL refuses to run as root.
-struct Account {
-    /// Of the account that Debian's package makes.
-    ids: Option<(u32, u32)>,
-}
-
-impl Account {
-    fn for_server() -> Self {
-        let id = |flag: &str, who: &[&str]| -> Option<u32> {
-            let output = Command::new("id").arg(flag).args(who).output().ok()?;
-            String::from_utf8_lossy(&output.stdout).trim().parse().ok()
-        };
-        if id("-u", &[]) != Some(0) {
-            return Self { ids: None };
-        }
-        let someone = ["postgres", "nobody"]
-            .into_iter()
-            .find_map(|name| Some((id("-u", &[name])?, id("-g", &[name])?)));
-        Self {
-            ids: Some(someone.expect("an account other than root")),
-        }
-    }
-
-    fn give(&self, folder: &Path) {
-        let Some((user, group)) = self.ids else {
-            return;
-        };
-        chown(folder, Some(user), Some(group)).expect("root may give a folder away");
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(folder, mode).expect("and set its mode");
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        use std::os::unix::process::CommandExt;
-        let mut command = Command::new(program);
-        if let Some((user, group)) = self.ids {
-            command.uid(user).gid(group);
-        }
-        command
-    }
 }

@@ -63,12 +63,25 @@ pub fn agents() -> PathBuf {
 #[must_use]
 #[track_caller]
 pub fn postgres() -> PathBuf {
+    folder("TOLLGATE_POSTGRES_BIN", "tools/postgres-bin")
+}
+
+/// The folder with `mariadbd`.
+#[must_use]
+#[track_caller]
+pub fn mariadb() -> PathBuf {
+    folder("TOLLGATE_MARIADB_BIN", "tools/mariadb-bin")
+}
+
+/// A folder that a variable names, or a file which the set-up has written.
+#[track_caller]
+fn folder(variable: &str, record: &str) -> PathBuf {
     let recorded = targets().into_iter().find_map(|target| {
-        let path = std::fs::read_to_string(target.join("tools/postgres-bin")).ok()?;
+        let path = std::fs::read_to_string(target.join(record)).ok()?;
         Some(PathBuf::from(path.trim()))
     });
-    let found = given("TOLLGATE_POSTGRES_BIN").or(recorded);
-    found.unwrap_or_else(|| panic!("TOLLGATE_POSTGRES_BIN is not set. Run: make test"))
+    let found = given(variable).or(recorded);
+    found.unwrap_or_else(|| panic!("{variable} is not set. Run: make test"))
 }
 
 /// The program `redis-server`.

@@ -3,9 +3,11 @@
 use tollgate_config::meter::Usage;
 use tollgate_policy::price::NanoUsd;
 
-/// Group, token and model names, ids, addresses. Above what the admin API takes for a model's name,
-/// so that none is cut before its price is looked up.
+/// Model names, ids, addresses. Above what the admin API takes for a model's name, so that none is cut
+/// before its price is looked up.
 const NAME_BYTES: usize = 512;
+/// Names of groups and tokens, likewise. With a model's they fit into one key of an index in MySQL.
+const OWNER_BYTES: usize = 120;
 /// Error texts and losses.
 const TEXT_BYTES: usize = 2048;
 /// What one call can cost at most: a million US dollars, for the same reason.
@@ -15,6 +17,10 @@ pub(super) const MAX_ITEMS: usize = 64;
 
 pub(super) fn name(text: &str) -> String {
     bounded(text, NAME_BYTES)
+}
+
+pub(super) fn owner(text: &str) -> String {
+    bounded(text, OWNER_BYTES)
 }
 
 pub(super) fn text(text: &str) -> String {

@@ -3,7 +3,7 @@
 use tollgate_config::meter::{Attempt, Usage, UsageEvent};
 use tollgate_policy::price::{CallFacts, NanoUsd, cost};
 
-use super::bounds::{self, MAX_ITEMS, name, text};
+use super::bounds::{self, MAX_ITEMS, name, owner, text};
 use crate::domain::{AttemptRecord, BookedPrice, Circumstances, Draw, TokenCounts, outcome_name};
 use crate::store::{NewLog, PriceBook};
 
@@ -11,7 +11,7 @@ pub(super) fn entry(node: &str, mut event: UsageEvent, prices: &PriceBook, now_m
     let outcome = outcome_name(event.outcome());
     let usage = bounds::usage(event.usage.unwrap_or_default());
     event.usage = Some(usage);
-    let (group, model) = (name(&event.group), name(&event.model));
+    let (group, model) = (owner(&event.group), name(&event.model));
     let price = price(prices, &group, &model, &event);
     let amount = price.as_ref().map_or(NanoUsd(0), |booked| {
         cost(&booked.price, &usage, event.status, booked.multiplier)
@@ -33,7 +33,7 @@ pub(super) fn entry(node: &str, mut event: UsageEvent, prices: &PriceBook, now_m
         duration_ms: event.duration_ms.max(0),
         ttfb_ms: event.first_byte_ms.map(|ms| ms.max(0)),
         token_id: event.token_id,
-        token_name: name(&event.token_name),
+        token_name: owner(&event.token_name),
         group,
         model,
         method: name(&event.method),

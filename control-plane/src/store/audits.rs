@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::query::Conditions;
 use super::row::{Columns, to_json};
+use super::sql::sql;
 use super::{Result, Store};
 use crate::domain::{Audit, Listed, Page};
 
@@ -63,7 +64,7 @@ impl Store {
     /// # Errors
     /// When the database is away; the change must not be made then.
     pub async fn begin_audit(&self, audit: &Audit) -> Result<i64> {
-        let row = sqlx::query(
+        let row = sql(
             "INSERT INTO audit_logs (created_at, user_id, actor, ip, method, route, path, \
              targets, fields, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) RETURNING id",
         )
@@ -86,7 +87,7 @@ impl Store {
     /// # Errors
     /// When the database is away; the row then says that the outcome is not known.
     pub async fn end_audit(&self, id: i64, code: i64) -> Result<()> {
-        sqlx::query("UPDATE audit_logs SET code = $2 WHERE id = $1")
+        sql("UPDATE audit_logs SET code = $2 WHERE id = $1")
             .bind(id)
             .bind(code)
             .execute(self.writer())

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use super::error::OnConflict;
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{Ban, BanPatch, Listed, Page, now_unix_ms};
@@ -65,7 +66,7 @@ impl Store {
     pub async fn create_ban(&self, new: BanPatch) -> Result<Ban> {
         self.write(move |write| {
             Box::pin(async move {
-                let count = sqlx::query("SELECT count(*) AS count FROM ip_blacklist")
+                let count = sql("SELECT count(*) AS count FROM ip_blacklist")
                     .fetch_one(&mut *write.transaction)
                     .await?
                     .int("count")?;
@@ -76,7 +77,7 @@ impl Store {
                     )));
                 }
                 let address = new.address.unwrap_or_default();
-                let row = sqlx::query(
+                let row = sql(
                     "INSERT INTO ip_blacklist (created_at, address, reason, expires_at) \
                      VALUES ($1, $2, $3, $4) \
                      RETURNING id, created_at, address, reason, expires_at",
@@ -102,11 +103,9 @@ impl Store {
     pub async fn update_ban(&self, id: i64, patch: BanPatch) -> Result<Ban> {
         self.write(move |write| {
             Box::pin(async move {
-                let row = sqlx::query(
-                    "UPDATE ip_blacklist SET address = coalesce($2, address), \
+                let row = sql("UPDATE ip_blacklist SET address = coalesce($2, address), \
                      reason = coalesce($3, reason), expires_at = coalesce($4, expires_at) \
-                     WHERE id = $1 RETURNING id, created_at, address, reason, expires_at",
-                )
+                     WHERE id = $1 RETURNING id, created_at, address, reason, expires_at")
                 .bind(id)
                 .bind(patch.address.clone())
                 .bind(patch.reason)
@@ -126,7 +125,7 @@ impl Store {
     pub async fn delete_ban(&self, id: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                let row = sqlx::query("SELECT address FROM ip_blacklist WHERE id = $1")
+                let row = sql("SELECT address FROM ip_blacklist WHERE id = $1")
                     .bind(id)
                     .fetch_optional(&mut *write.transaction)
                     .await?
@@ -142,7 +141,7 @@ impl Write {
     /// Takes addresses off the list, for good: what they did until now is forgiven.
     pub(super) async fn lift(&mut self, addresses: &[String]) -> Result<()> {
         for address in addresses {
-            sqlx::query("DELETE FROM ip_blacklist WHERE address = $1")
+            sql("DELETE FROM ip_blacklist WHERE address = $1")
                 .bind(address.clone())
                 .execute(&mut *self.transaction)
                 .await?;
@@ -156,7 +155,7 @@ impl Write {
 
     /// False when the address is there already.
     async fn ban_until(&mut self, address: &str, reason: String, until_ms: i64) -> Result<bool> {
-        let made = sqlx::query(
+        let made = sql(
             "INSERT INTO ip_blacklist (created_at, address, reason, expires_at) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (address) DO NOTHING",
         )

@@ -11,6 +11,7 @@ use tollgate_policy::price::NanoUsd;
 
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::sql;
 use super::tokens::period;
 use super::{Error, Result, Store};
 use crate::domain::{Period, Token, options, shown};
@@ -189,12 +190,11 @@ pub(super) async fn read(
     match subject {
         Subject::Total(id) => {
             // It changes nothing, but both databases lock the row for it.
-            let row = sqlx::query(
-                "UPDATE tokens SET quota = quota WHERE id = $1 RETURNING quota, used_amount",
-            )
-            .bind(*id)
-            .fetch_optional(&mut **transaction)
-            .await?;
+            let row =
+                sql("UPDATE tokens SET quota = quota WHERE id = $1 RETURNING quota, used_amount")
+                    .bind(*id)
+                    .fetch_optional(&mut **transaction)
+                    .await?;
             let Some(row) = row else { return Ok(gone()) };
             let remaining = remaining(row.int("quota")?, row.int("used_amount")?);
             Ok(Budget {
@@ -205,17 +205,15 @@ pub(super) async fn read(
             })
         }
         Subject::Period(id) => {
-            let row = sqlx::query(
-                "UPDATE tokens SET quota = quota WHERE id = $1 \
-                 RETURNING period_quota, period_type",
-            )
+            let row = sql("UPDATE tokens SET quota = quota WHERE id = $1 \
+                 RETURNING period_quota, period_type")
             .bind(*id)
             .fetch_optional(&mut **transaction)
             .await?;
             let Some(row) = row else { return Ok(gone()) };
             let period = period(&row)?;
             let window = period.window(zone, now_ms);
-            let used = sqlx::query(
+            let used = sql(
                 "SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) AS used FROM token_days \
                  WHERE token_id = $1 AND day >= $2 AND day < $3",
             )
@@ -233,7 +231,7 @@ pub(super) async fn read(
             })
         }
         Subject::Group(id) => {
-            let row = sqlx::query("UPDATE groups SET status = status WHERE id = $1 RETURNING id")
+            let row = sql("UPDATE groups SET status = status WHERE id = $1 RETURNING id")
                 .bind(id.clone())
                 .fetch_optional(&mut **transaction)
                 .await?;
@@ -258,7 +256,7 @@ async fn group_balance(
     transaction: &mut Transaction<'_, Any>,
     group: &str,
 ) -> Result<Option<NanoUsd>> {
-    let row = sqlx::query(
+    let row = sql(
         "SELECT balance, credit FROM accounts WHERE kind = 1 AND group_id = $1 AND closed_at = 0",
     )
     .bind(group.to_owned())

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use super::error::OnConflict;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
+use super::sql::sql;
 use super::{Result, Store};
 use crate::domain::{ChannelTest, TestKind};
 
@@ -19,7 +20,7 @@ impl Store {
     /// # Errors
     /// `Conflict` when the channel is gone.
     pub async fn save_channel_test(&self, test: &ChannelTest) -> Result<()> {
-        sqlx::query(
+        sql(
             "INSERT INTO channel_tests (channel_id, model, test_at, actual_model, response, took, \
              success, mode, code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (channel_id, model) DO UPDATE SET test_at = excluded.test_at, \

@@ -6,6 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use super::publish::base_url;
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
@@ -132,7 +133,7 @@ impl Write {
             let key = new.key.unwrap_or_default();
             let models = new.models.unwrap_or_default();
             let sets = new.sets.filter(|sets| !sets.is_empty());
-            let row = sqlx::query(
+            let row = sql(
                 "INSERT INTO channels (created_at, name, type, base_url, key_sealed, key_hint, \
                  models, model_mapping, sets, priority, status, skip_tls_verify, configs) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
@@ -157,7 +158,7 @@ impl Write {
             let id = row.int("id")?;
             // The seal is bound to the row, whose id is known only now.
             let sealed = self.seal(key_place(id), &key).await?;
-            sqlx::query("UPDATE channels SET key_sealed = $2 WHERE id = $1")
+            sql("UPDATE channels SET key_sealed = $2 WHERE id = $1")
                 .bind(id)
                 .bind(sealed)
                 .execute(&mut *self.transaction)
@@ -182,7 +183,7 @@ impl Write {
         let base_url = patch
             .base_url
             .map(|url| url.map(|url| url.to_string()).unwrap_or_default());
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE channels SET name = coalesce($2, name), type = coalesce($3, type), \
              base_url = coalesce($4, base_url), key_sealed = coalesce($5, key_sealed), \
              key_hint = coalesce($6, key_hint), models = coalesce($7, models), \
@@ -214,7 +215,7 @@ impl Write {
 
     pub(super) async fn delete_channels(&mut self, ids: Vec<i64>) -> Result<()> {
         for id in ids {
-            let done = sqlx::query("DELETE FROM channels WHERE id = $1")
+            let done = sql("DELETE FROM channels WHERE id = $1")
                 .bind(id)
                 .execute(&mut *self.transaction)
                 .await?;

@@ -7,17 +7,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::migrate::Migrator;
 use sqlx::{AnyPool, Executor};
 use tokio::sync::broadcast;
 
 use super::keys::Keys;
+use super::migrate::{self, Kind};
+use super::sql::sql;
 use super::watch::Revisions;
 use super::{Error, Inner, Result, Store};
 use crate::secrets::KeyRing;
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a request waits for a connection before the database counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,35 +26,23 @@ const CHANGES: usize = 1024;
 impl Store {
     /// Opens a database and brings its tables up to date.
     ///
-    /// `address` is `postgres://…`, `sqlite:<path>` or the path of an SQLite file, which is made
-    /// if it is not there.
+    /// `address` is `postgres://…`, `mysql://…` (also for MariaDB), `sqlite:<path>` or the path of an
+    /// SQLite file, which is made if it is not there.
     ///
     /// # Errors
     /// When the address is none of these, the database is away, it was written by a newer
     /// Tollgate, or its secrets were sealed with another key.
     pub async fn connect(address: &str, keys: KeyRing) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let shared = is_postgres(address);
-        let (reader, writer) = match scheme(address) {
-            _ if shared => {
-                let pool = postgres(address).await?;
-                (pool.clone(), pool)
-            }
-            // Never in an error: what follows may be a password.
-            Some(scheme) if scheme != "sqlite" => {
-                return Err(Error::Address(format!(
-                    "SQL_DSN: {scheme}:// is not a database that Tollgate knows; use postgres:// \
-                     or sqlite:"
-                )));
-            }
-            _ => sqlite(address).await?,
-        };
+        let kind = kind(address)?;
+        let (reader, writer) = open(kind, address).await?;
+        migrate::run(&writer, kind, kind.migrations()).await?;
         let (changes, _) = broadcast::channel(CHANGES);
         let (notices, _) = broadcast::channel(CHANGES);
         let store = Self(Arc::new(Inner {
             reader,
             writer,
-            shared,
+            shared: is_shared(kind),
             keys: Keys::new(keys),
             environment: OnceLock::new(),
             changes,
@@ -64,7 +50,7 @@ impl Store {
             revisions: Revisions::default(),
         }));
         store.check_keys().await?;
-        if shared {
+        if is_shared(kind) {
             store.watch().await?;
         }
         Ok(store)
@@ -75,7 +61,7 @@ impl Store {
     /// # Errors
     /// When it does not answer.
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(self.reader()).await?;
+        sql("SELECT 1").execute(self.reader()).await?;
         Ok(())
     }
 
@@ -91,12 +77,12 @@ impl Store {
 pub struct Claim(#[expect(dead_code, reason = "what counts is that it stays open")] File);
 
 /// Claims the folder of an SQLite database: a second control plane on it would not hear of the
-/// first one's changes. `None` for PostgreSQL, which control planes share.
+/// first one's changes. `None` for databases that control planes share.
 ///
 /// # Errors
 /// When another program has claimed it, or it cannot be opened.
 pub fn claim(address: &str) -> Result<Option<Claim>> {
-    if is_postgres(address) {
+    if is_shared(kind(address)?) {
         return Ok(None);
     }
     let path = sqlite_path(address);
@@ -111,18 +97,44 @@ pub fn claim(address: &str) -> Result<Option<Claim>> {
         Ok(()) => Ok(Some(Claim(folder))),
         Err(TryLockError::WouldBlock) => Err(refuse(
             &"another tollgate serves from this folder; end it, choose another folder, or use \
-              PostgreSQL (SQL_DSN) for several",
+              PostgreSQL or MySQL (SQL_DSN) for several",
         )),
         Err(TryLockError::Error(error)) => Err(refuse(&error)),
     }
 }
 
-fn scheme(address: &str) -> Option<&str> {
-    address.split_once("://").map(|(scheme, _)| scheme)
+fn kind(address: &str) -> Result<Kind> {
+    match address.split_once("://") {
+        None | Some(("sqlite", _)) => Ok(Kind::Sqlite),
+        Some(("postgres" | "postgresql", _)) => Ok(Kind::Postgres),
+        Some(("mysql" | "mariadb", _)) => Ok(Kind::Mysql),
+        // Never in an error: what follows may be a password.
+        Some((scheme, _)) => Err(Error::Address(format!(
+            "SQL_DSN: {scheme}:// is not a database that Tollgate knows; use postgres://, mysql:// or \
+             sqlite:"
+        ))),
+    }
 }
 
-fn is_postgres(address: &str) -> bool {
-    matches!(scheme(address), Some("postgres" | "postgresql"))
+/// Whether control planes share such databases.
+fn is_shared(kind: Kind) -> bool {
+    kind != Kind::Sqlite
+}
+
+/// A pool to read by and one to write by.
+async fn open(kind: Kind, address: &str) -> Result<(AnyPool, AnyPool)> {
+    let pool = match kind {
+        Kind::Sqlite => return sqlite(address).await,
+        Kind::Postgres => server(AnyPoolOptions::new(), address, "postgres://").await?,
+        Kind::Mysql => {
+            if !url::Url::parse(address).is_ok_and(|url| url.path().len() > 1) {
+                let why = "SQL_DSN is not a valid mysql:// address with the name of a database";
+                return Err(Error::Address(why.into()));
+            }
+            server(mysql(), address, "mysql://").await?
+        }
+    };
+    Ok((pool.clone(), pool))
 }
 
 fn sqlite_path(address: &str) -> &Path {
@@ -130,8 +142,8 @@ fn sqlite_path(address: &str) -> &Path {
     Path::new(path.strip_prefix("//").unwrap_or(path))
 }
 
-async fn postgres(address: &str) -> Result<AnyPool> {
-    let pool = AnyPoolOptions::new()
+async fn server(options: AnyPoolOptions, address: &str, scheme: &str) -> Result<AnyPool> {
+    options
         .max_connections(16)
         .acquire_timeout(PATIENCE)
         .connect(address)
@@ -139,12 +151,30 @@ async fn postgres(address: &str) -> Result<AnyPool> {
         .map_err(|error| match error {
             // Its text repeats the address, which holds a password.
             sqlx::Error::Configuration(_) => {
-                Error::Address("SQL_DSN is not a valid postgres:// address".into())
+                Error::Address(format!("SQL_DSN is not a valid {scheme} address"))
             }
             error => Error::Unavailable(error),
-        })?;
-    POSTGRES.run(&pool).await.map_err(migration)?;
-    Ok(pool)
+        })
+}
+
+/// What is refused is an error; a backslash is a letter; no lock is waited for without end; and a
+/// conversation may be followed as far back as it goes, for which MySQL and MariaDB have two names.
+const MYSQL_MODE: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,\
+    ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT', \
+    SESSION innodb_lock_wait_timeout = 10, \
+    SESSION /*M! max_recursive_iterations = 2000 */ /*!80003 cte_max_recursion_depth = 2000 */";
+
+/// As in PostgreSQL; see [`super::sql`].
+const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+fn mysql() -> AnyPoolOptions {
+    AnyPoolOptions::new().after_connect(|connection, _| {
+        Box::pin(async move {
+            connection.execute(MYSQL_MODE).await?;
+            connection.execute(MYSQL_ISOLATION).await?;
+            Ok(())
+        })
+    })
 }
 
 async fn sqlite(address: &str) -> Result<(AnyPool, AnyPool)> {
@@ -188,24 +218,11 @@ async fn sqlite(address: &str) -> Result<(AnyPool, AnyPool)> {
         .connect(&address)
         .await
         .map_err(|error| refuse(&error))?;
-    SQLITE.run(&writer).await.map_err(migration)?;
     let reader = options(4)
         .connect(&address)
         .await
         .map_err(|error| refuse(&error))?;
     Ok((reader, writer))
-}
-
-fn migration(error: sqlx::migrate::MigrateError) -> Error {
-    match error {
-        sqlx::migrate::MigrateError::Execute(cause) => match Error::from(cause) {
-            Error::Statement(cause) => {
-                Error::Migration(sqlx::migrate::MigrateError::Execute(cause))
-            }
-            away => away,
-        },
-        error => Error::Migration(error),
-    }
 }
 
 /// A path as part of a URL.

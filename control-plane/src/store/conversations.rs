@@ -12,6 +12,7 @@ use tollgate_config::responses::{Stored, conversation_item};
 
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::sql;
 use super::{Error, Result, Store};
 use crate::domain::named_item;
 
@@ -59,7 +60,7 @@ impl Store {
         now_unix_ms: i64,
     ) -> Result<()> {
         let mut transaction = self.writer().begin().await?;
-        sqlx::query(
+        sql(
             "INSERT INTO conversations (id, group_id, created_at, used_at, metadata) \
              VALUES ($1, $2, $3, $3, $4)",
         )
@@ -84,10 +85,8 @@ impl Store {
         id: &str,
         since_unix_ms: i64,
     ) -> Result<ConversationFacts> {
-        let row = sqlx::query(
-            "SELECT created_at, metadata FROM conversations \
-             WHERE id = $1 AND group_id = $2 AND used_at >= $3",
-        )
+        let row = sql("SELECT created_at, metadata FROM conversations \
+             WHERE id = $1 AND group_id = $2 AND used_at >= $3")
         .bind(id.to_owned())
         .bind(group.to_owned())
         .bind(since_unix_ms)
@@ -110,7 +109,7 @@ impl Store {
         metadata: &str,
         now_unix_ms: i64,
     ) -> Result<()> {
-        let done = sqlx::query(
+        let done = sql(
             "UPDATE conversations SET metadata = $3, used_at = $4 WHERE id = $1 AND group_id = $2",
         )
         .bind(id.to_owned())
@@ -127,7 +126,7 @@ impl Store {
     /// # Errors
     /// When the group has no such conversation, or the database is away.
     pub async fn delete_conversation(&self, group: &str, id: &str) -> Result<()> {
-        let done = sqlx::query("DELETE FROM conversations WHERE id = $1 AND group_id = $2")
+        let done = sql("DELETE FROM conversations WHERE id = $1 AND group_id = $2")
             .bind(id.to_owned())
             .bind(group.to_owned())
             .execute(self.writer())
@@ -164,7 +163,7 @@ impl Store {
         now_unix_ms: i64,
     ) -> Result<()> {
         let mut transaction = self.writer().begin().await?;
-        let done = sqlx::query(
+        let done = sql(
             "UPDATE conversations SET used_at = $4, bytes = bytes - (SELECT bytes FROM \
              conversation_items WHERE conversation_id = $1 AND id = $3) \
              WHERE id = $1 AND group_id = $2 AND EXISTS (SELECT 1 FROM conversation_items \
@@ -177,7 +176,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         some(done.rows_affected(), item)?;
-        sqlx::query("DELETE FROM conversation_items WHERE conversation_id = $1 AND id = $2")
+        sql("DELETE FROM conversation_items WHERE conversation_id = $1 AND id = $2")
             .bind(id.to_owned())
             .bind(item.to_owned())
             .execute(&mut *transaction)
@@ -191,11 +190,9 @@ impl Store {
     /// # Errors
     /// When the group's conversation has none of this id, or the database is away.
     pub async fn conversation_item(&self, group: &str, id: &str, item: &str) -> Result<String> {
-        let row = sqlx::query(
-            "SELECT item FROM conversation_items AS items \
+        let row = sql("SELECT item FROM conversation_items AS items \
              JOIN conversations ON conversations.id = items.conversation_id \
-             WHERE items.conversation_id = $1 AND items.id = $2 AND conversations.group_id = $3",
-        )
+             WHERE items.conversation_id = $1 AND items.id = $2 AND conversations.group_id = $3")
         .bind(id.to_owned())
         .bind(item.to_owned())
         .bind(group.to_owned())
@@ -236,7 +233,7 @@ impl Store {
             None if query.descending => i64::MAX,
             None => -1,
             Some(after) => {
-                let row = sqlx::query(
+                let row = sql(
                     "SELECT number FROM conversation_items WHERE conversation_id = $1 AND id = $2",
                 )
                 .bind(id.to_owned())
@@ -259,7 +256,7 @@ impl Store {
                  WHERE conversation_id = $1 AND number > $2 ORDER BY number LIMIT $3"
             }
         };
-        let rows = sqlx::query(statement)
+        let rows = sql(statement)
             .bind(id.to_owned())
             .bind(from)
             .bind(query.limit.saturating_add(1))
@@ -284,11 +281,9 @@ impl Store {
         now_unix_ms: i64,
         until_unix_ms: i64,
     ) -> Result<bool> {
-        let done = sqlx::query(
-            "UPDATE conversations SET held_by = $3, held_until = $5 \
+        let done = sql("UPDATE conversations SET held_by = $3, held_until = $5 \
              WHERE id = $1 AND group_id = $2 \
-             AND (held_by = '' OR held_by = $3 OR held_until < $4)",
-        )
+             AND (held_by = '' OR held_by = $3 OR held_until < $4)")
         .bind(id.to_owned())
         .bind(group.to_owned())
         .bind(writer.to_owned())
@@ -315,7 +310,7 @@ impl Store {
         since_unix_ms: i64,
         max_bytes: u64,
     ) -> Result<Option<Vec<String>>> {
-        let row = sqlx::query(
+        let row = sql(
             "SELECT bytes FROM conversations WHERE id = $1 AND group_id = $2 AND used_at >= $3",
         )
         .bind(id.to_owned())
@@ -327,7 +322,7 @@ impl Store {
         if u64::try_from(bytes).unwrap_or(0) > max_bytes {
             return Ok(None);
         }
-        let rows = sqlx::query(
+        let rows = sql(
             "SELECT id, item FROM conversation_items WHERE conversation_id = $1 ORDER BY number",
         )
         .bind(id.to_owned())
@@ -342,7 +337,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn purge_conversations(&self, before_unix_ms: i64) -> Result<u64> {
-        let done = sqlx::query("DELETE FROM conversations WHERE used_at < $1")
+        let done = sql("DELETE FROM conversations WHERE used_at < $1")
             .bind(before_unix_ms)
             .execute(self.writer())
             .await?;
@@ -366,14 +361,12 @@ pub(super) async fn add_response(
         }
         add(transaction, group, id, &stored.id, &items, now_unix_ms).await?;
     }
-    sqlx::query(
-        "UPDATE conversations SET held_by = '' WHERE id = $1 AND group_id = $2 AND held_by = $3",
-    )
-    .bind(id.clone())
-    .bind(group.clone())
-    .bind(stored.id.clone())
-    .execute(&mut **transaction)
-    .await?;
+    sql("UPDATE conversations SET held_by = '' WHERE id = $1 AND group_id = $2 AND held_by = $3")
+        .bind(id.clone())
+        .bind(group.clone())
+        .bind(stored.id.clone())
+        .execute(&mut **transaction)
+        .await?;
     Ok(())
 }
 
@@ -388,7 +381,7 @@ async fn add(
     now_unix_ms: i64,
 ) -> Result<Option<Vec<(String, String)>>> {
     // Locks the conversation, so that numbers are given in order.
-    let done = sqlx::query("UPDATE conversations SET used_at = $3 WHERE id = $1 AND group_id = $2")
+    let done = sql("UPDATE conversations SET used_at = $3 WHERE id = $1 AND group_id = $2")
         .bind(id.to_owned())
         .bind(group.to_owned())
         .bind(now_unix_ms)
@@ -397,12 +390,12 @@ async fn add(
     if done.rows_affected() == 0 {
         return Ok(None);
     }
-    let row = sqlx::query("SELECT numbers FROM conversations WHERE id = $1")
+    let row = sql("SELECT numbers FROM conversations WHERE id = $1")
         .bind(id.to_owned())
         .fetch_one(&mut **transaction)
         .await?;
     let first = row.int("numbers")?;
-    let rows = sqlx::query("SELECT id, source FROM conversation_items WHERE conversation_id = $1")
+    let rows = sql("SELECT id, source FROM conversation_items WHERE conversation_id = $1")
         .bind(id.to_owned())
         .fetch_all(&mut **transaction)
         .await?;
@@ -430,7 +423,7 @@ async fn add(
         let item = item.get().to_owned();
         let length = i64::try_from(item.len()).unwrap_or(i64::MAX);
         bytes += length;
-        sqlx::query(
+        sql(
             "INSERT INTO conversation_items (conversation_id, number, id, source, bytes, item) \
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -444,14 +437,12 @@ async fn add(
         .await?;
         added.push((item_id, item));
     }
-    sqlx::query(
-        "UPDATE conversations SET numbers = numbers + $2, bytes = bytes + $3 WHERE id = $1",
-    )
-    .bind(id.to_owned())
-    .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
-    .bind(bytes)
-    .execute(&mut **transaction)
-    .await?;
+    sql("UPDATE conversations SET numbers = numbers + $2, bytes = bytes + $3 WHERE id = $1")
+        .bind(id.to_owned())
+        .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
+        .bind(bytes)
+        .execute(&mut **transaction)
+        .await?;
     Ok(Some(added))
 }
 

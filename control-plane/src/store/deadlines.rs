@@ -1,6 +1,7 @@
 //! Moments at which something ends by itself.
 
 use super::row::Columns;
+use super::sql::sql;
 use super::tokens::hash;
 use super::{Change, Result, Store};
 
@@ -15,7 +16,7 @@ impl Store {
             "SELECT min(ends_at) AS ends_at FROM token_overlaps",
             "SELECT min(expires_at) AS ends_at FROM ip_blacklist WHERE expires_at > 0",
         ] {
-            let row = sqlx::query(select).fetch_one(self.reader()).await?;
+            let row = sql(select).fetch_one(self.reader()).await?;
             let ends_at = row.optional_int("ends_at")?;
             next = next.into_iter().chain(ends_at).min();
         }
@@ -30,16 +31,15 @@ impl Store {
     pub async fn end_what_is_due(&self, now_ms: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                let rows =
-                    sqlx::query("DELETE FROM token_overlaps WHERE ends_at <= $1 RETURNING hash")
-                        .bind(now_ms)
-                        .fetch_all(&mut *write.transaction)
-                        .await?;
+                let rows = sql("DELETE FROM token_overlaps WHERE ends_at <= $1 RETURNING hash")
+                    .bind(now_ms)
+                    .fetch_all(&mut *write.transaction)
+                    .await?;
                 if !rows.is_empty() {
                     let revoked = rows.iter().map(hash).collect::<Result<_>>()?;
                     write.changed(Change::Revoked(revoked));
                 }
-                let rows = sqlx::query(
+                let rows = sql(
                     "SELECT address FROM ip_blacklist WHERE expires_at > 0 AND expires_at <= $1",
                 )
                 .bind(now_ms)

@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::sql;
 use super::{Result, Store};
 use crate::domain::Detail;
 
@@ -18,7 +19,7 @@ impl Store {
     pub async fn keep_details(&self, details: &[Detail]) -> Result<()> {
         let mut transaction = self.writer().begin().await?;
         for detail in details {
-            sqlx::query(
+            sql(
                 "INSERT INTO request_details (request_id, group_id, created_at, request_body, \
                  response_body, request_body_truncated, response_body_truncated) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (request_id) DO NOTHING",

@@ -1,5 +1,8 @@
 //! What can go wrong with the database, by what the caller can do about it.
 
+use sqlx::error::DatabaseError;
+use sqlx::mysql::MySqlDatabaseError;
+
 use crate::secrets::UnsealError;
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -52,6 +55,12 @@ impl Error {
             .is_some_and(|code| code.len() == 5 && code.starts_with("40"))
     }
 
+    /// Others wrote the same things at the same time. Nothing was written, and trying again at once
+    /// makes sense.
+    pub(super) fn is_contention(&self) -> bool {
+        matches!(self, Self::Conflict(_)) || self.is_deadlock()
+    }
+
     pub(super) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("{what} {id}"))
     }
@@ -65,7 +74,9 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
-            sqlx::Error::Database(cause) if is_away(cause.code().as_deref()) => {
+            sqlx::Error::Database(cause)
+                if is_away(cause.code().as_deref()) || is_away_in_mysql(&**cause) =>
+            {
                 Self::Unavailable(error)
             }
             _ => Self::Statement(error),
@@ -73,8 +84,8 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// PostgreSQL's classes 08 (connection), 40 (rolled back, as after a deadlock), 53 (out of
-/// resources), 57P (shutting down, starting up) and 25006 (read-only, as on a standby); SQLite's BUSY 5, LOCKED 6, IOERR 10, FULL 13 and
+/// SQL's classes 08 (connection), 40 (rolled back, as after a deadlock), 53 (out of
+/// resources), 57P (PostgreSQL is shutting down, starting up) and 25006 (read-only, as on a standby); SQLite's BUSY 5, LOCKED 6, IOERR 10, FULL 13 and
 /// CANTOPEN 14, which stand in the low byte of its code.
 fn is_away(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
@@ -87,6 +98,15 @@ fn is_away(code: Option<&str>) -> bool {
     }
     code.parse::<u32>()
         .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+}
+
+/// Those of MySQL's and MariaDB's errors that have no code of their own in SQL: the disk is full (1021,
+/// 1114), a lock was waited for too long (1205), read-only (1290), the host is blocked (1129), and
+/// connections or statements that somebody ended (1317, 1927).
+fn is_away_in_mysql(error: &(dyn DatabaseError + 'static)) -> bool {
+    error
+        .try_downcast_ref::<MySqlDatabaseError>()
+        .is_some_and(|it| matches!(it.number(), 1021 | 1114 | 1129 | 1205 | 1290 | 1317 | 1927))
 }
 
 /// Says in the API's words what a broken constraint means.

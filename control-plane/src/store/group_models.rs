@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
@@ -94,7 +95,7 @@ impl Write {
         must_exist: bool,
     ) -> Result<()> {
         // Also keeps the group from going away meanwhile.
-        let found = sqlx::query("UPDATE groups SET id = id WHERE id = $1")
+        let found = sql("UPDATE groups SET id = id WHERE id = $1")
             .bind(group.clone())
             .execute(&mut *self.transaction)
             .await?;
@@ -115,13 +116,11 @@ impl Write {
             let new = price.clone().map(PriceValue::of);
             let change = (old.flatten(), new);
             self.price_changed(&by, &group, &model, change, now).await?;
-            sqlx::query(
-                "INSERT INTO group_model_configs \
+            sql("INSERT INTO group_model_configs \
                  (group_id, model, created_at, updated_at, price, settings) \
                  VALUES ($1, $2, $3, $3, $4, $5) \
                  ON CONFLICT (group_id, model) DO UPDATE SET updated_at = $3, price = $4, \
-                 settings = $5",
-            )
+                 settings = $5")
             .bind(group.clone())
             .bind(model)
             .bind(now)
@@ -148,7 +147,7 @@ impl Write {
             };
             self.price_changed(&by, &group, &model, (old, None), now)
                 .await?;
-            sqlx::query("DELETE FROM group_model_configs WHERE group_id = $1 AND model = $2")
+            sql("DELETE FROM group_model_configs WHERE group_id = $1 AND model = $2")
                 .bind(group.clone())
                 .bind(model)
                 .execute(&mut *self.transaction)
@@ -164,7 +163,7 @@ impl Write {
         group: &str,
         model: &str,
     ) -> Result<Option<Option<PriceValue>>> {
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE group_model_configs SET model = model WHERE group_id = $1 AND model = $2 \
              RETURNING price",
         )

@@ -8,6 +8,7 @@ use super::limits::group_limits;
 use super::models::NOBODY;
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{DEFAULT_SET, Group, GroupPatch, Listed, Page, Status, now_unix_ms};
@@ -134,7 +135,7 @@ impl Write {
         new: GroupPatch,
     ) -> Result<Group> {
         let sets = new.available_sets.filter(|sets| !sets.is_empty());
-        sqlx::query(
+        sql(
             "INSERT INTO groups (id, created_at, status, available_sets, balance_alert_enabled, \
              balance_alert_threshold) VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -162,13 +163,11 @@ impl Write {
     ) -> Result<Group> {
         self.set_multiplier(&by, &id, patch.price_multiplier)
             .await?;
-        let row = sqlx::query(
-            "UPDATE groups SET status = coalesce($2, status), \
+        let row = sql("UPDATE groups SET status = coalesce($2, status), \
              available_sets = coalesce($3, available_sets), \
              balance_alert_enabled = coalesce($4, balance_alert_enabled), \
              balance_alert_threshold = coalesce($5, balance_alert_threshold) WHERE id = $1 \
-             RETURNING id",
-        )
+             RETURNING id")
         .bind(id.clone())
         .bind(patch.status.map(Status::number))
         .bind(patch.available_sets.as_ref().map(to_json))
@@ -195,7 +194,7 @@ impl Write {
 
     async fn set_group_status(&mut self, ids: Vec<String>, status: Status) -> Result<()> {
         for id in ids {
-            let done = sqlx::query("UPDATE groups SET status = $2 WHERE id = $1")
+            let done = sql("UPDATE groups SET status = $2 WHERE id = $1")
                 .bind(id.clone())
                 .bind(status.number())
                 .execute(&mut *self.transaction)
@@ -212,14 +211,14 @@ impl Write {
         let mut revoked: Vec<TokenHash> = Vec::new();
         for id in ids {
             revoked.extend(self.end_overlaps_of_group(&id).await?);
-            let tokens = sqlx::query("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
+            let tokens = sql("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
                 .bind(id.clone())
                 .fetch_all(&mut *self.transaction)
                 .await?;
             for token in &tokens {
                 revoked.push(super::tokens::hash(token)?);
             }
-            let done = sqlx::query("DELETE FROM groups WHERE id = $1")
+            let done = sql("DELETE FROM groups WHERE id = $1")
                 .bind(id.clone())
                 .execute(&mut *self.transaction)
                 .await

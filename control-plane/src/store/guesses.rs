@@ -1,6 +1,7 @@
 //! Attempts at passwords, counted where all control planes see them.
 
 use super::row::Columns;
+use super::sql::sql;
 use super::write::Write;
 use super::{Result, Store};
 
@@ -40,16 +41,14 @@ impl Store {
         self.write(move |write| {
             Box::pin(async move {
                 for scope in cleared {
-                    sqlx::query("DELETE FROM login_attempts WHERE scope = $1")
+                    sql("DELETE FROM login_attempts WHERE scope = $1")
                         .bind(scope)
                         .execute(&mut *write.transaction)
                         .await?;
                 }
                 for scope in less {
-                    sqlx::query(
-                        "UPDATE login_attempts SET failures = failures - 1 \
-                         WHERE scope = $1 AND failures > 0",
-                    )
+                    sql("UPDATE login_attempts SET failures = failures - 1 \
+                         WHERE scope = $1 AND failures > 0")
                     .bind(scope)
                     .execute(&mut *write.transaction)
                     .await?;
@@ -70,7 +69,7 @@ impl Write {
         scopes: Vec<(String, Limits)>,
         now: i64,
     ) -> Result<Option<i64>> {
-        sqlx::query("DELETE FROM login_attempts WHERE last_at < $1")
+        sql("DELETE FROM login_attempts WHERE last_at < $1")
             .bind(now.saturating_sub(KEEP_MS))
             .execute(&mut *self.transaction)
             .await?;
@@ -78,7 +77,7 @@ impl Write {
         let mut counted = Vec::with_capacity(scopes.len());
         for (scope, limits) in &scopes {
             // It holds the row until the end of the transaction, so that two see each other.
-            let row = sqlx::query(
+            let row = sql(
                 "INSERT INTO login_attempts (scope, failures, last_at, locked_until) \
                  VALUES ($1, 0, $2, 0) \
                  ON CONFLICT (scope) DO UPDATE SET failures = CASE \
@@ -100,7 +99,7 @@ impl Write {
             return Ok(locked_until);
         }
         for ((scope, limits), failures) in scopes.into_iter().zip(counted) {
-            sqlx::query(
+            sql(
                 "UPDATE login_attempts SET failures = $2, last_at = $3, locked_until = $4 \
                  WHERE scope = $1",
             )

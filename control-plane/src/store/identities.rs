@@ -2,6 +2,7 @@
 
 use super::error::OnConflict;
 use super::row::{Columns, readable, to_json, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Error, Result, Store};
 use crate::domain::{Identity, LinkedIdentity, NewUser, User, now_unix_ms};
@@ -12,12 +13,11 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn user_of_identity(&self, issuer: &str, subject: &str) -> Result<Option<User>> {
-        let row =
-            sqlx::query("SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2")
-                .bind(issuer.to_owned())
-                .bind(subject.to_owned())
-                .fetch_optional(self.writer())
-                .await?;
+        let row = sql("SELECT user_id FROM user_identities WHERE issuer = $1 AND subject = $2")
+            .bind(issuer.to_owned())
+            .bind(subject.to_owned())
+            .fetch_optional(self.writer())
+            .await?;
         match row {
             Some(row) => self.user(row.int("user_id")?).await.map(Some),
             None => Ok(None),
@@ -29,7 +29,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn identities(&self, user_id: i64) -> Result<Vec<LinkedIdentity>> {
-        let rows = sqlx::query(
+        let rows = sql(
             "SELECT issuer, subject, created_at FROM user_identities WHERE user_id = $1 \
              ORDER BY issuer, subject",
         )
@@ -83,7 +83,7 @@ impl Store {
     pub async fn remove_identities(&self, user_id: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM user_identities WHERE user_id = $1")
+                sql("DELETE FROM user_identities WHERE user_id = $1")
                     .bind(user_id)
                     .execute(&mut *write.transaction)
                     .await?;
@@ -111,7 +111,7 @@ impl Store {
         let identity = to_json(identity);
         self.write(move |write| {
             Box::pin(async move {
-                sqlx::query("UPDATE oidc_logins SET identity = $2 WHERE state = $1")
+                sql("UPDATE oidc_logins SET identity = $2 WHERE state = $1")
                     .bind(state.to_vec())
                     .bind(identity)
                     .execute(&mut *write.transaction)
@@ -134,12 +134,12 @@ impl Store {
 
 impl Write {
     async fn add_identity(&mut self, user_id: i64, issuer: String, subject: String) -> Result<()> {
-        sqlx::query("SELECT id FROM users WHERE id = $1")
+        sql("SELECT id FROM users WHERE id = $1")
             .bind(user_id)
             .fetch_optional(&mut *self.transaction)
             .await?
             .ok_or_else(|| Error::missing("user", user_id))?;
-        sqlx::query(
+        sql(
             "INSERT INTO user_identities (issuer, subject, user_id, created_at) \
              VALUES ($1, $2, $3, $4)",
         )
@@ -154,11 +154,11 @@ impl Write {
     }
 
     async fn begin_oidc_login(&mut self, state: [u8; 32], expires_at_ms: i64) -> Result<bool> {
-        sqlx::query("DELETE FROM oidc_logins WHERE expires_at <= $1")
+        sql("DELETE FROM oidc_logins WHERE expires_at <= $1")
             .bind(now_unix_ms())
             .execute(&mut *self.transaction)
             .await?;
-        let begun = sqlx::query(
+        let begun = sql(
             "INSERT INTO oidc_logins (state, expires_at, identity) VALUES ($1, $2, '') \
              ON CONFLICT DO NOTHING",
         )
@@ -170,7 +170,7 @@ impl Write {
     }
 
     async fn take_oidc_identity(&mut self, state: [u8; 32]) -> Result<Option<Identity>> {
-        let row = sqlx::query("SELECT identity FROM oidc_logins WHERE state = $1")
+        let row = sql("SELECT identity FROM oidc_logins WHERE state = $1")
             .bind(state.to_vec())
             .fetch_optional(&mut *self.transaction)
             .await?;
@@ -180,11 +180,10 @@ impl Write {
             return Ok(None);
         }
         // It decides who of two comes first.
-        let taken =
-            sqlx::query("UPDATE oidc_logins SET identity = '' WHERE state = $1 AND identity <> ''")
-                .bind(state.to_vec())
-                .execute(&mut *self.transaction)
-                .await?;
+        let taken = sql("UPDATE oidc_logins SET identity = '' WHERE state = $1 AND identity <> ''")
+            .bind(state.to_vec())
+            .execute(&mut *self.transaction)
+            .await?;
         if taken.rows_affected() != 1 {
             return Ok(None);
         }

@@ -2,6 +2,7 @@
 
 use super::models::price;
 use super::row::{Columns, to_json};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Result, Store};
 use crate::domain::{ImportedModels, ModelConfigPatch, tariff_to_json};
@@ -70,7 +71,7 @@ impl Write {
     }
 
     async fn note_import(&mut self, model: &str, new: String) -> Result<()> {
-        sqlx::query("UPDATE model_configs SET imported = $2 WHERE model = $1")
+        sql("UPDATE model_configs SET imported = $2 WHERE model = $1")
             .bind(model.to_owned())
             .bind(new)
             .execute(&mut *self.transaction)
@@ -81,10 +82,8 @@ impl Write {
     /// What a model's config is now, and what an import left; nobody else changes it until the end
     /// of this transaction.
     async fn imported(&mut self, model: &str) -> Result<Option<(String, String)>> {
-        let row = sqlx::query(
-            "UPDATE model_configs SET model = model WHERE model = $1 \
-             RETURNING owner, type, price, config, imported",
-        )
+        let row = sql("UPDATE model_configs SET model = model WHERE model = $1 \
+             RETURNING owner, type, price, config, imported")
         .bind(model.to_owned())
         .fetch_optional(&mut *self.transaction)
         .await?;

@@ -15,6 +15,7 @@ use sqlx::{Any, Transaction};
 pub use rotate::Rotation;
 
 use super::row::{Columns, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Error, Result, Store};
 use crate::domain::now_unix_ms;
@@ -58,7 +59,7 @@ impl Store {
         if self.read_data_keys().await? {
             return Ok(());
         }
-        let seal = sqlx::query("SELECT value FROM meta WHERE name = 'seal'")
+        let seal = sql("SELECT value FROM meta WHERE name = 'seal'")
             .fetch_optional(self.writer())
             .await?;
         if let Some(row) = seal {
@@ -68,12 +69,11 @@ impl Store {
         let key = DataKey::random();
         let mut transaction = self.writer().begin().await?;
         // Of two that start at once, one waits here and then finds the other one's.
-        let first = sqlx::query(
-            "INSERT INTO meta (name, value) VALUES ('data_key', $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(key.id().to_be_bytes().to_vec())
-        .execute(&mut *transaction)
-        .await?;
+        let first =
+            sql("INSERT INTO meta (name, value) VALUES ('data_key', $1) ON CONFLICT DO NOTHING")
+                .bind(key.id().to_be_bytes().to_vec())
+                .execute(&mut *transaction)
+                .await?;
         if first.rows_affected() == 1 {
             self.keep_data_key(&mut transaction, &key, &self.0.keys.ring.id())
                 .await?;
@@ -88,7 +88,7 @@ impl Store {
     /// Opens every data key; false when there are none. One that none of our secret keys opens is an
     /// error.
     async fn read_data_keys(&self) -> Result<bool> {
-        let rows = sqlx::query("SELECT id, wrapped FROM data_keys")
+        let rows = sql("SELECT id, wrapped FROM data_keys")
             .fetch_all(self.writer())
             .await?;
         let mut closed = BTreeMap::new();
@@ -114,7 +114,7 @@ impl Store {
         made_for: &str,
     ) -> Result<()> {
         for ring in self.0.keys.ring.each() {
-            sqlx::query(
+            sql(
                 "INSERT INTO data_keys (id, master, wrapped, made_for, created_at) \
                  VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
             )
@@ -177,16 +177,15 @@ impl Write {
     /// The data key that seals now. A rotation waits with the next one until we are done, so that
     /// nothing is sealed with an old key after it looked for that.
     async fn data_key(&mut self) -> Result<Option<DataKey>> {
-        let row =
-            sqlx::query("UPDATE meta SET value = value WHERE name = 'data_key' RETURNING value")
-                .fetch_optional(&mut *self.transaction)
-                .await?;
+        let row = sql("UPDATE meta SET value = value WHERE name = 'data_key' RETURNING value")
+            .fetch_optional(&mut *self.transaction)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let id = key_id(&row)?;
         if let Some(key) = self.store.0.keys.get(id) {
             return Ok(Some(key));
         }
-        let rows = sqlx::query("SELECT wrapped FROM data_keys WHERE id = $1")
+        let rows = sql("SELECT wrapped FROM data_keys WHERE id = $1")
             .bind(id)
             .fetch_all(&mut *self.transaction)
             .await?;

@@ -13,6 +13,7 @@ use tollgate_policy::lease::Book;
 
 use super::budgets::{self, Budget, Subject};
 use super::row::Columns;
+use super::sql::sql;
 use super::write::Write;
 use super::{Result, Store};
 
@@ -113,12 +114,10 @@ impl Store {
         leases.sort_by_key(|lease| lease.id);
         for lease in leases {
             // A grant that was lost on its way is not on its way any more after so long.
-            sqlx::query(
-                "UPDATE leases SET \
+            sql("UPDATE leases SET \
                  returned = CASE WHEN returned < $3 THEN $3 ELSE returned END, \
                  granted = CASE WHEN changed_at < $5 AND granted > $4 THEN $4 ELSE granted END \
-                 WHERE id = $1 AND holder = $2",
-            )
+                 WHERE id = $1 AND holder = $2")
             .bind(lease.id)
             .bind(holder.to_owned())
             .bind(lease.returned.max(0))
@@ -126,7 +125,7 @@ impl Store {
             .bind(idle_before_ms)
             .execute(&mut *transaction)
             .await?;
-            sqlx::query(
+            sql(
                 "DELETE FROM leases WHERE id = $1 AND holder = $2 AND changed_at < $3 \
                  AND granted - returned - drawn <= 0",
             )
@@ -144,7 +143,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn idle_leases(&self, idle_before_ms: i64) -> Result<Vec<Held>> {
-        let rows = sqlx::query(
+        let rows = sql(
             "SELECT id, budget, holder FROM leases WHERE changed_at < $1 ORDER BY id LIMIT 1000",
         )
         .bind(idle_before_ms)
@@ -158,7 +157,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn leases_of(&self, holder: &str) -> Result<Vec<Held>> {
-        let rows = sqlx::query("SELECT id, budget, holder FROM leases WHERE holder = $1")
+        let rows = sql("SELECT id, budget, holder FROM leases WHERE holder = $1")
             .bind(holder.to_owned())
             .fetch_all(self.reader())
             .await?;
@@ -172,13 +171,12 @@ impl Store {
     pub(crate) async fn leases_of_tokens(&self, tokens: &[i64]) -> Result<Vec<Held>> {
         let mut all = Vec::new();
         for token in tokens {
-            let rows = sqlx::query(
-                "SELECT id, budget, holder FROM leases WHERE budget = $1 OR budget = $2",
-            )
-            .bind(Subject::Total(*token).name())
-            .bind(Subject::Period(*token).name())
-            .fetch_all(self.reader())
-            .await?;
+            let rows =
+                sql("SELECT id, budget, holder FROM leases WHERE budget = $1 OR budget = $2")
+                    .bind(Subject::Total(*token).name())
+                    .bind(Subject::Period(*token).name())
+                    .fetch_all(self.reader())
+                    .await?;
             for row in &rows {
                 all.push(held(row)?);
             }
@@ -191,7 +189,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn leases_of_group(&self, group: &str) -> Result<Vec<Held>> {
-        let rows = sqlx::query("SELECT id, budget, holder FROM leases WHERE budget = $1")
+        let rows = sql("SELECT id, budget, holder FROM leases WHERE budget = $1")
             .bind(Subject::Group(group.to_owned()).name())
             .fetch_all(self.reader())
             .await?;
@@ -212,17 +210,17 @@ impl Store {
     ) -> Result<u64> {
         let mut transaction = self.writer().begin().await?;
         for holder in holders {
-            sqlx::query("UPDATE leases SET seen_at = $2 WHERE holder = $1")
+            sql("UPDATE leases SET seen_at = $2 WHERE holder = $1")
                 .bind(holder.clone())
                 .bind(now_ms)
                 .execute(&mut *transaction)
                 .await?;
         }
-        let gone = sqlx::query("DELETE FROM leases WHERE seen_at < $1")
+        let gone = sql("DELETE FROM leases WHERE seen_at < $1")
             .bind(gone_before_ms)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("DELETE FROM token_days WHERE day < $1")
+        sql("DELETE FROM token_days WHERE day < $1")
             .bind(oldest_day)
             .execute(&mut *transaction)
             .await?;
@@ -235,7 +233,7 @@ impl Write {
     /// Whether gateways hold more of a group's balance than it is now. Whoever changes a balance has
     /// its group locked ([`Write::lock_balance`]), so no grant comes between.
     pub(super) async fn is_overdrawn(&mut self, group: &str, balance: i64) -> Result<bool> {
-        let outstanding = sqlx::query(
+        let outstanding = sql(
             "SELECT CAST(coalesce(sum(granted - returned - drawn), 0) AS BIGINT) AS outstanding \
              FROM leases WHERE budget = $1 AND granted - returned - drawn > 0",
         )
@@ -249,7 +247,7 @@ impl Write {
     /// Lets grants and bookings of a group wait until the end of this transaction. It comes before
     /// the lock of its wallet, as with them.
     pub(super) async fn lock_balance(&mut self, group: &str) -> Result<()> {
-        sqlx::query("UPDATE groups SET status = status WHERE id = $1")
+        sql("UPDATE groups SET status = status WHERE id = $1")
             .bind(group.to_owned())
             .execute(&mut *self.transaction)
             .await?;
@@ -301,7 +299,7 @@ async fn grant(
     };
     let slice = book.slice(need);
     own.granted = own.granted.saturating_add(slice.amount);
-    sqlx::query(
+    sql(
         "UPDATE leases SET granted = $2, returned = $3, changed_at = $4, seen_at = $4 \
          WHERE id = $1",
     )
@@ -340,10 +338,8 @@ async fn rows(
     budget: &str,
     begins: i64,
 ) -> Result<Vec<Row>> {
-    let rows = sqlx::query(
-        "SELECT id, holder, granted, returned, drawn FROM leases \
-         WHERE budget = $1 AND begins = $2",
-    )
+    let rows = sql("SELECT id, holder, granted, returned, drawn FROM leases \
+         WHERE budget = $1 AND begins = $2")
     .bind(budget.to_owned())
     .bind(begins)
     .fetch_all(&mut **transaction)
@@ -357,7 +353,7 @@ async fn begin(
     begins: i64,
     now_ms: i64,
 ) -> Result<Row> {
-    let made = sqlx::query(
+    let made = sql(
         "INSERT INTO leases (budget, begins, holder, granted, returned, drawn, changed_at, seen_at) \
          VALUES ($1, $2, $3, 0, 0, 0, $4, $4) RETURNING id, holder, granted, returned, drawn",
     )

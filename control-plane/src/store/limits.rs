@@ -8,6 +8,7 @@ use tollgate_policy::price::{Multiplier, NanoUsd};
 
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, GroupModelQuery, Result, Store};
 use crate::domain::{
@@ -108,7 +109,7 @@ impl Write {
         if patch.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        sql(
             "UPDATE tokens SET rpm = coalesce($2, rpm), tpm = coalesce($3, tpm), \
              max_concurrency = coalesce($4, max_concurrency) WHERE id = $1",
         )
@@ -126,7 +127,7 @@ impl Write {
         if patch.is_empty() {
             return Ok(());
         }
-        sqlx::query(
+        sql(
             "UPDATE model_configs SET rpm = coalesce($2, rpm), tpm = coalesce($3, tpm), \
              max_concurrency = coalesce($4, max_concurrency) WHERE model = $1",
         )
@@ -144,12 +145,10 @@ impl Write {
         if patch == GroupLimitsPatch::default() {
             return Ok(());
         }
-        sqlx::query(
-            "UPDATE groups SET rpm_ratio = coalesce($2, rpm_ratio), \
+        sql("UPDATE groups SET rpm_ratio = coalesce($2, rpm_ratio), \
              tpm_ratio = coalesce($3, tpm_ratio), user_rpm = coalesce($4, user_rpm), \
              user_tpm = coalesce($5, user_tpm), \
-             user_max_concurrency = coalesce($6, user_max_concurrency) WHERE id = $1",
-        )
+             user_max_concurrency = coalesce($6, user_max_concurrency) WHERE id = $1")
         .bind(id.to_owned())
         .bind(patch.rpm_ratio.map(Ratio::millionths))
         .bind(patch.tpm_ratio.map(Ratio::millionths))

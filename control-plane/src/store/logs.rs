@@ -138,9 +138,9 @@ impl Store {
         let mut conditions = query.conditions();
         if let Some((created_at_ms, id)) = after {
             let beyond = if descending {
-                "(created_at, id) < (?, ?)"
+                "created_at <= ?1 AND (created_at < ?1 OR id < ?2)"
             } else {
-                "(created_at, id) > (?, ?)"
+                "created_at >= ?1 AND (created_at > ?1 OR id > ?2)"
             };
             conditions.pair(beyond, created_at_ms, id);
         }

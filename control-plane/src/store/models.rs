@@ -7,6 +7,7 @@ use tollgate_policy::price::Tariff;
 use super::limits::limits;
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
@@ -158,7 +159,7 @@ impl Write {
             let keeps_retries = patch.retry_times.is_none();
             // The values to insert stand in $1..$9; those to keep an old value by are NULL there,
             // and the insert gives them their defaults.
-            sqlx::query(
+            sql(
                 "INSERT INTO model_configs \
                  (model, created_at, updated_at, owner, type, price, retry_times, config, settings) \
                  VALUES ($1, $2, $2, coalesce($3, ''), coalesce($4, 0), coalesce($5, '{}'), $6, \
@@ -194,7 +195,7 @@ impl Write {
         &mut self,
         model: &str,
     ) -> Result<(Option<PriceValue>, Map<String, Value>)> {
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE model_configs SET model = model WHERE model = $1 RETURNING price, settings",
         )
         .bind(model.to_owned())
@@ -218,7 +219,7 @@ impl Write {
             let (old_price, _) = self.lock_model(&model).await?;
             let change = (old_price, None);
             self.price_changed(&by, "", &model, change, now).await?;
-            let done = sqlx::query("DELETE FROM model_configs WHERE model = $1")
+            let done = sql("DELETE FROM model_configs WHERE model = $1")
                 .bind(model.clone())
                 .execute(&mut *self.transaction)
                 .await?;

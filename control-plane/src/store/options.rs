@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 
 use super::row::Columns;
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Result, SHARED_ADDRESSES, Store};
 use crate::domain::now_unix_ms;
@@ -24,7 +25,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn options(&self) -> Result<Options> {
-        let rows = sqlx::query(SELECT).fetch_all(self.reader()).await?;
+        let rows = sql(SELECT).fetch_all(self.reader()).await?;
         self.read_options(&rows)
     }
 
@@ -53,9 +54,7 @@ impl Store {
 impl Write {
     /// The same inside a write, which must not wait for a second connection.
     pub(super) async fn options(&mut self) -> Result<Options> {
-        let rows = sqlx::query(SELECT)
-            .fetch_all(&mut *self.transaction)
-            .await?;
+        let rows = sql(SELECT).fetch_all(&mut *self.transaction).await?;
         self.store.read_options(&rows)
     }
 
@@ -64,7 +63,7 @@ impl Write {
         values: Vec<(&'static Definition, String)>,
     ) -> Result<()> {
         for (option, value) in values {
-            sqlx::query(
+            sql(
                 "INSERT INTO options (name, value, updated_at) VALUES ($1, $2, $3) \
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value, \
                  updated_at = excluded.updated_at",

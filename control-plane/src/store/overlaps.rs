@@ -6,6 +6,7 @@ use tollgate_config::meter::TokenUpdate;
 
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::sql;
 use super::tokens::hash;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
@@ -80,7 +81,7 @@ impl Write {
     ) -> Result<(Token, Secret)> {
         let now = now_unix_ms();
         // Changes nothing, and keeps others from rotating it at the same time.
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE tokens SET hint = hint WHERE id = $1 AND group_id = coalesce($2, group_id) \
              RETURNING hash",
         )
@@ -90,14 +91,14 @@ impl Write {
         .await?;
         let old = hash(&row.ok_or_else(|| Error::missing("token", id))?)?;
         let fresh = NewToken::random();
-        sqlx::query("UPDATE tokens SET hash = $2, hint = $3 WHERE id = $1")
+        sql("UPDATE tokens SET hash = $2, hint = $3 WHERE id = $1")
             .bind(id)
             .bind(fresh.hash.to_vec())
             .bind(fresh.hint.clone())
             .execute(&mut *self.transaction)
             .await?;
         if overlap_ms > 0 {
-            let others = sqlx::query(
+            let others = sql(
                 "SELECT count(*) AS others FROM token_overlaps WHERE token_id = $1 AND ends_at > $2",
             )
             .bind(id)
@@ -111,7 +112,7 @@ impl Write {
                      without overlap_seconds"
                 )));
             }
-            sqlx::query("INSERT INTO token_overlaps (hash, token_id, ends_at) VALUES ($1, $2, $3)")
+            sql("INSERT INTO token_overlaps (hash, token_id, ends_at) VALUES ($1, $2, $3)")
                 .bind(old.to_vec())
                 .bind(id)
                 .bind(now.saturating_add(overlap_ms))
@@ -129,7 +130,7 @@ impl Write {
 
     /// Ends the overlaps of a token; to be announced as revoked.
     pub(super) async fn end_overlaps(&mut self, token: i64) -> Result<Vec<TokenHash>> {
-        let rows = sqlx::query("DELETE FROM token_overlaps WHERE token_id = $1 RETURNING hash")
+        let rows = sql("DELETE FROM token_overlaps WHERE token_id = $1 RETURNING hash")
             .bind(token)
             .fetch_all(&mut *self.transaction)
             .await?;
@@ -138,10 +139,8 @@ impl Write {
 
     /// The same for all tokens of a group.
     pub(super) async fn end_overlaps_of_group(&mut self, group: &str) -> Result<Vec<TokenHash>> {
-        let rows = sqlx::query(
-            "DELETE FROM token_overlaps WHERE token_id IN \
-             (SELECT id FROM tokens WHERE group_id = $1) RETURNING hash",
-        )
+        let rows = sql("DELETE FROM token_overlaps WHERE token_id IN \
+             (SELECT id FROM tokens WHERE group_id = $1) RETURNING hash")
         .bind(group.to_owned())
         .fetch_all(&mut *self.transaction)
         .await?;

@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::row::{Columns, to_json};
+use super::sql::sql;
 use super::{Result, Store};
 
 /// What a control plane said last.
@@ -27,14 +28,14 @@ impl Store {
     /// When the database is away.
     pub(crate) async fn beat(&self, peer: &Peer) -> Result<()> {
         let gateways = to_json(&peer.gateways);
-        let done = sqlx::query("UPDATE control_planes SET beat = $2, gateways = $3 WHERE id = $1")
+        let done = sql("UPDATE control_planes SET beat = $2, gateways = $3 WHERE id = $1")
             .bind(peer.id.clone())
             .bind(peer.beat)
             .bind(gateways.clone())
             .execute(self.writer())
             .await?;
         if done.rows_affected() == 0 {
-            sqlx::query("INSERT INTO control_planes (id, beat, gateways) VALUES ($1, $2, $3)")
+            sql("INSERT INTO control_planes (id, beat, gateways) VALUES ($1, $2, $3)")
                 .bind(peer.id.clone())
                 .bind(peer.beat)
                 .bind(gateways)
@@ -49,7 +50,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn peers(&self) -> Result<Vec<Peer>> {
-        let rows = sqlx::query("SELECT id, beat, gateways FROM control_planes ORDER BY id")
+        let rows = sql("SELECT id, beat, gateways FROM control_planes ORDER BY id")
             .fetch_all(self.reader())
             .await?;
         rows.iter().map(peer).collect()
@@ -60,7 +61,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub(crate) async fn forget_peer(&self, id: &str, beat: i64) -> Result<()> {
-        sqlx::query("DELETE FROM control_planes WHERE id = $1 AND beat = $2")
+        sql("DELETE FROM control_planes WHERE id = $1 AND beat = $2")
             .bind(id.to_owned())
             .bind(beat)
             .execute(self.writer())

@@ -10,6 +10,7 @@ use tollgate_policy::price::{Multiplier, Tariff};
 
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Result, Store};
 use crate::domain::{Listed, Page, PriceChange, PriceValue, now_unix_ms, tariff_from_json};
@@ -140,13 +141,13 @@ impl Write {
     ) -> Result<()> {
         let Some(new) = multiplier else { return Ok(()) };
         // The row is locked before it is read.
-        let old = sqlx::query("UPDATE groups SET id = id WHERE id = $1 RETURNING price_multiplier")
+        let old = sql("UPDATE groups SET id = id WHERE id = $1 RETURNING price_multiplier")
             .bind(group.to_owned())
             .fetch_optional(&mut *self.transaction)
             .await?;
         let Some(old) = old else { return Ok(()) };
         let old = Multiplier::from_nano(old.int("price_multiplier")?);
-        sqlx::query("UPDATE groups SET price_multiplier = $2 WHERE id = $1")
+        sql("UPDATE groups SET price_multiplier = $2 WHERE id = $1")
             .bind(group.to_owned())
             .bind(new.nano())
             .execute(&mut *self.transaction)
@@ -169,7 +170,7 @@ impl Write {
         if old == new {
             return Ok(());
         }
-        sqlx::query(
+        sql(
             "INSERT INTO price_history (changed_at, changed_by, group_id, model, old, new) \
              VALUES ($1, $2, $3, $4, $5, $6)",
         )

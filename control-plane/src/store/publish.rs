@@ -6,6 +6,7 @@ use tollgate_config::meter::{TokenRecord, TokenUpdate};
 use super::channels::key_place;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
+use super::sql::sql;
 use super::{Error, Result, Store, limits};
 use crate::domain::{BaseUrl, PublishedChannel, Status};
 use crate::secrets::Secret;
@@ -54,7 +55,7 @@ impl Store {
 
     /// The key of a channel, enabled or not.
     pub(super) async fn key_of_channel(&self, id: i64) -> Result<Secret> {
-        let row = sqlx::query("SELECT key_sealed FROM channels WHERE id = $1")
+        let row = sql("SELECT key_sealed FROM channels WHERE id = $1")
             .bind(id)
             .fetch_optional(self.reader())
             .await?

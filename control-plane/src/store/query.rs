@@ -1,11 +1,12 @@
 //! Conditions that are put together at run time: list filters and lists of ids.
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Row};
 
 use super::Result;
 use super::row::readable;
+use super::sql::Statement;
+use super::sql::sql;
 use crate::domain::{Listed, Page};
 
 /// The `WHERE` of a list. Its text comes from this program alone; what a caller gave is bound.
@@ -25,14 +26,11 @@ pub(super) enum Bound {
 }
 
 /// A statement whose text comes from this program alone, with its values in their places.
-pub(super) fn bound(sql: String, values: &[Bound]) -> Query<'static, Any, AnyArguments> {
-    let sql = AssertSqlSafe(sql);
-    values
-        .iter()
-        .fold(sqlx::query(sql), |query, value| match value {
-            Bound::Int(value) => query.bind(*value),
-            Bound::Text(value) => query.bind(value.clone()),
-        })
+pub(super) fn bound(text: String, values: &[Bound]) -> Statement {
+    values.iter().fold(sql(text), |query, value| match value {
+        Bound::Int(value) => query.bind(*value),
+        Bound::Text(value) => query.bind(value.clone()),
+    })
 }
 
 impl Conditions {
@@ -94,12 +92,12 @@ impl Conditions {
             .push_str(&format!("{column} IN ({})", places.join(", ")));
     }
 
-    /// A condition with two `?`, each for one of the values.
+    /// A condition in which every `?1` is the first value, and every `?2` the second.
     pub(super) fn pair(&mut self, condition: &'static str, first: i64, second: i64) {
         let (first, second) = (self.place(first), self.place(second));
-        let condition = condition.replacen('?', &first, 1);
+        let condition = condition.replace("?1", &first).replace("?2", &second);
         self.join();
-        self.sql.push_str(&condition.replacen('?', &second, 1));
+        self.sql.push_str(&format!("({condition})"));
     }
 
     /// From here on conditions are about the first `limit` rows, in this order, of those that the
@@ -134,11 +132,7 @@ impl Conditions {
     }
 
     /// `head`, the conditions, `tail`, with the values bound.
-    pub(super) fn statement(
-        &self,
-        head: &'static str,
-        tail: &str,
-    ) -> Query<'static, Any, AnyArguments> {
+    pub(super) fn statement(&self, head: &str, tail: &str) -> Statement {
         bound(self.written(head, tail), &self.values)
     }
 
@@ -152,12 +146,7 @@ impl Conditions {
 
     /// The statement with something in front of it.
     #[cfg(test)]
-    pub(super) fn explained(
-        &self,
-        front: &str,
-        head: &'static str,
-        tail: &str,
-    ) -> Query<'static, Any, AnyArguments> {
+    pub(super) fn explained(&self, front: &str, head: &str, tail: &str) -> Statement {
         bound(format!("{front}{}", self.written(head, tail)), &self.values)
     }
 

@@ -10,6 +10,8 @@ use tollgate_config::responses::{CONVERSATION_RESPONSES_MAX, Stored};
 
 use super::query::Conditions;
 use super::row::Columns;
+use super::rows::pieces;
+use super::sql::sql;
 use super::{Error, Result, Store, conversations};
 
 /// Every response that a conversation has had up to one of them, the newest first. The texts are
@@ -18,9 +20,9 @@ const CHAIN: &str = "WITH RECURSIVE chain (id, previous, bytes, depth) AS ( \
      SELECT id, previous, bytes, 1 FROM responses \
      WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3 \
      UNION ALL \
-     SELECT before.id, before.previous, before.bytes, chain.depth + 1 \
-     FROM chain JOIN responses AS before ON before.id = chain.previous \
-     WHERE before.group_id = $2 AND chain.depth < $4 \
+     SELECT earlier.id, earlier.previous, earlier.bytes, chain.depth + 1 \
+     FROM chain JOIN responses AS earlier ON earlier.id = chain.previous \
+     WHERE earlier.group_id = $2 AND chain.depth < $4 \
      ) SELECT id, previous, bytes FROM chain ORDER BY depth";
 
 /// Texts that are read at once; a conversation is read in several goes.
@@ -91,7 +93,7 @@ impl Store {
                 continue;
             };
             let bytes = stored.input.len() + output.len();
-            sqlx::query(
+            sql(
                 "INSERT INTO responses (id, group_id, token_id, model, created_at, previous, \
                  thread, bytes, input, output, response) \
                  VALUES ($1, $2, $3, $4, $5, $6, \
@@ -120,10 +122,8 @@ impl Store {
     /// # Errors
     /// When the group has none, or the database is away.
     pub async fn response(&self, group: &str, id: &str, since_unix_ms: i64) -> Result<String> {
-        let row = sqlx::query(
-            "SELECT response FROM responses \
-             WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3",
-        )
+        let row = sql("SELECT response FROM responses \
+             WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3")
         .bind(id.to_owned())
         .bind(group.to_owned())
         .bind(since_unix_ms)
@@ -138,7 +138,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn response_is_deleted(&self, group: &str, id: &str) -> Result<bool> {
-        let row = sqlx::query("SELECT deleted_at FROM responses WHERE id = $1 AND group_id = $2")
+        let row = sql("SELECT deleted_at FROM responses WHERE id = $1 AND group_id = $2")
             .bind(id.to_owned())
             .bind(group.to_owned())
             .fetch_optional(self.reader())
@@ -158,7 +158,7 @@ impl Store {
         since_unix_ms: i64,
         max_bytes: u64,
     ) -> Result<Conversation> {
-        let rows = sqlx::query(CHAIN)
+        let rows = sql(CHAIN)
             .bind(id.to_owned())
             .bind(group.to_owned())
             .bind(since_unix_ms)
@@ -238,10 +238,8 @@ impl Store {
         since_unix_ms: i64,
         now_unix_ms: i64,
     ) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE responses SET deleted_at = $4, response = '' \
-             WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3",
-        )
+        let done = sql("UPDATE responses SET deleted_at = $4, response = '' \
+             WHERE id = $1 AND group_id = $2 AND deleted_at = 0 AND created_at >= $3")
         .bind(id.to_owned())
         .bind(group.to_owned())
         .bind(since_unix_ms)
@@ -263,16 +261,21 @@ impl Store {
     pub async fn forget_deleted(&self, before_unix_ms: i64) -> Result<()> {
         // From the last of a conversation to its first, as far as nothing else needs them.
         for _ in 0..CONVERSATION_RESPONSES_MAX {
-            let done = sqlx::query(
-                "UPDATE responses SET bytes = 0, input = '', output = '' \
+            let ends = sql("SELECT id FROM responses \
                  WHERE deleted_at > 0 AND deleted_at < $1 AND bytes > 0 AND NOT EXISTS ( \
                  SELECT 1 FROM responses AS next WHERE next.previous = responses.id \
-                 AND next.group_id = responses.group_id AND next.bytes > 0)",
-            )
+                 AND next.group_id = responses.group_id AND next.bytes > 0)")
             .bind(before_unix_ms)
-            .execute(self.writer())
+            .fetch_all(self.reader())
             .await?;
-            if done.rows_affected() == 0 {
+            for piece in pieces(&ids(&ends)?) {
+                let mut conditions = Conditions::default();
+                conditions.names("id", piece);
+                let forget = "UPDATE responses SET bytes = 0, input = '', output = ''";
+                let forget = conditions.statement(forget, "");
+                forget.execute(self.writer()).await?;
+            }
+            if ends.is_empty() {
                 break;
             }
         }
@@ -285,15 +288,22 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn purge_responses(&self, before_unix_ms: i64) -> Result<u64> {
-        let done = sqlx::query(
-            "DELETE FROM responses WHERE created_at < $1 AND NOT EXISTS ( \
+        let ended = sql(
+            "SELECT id FROM responses WHERE created_at < $1 AND NOT EXISTS ( \
              SELECT 1 FROM responses AS later \
              WHERE later.thread = responses.thread AND later.created_at >= $1)",
         )
         .bind(before_unix_ms)
-        .execute(self.writer())
+        .fetch_all(self.reader())
         .await?;
-        Ok(done.rows_affected())
+        let mut purged = 0;
+        for piece in pieces(&ids(&ended)?) {
+            let mut conditions = Conditions::default();
+            conditions.names("id", piece);
+            let purge = conditions.statement("DELETE FROM responses", "");
+            purged += purge.execute(self.writer()).await?.rows_affected();
+        }
+        Ok(purged)
     }
 }
 
@@ -303,6 +313,10 @@ fn turn(row: &AnyRow) -> Result<Turn> {
         input: row.text("input")?,
         output: row.text("output")?,
     })
+}
+
+fn ids(rows: &[AnyRow]) -> Result<Vec<String>> {
+    rows.iter().map(|row| row.text("id")).collect()
 }
 
 fn link(row: &AnyRow) -> Result<Link> {

@@ -1,9 +1,10 @@
-//! What is no longer wanted goes, a little at a time: each call is one short transaction, and
-//! nothing here has to do with money.
+//! What is no longer wanted goes, a little at a time: nothing here has to do with money, and
+//! what is left after a crash goes the next time.
 
-use sqlx::AssertSqlSafe;
-
+use super::query::Conditions;
 use super::row::Columns;
+use super::rows::pieces;
+use super::sql::sql;
 use super::{Result, Store};
 use crate::domain::Span;
 
@@ -14,9 +15,21 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn delete_logs(&self, before_ms: i64, limit: i64) -> Result<u64> {
-        let sql = "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE created_at < $1 \
-                   ORDER BY created_at LIMIT $2)";
-        self.delete_some(sql, before_ms, limit).await
+        let text = "SELECT id FROM logs WHERE created_at < $1 ORDER BY created_at LIMIT $2";
+        let rows = sql(text).bind(before_ms).bind(limit);
+        let rows = rows.fetch_all(self.reader()).await?;
+        let ids: Vec<i64> = rows
+            .iter()
+            .map(|row| row.int("id"))
+            .collect::<Result<_>>()?;
+        let mut deleted = 0;
+        for piece in pieces(&ids) {
+            let mut conditions = Conditions::default();
+            conditions.ids("id", piece);
+            let done = conditions.statement("DELETE FROM logs", "");
+            deleted += done.execute(self.writer()).await?.rows_affected();
+        }
+        Ok(deleted)
     }
 
     /// The same for bodies that were kept.
@@ -24,9 +37,22 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn delete_details(&self, before_ms: i64, limit: i64) -> Result<u64> {
-        let sql = "DELETE FROM request_details WHERE request_id IN (SELECT request_id \
-                   FROM request_details WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
-        self.delete_some(sql, before_ms, limit).await
+        let text = "SELECT request_id FROM request_details WHERE created_at < $1 \
+                    ORDER BY created_at LIMIT $2";
+        let rows = sql(text).bind(before_ms).bind(limit);
+        let rows = rows.fetch_all(self.reader()).await?;
+        let ids: Vec<String> = rows
+            .iter()
+            .map(|row| row.text("request_id"))
+            .collect::<Result<_>>()?;
+        let mut deleted = 0;
+        for piece in pieces(&ids) {
+            let mut conditions = Conditions::default();
+            conditions.names("request_id", piece);
+            let done = conditions.statement("DELETE FROM request_details", "");
+            deleted += done.execute(self.writer()).await?.rows_affected();
+        }
+        Ok(deleted)
     }
 
     /// Deletes the oldest minute of the summaries of minutes, if it began before a time. Answers how
@@ -38,15 +64,22 @@ impl Store {
         let span = Span::Minute.millis();
         let mut deleted = 0;
         for table in ["channel_summaries", "group_summaries"] {
-            let sql = AssertSqlSafe(format!(
-                "DELETE FROM {table} WHERE span = $1 AND start_at = (SELECT start_at FROM {table} \
-                 WHERE span = $1 AND start_at < $2 ORDER BY start_at LIMIT 1)"
-            ));
-            let done = sqlx::query(sql)
-                .bind(span)
-                .bind(before_ms)
-                .execute(self.writer())
-                .await?;
+            let oldest = sql(format!(
+                "SELECT start_at FROM {table} WHERE span = $1 AND start_at < $2 \
+                 ORDER BY start_at LIMIT 1"
+            ))
+            .bind(span)
+            .bind(before_ms)
+            .fetch_optional(self.reader())
+            .await?;
+            let Some(oldest) = oldest else { continue };
+            let done = sql(format!(
+                "DELETE FROM {table} WHERE span = $1 AND start_at = $2"
+            ))
+            .bind(span)
+            .bind(oldest.int("start_at")?)
+            .execute(self.writer())
+            .await?;
             deleted += done.rows_affected();
         }
         Ok(deleted)
@@ -57,19 +90,10 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn oldest_log(&self) -> Result<Option<i64>> {
-        sqlx::query("SELECT created_at FROM logs ORDER BY created_at, id LIMIT 1")
+        sql("SELECT created_at FROM logs ORDER BY created_at, id LIMIT 1")
             .fetch_optional(self.reader())
             .await?
             .map(|row| row.int("created_at"))
             .transpose()
-    }
-
-    async fn delete_some(&self, sql: &'static str, before_ms: i64, limit: i64) -> Result<u64> {
-        let done = sqlx::query(sql)
-            .bind(before_ms)
-            .bind(limit)
-            .execute(self.writer())
-            .await?;
-        Ok(done.rows_affected())
     }
 }

@@ -1,4 +1,4 @@
-//! Reading columns of either database.
+//! Reading columns of any of the databases.
 
 use serde::de::DeserializeOwned;
 use sqlx::Row;

@@ -1,7 +1,7 @@
 //! Addition in SQL that stops at the largest number.
 
 /// `column = column + by` that stops at the largest number. Past it SQLite goes on in floating point
-/// and PostgreSQL fails, and with it the whole batch, again and again. `by` is not negative.
+/// and the others fail, and with them the whole batch, again and again. `by` is not negative.
 macro_rules! saturating {
     ($column:literal, $by:literal) => {
         concat!(

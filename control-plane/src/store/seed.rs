@@ -5,6 +5,7 @@ use std::io;
 use tollgate_catalog::Model;
 
 use super::models::NOBODY;
+use super::sql::sql;
 use super::write::Write;
 use super::{Created, Error, Result, Store};
 use crate::domain::{ChannelPatch, ModelConfigPatch, TokenPatch, catalogued};
@@ -65,16 +66,14 @@ impl Write {
     async fn seed(&mut self, keys: FirstKeys) -> Result<Option<Seeded>> {
         // Of two control planes that start on one database, the second waits here for the first,
         // and finds the row.
-        let first = sqlx::query(
-            "INSERT INTO meta (name, value) VALUES ('seeded', $1) ON CONFLICT DO NOTHING \
-             RETURNING name",
-        )
-        .bind(Vec::new())
-        .fetch_optional(&mut *self.transaction)
-        .await?;
-        match first {
-            Some(_) => self.fill(keys).await.map(Some),
-            None => Ok(None),
+        let first =
+            sql("INSERT INTO meta (name, value) VALUES ('seeded', $1) ON CONFLICT DO NOTHING")
+                .bind(Vec::new())
+                .execute(&mut *self.transaction)
+                .await?;
+        match first.rows_affected() {
+            0 => Ok(None),
+            _ => self.fill(keys).await.map(Some),
         }
     }
 

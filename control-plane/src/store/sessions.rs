@@ -1,6 +1,7 @@
 //! Sessions of users: one row per sign-in, ended by removing it.
 
 use super::row::{Columns, unexpected};
+use super::sql::sql;
 use super::users::user;
 use super::write::Write;
 use super::{Error, Result, Store};
@@ -58,7 +59,7 @@ impl Store {
     }
 
     async fn kept_signing_secret(&self) -> Result<Option<Secret>> {
-        let row = sqlx::query("SELECT value FROM meta WHERE name = 'jwt_secret'")
+        let row = sql("SELECT value FROM meta WHERE name = 'jwt_secret'")
             .fetch_optional(self.writer())
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -89,7 +90,7 @@ impl Store {
         user_id: i64,
         token_version: i64,
     ) -> Result<Option<User>> {
-        let row = sqlx::query(
+        let row = sql(
             "SELECT users.id AS id, users.created_at AS created_at, username, email, \
              password_hash, role, status, group_id, last_login_at, token_version \
              FROM sessions JOIN users ON users.id = sessions.user_id \
@@ -132,7 +133,7 @@ impl Store {
         let session = session.to_owned();
         self.write(move |write| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM sessions WHERE id = $1")
+                sql("DELETE FROM sessions WHERE id = $1")
                     .bind(session)
                     .execute(&mut *write.transaction)
                     .await?;
@@ -149,11 +150,10 @@ impl Store {
     pub async fn end_all_sessions(&self, user_id: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                let done =
-                    sqlx::query("UPDATE users SET token_version = token_version + 1 WHERE id = $1")
-                        .bind(user_id)
-                        .execute(&mut *write.transaction)
-                        .await?;
+                let done = sql("UPDATE users SET token_version = token_version + 1 WHERE id = $1")
+                    .bind(user_id)
+                    .execute(&mut *write.transaction)
+                    .await?;
                 if done.rows_affected() == 0 {
                     return Err(Error::missing("user", user_id));
                 }
@@ -168,25 +168,21 @@ impl Write {
     async fn make_signing_secret(&mut self) -> Result<()> {
         let fresh = Secret::new(hex::encode(random::<32>()));
         let sealed = self.seal(SIGNING_SECRET, &fresh).await?;
-        sqlx::query(
-            "INSERT INTO meta (name, value) VALUES ('jwt_secret', $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(sealed)
-        .execute(&mut *self.transaction)
-        .await?;
+        sql("INSERT INTO meta (name, value) VALUES ('jwt_secret', $1) ON CONFLICT DO NOTHING")
+            .bind(sealed)
+            .execute(&mut *self.transaction)
+            .await?;
         Ok(())
     }
 
     async fn begin_session(&mut self, new: NewSession, token_version: i64) -> Result<()> {
         let now = now_unix_ms();
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
+        sql("DELETE FROM sessions WHERE expires_at <= $1")
             .bind(now)
             .execute(&mut *self.transaction)
             .await?;
-        let signed_in = sqlx::query(
-            "UPDATE users SET last_login_at = $2 \
-             WHERE id = $1 AND token_version = $3 AND status = 1",
-        )
+        let signed_in = sql("UPDATE users SET last_login_at = $2 \
+             WHERE id = $1 AND token_version = $3 AND status = 1")
         .bind(new.user_id)
         .bind(now)
         .bind(token_version)
@@ -195,7 +191,7 @@ impl Write {
         if signed_in.rows_affected() == 0 {
             return Err(Error::Conflict("the user was changed meanwhile".into()));
         }
-        sqlx::query(
+        sql(
             "INSERT INTO sessions (id, user_id, created_at, refreshed_at, expires_at, \
              refresh_hash) VALUES ($1, $2, $3, $3, $4, $5)",
         )
@@ -218,23 +214,24 @@ impl Write {
     ) -> Result<Renewed> {
         let now = now_unix_ms();
         // One statement decides who of two comes first.
-        let renewed = sqlx::query(
+        let renewed = sql(
             "UPDATE sessions SET refresh_hash = $3, refreshed_at = $4, expires_at = $5 \
-             WHERE id = $1 AND refresh_hash = $2 AND expires_at > $4 RETURNING user_id",
+             WHERE id = $1 AND refresh_hash = $2 AND expires_at > $4",
         )
         .bind(session.clone())
         .bind(old_hash.to_vec())
         .bind(new_hash.to_vec())
         .bind(now)
         .bind(expires_at_ms)
-        .fetch_optional(&mut *self.transaction)
+        .execute(&mut *self.transaction)
         .await?;
-        if let Some(row) = renewed {
-            let row = sqlx::query(
+        if renewed.rows_affected() > 0 {
+            let row = sql(
                 "SELECT id, created_at, username, email, password_hash, role, status, group_id, \
-                 last_login_at, token_version FROM users WHERE id = $1 AND status = 1",
+                 last_login_at, token_version FROM users \
+                 WHERE id = (SELECT user_id FROM sessions WHERE id = $1) AND status = 1",
             )
-            .bind(row.int("user_id")?)
+            .bind(session)
             .fetch_optional(&mut *self.transaction)
             .await?;
             return match row {
@@ -242,7 +239,7 @@ impl Write {
                 None => Ok(Renewed::Unknown),
             };
         }
-        let ended = sqlx::query("DELETE FROM sessions WHERE id = $1 RETURNING user_id, expires_at")
+        let ended = sql("DELETE FROM sessions WHERE id = $1 RETURNING user_id, expires_at")
             .bind(session)
             .fetch_optional(&mut *self.transaction)
             .await?;
@@ -253,7 +250,7 @@ impl Write {
     }
 
     pub(super) async fn end_sessions(&mut self, user_id: i64) -> Result<()> {
-        sqlx::query("DELETE FROM sessions WHERE user_id = $1")
+        sql("DELETE FROM sessions WHERE user_id = $1")
             .bind(user_id)
             .execute(&mut *self.transaction)
             .await?;

@@ -5,10 +5,11 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::{Any, Transaction};
 
 use super::Result;
 use super::rows::{pieces, places};
+use super::sql::sql;
 use crate::domain::{Log, Span, Tally};
 
 pub use read::{Dimension, Of, SummaryQuery, Summed, Top};
@@ -38,7 +39,7 @@ pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) ->
     }
     let channels: Vec<_> = channels.into_iter().collect();
     for piece in pieces(&channels) {
-        let mut query = sqlx::query(upsert("channel_summaries", CHANNEL_KEY, piece.len()));
+        let mut query = sql(upsert("channel_summaries", CHANNEL_KEY, piece.len()));
         for ((span, start, channel, model), tally) in piece {
             query = query.bind(*span).bind(*start).bind(*channel);
             query = query.bind((*model).to_owned());
@@ -51,7 +52,7 @@ pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) ->
     }
     let groups: Vec<_> = groups.into_iter().collect();
     for piece in pieces(&groups) {
-        let mut query = sqlx::query(upsert("group_summaries", GROUP_KEY, piece.len()));
+        let mut query = sql(upsert("group_summaries", GROUP_KEY, piece.len()));
         for ((span, start, (group, token), model), tally) in piece {
             query = query.bind(*span).bind(*start).bind((*group).to_owned());
             query = query.bind((*token).to_owned()).bind((*model).to_owned());
@@ -73,8 +74,8 @@ fn model(log: &Log) -> &str {
 }
 
 /// Adds so many rows to a table. Sums stop at the largest number: past it SQLite goes on in floating
-/// point and PostgreSQL fails, and with it the whole batch, again and again.
-fn upsert(table: &str, key: &[&str], rows: usize) -> AssertSqlSafe<String> {
+/// point and the others fail, and with them the whole batch, again and again.
+fn upsert(table: &str, key: &[&str], rows: usize) -> String {
     let columns: Vec<&str> = key.iter().chain(Tally::FIELDS).copied().collect();
     let sums: Vec<String> = Tally::FIELDS
         .iter()
@@ -85,13 +86,13 @@ fn upsert(table: &str, key: &[&str], rows: usize) -> AssertSqlSafe<String> {
             )
         })
         .collect();
-    AssertSqlSafe(format!(
+    format!(
         "INSERT INTO {table} ({}) VALUES {} ON CONFLICT ({}) DO UPDATE SET {}",
         columns.join(", "),
         places(rows, columns.len()),
         key.join(", "),
         sums.join(", ")
-    ))
+    )
 }
 
 #[cfg(test)]

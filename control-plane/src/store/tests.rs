@@ -1,5 +1,7 @@
 //! What holds on every database.
 
+use super::row::Columns;
+use super::sql::sql;
 use super::testing::{Database, on_each_database, with_store};
 use super::*;
 use crate::domain::{
@@ -482,15 +484,29 @@ async fn another_secret_key_is_refused_at_the_start() {
 #[tokio::test]
 async fn a_key_that_was_moved_to_another_row_is_not_published() {
     with_store(async |store| {
-        let made = store.create_channels(vec![channel("a", "sk-a"), channel("b", "sk-b")]).await.unwrap();
-        sqlx::query("UPDATE channels SET key_sealed = (SELECT key_sealed FROM channels WHERE id = $1) WHERE id = $2")
+        let made = store
+            .create_channels(vec![channel("a", "sk-a"), channel("b", "sk-b")])
+            .await
+            .unwrap();
+        let row = sql("SELECT key_sealed FROM channels WHERE id = $1")
             .bind(made[0].id)
+            .fetch_one(store.reader())
+            .await
+            .unwrap();
+        sql("UPDATE channels SET key_sealed = $1 WHERE id = $2")
+            .bind(row.bytes("key_sealed").unwrap())
             .bind(made[1].id)
             .execute(store.writer())
             .await
             .unwrap();
         let published = store.published_channels().await.unwrap();
-        assert_eq!(published.iter().map(|channel| channel.id).collect::<Vec<_>>(), [made[0].id]);
+        assert_eq!(
+            published
+                .iter()
+                .map(|channel| channel.id)
+                .collect::<Vec<_>>(),
+            [made[0].id]
+        );
     })
     .await;
 }
@@ -524,10 +540,12 @@ async fn addresses_that_are_none() {
             "{address}: {error}"
         );
     };
-    check("mysql://root:canary@localhost/db", "use postgres://").await;
     check("redis://:canary@localhost", "use postgres://").await;
     check("postgres://me:canary@local host/db", "not a valid").await;
     check("postgres://me:canary@localhost:99999/db", "not a valid").await;
+    check("mysql://me:canary@local host/db", "not a valid").await;
+    check("mysql://me:canary@localhost:99999/db", "not a valid").await;
+    check("mysql://me:canary@localhost/", "name of a database").await;
     check("", "is empty").await;
     check("sqlite:", "is empty").await;
     check(missing.to_str().unwrap(), "No such file").await;
@@ -599,7 +617,7 @@ async fn a_write_of_unknown_outcome_has_everything_reread() {
         assert!(store.delete_channels(&[1]).await.is_err());
         assert!(changes.is_empty());
         // Broken off by the database.
-        sqlx::query("DROP TABLE revision")
+        sql("DROP TABLE revision")
             .execute(store.writer())
             .await
             .unwrap();
@@ -614,7 +632,7 @@ async fn a_write_of_unknown_outcome_has_everything_reread() {
 #[tokio::test]
 async fn another_control_plane_s_changes_arrive() {
     on_each_database(async |database: Database| {
-        if database.name != "postgres" {
+        if !database.is_shared() {
             return;
         }
         let (ours, theirs) = (database.open().await, database.open().await);
@@ -644,7 +662,9 @@ fn a_folder_is_claimed_once() {
     assert!(error.contains("another tollgate"), "{error}");
     drop(first);
     assert!(claim(&address).unwrap().is_some());
-    assert!(claim("postgres://me@localhost/db").unwrap().is_none());
+    for shared in ["postgres://me@localhost/db", "mariadb://me@localhost/db"] {
+        assert!(claim(shared).unwrap().is_none());
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use super::error::OnConflict;
 use super::limits::limits;
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::options::GROUP_MAX_TOKEN_NUM;
@@ -142,7 +143,7 @@ impl Store {
 
     /// The id of the token with this text's hash.
     pub(crate) async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
-        let row = sqlx::query("SELECT id FROM tokens WHERE hash = $1")
+        let row = sql("SELECT id FROM tokens WHERE hash = $1")
             .bind(hash.to_vec())
             .fetch_optional(self.reader())
             .await?;
@@ -161,7 +162,7 @@ impl Write {
     ) -> Result<Created> {
         let name = new.name.unwrap_or_default();
         if auto_create_group {
-            sqlx::query(
+            sql(
                 "INSERT INTO groups (id, created_at, status, available_sets) \
                  VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
             )
@@ -172,14 +173,14 @@ impl Write {
             .execute(&mut *self.transaction)
             .await?;
         } else {
-            sqlx::query("SELECT id FROM groups WHERE id = $1")
+            sql("SELECT id FROM groups WHERE id = $1")
                 .bind(group.clone())
                 .fetch_optional(&mut *self.transaction)
                 .await?
                 .ok_or_else(|| Error::missing("group", &group))?;
         }
         self.check_room_for_a_token(&group, &name).await?;
-        let made = sqlx::query(
+        let made = sql(
             "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets, \
              quota, period_quota, period_type, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
@@ -231,7 +232,7 @@ impl Write {
             return Ok(());
         }
         let others =
-            sqlx::query("SELECT count(*) AS others FROM tokens WHERE group_id = $1 AND name <> $2")
+            sql("SELECT count(*) AS others FROM tokens WHERE group_id = $1 AND name <> $2")
                 .bind(group.to_owned())
                 .bind(name.to_owned())
                 .fetch_one(&mut *self.transaction)
@@ -252,7 +253,7 @@ impl Write {
         group: Option<String>,
         patch: TokenPatch,
     ) -> Result<Token> {
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE tokens SET name = coalesce($3, name), status = coalesce($4, status), \
              models = coalesce($5, models), subnets = coalesce($6, subnets), \
              quota = coalesce($7, quota), period_quota = coalesce($8, period_quota), \
@@ -298,7 +299,7 @@ impl Write {
         let mut revoked = Vec::with_capacity(ids.len());
         for id in ids {
             let overlaps = self.end_overlaps(id).await?;
-            let row = sqlx::query(
+            let row = sql(
                 "DELETE FROM tokens WHERE id = $1 AND group_id = coalesce($2, group_id) \
                  RETURNING hash",
             )

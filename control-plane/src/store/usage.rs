@@ -39,8 +39,8 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>> {
-        // Integer division; a sum of integers is a decimal number in PostgreSQL.
-        let select = "SELECT created_at / 86400000 AS day, model, count(*) AS requests, \
+        // A sum of integers is a decimal number in PostgreSQL and MySQL.
+        let select = "SELECT created_at - created_at % 86400000 AS day_ms, model, count(*) AS requests, \
             CAST(sum(CASE WHEN code = 200 THEN 0 ELSE 1 END) AS BIGINT) AS errors, \
             CAST(sum(input_tokens) AS BIGINT) AS input_tokens, \
             CAST(sum(output_tokens) AS BIGINT) AS output_tokens, \
@@ -52,7 +52,8 @@ impl Store {
         conditions.text("model = ?", query.model.as_deref());
         conditions.int("created_at >= ?", Some(query.start_ms));
         conditions.int("created_at < ?", Some(query.end_ms));
-        let tail = " GROUP BY created_at / 86400000, model ORDER BY day DESC, model";
+        let tail =
+            " GROUP BY created_at - created_at % 86400000, model ORDER BY day_ms DESC, model";
         let rows = conditions
             .statement(select, tail)
             .fetch_all(self.reader())
@@ -60,7 +61,7 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(UsageRow {
-                    day_ms: row.int("day")?.saturating_mul(86_400_000),
+                    day_ms: row.int("day_ms")?,
                     model: row.text("model")?,
                     requests: row.int("requests")?,
                     errors: row.int("errors")?,

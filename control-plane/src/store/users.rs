@@ -6,6 +6,7 @@ use super::error::OnConflict;
 use super::models::NOBODY;
 use super::query::Conditions;
 use super::row::{Columns, unexpected};
+use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
@@ -119,7 +120,7 @@ impl Write {
         let group = format!("user-{}-{}", new.username, hex::encode(random::<4>()));
         self.create_group(NOBODY.to_owned(), group.clone(), GroupPatch::default())
             .await?;
-        let row = sqlx::query(
+        let row = sql(
             "INSERT INTO users (created_at, username, email, password_hash, role, status, \
              group_id) VALUES ($1, $2, $3, $4, $5, $6, $7) \
              RETURNING id, created_at, username, email, password_hash, role, status, group_id, \
@@ -141,7 +142,7 @@ impl Write {
     async fn update_user(&mut self, id: i64, patch: UserPatch) -> Result<User> {
         let ends_sessions =
             patch.role.is_some() || patch.status.is_some() || patch.password.is_some();
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE users SET email = coalesce($2, email), role = coalesce($3, role), \
              status = coalesce($4, status), password_hash = coalesce($5, password_hash), \
              token_version = token_version + $6 WHERE id = $1 \
@@ -161,7 +162,7 @@ impl Write {
             self.end_sessions(id).await?;
         }
         if let Some(status) = patch.status {
-            sqlx::query("UPDATE groups SET status = $2 WHERE id = $1")
+            sql("UPDATE groups SET status = $2 WHERE id = $1")
                 .bind(user.group.clone())
                 .bind(status.number())
                 .execute(&mut *self.transaction)
@@ -174,7 +175,7 @@ impl Write {
     async fn delete_users(&mut self, ids: Vec<i64>) -> Result<()> {
         let mut groups = Vec::with_capacity(ids.len());
         for id in ids {
-            let row = sqlx::query("DELETE FROM users WHERE id = $1 RETURNING group_id")
+            let row = sql("DELETE FROM users WHERE id = $1 RETURNING group_id")
                 .bind(id)
                 .fetch_optional(&mut *self.transaction)
                 .await?;

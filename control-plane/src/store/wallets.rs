@@ -17,14 +17,13 @@ mod post;
 mod services;
 mod usage;
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, Executor};
+use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
 use super::error::OnConflict;
 use super::query::Conditions;
 use super::row::Columns;
+use super::sql::{On, Statement, sql};
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{Listed, Page, Wallet, now_unix_ms};
@@ -128,7 +127,7 @@ impl Write {
         service: Option<i64>,
     ) -> Result<Wallet> {
         // Locks the group, so that whoever removes it now finds its wallet.
-        let found = sqlx::query("UPDATE groups SET status = status WHERE id = $1")
+        let found = sql("UPDATE groups SET status = status WHERE id = $1")
             .bind(group.clone())
             .execute(&mut *self.transaction)
             .await?;
@@ -136,13 +135,13 @@ impl Write {
             return Err(Error::missing("group", group));
         }
         if let Some(id) = service {
-            sqlx::query("SELECT id FROM balance_services WHERE id = $1")
+            sql("SELECT id FROM balance_services WHERE id = $1")
                 .bind(id)
                 .fetch_optional(&mut *self.transaction)
                 .await?
                 .ok_or_else(|| Error::missing("balance service", id))?;
         }
-        let row = sqlx::query(
+        let row = sql(
             "INSERT INTO accounts (kind, group_id, service_id, created_at) \
              VALUES ($1, $2, $3, $4) \
              RETURNING id, group_id, service_id, created_at, balance, credit, credit_at",
@@ -170,7 +169,7 @@ impl Write {
         let wallet = wallet(&row)?;
         self.empty_wallet(&wallet, actor).await?;
         // Only as it was read: calls may have been charged meanwhile.
-        let done = sqlx::query(
+        let done = sql(
             "UPDATE accounts SET closed_at = $2 WHERE id = $1 AND closed_at = 0 \
              AND (balance = 0 OR service_id <> 0) AND NOT EXISTS \
              (SELECT 1 FROM consumptions WHERE account_id = accounts.id)",
@@ -197,7 +196,7 @@ impl Write {
 
 /// What a group may still spend, as a transaction sees it; `None`: without limit.
 pub(super) async fn remaining<'e>(
-    database: impl Executor<'e, Database = Any>,
+    database: impl Into<On<'e>> + Send,
     group: &str,
 ) -> Result<Option<NanoUsd>> {
     let row = find(group).fetch_optional(database).await?;
@@ -205,7 +204,7 @@ pub(super) async fn remaining<'e>(
     Ok(wallet.map(|wallet| wallet.remaining()))
 }
 
-fn find(group: &str) -> Query<'static, Any, AnyArguments> {
+fn find(group: &str) -> Statement {
     let mut conditions = Conditions::default();
     conditions.int("kind = ?", Some(WALLET));
     conditions.text("group_id = ?", Some(group));

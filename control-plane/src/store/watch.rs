@@ -1,4 +1,4 @@
-//! Other control planes on the same PostgreSQL database: what they write is announced here too.
+//! Other control planes on the same database: what they write is announced here too.
 //!
 //! Every write that changes what gateways have raises the database's revision by one, in the same
 //! transaction. Whoever sees a revision that it did not write rereads everything.
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::row::Columns;
+use super::sql::sql;
 use super::{Change, Error, Inner, Result, Store};
 
 /// Well below the second in which a change is to be effective.
@@ -52,7 +53,7 @@ impl Store {
 
     /// Rises with every write that changes what gateways have.
     pub(crate) async fn revision(&self) -> Result<i64> {
-        let row = sqlx::query("SELECT number FROM revision")
+        let row = sql("SELECT number FROM revision")
             .fetch_one(self.reader())
             .await?;
         row.int("number")

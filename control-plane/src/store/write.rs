@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use sqlx::{Any, Transaction};
 
 use super::row::Columns;
+use super::sql::sql;
 use super::{Change, Error, Notice, Result, Store};
 
 /// A transaction and what it has changed so far. What it does is in the modules of the tables.
@@ -111,7 +112,7 @@ impl Write {
     /// The database's revision, which others may raise at any moment. PostgreSQL shows what was
     /// committed until now; after an error, nothing more.
     pub(super) async fn seen_revision(&mut self) -> Result<i64> {
-        let row = sqlx::query("SELECT number FROM revision")
+        let row = sql("SELECT number FROM revision")
             .fetch_one(&mut *self.transaction)
             .await?;
         row.int("number")
@@ -121,7 +122,7 @@ impl Write {
     /// last: every write locks this row after all others.
     pub(super) async fn revision(&mut self) -> Result<i64> {
         // A lock in PostgreSQL; in SQLite, writes wait in line anyway.
-        let row = sqlx::query("UPDATE revision SET number = number RETURNING number")
+        let row = sql("UPDATE revision SET number = number RETURNING number")
             .fetch_one(&mut *self.transaction)
             .await?;
         row.int("number")
@@ -150,7 +151,7 @@ impl Write {
             return Ok(self.transaction.commit().await?);
         }
         // Last, because until the commit no other write gets past this row.
-        let revision = sqlx::query("UPDATE revision SET number = number + 1 RETURNING number")
+        let revision = sql("UPDATE revision SET number = number + 1 RETURNING number")
             .fetch_one(&mut *self.transaction)
             .await?
             .int("number")?;

@@ -32,10 +32,7 @@ async fn somebody_waits(store: &Store) {
     let waiting = "SELECT count(*) AS waiting FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     loop {
-        let row = sqlx::query(waiting)
-            .fetch_one(store.reader())
-            .await
-            .unwrap();
+        let row = sql(waiting).fetch_one(store.reader()).await.unwrap();
         if crate::store::row::Columns::int(&row, "waiting").unwrap() > 0 {
             return;
         }
@@ -51,7 +48,7 @@ async fn a_writer_that_came_first_is_not_in_the_way() {
         let seen = store.revision().await.unwrap();
         // As each write: first its rows, then the revision.
         let mut other = store.writer().begin().await.unwrap();
-        sqlx::query("UPDATE channels SET name = name WHERE id = $1")
+        sql("UPDATE channels SET name = name WHERE id = $1")
             .bind(ids[0])
             .execute(&mut *other)
             .await
@@ -64,7 +61,7 @@ async fn a_writer_that_came_first_is_not_in_the_way() {
         if database.name == "postgres" {
             somebody_waits(&store).await;
         }
-        sqlx::query("UPDATE revision SET number = number + 1")
+        sql("UPDATE revision SET number = number + 1")
             .execute(&mut *other)
             .await
             .unwrap();

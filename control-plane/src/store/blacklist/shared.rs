@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use crate::domain::{Status, now_unix_ms};
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
+use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Change, Notice, Result, Store};
 
@@ -30,12 +31,10 @@ impl Store {
         start_ms: i64,
         end_ms: i64,
     ) -> Result<BTreeMap<String, Vec<String>>> {
-        let rows = sqlx::query(
-            "SELECT ip, count(DISTINCT group_id) AS shared FROM logs \
+        let rows = sql("SELECT ip, count(DISTINCT group_id) AS shared FROM logs \
              WHERE created_at >= $1 AND created_at <= $2 AND token_id <> 0 AND ip <> '' \
              GROUP BY ip HAVING count(DISTINCT group_id) >= $3 \
-             ORDER BY shared DESC, ip LIMIT $4",
-        )
+             ORDER BY shared DESC, ip LIMIT $4")
         .bind(start_ms)
         .bind(end_ms)
         .bind(threshold)
@@ -80,7 +79,7 @@ impl Store {
         after_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<String>> {
-        let rows = sqlx::query(
+        let rows = sql(
             "SELECT DISTINCT group_id FROM logs WHERE created_at > $1 AND created_at <= $2 \
              AND ip = $3 AND token_id <> 0 ORDER BY group_id",
         )
@@ -97,11 +96,10 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn pardons(&self, since_ms: i64) -> Result<BTreeMap<String, i64>> {
-        let rows =
-            sqlx::query("SELECT address, pardoned_at FROM ip_pardons WHERE pardoned_at >= $1")
-                .bind(since_ms)
-                .fetch_all(self.reader())
-                .await?;
+        let rows = sql("SELECT address, pardoned_at FROM ip_pardons WHERE pardoned_at >= $1")
+            .bind(since_ms)
+            .fetch_all(self.reader())
+            .await?;
         let pardon = |row: &AnyRow| Ok((row.text("address")?, row.int("pardoned_at")?));
         rows.iter().map(pardon).collect()
     }
@@ -124,13 +122,12 @@ impl Store {
                     return Ok(false);
                 }
                 for group in &groups {
-                    let done =
-                        sqlx::query("UPDATE groups SET status = $2 WHERE id = $1 AND status = $3")
-                            .bind(group.clone())
-                            .bind(Status::Disabled.number())
-                            .bind(Status::Enabled.number())
-                            .execute(&mut *write.transaction)
-                            .await?;
+                    let done = sql("UPDATE groups SET status = $2 WHERE id = $1 AND status = $3")
+                        .bind(group.clone())
+                        .bind(Status::Disabled.number())
+                        .bind(Status::Enabled.number())
+                        .execute(&mut *write.transaction)
+                        .await?;
                     if done.rows_affected() == 1 {
                         write.changed(Change::GroupTokens(group.clone()));
                     }
@@ -155,7 +152,7 @@ impl Store {
     pub async fn take_duty(&self, name: &'static str, every_ms: i64) -> Result<bool> {
         let now = now_unix_ms();
         // A clock that was set back must not stop it.
-        let done = sqlx::query(
+        let done = sql(
             "UPDATE duties SET done_at = $2 WHERE name = $1 AND (done_at <= $3 OR done_at > $2)",
         )
         .bind(name)
@@ -172,12 +169,12 @@ impl Write {
     pub(in crate::store) async fn pardon(&mut self, address: &str) -> Result<()> {
         let now = now_unix_ms();
         // Nobody looks further back than an hour.
-        sqlx::query("DELETE FROM ip_pardons WHERE address = $1 OR pardoned_at < $2")
+        sql("DELETE FROM ip_pardons WHERE address = $1 OR pardoned_at < $2")
             .bind(address.to_owned())
             .bind(now - PARDONS_KEPT_MS)
             .execute(&mut *self.transaction)
             .await?;
-        sqlx::query("INSERT INTO ip_pardons (address, pardoned_at) VALUES ($1, $2)")
+        sql("INSERT INTO ip_pardons (address, pardoned_at) VALUES ($1, $2)")
             .bind(address.to_owned())
             .bind(now)
             .execute(&mut *self.transaction)
@@ -187,7 +184,7 @@ impl Write {
 
     /// Lets a duty be done at once.
     pub(in crate::store) async fn make_due(&mut self, duty: &'static str) -> Result<()> {
-        sqlx::query("UPDATE duties SET done_at = 0 WHERE name = $1")
+        sql("UPDATE duties SET done_at = 0 WHERE name = $1")
             .bind(duty)
             .execute(&mut *self.transaction)
             .await?;

@@ -6,6 +6,7 @@ use sqlx::{Any, Transaction};
 
 use crate::domain::Log;
 use crate::store::Result;
+use crate::store::sql::sql;
 
 /// Adds the rows to their tokens' days, and to what was drawn from leases: in the same transaction
 /// what was outstanding becomes what is used.
@@ -27,7 +28,7 @@ pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) ->
         }
     }
     for ((token, day), amount) in days {
-        sqlx::query(
+        sql(
             "INSERT INTO token_days (token_id, day, amount) VALUES ($1, $2, $3) \
              ON CONFLICT (token_id, day) DO UPDATE SET amount = CASE \
              WHEN token_days.amount > 9223372036854775807 - excluded.amount \
@@ -41,7 +42,7 @@ pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) ->
     }
     for (lease, amount) in drawn {
         // A lease that is gone meanwhile has nothing outstanding.
-        sqlx::query("UPDATE leases SET drawn = drawn + $2, changed_at = $3 WHERE id = $1")
+        sql("UPDATE leases SET drawn = drawn + $2, changed_at = $3 WHERE id = $1")
             .bind(lease)
             .bind(amount)
             .bind(now_ms)

@@ -8,6 +8,7 @@ use tollgate_policy::price::NanoUsd;
 use crate::domain::Log;
 use crate::store::Result;
 use crate::store::saturating::saturating;
+use crate::store::sql::sql;
 
 /// Adds the rows to what their tokens, groups and channels have used.
 pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) -> Result<()> {
@@ -63,7 +64,7 @@ impl Growth {
     /// Rows that are gone meanwhile are not there to be updated, which is fine.
     async fn apply(&self, transaction: &mut Transaction<'_, Any>) -> Result<()> {
         for (id, counts) in &self.tokens {
-            sqlx::query(concat!(
+            sql(concat!(
                 "UPDATE tokens SET ",
                 saturating!("used_amount", "$2"),
                 ", ",
@@ -79,7 +80,7 @@ impl Growth {
             .await?;
         }
         for (id, counts) in &self.groups {
-            sqlx::query(concat!(
+            sql(concat!(
                 "UPDATE groups SET ",
                 saturating!("used_amount", "$2"),
                 ", ",
@@ -93,7 +94,7 @@ impl Growth {
             .await?;
         }
         for (id, counts) in &self.channels {
-            sqlx::query(concat!(
+            sql(concat!(
                 "UPDATE channels SET ",
                 saturating!("used_amount", "$2"),
                 ", ",

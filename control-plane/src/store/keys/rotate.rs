@@ -15,6 +15,7 @@ use super::{DataKey, Place, SealedWith, key_id};
 use crate::store::channels::key_place;
 use crate::store::row::Columns;
 use crate::store::sessions::signing_secret_place;
+use crate::store::sql::sql;
 use crate::store::wallets::service_place;
 use crate::store::{Error, Result, Store};
 
@@ -81,7 +82,7 @@ impl Store {
     /// `Conflict` when the database was not rotated to that key, or holds what opens with none.
     pub async fn retire_keys(&self) -> Result<Rotation> {
         let ours = self.0.keys.ring.id();
-        let row = sqlx::query(
+        let row = sql(
             "SELECT id, wrapped FROM data_keys WHERE made_for = $1 AND master = $1 \
              ORDER BY created_at DESC",
         )
@@ -109,12 +110,12 @@ impl Store {
             )));
         }
         let mut transaction = self.writer().begin().await?;
-        sqlx::query("DELETE FROM data_keys WHERE id <> $1 OR master <> $2")
+        sql("DELETE FROM data_keys WHERE id <> $1 OR master <> $2")
             .bind(id)
             .bind(ours)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("DELETE FROM meta WHERE name = 'seal'")
+        sql("DELETE FROM meta WHERE name = 'seal'")
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -122,7 +123,7 @@ impl Store {
     }
 
     async fn current_data_key(&self) -> Result<Option<i64>> {
-        let row = sqlx::query("SELECT value FROM meta WHERE name = 'data_key'")
+        let row = sql("SELECT value FROM meta WHERE name = 'data_key'")
             .fetch_optional(self.writer())
             .await?;
         row.as_ref().map(key_id).transpose()
@@ -135,20 +136,18 @@ impl Store {
         let key = DataKey::random();
         let mut transaction = self.writer().begin().await?;
         // Waits for whoever is sealing, and keeps everybody else from it.
-        let none = sqlx::query(
-            "INSERT INTO meta (name, value) VALUES ('data_key', $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(key.id().to_be_bytes().to_vec())
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected()
-            == 1;
-        let row =
-            sqlx::query("UPDATE meta SET value = value WHERE name = 'data_key' RETURNING value")
-                .fetch_one(&mut *transaction)
-                .await?;
+        let none =
+            sql("INSERT INTO meta (name, value) VALUES ('data_key', $1) ON CONFLICT DO NOTHING")
+                .bind(key.id().to_be_bytes().to_vec())
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected()
+                == 1;
+        let row = sql("UPDATE meta SET value = value WHERE name = 'data_key' RETURNING value")
+            .fetch_one(&mut *transaction)
+            .await?;
         let current = key_id(&row)?;
-        let rows = sqlx::query("SELECT id, made_for FROM data_keys ORDER BY id")
+        let rows = sql("SELECT id, made_for FROM data_keys ORDER BY id")
             .fetch_all(&mut *transaction)
             .await?;
         let mut made_for_us = None;
@@ -168,7 +167,7 @@ impl Store {
             return Ok(known);
         }
         self.keep_data_key(&mut transaction, &key, &ours).await?;
-        sqlx::query("UPDATE meta SET value = $1 WHERE name = 'data_key'")
+        sql("UPDATE meta SET value = $1 WHERE name = 'data_key'")
             .bind(key.id().to_be_bytes().to_vec())
             .execute(&mut *transaction)
             .await?;
@@ -183,7 +182,7 @@ impl Store {
         for column in SEALED {
             let mut last = 0;
             loop {
-                let rows = sqlx::query(column.select)
+                let rows = sql(column.select)
                     .bind(last)
                     .bind(BATCH)
                     .fetch_all(self.writer())
@@ -227,7 +226,7 @@ impl Store {
                 }
             };
             let anew = key.seal(place, &secret).map_err(Error::SecretKey)?;
-            let written = sqlx::query(column.update)
+            let written = sql(column.update)
                 .bind(id)
                 .bind(sealed)
                 .bind(anew)
@@ -238,7 +237,7 @@ impl Store {
                 return Ok(());
             }
             // Somebody wrote it meanwhile, or removed it.
-            let now = sqlx::query(column.select)
+            let now = sql(column.select)
                 .bind(id - 1)
                 .bind(1_i64)
                 .fetch_optional(self.writer())

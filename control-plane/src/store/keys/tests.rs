@@ -52,7 +52,7 @@ async fn aged(database: &Database) -> Store {
         .execute_for_tests("DELETE FROM meta WHERE name = 'data_key'".into())
         .await;
     let seal = database.keys.seal(SEAL, &Secret::new("tollgate")).unwrap();
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('seal', $1)")
+    sql("INSERT INTO meta (name, value) VALUES ('seal', $1)")
         .bind(seal)
         .execute(store.writer())
         .await

@@ -42,12 +42,11 @@ async fn ids(store: &Store, id: &str) -> Option<Vec<String>> {
 
 /// Rows that still hold texts.
 async fn with_texts(store: &Store) -> Vec<String> {
-    let rows = sqlx::query(
-        "SELECT id FROM responses WHERE input <> '' OR output <> '' OR bytes > 0 ORDER BY id",
-    )
-    .fetch_all(store.reader())
-    .await
-    .unwrap();
+    let rows =
+        sql("SELECT id FROM responses WHERE input <> '' OR output <> '' OR bytes > 0 ORDER BY id")
+            .fetch_all(store.reader())
+            .await
+            .unwrap();
     rows.iter().map(|row| row.text("id").unwrap()).collect()
 }
 
@@ -150,9 +149,10 @@ async fn a_conversation_has_a_limit() {
         let last = CONVERSATION_RESPONSES_MAX + 1;
         store
             .execute_for_tests(format!(
-                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) \
-                 INSERT INTO responses (id, group_id, token_id, model, created_at, previous, \
-                 thread, bytes, input, output, response) SELECT 'r' || i, 'g', 1, 'm', 10, \
+                "INSERT INTO responses (id, group_id, token_id, model, created_at, previous, \
+                 thread, bytes, input, output, response) \
+                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) \
+                 SELECT 'r' || i, 'g', 1, 'm', 10, \
                  CASE i WHEN 1 THEN '' ELSE 'r' || (i - 1) END, 'r1', 4, '[]', '[]', '{{}}' FROM n"
             ))
             .await;

@@ -1,6 +1,7 @@
 //! Whether the ledger is in balance.
 
 use crate::store::row::Columns;
+use crate::store::sql::sql;
 use crate::store::{Result, Store};
 
 /// Something that does not add up.
@@ -102,7 +103,7 @@ impl Store {
         let mut found = Vec::new();
         for (fault, query) in QUERIES {
             // Each statement sees one state of the database, and compares only within itself.
-            for row in sqlx::query(query).fetch_all(self.reader()).await? {
+            for row in sql(query).fetch_all(self.reader()).await? {
                 let id = row.text("id")?;
                 found.push(Unbalanced { fault, id });
             }

@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::secrets::{NewCode, Secret, hash_code};
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
+use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Error, Result, Store};
 
@@ -110,7 +111,7 @@ impl Store {
     ) -> Result<RedemptionCode> {
         self.write(move |write| {
             Box::pin(async move {
-                let row = sqlx::query(
+                let row = sql(
                     "UPDATE redemption_codes SET status = $2 WHERE id = $1 RETURNING id, \
                      created_at, batch, hint, amount, uses, used, expires_at, status",
                 )
@@ -138,7 +139,7 @@ impl Store {
     }
 
     async fn code_id(&self, text: &str) -> Result<i64> {
-        let row = sqlx::query("SELECT id FROM redemption_codes WHERE hash = $1")
+        let row = sql("SELECT id FROM redemption_codes WHERE hash = $1")
             .bind(hash_code(text).to_vec())
             .fetch_optional(self.reader())
             .await?;
@@ -152,7 +153,7 @@ impl Write {
         let mut made = Vec::with_capacity(new.count);
         for _ in 0..new.count {
             let fresh = NewCode::random();
-            let row = sqlx::query(
+            let row = sql(
                 "INSERT INTO redemption_codes (created_at, batch, hash, hint, amount, uses, \
                  expires_at, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id, \
                  created_at, batch, hint, amount, uses, used, expires_at, status",
@@ -178,7 +179,7 @@ impl Write {
         if let Some(until_ms) = self.guessed_too_often(group, now).await? {
             return Ok(Redeemed::TooManyGuesses { until_ms });
         }
-        let row = sqlx::query("SELECT id, amount FROM redemption_codes WHERE hash = $1")
+        let row = sql("SELECT id, amount FROM redemption_codes WHERE hash = $1")
             .bind(hash)
             .fetch_optional(&mut *self.transaction)
             .await?;
@@ -188,7 +189,7 @@ impl Write {
         };
         let (id, amount) = (row.int("id")?, row.int("amount")?);
         // Of all who are here at once, the database lets as many through as there are uses.
-        let taken = sqlx::query(
+        let taken = sql(
             "UPDATE redemption_codes SET used = used + 1 WHERE id = $1 AND used < uses \
              AND status = 1 AND (expires_at = 0 OR expires_at > $2)",
         )
@@ -196,7 +197,7 @@ impl Write {
         .bind(now)
         .execute(&mut *self.transaction)
         .await?;
-        let had = sqlx::query(
+        let had = sql(
             "SELECT postings.id FROM postings \
              JOIN transactions ON transactions.id = postings.transaction_id \
              WHERE postings.account_id = $1 AND transactions.kind = 5 AND transactions.reference = $2",
@@ -207,7 +208,7 @@ impl Write {
         .await?;
         if had.is_some() {
             if taken.rows_affected() == 1 {
-                sqlx::query("UPDATE redemption_codes SET used = used - 1 WHERE id = $1")
+                sql("UPDATE redemption_codes SET used = used - 1 WHERE id = $1")
                     .bind(id)
                     .execute(&mut *self.transaction)
                     .await?;
@@ -233,7 +234,7 @@ impl Write {
     }
 
     async fn guessed_too_often(&mut self, group: &str, now: i64) -> Result<Option<i64>> {
-        let row = sqlx::query(
+        let row = sql(
             "SELECT since FROM redemption_failures WHERE group_id = $1 AND count >= $2 \
              AND since > $3",
         )
@@ -246,7 +247,7 @@ impl Write {
     }
 
     async fn guessed(&mut self, group: &str, now: i64) -> Result<()> {
-        sqlx::query(
+        sql(
             "INSERT INTO redemption_failures (group_id, since, count) VALUES ($1, $2, 1) \
              ON CONFLICT (group_id) DO UPDATE SET \
              count = CASE WHEN redemption_failures.since > $3 \

@@ -7,6 +7,7 @@ use super::{history, system};
 use crate::domain::{TransactionKind, Wallet, WalletTransaction, now_unix_ms};
 use crate::secrets::random;
 use crate::store::row::Columns;
+use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Change, Error, Notice, Result, Store};
 
@@ -144,14 +145,13 @@ impl Write {
                 && (order.amount.0 == 0 || order.amount == before.amount);
             return same.then_some(Done::Before(before)).ok_or_else(other_order);
         }
-        let row = sqlx::query(
-            "SELECT amount, refunded FROM charges WHERE request_id = $1 AND account_id = $2",
-        )
-        .bind(request_id.clone())
-        .bind(wallet.id)
-        .fetch_optional(&mut *self.transaction)
-        .await?
-        .ok_or_else(|| Error::missing("a charge for request", &request_id))?;
+        let row =
+            sql("SELECT amount, refunded FROM charges WHERE request_id = $1 AND account_id = $2")
+                .bind(request_id.clone())
+                .bind(wallet.id)
+                .fetch_optional(&mut *self.transaction)
+                .await?
+                .ok_or_else(|| Error::missing("a charge for request", &request_id))?;
         let (charged, refunded) = (row.int("amount")?, row.int("refunded")?);
         let left = charged - refunded;
         let amount = if order.amount.0 == 0 {
@@ -167,7 +167,7 @@ impl Write {
                 NanoUsd(refunded)
             )));
         }
-        let done = sqlx::query(
+        let done = sql(
             "UPDATE charges SET refunded = refunded + $2 WHERE request_id = $1 AND refunded = $3",
         )
         .bind(request_id.clone())
@@ -286,7 +286,7 @@ impl Write {
         {
             self.changed(Change::GroupTokens(wallet.group.clone()));
         }
-        let alert = sqlx::query(
+        let alert = sql(
             "SELECT balance_alert_threshold FROM groups WHERE id = $1 AND balance_alert_enabled = 1",
         )
         .bind(wallet.group.clone())
@@ -318,7 +318,7 @@ impl Write {
             "{} WHERE postings.account_id = $1 AND transactions.idempotency_key = $2",
             history::COLUMNS
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let row = sql(statement)
             .bind(wallet.id)
             .bind(key(wallet, kind, order))
             .fetch_optional(&mut *self.transaction)

@@ -6,6 +6,7 @@ use tollgate_policy::price::NanoUsd;
 use crate::domain::{Consumption, Listed, Page, now_unix_ms};
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
+use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Notice, Result, Store};
 
@@ -61,7 +62,7 @@ impl Store {
                 .min(LONGEST_WAIT_MS);
             // Nobody else starts a call beside this one.
             let next_at = now + wait.max(LONGEST_CALL_MS);
-            let done = sqlx::query(
+            let done = sql(
                 "UPDATE consumptions SET attempts = attempts + 1, next_at = $2 \
                  WHERE id = $1 AND attempts = $3",
             )
@@ -97,7 +98,7 @@ impl Store {
         );
         self.write(move |write| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM consumptions WHERE id = $1")
+                sql("DELETE FROM consumptions WHERE id = $1")
                     .bind(id)
                     .execute(&mut *write.transaction)
                     .await?;
@@ -115,7 +116,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn consumption_failed(&self, consumption: &Consumption, error: &str) -> Result<()> {
-        sqlx::query("UPDATE consumptions SET error = $2, next_at = $3 WHERE id = $1")
+        sql("UPDATE consumptions SET error = $2, next_at = $3 WHERE id = $1")
             .bind(consumption.id)
             .bind(error.to_owned())
             .bind(consumption.next_at_ms)
@@ -159,7 +160,7 @@ impl Store {
     /// When the database is away.
     pub async fn take_stale(&self, older_ms: i64) -> Result<Vec<Stale>> {
         let now = now_unix_ms();
-        let rows = sqlx::query(
+        let rows = sql(
             "SELECT id, group_id, service_id, credit_at FROM accounts WHERE service_id <> 0 \
              AND closed_at = 0 AND credit_at <= $1 ORDER BY credit_at LIMIT $2",
         )
@@ -170,18 +171,14 @@ impl Store {
         let mut taken = Vec::new();
         for row in rows {
             let id = row.int("id")?;
-            let done =
-                sqlx::query("UPDATE accounts SET credit_at = $3 WHERE id = $1 AND credit_at = $2")
-                    .bind(id)
-                    .bind(row.int("credit_at")?)
-                    .bind(now)
-                    .execute(self.writer())
-                    .await?;
+            let done = sql("UPDATE accounts SET credit_at = $3 WHERE id = $1 AND credit_at = $2")
+                .bind(id)
+                .bind(row.int("credit_at")?)
+                .bind(now)
+                .execute(self.writer())
+                .await?;
             if done.rows_affected() == 1 {
-                let unconfirmed = sqlx::query(UNCONFIRMED)
-                    .bind(id)
-                    .fetch_one(self.reader())
-                    .await?;
+                let unconfirmed = sql(UNCONFIRMED).bind(id).fetch_one(self.reader()).await?;
                 taken.push(Stale {
                     group: row.text("group_id")?,
                     service: row.int("service_id")?,
@@ -214,7 +211,7 @@ impl Store {
     /// `NotFound` when the group has no wallet.
     pub async fn ask_for_credit(&self, group: &str) -> Result<()> {
         let wallet = self.wallet(group).await?;
-        sqlx::query("UPDATE accounts SET credit_at = 0 WHERE id = $1")
+        sql("UPDATE accounts SET credit_at = 0 WHERE id = $1")
             .bind(wallet.id)
             .execute(self.writer())
             .await?;
@@ -237,7 +234,7 @@ impl Write {
     ) -> Result<()> {
         self.lock_balance(group).await?;
         // It may have got another service, or none, meanwhile.
-        let locked = sqlx::query(
+        let locked = sql(
             "UPDATE accounts SET credit_at = $3 WHERE kind = 1 AND group_id = $1 \
              AND service_id = $2 AND closed_at = 0 RETURNING id",
         )
@@ -250,14 +247,14 @@ impl Write {
             return Ok(());
         }
         let wallet = self.wallet(group).await?;
-        let unconfirmed = sqlx::query(UNCONFIRMED)
+        let unconfirmed = sql(UNCONFIRMED)
             .bind(wallet.id)
             .fetch_one(&mut *self.transaction)
             .await?
             .int("amount")?
             .max(unconfirmed_then);
         let remaining = left.0.saturating_sub(unconfirmed);
-        sqlx::query("UPDATE accounts SET credit = $2 WHERE id = $1")
+        sql("UPDATE accounts SET credit = $2 WHERE id = $1")
             .bind(wallet.id)
             .bind(remaining.saturating_sub(wallet.balance.0))
             .execute(&mut *self.transaction)

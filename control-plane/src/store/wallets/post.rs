@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::{Any, Transaction};
 
 use crate::domain::TransactionKind;
 use crate::store::error::OnConflict;
+use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::rows::{pieces, places};
+use crate::store::sql::sql;
 use crate::store::{Error, Result};
 
 /// A transaction that is wanted: `amount` nano-USD from one account to another.
@@ -103,12 +105,12 @@ pub(super) async fn post(
         posted.push(Posted { id, balance: after });
     }
     for piece in pieces(&rows) {
-        let sql = format!(
+        let text = format!(
             "INSERT INTO postings (transaction_id, account_id, kind, created_at, amount, balance) \
              VALUES {}",
             places(piece.len(), 6)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sql(text);
         for value in piece.iter().flatten() {
             query = query.bind(*value);
         }
@@ -125,12 +127,12 @@ async fn transactions(
 ) -> Result<BTreeMap<String, i64>> {
     let mut ids = BTreeMap::new();
     for piece in pieces(transfers) {
-        let sql = format!(
+        let text = format!(
             "INSERT INTO transactions (created_at, kind, idempotency_key, calls, reference, note, \
-             actor) VALUES {} RETURNING id, idempotency_key",
+             actor) VALUES {}",
             places(piece.len(), 7)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sql(text);
         for transfer in piece {
             query = query
                 .bind(now_ms)
@@ -141,8 +143,16 @@ async fn transactions(
                 .bind(transfer.note.clone())
                 .bind(transfer.actor.clone());
         }
-        let rows = query.fetch_all(&mut **transaction).await;
-        for row in rows.on_conflict(|| used_key().to_string())? {
+        let done = query.execute(&mut **transaction).await;
+        done.on_conflict(|| used_key().to_string())?;
+        let keys: Vec<_> = piece.iter().map(|transfer| transfer.key.clone()).collect();
+        let mut conditions = Conditions::default();
+        conditions.names("idempotency_key", &keys);
+        let rows = conditions
+            .statement("SELECT id, idempotency_key FROM transactions", "")
+            .fetch_all(&mut **transaction)
+            .await?;
+        for row in rows {
             ids.insert(row.text("idempotency_key")?, row.int("id")?);
         }
     }
@@ -157,26 +167,35 @@ async fn moved(
     let moves: Vec<_> = accounts.iter().collect();
     let mut balances = BTreeMap::new();
     for piece in pieces(&moves) {
-        // `column1` and `column2` are what both databases call what VALUES has.
-        let sql = format!(
-            "UPDATE accounts SET balance = balance + moves.column2 \
-             FROM (VALUES {}) AS moves \
-             WHERE id = moves.column1 AND closed_at = 0 AND balance BETWEEN -{MAX_BALANCE} AND {MAX_BALANCE} \
-             RETURNING id, balance",
-            places(piece.len(), 2)
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut conditions = Conditions::default();
+        let ids: Vec<i64> = piece.iter().map(|(account, _)| **account).collect();
+        conditions.ids("id", &ids);
+        let mut cases = String::new();
         for (account, by) in piece {
-            query = query.bind(**account).bind(**by);
+            let (account, by) = (conditions.place(**account), conditions.place(**by));
+            cases.push_str(&format!(" WHEN {account} THEN {by}"));
         }
-        for row in query.fetch_all(&mut **transaction).await? {
+        conditions.int("closed_at = 0 AND balance >= ?", Some(-MAX_BALANCE));
+        conditions.int("balance <= ?", Some(MAX_BALANCE));
+        let head = format!("UPDATE accounts SET balance = balance + CASE id{cases} END");
+        let done = conditions
+            .statement(&head, "")
+            .execute(&mut **transaction)
+            .await?;
+        if usize::try_from(done.rows_affected()) != Ok(piece.len()) {
+            return Err(Error::Conflict(
+                "the wallet was closed meanwhile, or holds as much as it can".into(),
+            ));
+        }
+        let mut conditions = Conditions::default();
+        conditions.ids("id", &ids);
+        let rows = conditions
+            .statement("SELECT id, balance FROM accounts", "")
+            .fetch_all(&mut **transaction)
+            .await?;
+        for row in rows {
             balances.insert(row.int("id")?, row.int("balance")?);
         }
-    }
-    if balances.len() < accounts.len() {
-        return Err(Error::Conflict(
-            "the wallet was closed meanwhile, or holds as much as it can".into(),
-        ));
     }
     Ok(balances)
 }

@@ -7,6 +7,7 @@ use crate::secrets::{Place, Secret, hint};
 use crate::store::error::OnConflict;
 use crate::store::query::Conditions;
 use crate::store::row::{Columns, unexpected};
+use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Error, Result, Store};
 
@@ -51,7 +52,7 @@ impl Store {
         self.write(|write| {
             Box::pin(async move {
                 let name = new.name.clone().unwrap_or_default();
-                let row = sqlx::query(
+                let row = sql(
                     "INSERT INTO balance_services (created_at, name, url, private, secret_sealed, \
                      secret_hint) VALUES ($1, $2, '', 0, $3, '') RETURNING id",
                 )
@@ -85,17 +86,16 @@ impl Store {
     pub async fn delete_balance_service(&self, id: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                let used = sqlx::query(
-                    "SELECT id FROM accounts WHERE service_id = $1 AND closed_at = 0 LIMIT 1",
-                )
-                .bind(id)
-                .fetch_optional(&mut *write.transaction)
-                .await?;
+                let used =
+                    sql("SELECT id FROM accounts WHERE service_id = $1 AND closed_at = 0 LIMIT 1")
+                        .bind(id)
+                        .fetch_optional(&mut *write.transaction)
+                        .await?;
                 let in_use = || "groups have their money there; close their wallets first";
                 if used.is_some() {
                     return Err(Error::Conflict(in_use().into()));
                 }
-                let done = sqlx::query("DELETE FROM balance_services WHERE id = $1")
+                let done = sql("DELETE FROM balance_services WHERE id = $1")
                     .bind(id)
                     .execute(&mut *write.transaction)
                     .await
@@ -113,12 +113,11 @@ impl Store {
     /// # Errors
     /// `NotFound` when there is none; `Row` when its secret does not open.
     pub async fn service_access(&self, id: i64) -> Result<ServiceAccess> {
-        let row =
-            sqlx::query("SELECT url, private, secret_sealed FROM balance_services WHERE id = $1")
-                .bind(id)
-                .fetch_optional(self.reader())
-                .await?
-                .ok_or_else(|| missing(id))?;
+        let row = sql("SELECT url, private, secret_sealed FROM balance_services WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.reader())
+            .await?
+            .ok_or_else(|| missing(id))?;
         self.know_keys(std::slice::from_ref(&row), "secret_sealed")
             .await?;
         let secret = self
@@ -142,7 +141,7 @@ impl Write {
             Some(secret) => Some(self.seal(place(id), secret).await?),
             None => None,
         };
-        let row = sqlx::query(
+        let row = sql(
             "UPDATE balance_services SET name = coalesce($2, name), url = coalesce($3, url), \
              private = coalesce($4, private), secret_sealed = coalesce($5, secret_sealed), \
              secret_hint = coalesce($6, secret_hint) WHERE id = $1 \

@@ -11,6 +11,7 @@ use crate::domain::{
 };
 use crate::ledger::Ledger;
 use crate::secrets::Secret;
+use crate::store::sql::sql;
 use crate::store::testing::with_store;
 use crate::store::{Notice, Store};
 
@@ -368,11 +369,11 @@ async fn codes_that_do_not_count() {
             .set_redemption_code_status(disabled.0.id, status)
             .await
             .unwrap();
-        let sql = format!(
+        let text = format!(
             "UPDATE redemption_codes SET expires_at = 5 WHERE id = {}",
             expired.0.id
         );
-        store.execute_for_tests(sql).await;
+        store.execute_for_tests(text).await;
         assert_eq!(redeem(disabled.1.expose()).await, Redeemed::Spent);
         assert_eq!(redeem(expired.1.expose()).await, Redeemed::Spent);
 
@@ -403,12 +404,11 @@ async fn codes_that_do_not_count() {
                 .total,
             1
         );
-        let kept =
-            sqlx::query("SELECT count(*) FROM redemption_codes WHERE hint = $1 AND used = 1")
-                .bind(crate::secrets::hint(good.expose()))
-                .fetch_one(store.reader())
-                .await
-                .unwrap();
+        let kept = sql("SELECT count(*) FROM redemption_codes WHERE hint = $1 AND used = 1")
+            .bind(crate::secrets::hint(good.expose()))
+            .fetch_one(store.reader())
+            .await
+            .unwrap();
         assert_eq!(
             sqlx::Row::get::<i64, _>(&kept, 0),
             1,

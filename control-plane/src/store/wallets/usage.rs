@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::{Any, Transaction};
 use tollgate_policy::price::NanoUsd;
 
 use super::post::{self, Transfer, post};
@@ -11,6 +11,7 @@ use crate::domain::{Log, TransactionKind, now_unix_ms};
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::rows::{pieces, places};
+use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Change, Notice, Result};
 
@@ -231,11 +232,11 @@ async fn write_lines(
     lines: &[(&Log, i64, i64)],
 ) -> Result<()> {
     for piece in pieces(lines) {
-        let sql = format!(
+        let text = format!(
             "INSERT INTO charges (request_id, transaction_id, account_id, amount) VALUES {}",
             places(piece.len(), 4)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sql(text);
         for (log, account, id) in piece {
             query = query
                 .bind(log.request_id.clone())
@@ -254,12 +255,12 @@ async fn write_unconfirmed(
     rows: &[[i64; 6]],
 ) -> Result<()> {
     for piece in pieces(rows) {
-        let sql = format!(
+        let text = format!(
             "INSERT INTO consumptions (service_id, account_id, transaction_id, created_at, amount, \
              next_at) VALUES {}",
             places(piece.len(), 6)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sql(text);
         for value in piece.iter().flatten() {
             query = query.bind(*value);
         }

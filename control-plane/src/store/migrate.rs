@@ -1,0 +1,70 @@
+//! Bringing a database's tables up to date, forward only, one version after the other.
+//!
+//! Each version is safe while the program before it still runs: it adds tables, indexes, and columns
+//! that may be left out, and takes nothing away that is read. In SQLite and PostgreSQL a version is one
+//! transaction. MySQL commits with every change of a table, so there it is done a statement at a time,
+//! and goes on where it stopped ([`mysql`]).
+
+mod mysql;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyPool, Connection};
+
+use super::{Error, Result};
+
+/// The databases that there are words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Sqlite,
+    Postgres,
+    /// And MariaDB.
+    Mysql,
+}
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+static MYSQL: Migrator = sqlx::migrate!("migrations/mysql");
+
+impl Kind {
+    pub(super) fn migrations(self) -> &'static Migrator {
+        match self {
+            Self::Sqlite => &SQLITE,
+            Self::Postgres => &POSTGRES,
+            Self::Mysql => &MYSQL,
+        }
+    }
+}
+
+/// Does what a database lacks of these migrations. Of several who start at once, one does it.
+///
+/// # Errors
+/// `Migration` when a statement is refused, or the database was written by a newer program. A version
+/// that is not done whole leaves what was there before as usable as it was.
+pub(super) async fn run(pool: &AnyPool, kind: Kind, migrations: &Migrator) -> Result<()> {
+    // What was locked for it is free when the connection ends, however that comes.
+    let mut connection = pool.acquire().await?.detach();
+    let done = match kind {
+        Kind::Sqlite | Kind::Postgres => migrations.run_direct(None, &mut connection, false).await,
+        Kind::Mysql => mysql::run(&mut connection, migrations).await,
+    };
+    connection.close().await?;
+    done.map_err(|error| match error {
+        MigrateError::Execute(cause) => away_or(cause, |cause| {
+            Error::Migration(MigrateError::Execute(cause))
+        }),
+        MigrateError::ExecuteMigration(cause, version) => away_or(cause, |cause| {
+            Error::Migration(MigrateError::ExecuteMigration(cause, version))
+        }),
+        error => Error::Migration(error),
+    })
+}
+
+fn away_or(cause: sqlx::Error, refused: impl FnOnce(sqlx::Error) -> Error) -> Error {
+    match Error::from(cause) {
+        Error::Statement(cause) => refused(cause),
+        away => away,
+    }
+}
+
+#[cfg(test)]
+mod tests;

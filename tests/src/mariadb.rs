@@ -1,0 +1,88 @@
+//! A MariaDB server of our own, in a temporary folder, reached through a socket there.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::account::Account;
+use crate::eventually;
+use crate::process::Process;
+use crate::tools;
+
+/// A running server with an empty database. Dropping it stops it.
+#[derive(Debug)]
+pub struct MariaDb {
+    // Dropped first: the server must end before its folder goes.
+    process: Process,
+    folder: TempDir,
+}
+
+impl MariaDb {
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let account = Account::other_than_root("mysql");
+        account.give(folder.path());
+        Self {
+            process: serve(&account, folder.path()),
+            folder,
+        }
+    }
+
+    /// Ends the server as a crash would, and starts it again on the same data: it has to recover.
+    #[track_caller]
+    pub fn crash_and_start(&mut self) {
+        self.process.signal(Signal::SIGKILL);
+        self.process.wait(crate::eventually::patience());
+        self.process = serve(&Account::other_than_root("mysql"), self.folder.path());
+    }
+
+    #[must_use]
+    pub fn dsn(&self) -> String {
+        let folder = self.folder.path().display();
+        format!("mysql://root@localhost/tollgate?socket={folder}/socket")
+    }
+}
+
+/// Without the tables of accounts it is there at once, and lets everybody in who finds the socket.
+#[track_caller]
+fn serve(account: &Account, folder: &Path) -> Process {
+    let data = folder.join("data");
+    let made = account
+        .command(Path::new("mkdir"))
+        .arg("-p")
+        .arg(data.join("tollgate"))
+        .status();
+    assert!(made.expect("mkdir runs").success());
+    let process = Process::spawn(
+        "mariadbd",
+        account
+            .command(&tools::mariadb().join("mariadbd"))
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--socket={}", folder.join("socket").display()))
+            .args([
+                "--skip-networking",
+                "--skip-grant-tables",
+                "--skip-name-resolve",
+            ])
+            .args(["--skip-log-bin", "--performance-schema=off", "--sync-frm=0"])
+            // What is committed survives the server, if not the machine.
+            .args([
+                "--innodb-flush-log-at-trx-commit=2",
+                "--innodb-flush-method=nosync",
+            ])
+            .args(["--innodb-file-per-table=0", "--innodb-buffer-pool-size=64M"])
+            .arg("--innodb-log-file-size=32M")
+            .current_dir(folder),
+    );
+    eventually("MariaDB accepts connections", || {
+        let ready = process.output().contains("ready for connections");
+        ready.then_some(()).ok_or_else(|| process.output())
+    });
+    process
+}
