@@ -33,11 +33,22 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     let (store, _) = open_store(&args.control).await?;
     let left_out = publish::left_out(&store).await?;
     let unbalanced = store.unbalanced().await?;
+    let log_is_there = store.oldest_log().await.is_ok();
     store.close().await;
     println!("database  in order");
     if let Some(windows) = redis(&args.control)? {
         windows.try_out().await.context("REDIS_URL")?;
         println!("Redis     in order");
+    }
+    if args.control.log_sql_dsn.is_some() {
+        println!(
+            "log       {}",
+            if log_is_there {
+                "in order"
+            } else {
+                "away: rows wait for it"
+            }
+        );
     }
     for fault in &unbalanced {
         println!("ledger    {}: {}", fault.id, fault.fault.text());

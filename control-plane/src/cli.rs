@@ -148,6 +148,10 @@ pub struct ControlArgs {
     )]
     pub redis_key_prefix: String,
 
+    /// A database of its own for the log: rows, bodies and summaries. Of any kind, like SQL_DSN
+    #[arg(long, env = "LOG_SQL_DSN", hide_env_values = true, value_name = "DSN", value_parser = secret)]
+    pub log_sql_dsn: Option<Secret>,
+
     /// Where gateways accept callers: `:port` or `address:port`
     #[arg(long, env = "LISTEN", default_value = ":3000", value_name = "ADDRESS")]
     pub listen: Listen,

@@ -40,6 +40,7 @@ pub async fn run(store: Store) {
 async fn tidy(store: &Store, now_ms: i64) -> Result<()> {
     let options = store.options().await?;
     let batch = options.whole(CLEAN_LOG_BATCH_SIZE).max(1);
+    until_none(|| store.delete_booking_marks(now_ms, batch), batch).await?;
     if let Some(before) = before(&options, LOG_DETAIL_STORAGE_HOURS, 1, now_ms) {
         let delete = || store.delete_details(before, batch);
         until_none(delete, batch).await?;

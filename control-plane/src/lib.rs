@@ -21,6 +21,7 @@ pub mod housekeeping;
 pub mod import;
 pub mod leases;
 pub mod ledger;
+pub mod log_mover;
 pub mod meter;
 pub mod oidc;
 pub mod one_api;

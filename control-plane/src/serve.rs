@@ -36,7 +36,7 @@ use crate::tokenizer::{self, Tokenizer};
 use crate::trust::Trust;
 use crate::windows::{self, Windows};
 use crate::xds::resources::Settings;
-use crate::{admin, billing, deadlines, home, housekeeping, shared_keys, xds};
+use crate::{admin, billing, deadlines, home, housekeeping, log_mover, shared_keys, xds};
 
 /// Where things listen unless the settings say otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +189,10 @@ impl ControlPlane {
                 .clone()
                 .run_until_cancelled_owned(Collector::new(control.store.clone()).run()),
         );
+        let moving = log_mover::run(control.store.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(moving));
         let tidying = housekeeping::run(control.store.clone());
         control
             .tasks
@@ -329,7 +333,10 @@ pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
     let keys = secrets::secret_key(given, &args.data)?;
     let admin_key = secrets::admin_key(args.admin_key.as_ref().map(Secret::expose), &args.data)?;
     let environment = options::from_environment(|name| std::env::var(name).ok())?;
-    let store = Store::connect(&dsn(args.sql_dsn.as_ref(), &args.data)?, keys).await?;
+    let logs = args.log_sql_dsn.as_ref().map(Secret::expose);
+    let logs = logs.filter(|dsn| !dsn.is_empty());
+    let dsn = dsn(args.sql_dsn.as_ref(), &args.data)?;
+    let store = Store::connect_with_logs(&dsn, logs, keys).await?;
     store.fix_options(environment);
     let from_env = |name| {
         std::env::var(name)

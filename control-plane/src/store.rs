@@ -5,6 +5,9 @@
 //! lists, which all databases take alike. Every write commits first and then says what changed
 //! on [`Store::changes`]; whoever publishes rereads that part. Another control plane's writes to
 //! the same database are announced there too.
+//!
+//! The log may be in a database of its own ([`log_outbox`]): rows of calls, bodies that were kept, and
+//! summaries. Everything else, all that has to do with money among it, is in the main one.
 
 mod apply;
 mod audits;
@@ -26,6 +29,7 @@ mod imports;
 mod keys;
 mod leases;
 mod limits;
+mod log_outbox;
 mod logs;
 mod migrate;
 mod models;
@@ -92,6 +96,8 @@ pub use wallets::{
 };
 pub use write::unless_written_since;
 
+use log_outbox::LogDatabase;
+
 use crate::secrets::TokenHash;
 
 /// The database. Cloning shares it.
@@ -103,6 +109,8 @@ struct Inner {
     /// SQLite has one writer at a time, so this pool has one connection there and writers wait in
     /// line instead of failing with "database is locked". Elsewhere it is the reader pool.
     writer: AnyPool,
+    /// Where log rows, bodies and summaries are, if that is not here.
+    logs: Option<LogDatabase>,
     /// Other control planes may be on the database.
     shared: bool,
     keys: keys::Keys,
@@ -215,6 +223,21 @@ impl Store {
 
     fn writer(&self) -> &AnyPool {
         &self.0.writer
+    }
+
+    /// The same of the database that has the log.
+    fn log_reader(&self) -> &AnyPool {
+        self.0
+            .logs
+            .as_ref()
+            .map_or(&self.0.reader, |logs| &logs.reader)
+    }
+
+    fn log_writer(&self) -> &AnyPool {
+        self.0
+            .logs
+            .as_ref()
+            .map_or(&self.0.writer, |logs| &logs.writer)
     }
 }
 

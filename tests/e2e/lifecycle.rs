@@ -34,6 +34,13 @@ fn everything_is_still_there_in_mariadb_too() {
     survives_a_restart(gateway);
 }
 
+#[test]
+fn everything_is_still_there_with_the_log_in_a_database_of_its_own() {
+    let builder = Gateway::builder();
+    let logs = builder.data().join("log.db");
+    survives_a_restart(builder.env("LOG_SQL_DSN", logs.to_str().unwrap()).start());
+}
+
 #[track_caller]
 fn survives_a_restart(gateway: Gateway) {
     let provider = Provider::anthropic().text("hi").start();

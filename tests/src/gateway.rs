@@ -85,6 +85,7 @@ impl Builder {
             .env_remove("ANTHROPIC_API_KEY")
             .env_remove("GEMINI_API_KEY")
             .env_remove("SQL_DSN")
+            .env_remove("LOG_SQL_DSN")
             .env_remove("TZ")
             .current_dir(self.data.path());
         for (name, value) in &self.env {

@@ -27,6 +27,10 @@ impl MariaDb {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let account = Account::other_than_root("mysql");
         account.give(folder.path());
+        // Its data recover from a crash only after they were closed in order for the first time.
+        let mut first = serve(&account, folder.path());
+        first.signal(Signal::SIGTERM);
+        first.wait(crate::eventually::patience());
         Self {
             process: serve(&account, folder.path()),
             folder,
@@ -72,11 +76,8 @@ fn serve(account: &Account, folder: &Path) -> Process {
             ])
             .args(["--skip-log-bin", "--performance-schema=off", "--sync-frm=0"])
             // What is committed survives the server, if not the machine.
-            .args([
-                "--innodb-flush-log-at-trx-commit=2",
-                "--innodb-flush-method=nosync",
-            ])
-            .args(["--innodb-file-per-table=0", "--innodb-buffer-pool-size=64M"])
+            .args(["--innodb-flush-log-at-trx-commit=2"])
+            .arg("--innodb-buffer-pool-size=64M")
             .arg("--innodb-log-file-size=32M")
             .current_dir(folder),
     );

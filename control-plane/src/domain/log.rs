@@ -7,8 +7,10 @@ use tollgate_policy::price::NanoUsd;
 
 use super::BookedPrice;
 
-#[derive(Debug, Clone, PartialEq)]
+/// It is written as JSON where it waits for its database; what has no name there has its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Log {
+    #[serde(skip)]
     pub id: i64,
     /// Made at the gateway; the caller saw it too.
     pub request_id: String,
@@ -45,9 +47,12 @@ pub struct Log {
     pub losses: Vec<String>,
     /// The price in force when the request began; `None`: the model had none, and the call cost
     /// nothing.
+    #[serde(with = "booked_price")]
     pub price: Option<BookedPrice>,
+    #[serde(with = "nano_usd")]
     pub amount: NanoUsd,
     /// Booked with it, and not kept in it.
+    #[serde(skip)]
     pub draw: Draw,
 }
 
@@ -72,7 +77,8 @@ pub struct AttemptRecord {
     pub error: String,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TokenCounts {
     /// Gross: cache reads and writes are part of it.
     pub input: i64,
@@ -99,7 +105,8 @@ pub struct TokenCounts {
 }
 
 /// What a price may depend on beside the counts. Empty or absent where nobody knows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Circumstances {
     /// As what the call was served, such as `flex`.
     pub service_tier: String,
@@ -113,6 +120,49 @@ pub struct Circumstances {
     pub input_video: Option<bool>,
     /// The answer speaks.
     pub output_audio: Option<bool>,
+}
+
+mod booked_price {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    use super::BookedPrice;
+
+    pub(super) fn serialize<S: Serializer>(
+        price: &Option<BookedPrice>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        price
+            .as_ref()
+            .map(BookedPrice::to_json)
+            .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<BookedPrice>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let price = text.map(|text| BookedPrice::from_json(&text));
+        price.transpose().map_err(de::Error::custom)
+    }
+}
+
+mod nano_usd {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::NanoUsd;
+
+    pub(super) fn serialize<S: Serializer>(
+        amount: &NanoUsd,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(amount.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<NanoUsd, D::Error> {
+        i64::deserialize(deserializer).map(NanoUsd)
+    }
 }
 
 /// How a request ended, as it is stored and shown.

@@ -10,7 +10,7 @@ use sqlx::{Any, Transaction};
 
 use super::limits::Terms;
 use super::write::Write;
-use super::{Result, Store, summaries};
+use super::{Result, Store, log_outbox, summaries};
 use crate::domain::Log;
 
 /// A log row before it has an id; that field is not looked at.
@@ -42,9 +42,10 @@ impl Store {
 
     async fn book_once(&self, logs: &BTreeMap<String, NewLog>, terms: &Terms) -> Result<Vec<Log>> {
         let mut write = Write::begin(self).await?;
-        let written = insert(&mut write.transaction, logs).await?;
+        let is_separate = self.0.logs.is_some();
+        let written = insert(&mut write.transaction, logs, is_separate).await?;
         if !written.is_empty() {
-            add(&mut write.transaction, &written).await?;
+            add(&mut write.transaction, &written, is_separate).await?;
             write.charge(&written).await?;
         }
         write.reach_levels(terms, &written).await?;
@@ -53,24 +54,51 @@ impl Store {
     }
 }
 
-/// Inserts the rows that are not there yet, and gives these.
+/// Inserts the rows that are not there yet, and gives these. Those for a log database of its own are
+/// put where they wait for it; a row that was booked before there was one is known all the same.
 async fn insert(
     transaction: &mut Transaction<'_, Any>,
     logs: &BTreeMap<String, NewLog>,
+    is_separate: bool,
 ) -> Result<Vec<Log>> {
+    let ids: Vec<String> = logs.keys().cloned().collect();
+    let mut known = rows::known(transaction, &ids).await?;
+    known.extend(log_outbox::known(transaction, &ids).await?);
+    let new = logs.iter().filter(|(id, _)| !known.contains(*id));
+    let new: Vec<&NewLog> = new.map(|(_, log)| log).collect();
+    match is_separate {
+        true => log_outbox::insert(transaction, &new).await?,
+        false => rows::insert(transaction, &new).await?,
+    }
+    Ok(new.into_iter().cloned().collect())
+}
+
+/// Rows that arrive in the log database: those that are not there yet, and what they add to the
+/// summaries.
+pub(super) async fn take(
+    transaction: &mut Transaction<'_, Any>,
+    logs: &BTreeMap<String, Log>,
+) -> Result<()> {
     let ids: Vec<String> = logs.keys().cloned().collect();
     let known = rows::known(transaction, &ids).await?;
     let new = logs.iter().filter(|(id, _)| !known.contains(*id));
-    let new: Vec<&NewLog> = new.map(|(_, log)| log).collect();
+    let new: Vec<&Log> = new.map(|(_, log)| log).collect();
     rows::insert(transaction, &new).await?;
-    Ok(new.into_iter().cloned().collect())
+    let new: Vec<Log> = new.into_iter().cloned().collect();
+    summaries::add(transaction, &new).await
 }
 
 /// Everything that grows with new rows. Each of these takes the rows that it locks in the order of
 /// their keys, so that two bookings wait for each other in one direction only.
-async fn add(transaction: &mut Transaction<'_, Any>, written: &[Log]) -> Result<()> {
+async fn add(
+    transaction: &mut Transaction<'_, Any>,
+    written: &[Log],
+    is_separate: bool,
+) -> Result<()> {
     growth::add(transaction, written).await?;
-    summaries::add(transaction, written).await?;
+    if !is_separate {
+        summaries::add(transaction, written).await?;
+    }
     budgets::add(transaction, written).await
 }
 

@@ -11,6 +11,7 @@ use sqlx::{AnyPool, Executor};
 use tokio::sync::broadcast;
 
 use super::keys::Keys;
+use super::log_outbox::LogDatabase;
 use super::migrate::{self, Kind};
 use super::sql::sql;
 use super::watch::Revisions;
@@ -33,15 +34,32 @@ impl Store {
     /// When the address is none of these, the database is away, it was written by a newer
     /// Tollgate, or its secrets were sealed with another key.
     pub async fn connect(address: &str, keys: KeyRing) -> Result<Self> {
+        Self::connect_with_logs(address, None, keys).await
+    }
+
+    /// The same with the log in a database of its own, of any kind. That one may be away.
+    ///
+    /// # Errors
+    /// As [`Store::connect`].
+    pub async fn connect_with_logs(
+        address: &str,
+        log_address: Option<&str>,
+        keys: KeyRing,
+    ) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let kind = kind(address)?;
-        let (reader, writer) = open(kind, address).await?;
+        let kind = kind(address, MAIN)?;
+        let (reader, writer) = open(kind, address, MAIN).await?;
         migrate::run(&writer, kind, kind.migrations()).await?;
+        let logs = match log_address.filter(|it| *it != address) {
+            Some(address) => Some(log_database(address).await?),
+            None => None,
+        };
         let (changes, _) = broadcast::channel(CHANGES);
         let (notices, _) = broadcast::channel(CHANGES);
         let store = Self(Arc::new(Inner {
             reader,
             writer,
+            logs,
             shared: is_shared(kind),
             keys: Keys::new(keys),
             environment: OnceLock::new(),
@@ -69,6 +87,10 @@ impl Store {
     pub async fn close(&self) {
         self.writer().close().await;
         self.reader().close().await;
+        if let Some(logs) = &self.0.logs {
+            logs.writer.close().await;
+            logs.reader.close().await;
+        }
     }
 }
 
@@ -82,7 +104,7 @@ pub struct Claim(#[expect(dead_code, reason = "what counts is that it stays open
 /// # Errors
 /// When another program has claimed it, or it cannot be opened.
 pub fn claim(address: &str) -> Result<Option<Claim>> {
-    if is_shared(kind(address)?) {
+    if is_shared(kind(address, MAIN)?) {
         return Ok(None);
     }
     let path = sqlite_path(address);
@@ -103,14 +125,31 @@ pub fn claim(address: &str) -> Result<Option<Claim>> {
     }
 }
 
-fn kind(address: &str) -> Result<Kind> {
+/// The settings that say where databases are.
+const MAIN: &str = "SQL_DSN";
+const LOGS: &str = "LOG_SQL_DSN";
+
+/// The database of the log. One that is away is brought up to date when it is back.
+async fn log_database(address: &str) -> Result<LogDatabase> {
+    let kind = kind(address, LOGS)?;
+    let logs = LogDatabase::new(kind, open(kind, address, LOGS).await?);
+    match logs.prepare().await {
+        Err(Error::Unavailable(error)) => {
+            tracing::warn!(%error, "the log database is away; log rows wait for it");
+        }
+        done => done?,
+    }
+    Ok(logs)
+}
+
+fn kind(address: &str, setting: &str) -> Result<Kind> {
     match address.split_once("://") {
         None | Some(("sqlite", _)) => Ok(Kind::Sqlite),
         Some(("postgres" | "postgresql", _)) => Ok(Kind::Postgres),
         Some(("mysql" | "mariadb", _)) => Ok(Kind::Mysql),
         // Never in an error: what follows may be a password.
         Some((scheme, _)) => Err(Error::Address(format!(
-            "SQL_DSN: {scheme}:// is not a database that Tollgate knows; use postgres://, mysql:// or \
+            "{setting}: {scheme}:// is not a database that Tollgate knows; use postgres://, mysql:// or \
              sqlite:"
         ))),
     }
@@ -122,16 +161,18 @@ fn is_shared(kind: Kind) -> bool {
 }
 
 /// A pool to read by and one to write by.
-async fn open(kind: Kind, address: &str) -> Result<(AnyPool, AnyPool)> {
+async fn open(kind: Kind, address: &str, setting: &str) -> Result<(AnyPool, AnyPool)> {
+    let options = AnyPoolOptions::new();
     let pool = match kind {
-        Kind::Sqlite => return sqlite(address).await,
-        Kind::Postgres => server(AnyPoolOptions::new(), address, "postgres://").await?,
+        Kind::Sqlite => return sqlite(address, setting).await,
+        Kind::Postgres => server(options, address, "postgres://", setting).await?,
         Kind::Mysql => {
             if !url::Url::parse(address).is_ok_and(|url| url.path().len() > 1) {
-                let why = "SQL_DSN is not a valid mysql:// address with the name of a database";
-                return Err(Error::Address(why.into()));
+                return Err(Error::Address(format!(
+                    "{setting} is not a valid mysql:// address with the name of a database"
+                )));
             }
-            server(mysql(), address, "mysql://").await?
+            server(mysql(), address, "mysql://", setting).await?
         }
     };
     Ok((pool.clone(), pool))
@@ -142,19 +183,24 @@ fn sqlite_path(address: &str) -> &Path {
     Path::new(path.strip_prefix("//").unwrap_or(path))
 }
 
-async fn server(options: AnyPoolOptions, address: &str, scheme: &str) -> Result<AnyPool> {
-    options
-        .max_connections(16)
-        .acquire_timeout(PATIENCE)
-        .connect(address)
-        .await
-        .map_err(|error| match error {
-            // Its text repeats the address, which holds a password.
-            sqlx::Error::Configuration(_) => {
-                Error::Address(format!("SQL_DSN is not a valid {scheme} address"))
-            }
-            error => Error::Unavailable(error),
-        })
+async fn server(
+    options: AnyPoolOptions,
+    address: &str,
+    scheme: &str,
+    setting: &str,
+) -> Result<AnyPool> {
+    let options = options.max_connections(16).acquire_timeout(PATIENCE);
+    let pool = match setting {
+        LOGS => options.connect_lazy(address),
+        _ => options.connect(address).await,
+    };
+    pool.map_err(|error| match error {
+        // Its text repeats the address, which holds a password.
+        sqlx::Error::Configuration(_) => {
+            Error::Address(format!("{setting} is not a valid {scheme} address"))
+        }
+        error => Error::Unavailable(error),
+    })
 }
 
 /// What is refused is an error; a backslash is a letter; no lock is waited for without end; and a
@@ -177,11 +223,12 @@ fn mysql() -> AnyPoolOptions {
     })
 }
 
-async fn sqlite(address: &str) -> Result<(AnyPool, AnyPool)> {
+async fn sqlite(address: &str, setting: &str) -> Result<(AnyPool, AnyPool)> {
     let path = sqlite_path(address);
     let refuse = |why: &dyn std::fmt::Display| Error::Address(format!("{}: {why}", path.display()));
     if path.as_os_str().is_empty() {
-        return Err(Error::Address("the path of the database is empty".into()));
+        let why = format!("the path of the database is empty ({setting})");
+        return Err(Error::Address(why));
     }
     // Made here and not by SQLite, so that it is private; its -wal and -shm files inherit that.
     OpenOptions::new()

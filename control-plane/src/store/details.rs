@@ -1,7 +1,9 @@
 //! Bodies that were kept, by the id of their request.
 
+use sqlx::AnyPool;
 use sqlx::any::AnyRow;
 
+use super::log_outbox::with_waiting;
 use super::query::Conditions;
 use super::row::Columns;
 use super::sql::sql;
@@ -12,12 +14,20 @@ const COLUMNS: &str = "SELECT request_id, group_id, created_at, request_body, re
     request_body_truncated, response_body_truncated FROM request_details";
 
 impl Store {
-    /// Keeps bodies; one that is there already stays as it is. All or none.
+    /// Keeps bodies; one that is there already stays as it is. All or none. With a log database of its
+    /// own they wait here until they are moved there.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn keep_details(&self, details: &[Detail]) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
+        self.write_details(self.writer(), details).await
+    }
+
+    pub(super) async fn write_details(&self, to: &AnyPool, details: &[Detail]) -> Result<()> {
+        if details.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = to.begin().await?;
         for detail in details {
             sql(
                 "INSERT INTO request_details (request_id, group_id, created_at, request_body, \
@@ -42,14 +52,34 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn details_of(&self, request_ids: &[String]) -> Result<Vec<Detail>> {
-        let mut conditions = Conditions::default();
-        conditions.names("request_id", request_ids);
-        let rows = conditions
-            .statement(COLUMNS, "")
+        let there = details_in(self.log_reader(), request_ids).await?;
+        match self.0.logs {
+            None => Ok(there),
+            Some(_) => {
+                let waiting = details_in(self.reader(), request_ids).await?;
+                Ok(with_waiting(there, waiting))
+            }
+        }
+    }
+
+    /// The oldest of those in the main database.
+    pub(super) async fn waiting_details(&self, limit: i64) -> Result<Vec<Detail>> {
+        let rows = sql(format!("{COLUMNS} ORDER BY created_at LIMIT $1"))
+            .bind(limit)
             .fetch_all(self.reader())
             .await?;
         rows.iter().map(detail).collect()
     }
+}
+
+async fn details_in(database: &AnyPool, request_ids: &[String]) -> Result<Vec<Detail>> {
+    let mut conditions = Conditions::default();
+    conditions.names("request_id", request_ids);
+    let rows = conditions
+        .statement(COLUMNS, "")
+        .fetch_all(database)
+        .await?;
+    rows.iter().map(detail).collect()
 }
 
 fn detail(row: &AnyRow) -> Result<Detail> {

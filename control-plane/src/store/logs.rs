@@ -152,7 +152,7 @@ impl Store {
         let tail = format!("{order} LIMIT {}", conditions.place(limit));
         let rows = conditions
             .statement(COLUMNS, &tail)
-            .fetch_all(self.reader())
+            .fetch_all(self.log_reader())
             .await?;
         Ok(readable(&rows, "a log row", "id", log))
     }
@@ -164,7 +164,7 @@ impl Store {
             "SELECT count(*) AS number FROM (SELECT 1 AS one FROM logs",
             &format!(" LIMIT {limit}) AS counted"),
         );
-        let total = counted.fetch_one(self.reader()).await?.int("number")?;
+        let total = counted.fetch_one(self.log_reader()).await?.int("number")?;
 
         let mut listed = conditions.clone();
         let order = if page.order.descending {
@@ -176,7 +176,7 @@ impl Store {
         let tail = format!("{order} LIMIT {limit} OFFSET {offset}");
         let rows = listed
             .statement(COLUMNS, &tail)
-            .fetch_all(self.reader())
+            .fetch_all(self.log_reader())
             .await?;
         let items = readable(&rows, "a log row", "id", log);
         Ok(Listed { items, total })
@@ -189,7 +189,7 @@ impl Store {
         conditions.int("id = ?", Some(id));
         let row = conditions
             .statement(COLUMNS, "")
-            .fetch_optional(self.reader())
+            .fetch_optional(self.log_reader())
             .await?;
         log(&row.ok_or_else(|| Error::missing("log", id))?)
     }

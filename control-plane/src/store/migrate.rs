@@ -41,13 +41,20 @@ impl Kind {
 /// `Migration` when a statement is refused, or the database was written by a newer program. A version
 /// that is not done whole leaves what was there before as usable as it was.
 pub(super) async fn run(pool: &AnyPool, kind: Kind, migrations: &Migrator) -> Result<()> {
-    // What was locked for it is free when the connection ends, however that comes.
-    let mut connection = pool.acquire().await?.detach();
+    let mut connection = pool.acquire().await?;
     let done = match kind {
-        Kind::Sqlite | Kind::Postgres => migrations.run_direct(None, &mut connection, false).await,
-        Kind::Mysql => mysql::run(&mut connection, migrations).await,
+        Kind::Sqlite => migrations.run_direct(None, &mut *connection, false).await,
+        Kind::Postgres | Kind::Mysql => {
+            // What was locked for it is free when the connection ends, however that comes.
+            let mut connection = connection.detach();
+            let done = match kind {
+                Kind::Mysql => mysql::run(&mut connection, migrations).await,
+                _ => migrations.run_direct(None, &mut connection, false).await,
+            };
+            connection.close().await?;
+            done
+        }
     };
-    connection.close().await?;
     done.map_err(|error| match error {
         MigrateError::Execute(cause) => away_or(cause, |cause| {
             Error::Migration(MigrateError::Execute(cause))

@@ -105,8 +105,11 @@ impl Conditions {
     pub(super) fn within_newest(&mut self, table: &'static str, order: &'static str, limit: i64) {
         let limit = self.place(limit);
         let conditions = std::mem::take(&mut self.sql);
-        self.source =
-            format!(" FROM (SELECT * FROM {table}{conditions}{order} LIMIT {limit}) AS {table}");
+        // Their ids are in the index that has the order: no row is read that is not shown.
+        self.source = format!(
+            " FROM (SELECT id AS newest_id FROM {table}{conditions}{order} LIMIT {limit}) AS newest \
+             JOIN {table} ON {table}.id = newest.newest_id"
+        );
     }
 
     /// The place of a value that is no condition.

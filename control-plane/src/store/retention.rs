@@ -17,7 +17,7 @@ impl Store {
     pub async fn delete_logs(&self, before_ms: i64, limit: i64) -> Result<u64> {
         let text = "SELECT id FROM logs WHERE created_at < $1 ORDER BY created_at LIMIT $2";
         let rows = sql(text).bind(before_ms).bind(limit);
-        let rows = rows.fetch_all(self.reader()).await?;
+        let rows = rows.fetch_all(self.log_reader()).await?;
         let ids: Vec<i64> = rows
             .iter()
             .map(|row| row.int("id"))
@@ -27,7 +27,7 @@ impl Store {
             let mut conditions = Conditions::default();
             conditions.ids("id", piece);
             let done = conditions.statement("DELETE FROM logs", "");
-            deleted += done.execute(self.writer()).await?.rows_affected();
+            deleted += done.execute(self.log_writer()).await?.rows_affected();
         }
         Ok(deleted)
     }
@@ -40,7 +40,7 @@ impl Store {
         let text = "SELECT request_id FROM request_details WHERE created_at < $1 \
                     ORDER BY created_at LIMIT $2";
         let rows = sql(text).bind(before_ms).bind(limit);
-        let rows = rows.fetch_all(self.reader()).await?;
+        let rows = rows.fetch_all(self.log_reader()).await?;
         let ids: Vec<String> = rows
             .iter()
             .map(|row| row.text("request_id"))
@@ -50,7 +50,7 @@ impl Store {
             let mut conditions = Conditions::default();
             conditions.names("request_id", piece);
             let done = conditions.statement("DELETE FROM request_details", "");
-            deleted += done.execute(self.writer()).await?.rows_affected();
+            deleted += done.execute(self.log_writer()).await?.rows_affected();
         }
         Ok(deleted)
     }
@@ -70,7 +70,7 @@ impl Store {
             ))
             .bind(span)
             .bind(before_ms)
-            .fetch_optional(self.reader())
+            .fetch_optional(self.log_reader())
             .await?;
             let Some(oldest) = oldest else { continue };
             let done = sql(format!(
@@ -78,7 +78,7 @@ impl Store {
             ))
             .bind(span)
             .bind(oldest.int("start_at")?)
-            .execute(self.writer())
+            .execute(self.log_writer())
             .await?;
             deleted += done.rows_affected();
         }
@@ -91,7 +91,7 @@ impl Store {
     /// When the database is away.
     pub async fn oldest_log(&self) -> Result<Option<i64>> {
         sql("SELECT created_at FROM logs ORDER BY created_at, id LIMIT 1")
-            .fetch_optional(self.reader())
+            .fetch_optional(self.log_reader())
             .await?
             .map(|row| row.int("created_at"))
             .transpose()

@@ -29,7 +29,7 @@ pub(crate) async fn on_each_database(test: impl AsyncFn(Database)) {
 }
 
 /// New ones, one of each kind.
-async fn each_database() -> Vec<Database> {
+pub(crate) async fn each_database() -> Vec<Database> {
     let database = |name, address, folder| Database {
         name,
         address,

@@ -56,7 +56,7 @@ impl Store {
             " GROUP BY created_at - created_at % 86400000, model ORDER BY day_ms DESC, model";
         let rows = conditions
             .statement(select, tail)
-            .fetch_all(self.reader())
+            .fetch_all(self.log_reader())
             .await?;
         rows.iter()
             .map(|row| {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::BaseUrl;
+use crate::store::sql::sql;
 use crate::store::testing::{on_each_database, with_store};
 
 async fn channels(store: &Store) -> Vec<i64> {

@@ -39,7 +39,7 @@ impl Store {
         .bind(end_ms)
         .bind(threshold)
         .bind(MOST)
-        .fetch_all(self.reader())
+        .fetch_all(self.log_reader())
         .await?;
         let mut found = BTreeMap::new();
         for row in &rows {
@@ -59,7 +59,7 @@ impl Store {
                 "SELECT DISTINCT ip, group_id FROM logs",
                 " ORDER BY group_id",
             )
-            .fetch_all(self.reader())
+            .fetch_all(self.log_reader())
             .await?;
         for row in &rows {
             if let Some(groups) = found.get_mut(&row.text("ip")?) {
@@ -86,7 +86,7 @@ impl Store {
         .bind(after_ms)
         .bind(end_ms)
         .bind(address.to_owned())
-        .fetch_all(self.reader())
+        .fetch_all(self.log_reader())
         .await?;
         rows.iter().map(|row| row.text("group_id")).collect()
     }

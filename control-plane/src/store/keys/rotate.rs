@@ -61,6 +61,9 @@ const SEALED: &[Sealed] = &[
 
 const BATCH: i64 = 100;
 
+/// Changes nothing, and is alone with the row until the transaction ends.
+const LOCK: &str = "UPDATE meta SET value = value WHERE name = 'data_key' RETURNING value";
+
 /// Tries for one value that is written at the same time.
 const TRIES: u32 = 10;
 
@@ -135,17 +138,21 @@ impl Store {
         let ours = self.0.keys.ring.id();
         let key = DataKey::random();
         let mut transaction = self.writer().begin().await?;
-        // Waits for whoever is sealing, and keeps everybody else from it.
-        let none =
-            sql("INSERT INTO meta (name, value) VALUES ('data_key', $1) ON CONFLICT DO NOTHING")
+        // Waits for whoever is sealing, and keeps everybody else from it. An insert comes only where there
+        // is nothing yet: in MySQL one that is refused holds the row for reading, and whoever waits to
+        // write it stands in the way of our own next step.
+        let there = sql(LOCK).fetch_optional(&mut *transaction).await?;
+        let none = there.is_none()
+            && sql("INSERT INTO meta (name, value) VALUES ('data_key', $1) ON CONFLICT DO NOTHING")
                 .bind(key.id().to_be_bytes().to_vec())
                 .execute(&mut *transaction)
                 .await?
                 .rows_affected()
                 == 1;
-        let row = sql("UPDATE meta SET value = value WHERE name = 'data_key' RETURNING value")
-            .fetch_one(&mut *transaction)
-            .await?;
+        let row = match there {
+            Some(row) => row,
+            None => sql(LOCK).fetch_one(&mut *transaction).await?,
+        };
         let current = key_id(&row)?;
         let rows = sql("SELECT id, made_for FROM data_keys ORDER BY id")
             .fetch_all(&mut *transaction)

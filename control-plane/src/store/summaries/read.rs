@@ -160,7 +160,7 @@ impl Store {
             None if names.is_empty() => {}
             None => tail.push_str(&format!(" ORDER BY {}", names.join(", "))),
         }
-        let rows = sql.fetch(self.reader(), &head, &tail).await?;
+        let rows = sql.fetch(self.log_reader(), &head, &tail).await?;
         rows.iter().map(|row| summed(row, by)).collect()
     }
 
@@ -175,7 +175,9 @@ impl Store {
             "SELECT count(*) AS number FROM (SELECT {names} FROM {} GROUP BY {names}) AS counted",
             sql.text
         );
-        let row = bound(text, &sql.values).fetch_one(self.reader()).await?;
+        let row = bound(text, &sql.values)
+            .fetch_one(self.log_reader())
+            .await?;
         row.int("number")
     }
 }

@@ -1,0 +1,245 @@
+//! Log rows on their way to a database of their own (`LOG_SQL_DSN`).
+//!
+//! A booking writes them into an outbox, in its one transaction in the main database, and is done: the
+//! log database may be away. From there they are moved, at least once, and taken once: rows and what they
+//! add to the summaries are one transaction in the log database, and a row that is there adds nothing.
+//! What is left in the outbox is a mark by which a call that gateways send again is recognised.
+//!
+//! Bodies that are kept wait in the main database's own table of them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlx::{Any, AnyPool, Transaction};
+
+use super::error::OnConflict;
+use super::migrate::{self, Kind};
+use super::query::Conditions;
+use super::row::{Columns, unexpected};
+use super::rows::{pieces, places};
+use super::sql::sql;
+use super::{Result, Store, booking};
+use crate::domain::{Detail, Log};
+
+/// The log database, where it is not the main one.
+pub(super) struct LogDatabase {
+    kind: Kind,
+    pub(super) reader: AnyPool,
+    pub(super) writer: AnyPool,
+    /// Its tables are up to date.
+    ready: AtomicBool,
+}
+
+/// Rows that are moved in one transaction.
+const BATCH: i64 = 512;
+
+/// Bodies, which are larger.
+const DETAILS: i64 = 16;
+
+/// Of several control planes one moves, each time so many milliseconds are over.
+const EVERY_MS: i64 = 800;
+
+/// Marks are kept as long as gateways may send a call again.
+const MARKS_KEPT_MS: i64 = 3 * 24 * 60 * 60 * 1_000;
+
+impl LogDatabase {
+    pub(super) fn new(kind: Kind, (reader, writer): (AnyPool, AnyPool)) -> Self {
+        Self {
+            kind,
+            reader,
+            writer,
+            ready: AtomicBool::new(false),
+        }
+    }
+
+    /// Brings its tables up to date, once.
+    pub(super) async fn prepare(&self) -> Result<()> {
+        if !self.ready.load(Ordering::Acquire) {
+            migrate::run(&self.writer, self.kind, self.kind.migrations()).await?;
+            self.ready.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Moves what waits for the log database, if that is ours to do now. Answers how many rows and
+    /// bodies that were.
+    ///
+    /// # Errors
+    /// When either database is away; what was moved and not marked is moved again, and taken once.
+    pub async fn move_logs(&self) -> Result<usize> {
+        if !self.logs_wait().await? || !self.take_duty("log_outbox", EVERY_MS).await? {
+            return Ok(0);
+        }
+        self.move_all_logs().await
+    }
+
+    /// The same, whoever else does it.
+    pub(crate) async fn move_all_logs(&self) -> Result<usize> {
+        if let Some(logs) = &self.0.logs {
+            logs.prepare().await?;
+        }
+        let mut moved = 0;
+        loop {
+            let now = self.move_rows().await? + self.move_details().await?;
+            if now == 0 {
+                return Ok(moved);
+            }
+            moved += now;
+        }
+    }
+
+    async fn logs_wait(&self) -> Result<bool> {
+        let row = sql("SELECT request_id FROM log_outbox WHERE waits = 1 LIMIT 1")
+            .fetch_optional(self.reader())
+            .await?;
+        if row.is_some() || self.0.logs.is_none() {
+            return Ok(row.is_some());
+        }
+        let row = sql("SELECT request_id FROM request_details LIMIT 1")
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row.is_some())
+    }
+
+    async fn move_rows(&self) -> Result<usize> {
+        let rows = sql("SELECT request_id, log FROM log_outbox WHERE waits = 1 \
+             ORDER BY created_at, request_id LIMIT $1")
+        .bind(BATCH)
+        .fetch_all(self.reader())
+        .await?;
+        let (mut ids, mut logs) = (Vec::new(), BTreeMap::new());
+        for row in &rows {
+            let id = row.text("request_id")?;
+            ids.push(id.clone());
+            match row.json::<Log>("log") {
+                Ok(log) => drop(logs.insert(id, log)),
+                // It would hold up all others for ever.
+                Err(error) => tracing::error!(id, %error, "a log row cannot be read, and is lost"),
+            }
+        }
+        match self.take(&logs).await {
+            // Another control plane moves the same rows: the next look finds what is left.
+            Err(error) if error.is_contention() => return Ok(0),
+            done => done?,
+        }
+        for piece in pieces(&ids) {
+            let mut conditions = Conditions::default();
+            conditions.names("request_id", piece);
+            conditions
+                .statement("UPDATE log_outbox SET waits = 0, log = ''", "")
+                .execute(self.writer())
+                .await?;
+        }
+        Ok(ids.len())
+    }
+
+    async fn take(&self, logs: &BTreeMap<String, Log>) -> Result<()> {
+        let mut transaction = self.log_writer().begin().await?;
+        booking::take(&mut transaction, logs).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn move_details(&self) -> Result<usize> {
+        if self.0.logs.is_none() {
+            return Ok(0);
+        }
+        let details = self.waiting_details(DETAILS).await?;
+        self.write_details(self.log_writer(), &details).await?;
+        let ids: Vec<String> = details.iter().map(|it| it.request_id.clone()).collect();
+        for piece in pieces(&ids) {
+            let mut conditions = Conditions::default();
+            conditions.names("request_id", piece);
+            let done = conditions.statement("DELETE FROM request_details", "");
+            done.execute(self.writer()).await?;
+        }
+        Ok(ids.len())
+    }
+
+    /// Forgets old marks, at most `limit`. Answers how many.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn delete_booking_marks(&self, now_ms: i64, limit: i64) -> Result<u64> {
+        let rows = sql(
+            "SELECT request_id FROM log_outbox WHERE waits = 0 AND created_at < $1 \
+             ORDER BY created_at LIMIT $2",
+        )
+        .bind(now_ms.saturating_sub(MARKS_KEPT_MS))
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        let ids: Vec<String> = rows
+            .iter()
+            .map(|row| row.text("request_id"))
+            .collect::<Result<_>>()?;
+        let mut deleted = 0;
+        for piece in pieces(&ids) {
+            let mut conditions = Conditions::default();
+            conditions.names("request_id", piece);
+            let done = conditions.statement("DELETE FROM log_outbox", "");
+            deleted += done.execute(self.writer()).await?.rows_affected();
+        }
+        Ok(deleted)
+    }
+}
+
+/// Which of these calls have a mark.
+pub(super) async fn known(
+    transaction: &mut Transaction<'_, Any>,
+    ids: &[String],
+) -> Result<Vec<String>> {
+    let mut known = Vec::new();
+    for piece in pieces(ids) {
+        let mut conditions = Conditions::default();
+        conditions.names("request_id", piece);
+        let rows = conditions
+            .statement("SELECT request_id FROM log_outbox", "")
+            .fetch_all(&mut **transaction)
+            .await?;
+        for row in rows {
+            known.push(row.text("request_id")?);
+        }
+    }
+    Ok(known)
+}
+
+/// Lets rows wait.
+///
+/// # Errors
+/// `Conflict` when one of them is there; the transaction is of no use then.
+pub(super) async fn insert(transaction: &mut Transaction<'_, Any>, logs: &[&Log]) -> Result<()> {
+    for piece in pieces(logs) {
+        let mut query = sql(format!(
+            "INSERT INTO log_outbox (request_id, created_at, waits, log) VALUES {}",
+            places(piece.len(), 4)
+        ));
+        for log in piece {
+            let text = serde_json::to_string(log).map_err(|error| unexpected("log", error))?;
+            query = query
+                .bind(log.request_id.clone())
+                .bind(log.created_at_ms)
+                .bind(1_i64)
+                .bind(text);
+        }
+        query
+            .execute(&mut **transaction)
+            .await
+            .on_conflict(|| "a call was booked meanwhile".to_owned())?;
+    }
+    Ok(())
+}
+
+/// What is yet to be moved, in the place of what is not there yet.
+pub(super) fn with_waiting(mut there: Vec<Detail>, waiting: Vec<Detail>) -> Vec<Detail> {
+    for detail in waiting {
+        if !there.iter().any(|it| it.request_id == detail.request_id) {
+            there.push(detail);
+        }
+    }
+    there
+}
+
+#[cfg(test)]
+mod tests;
