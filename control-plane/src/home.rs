@@ -48,7 +48,8 @@ async fn page(State(registry): State<Registry>, headers: HeaderMap) -> Response 
          -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n  \
          -d '{{\"model\":\"demo\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'</pre>\
          <p>Administer channels, groups, tokens, models and logs under <code>/api</code>, with \
-         <code>Authorization: Bearer</code> and the admin key.</p></body></html>"
+         <code>Authorization: Bearer</code> and the admin key: \
+         <a href=\"/swagger/index.html\">all of it, to read and to try</a>.</p></body></html>"
     );
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(

@@ -35,6 +35,7 @@ pub mod secrets;
 pub mod serve;
 pub mod shared_keys;
 pub mod store;
+pub mod swagger;
 pub mod tokenizer;
 pub mod trust;
 pub mod windows;

@@ -36,7 +36,7 @@ use crate::tokenizer::{self, Tokenizer};
 use crate::trust::Trust;
 use crate::windows::{self, Windows};
 use crate::xds::resources::Settings;
-use crate::{admin, billing, deadlines, home, housekeeping, log_mover, shared_keys, xds};
+use crate::{admin, billing, deadlines, home, housekeeping, log_mover, shared_keys, swagger, xds};
 
 /// Where things listen unless the settings say otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -286,6 +286,7 @@ impl ControlPlane {
             .merge(gateways::public_routes(self.registry.clone()))
             .merge(billing::router(self.store.clone()))
             .merge(home::router(self.registry.clone()))
+            .merge(swagger::router())
             .fallback(gateways::no_such_path)
     }
 

@@ -12,6 +12,7 @@ mod compressed;
 mod configuration;
 mod control_plane;
 mod counting;
+mod documented;
 mod failover;
 mod first_start;
 mod hostile;

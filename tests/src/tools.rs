@@ -48,6 +48,16 @@ pub fn python(generation: crate::sdk::Generation) -> PathBuf {
     }
 }
 
+#[must_use]
+#[track_caller]
+pub fn schemathesis() -> PathBuf {
+    find(
+        "TOLLGATE_SCHEMATHESIS",
+        &["schemathesis/bin/schemathesis"],
+        "make test",
+    )
+}
+
 /// The folder in which npm put the agents' packages.
 #[must_use]
 #[track_caller]

@@ -65,9 +65,7 @@ async fn by_channel() -> Reply<BTreeMap<i64, Vec<View>>> {
 
 /// The models that the catalogue knows for one type of channel.
 async fn of_channel(path: Segments) -> Reply<Vec<View>> {
-    let kind = path.text("type").parse::<i64>();
-    let kind = kind.map_err(|_| ApiError::field("type", "in the path must be a number"))?;
-    data(views(builtin().models_of(kind))?)
+    data(views(builtin().models_of(path.kind()?))?)
 }
 
 /// Makes model configs of what the catalogue knows. `models` and `types` (of channels) say which;

@@ -13,6 +13,7 @@ use tollgate_catalog::{Mode, builtin};
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
+use super::default_models::DefaultModels;
 use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
@@ -170,7 +171,8 @@ async fn with_tests(state: &State, channels: Vec<Channel>) -> Result<Vec<View>, 
     Ok(channels.into_iter().map(view).collect())
 }
 
-/// Adds a channel. A key of several lines makes one for each.
+/// Adds a channel. A key of several lines makes one for each; without models it gets those of
+/// `/api/models/default`.
 async fn create(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
     make(&state, vec![body.object()?]).await
 }
@@ -183,10 +185,11 @@ async fn create_many(Extract(state): Extract<State>, body: Body) -> Reply<Vec<Vi
 async fn make(state: &State, bodies: Vec<Fields>) -> Reply<Vec<View>> {
     let mut channels = Vec::new();
     let mut notes = Vec::new();
+    let defaults = DefaultModels::of(&state.store.options().await?);
     for mut fields in bodies {
         let patch = form::read(&mut fields, &mut notes)?;
         fields.finish()?;
-        for channel in form::one_per_key(form::complete(patch)?)? {
+        for channel in form::one_per_key(defaults.fill(form::complete(patch)?))? {
             check_new(&channel)?;
             channels.push(channel);
         }

@@ -59,9 +59,18 @@ impl Segments {
     }
 
     pub(super) fn id(&self) -> Result<i64, ApiError> {
-        self.text("id")
+        self.number("id")
+    }
+
+    /// A type of channel.
+    pub(super) fn kind(&self) -> Result<i64, ApiError> {
+        self.number("type")
+    }
+
+    fn number(&self, name: &str) -> Result<i64, ApiError> {
+        self.text(name)
             .parse()
-            .map_err(|_| ApiError::field("id", "in the path must be a number"))
+            .map_err(|_| ApiError::field(name, "in the path must be a number"))
     }
 }
 
@@ -100,7 +109,8 @@ impl Params {
         name: &str,
         texts: &[&'a str],
     ) -> Result<Option<&'a str>, ApiError> {
-        self.heard.field(name).one_of(texts);
+        // Empty counts as absent.
+        self.heard.field(name).one_of(&[texts, &[""]].concat());
         let Some(given) = self.given(name) else {
             return Ok(None);
         };
@@ -143,7 +153,7 @@ impl Params {
             _ => Page::DEFAULT_SIZE,
         };
         Ok(Page {
-            number: number.max(1),
+            number: number.clamp(1, Page::MAX_NUMBER),
             size,
             order: self.order(columns)?,
         })
@@ -164,6 +174,7 @@ impl Params {
                     format!("{column}-desc"),
                 ]
             });
+            let orders = orders.chain([String::new()]);
             json!({ "type": "string", "enum": orders.collect::<Vec<_>>() })
         });
         let text = self.text("order").unwrap_or_default();

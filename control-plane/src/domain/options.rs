@@ -7,7 +7,8 @@ mod rule;
 
 use std::collections::BTreeMap;
 
-pub use rule::{InvalidOption, Ratio, Rule};
+pub use rule::{InvalidOption, Mappings, Models, Ratio, Rule};
+use serde::de::DeserializeOwned;
 
 /// One option: what it is called, what it may be, whom a change concerns.
 #[derive(Debug, PartialEq, Eq)]
@@ -260,6 +261,24 @@ pub const OIDC_REGISTRATION_ENABLED: &Definition = &Definition {
     about: "Make a user for whoever signs in at the OpenID provider for the first time.",
 };
 
+pub const DEFAULT_CHANNEL_MODELS: &Definition = &Definition {
+    name: "DefaultChannelModels",
+    env: "DEFAULT_CHANNEL_MODELS",
+    default: "{}",
+    rule: Rule::ModelsByType,
+    reach: Reach::ControlPlane,
+    about: "Models that a new channel of a type gets when it names none.",
+};
+
+pub const DEFAULT_CHANNEL_MODEL_MAPPING: &Definition = &Definition {
+    name: "DefaultChannelModelMapping",
+    env: "DEFAULT_CHANNEL_MODEL_MAPPING",
+    default: "{}",
+    rule: Rule::MappingsByType,
+    reach: Reach::ControlPlane,
+    about: "The mapping of model names that a new channel of a type gets when it has none.",
+};
+
 /// Every option there is.
 pub const ALL: &[&Definition] = &[
     DISABLE_SERVE,
@@ -282,6 +301,8 @@ pub const ALL: &[&Definition] = &[
     LOG_DETAIL_RESPONSE_BODY_MAX_SIZE,
     REGISTRATION_ENABLED,
     OIDC_REGISTRATION_ENABLED,
+    DEFAULT_CHANNEL_MODELS,
+    DEFAULT_CHANNEL_MODEL_MAPPING,
 ];
 
 /// The option with this name.
@@ -363,6 +384,12 @@ impl Options {
     #[must_use]
     pub fn ratios(&self, option: &Definition) -> Vec<Ratio> {
         rule::ratios(self.text(option).0).unwrap_or_default()
+    }
+
+    /// Of an option by type of channel.
+    #[must_use]
+    pub fn by_type<T: DeserializeOwned>(&self, option: &Definition) -> BTreeMap<i64, T> {
+        serde_json::from_str(self.text(option).0).unwrap_or_default()
     }
 
     #[must_use]

@@ -27,6 +27,8 @@ impl Page {
     /// The largest page.
     pub const MAX_SIZE: i64 = 100;
     pub const DEFAULT_SIZE: i64 = 10;
+    /// There are no entries that far, and what is counted up to them does not overflow.
+    pub const MAX_NUMBER: i64 = 1_000_000_000;
 
     #[must_use]
     pub fn offset(&self) -> i64 {

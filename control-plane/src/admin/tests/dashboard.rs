@@ -230,3 +230,15 @@ async fn the_monitor_tells_what_fails() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_page_far_beyond_the_end_is_empty() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        for path in ["/groups/ranking", "/logs/", "/groups/", "/audit_logs/"] {
+            let far = format!("{path}?page={}&per_page=100", i64::MAX);
+            api.get(&far).await;
+        }
+    })
+    .await;
+}

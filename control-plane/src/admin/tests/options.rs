@@ -122,3 +122,34 @@ async fn a_group_has_no_more_tokens_than_it_may() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_new_channel_without_models_gets_those_of_its_type() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let models = json!({"1": ["a", "b"]}).to_string();
+        let mapping = json!({"1": {"a": "a-2026"}}).to_string();
+        let values = json!({"DefaultChannelModels": models, "DefaultChannelModelMapping": mapping});
+        api.ok("POST", "/option/batch", values).await;
+        let all = json!({"models": {"1": ["a", "b"]}, "mapping": {"1": {"a": "a-2026"}}});
+        assert_eq!(api.get("/models/default").await, all);
+        let none = json!({"models": [], "mapping": {}});
+        assert_eq!(api.get("/models/default/14").await, none);
+
+        let check = async |body: Value, models: Value, mapping: Value| {
+            let made = api.ok("POST", "/channel/", body).await;
+            assert_eq!(
+                (&made[0]["models"], &made[0]["model_mapping"]),
+                (&models, &mapping)
+            );
+        };
+        let mapped = json!({"a": "a-2026"});
+        let bare = json!({"type": 1, "key": "k"});
+        check(bare, json!(["a", "b"]), mapped.clone()).await;
+        let named = json!({"type": 1, "key": "k", "models": ["c"]});
+        check(named, json!(["c"]), mapped).await;
+        let other = json!({"type": 14, "key": "k"});
+        check(other, json!([]), json!({})).await;
+    })
+    .await;
+}

@@ -17,6 +17,10 @@ pub enum Rule {
     Ratios,
     /// The IANA name of a time zone.
     Zone,
+    /// A JSON object of types of channels with lists of models.
+    ModelsByType,
+    /// A JSON object of types of channels with objects of models.
+    MappingsByType,
 }
 
 /// From this amount in USD on, this ratio holds.
@@ -33,6 +37,14 @@ pub struct InvalidOption {
     pub name: String,
     pub rule: String,
 }
+
+/// By type of channel.
+pub type Models = BTreeMap<i64, Vec<String>>;
+pub type Mappings = BTreeMap<i64, BTreeMap<String, String>>;
+
+/// Bytes.
+const MAX_BY_TYPE: usize = 256 * 1024;
+const MAX_MODEL: usize = 256;
 
 const MAX_RATIOS: usize = 100;
 const RATIO_MAX: f64 = 1000.0;
@@ -52,6 +64,8 @@ impl Rule {
                 .filter(|number| (min..=max).contains(number))
                 .map(|number| number.to_string()),
             Self::Ratios => ratios(value).map(|_| value.to_owned()),
+            Self::ModelsByType => models(value).map(|_| value.to_owned()),
+            Self::MappingsByType => mappings(value).map(|_| value.to_owned()),
             // POSIX lets `TZ` begin with a colon.
             Self::Zone => jiff::tz::TimeZone::get(value.strip_prefix(':').unwrap_or(value))
                 .ok()
@@ -73,6 +87,16 @@ impl Rule {
                 "must be an object of at most {MAX_RATIOS} amounts in USD and ratios from 0 to \
                  {RATIO_MAX}, such as {{\"100\": 1.5}}"
             ),
+            Self::ModelsByType => {
+                "must be an object of types of channels with lists of models, such as \
+                 {\"1\": [\"gpt-5\"]}"
+                    .into()
+            }
+            Self::MappingsByType => {
+                "must be an object of types of channels with objects of models, such as \
+                 {\"1\": {\"gpt\": \"gpt-5\"}}"
+                    .into()
+            }
             Self::Zone => "must be the IANA name of a time zone, such as Europe/Paris".into(),
         }
     }
@@ -84,6 +108,25 @@ fn flag(value: &str) -> Option<bool> {
         "false" | "0" => Some(false),
         _ => None,
     }
+}
+
+fn models(value: &str) -> Option<Models> {
+    let by_type: Models = serde_json::from_str(value).ok()?;
+    let fit = by_type
+        .values()
+        .all(|models| models.iter().all(|name| is_model(name)));
+    (value.len() <= MAX_BY_TYPE && fit).then_some(by_type)
+}
+
+fn mappings(value: &str) -> Option<Mappings> {
+    let by_type: Mappings = serde_json::from_str(value).ok()?;
+    let mut names = by_type.values().flatten();
+    let fit = names.all(|(from, to)| is_model(from) && is_model(to));
+    (value.len() <= MAX_BY_TYPE && fit).then_some(by_type)
+}
+
+fn is_model(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_MODEL && !name.chars().any(char::is_control)
 }
 
 pub(super) fn ratios(value: &str) -> Option<Vec<Ratio>> {

@@ -300,7 +300,12 @@ fn responses(
         ("400", "Invalid", true),
         ("401", "Unauthorized", guarded || changes),
         ("403", "Forbidden", guarded || changes),
-        ("404", "NotFound", changes || route.contains('{')),
+        // Of what is one's own, too: a wallet, for one.
+        (
+            "404",
+            "NotFound",
+            changes || route.contains('{') || route.starts_with("/self"),
+        ),
         ("409", "Conflict", changes),
         ("413", "TooLarge", has_body),
         ("429", "TooMany", posts),
