@@ -12,7 +12,7 @@ pub async fn run(store: Store) {
     let mut is_away = false;
     loop {
         match store.move_logs().await {
-            Ok(_) if is_away => {
+            Ok(Some(_)) if is_away => {
                 tracing::info!("the log database is back");
                 is_away = false;
             }

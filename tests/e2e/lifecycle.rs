@@ -152,6 +152,10 @@ fn a_database_that_is_away_is_one_clear_line_without_its_password() {
         let output = ends_with_one_line(Gateway::builder().env("SQL_DSN", &dsn), "database");
         assert!(!output.contains("password-canary"), "{output}");
     }
+    // As other programs want it.
+    let dsn = "tollgate:password-canary@tcp(127.0.0.1:1)/tollgate";
+    let output = ends_with_one_line(Gateway::builder().env("SQL_DSN", dsn), "SQL_DSN");
+    assert!(!output.contains("password-canary"), "{output}");
 }
 
 #[test]

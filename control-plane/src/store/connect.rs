@@ -11,7 +11,7 @@ use sqlx::{AnyPool, Executor};
 use tokio::sync::broadcast;
 
 use super::keys::Keys;
-use super::log_outbox::LogDatabase;
+use super::log_outbox::{LogDatabase, database_id};
 use super::migrate::{self, Kind};
 use super::sql::sql;
 use super::watch::Revisions;
@@ -51,7 +51,10 @@ impl Store {
         let (reader, writer) = open(kind, address, MAIN).await?;
         migrate::run(&writer, kind, kind.migrations()).await?;
         let logs = match log_address.filter(|it| *it != address) {
-            Some(address) => Some(log_database(address).await?),
+            Some(log_address) => {
+                let main_id = database_id(&writer).await?;
+                Some(log_database(log_address, main_id).await?)
+            }
             None => None,
         };
         let (changes, _) = broadcast::channel(CHANGES);
@@ -130,9 +133,9 @@ const MAIN: &str = "SQL_DSN";
 const LOGS: &str = "LOG_SQL_DSN";
 
 /// The database of the log. One that is away is brought up to date when it is back.
-async fn log_database(address: &str) -> Result<LogDatabase> {
+async fn log_database(address: &str, main_id: Vec<u8>) -> Result<LogDatabase> {
     let kind = kind(address, LOGS)?;
-    let logs = LogDatabase::new(kind, open(kind, address, LOGS).await?);
+    let logs = LogDatabase::new(kind, open(kind, address, LOGS).await?, main_id);
     match logs.prepare().await {
         Err(Error::Unavailable(error)) => {
             tracing::warn!(%error, "the log database is away; log rows wait for it");
@@ -144,6 +147,12 @@ async fn log_database(address: &str) -> Result<LogDatabase> {
 
 fn kind(address: &str, setting: &str) -> Result<Kind> {
     match address.split_once("://") {
+        // Never in an error: it is another program's form, such as user:password@tcp(host)/database.
+        None if !address.starts_with("sqlite:") && address.contains('@') => {
+            Err(Error::Address(format!(
+                "{setting} is neither a path nor an address; use mysql://user:password@host/database"
+            )))
+        }
         None | Some(("sqlite", _)) => Ok(Kind::Sqlite),
         Some(("postgres" | "postgresql", _)) => Ok(Kind::Postgres),
         Some(("mysql" | "mariadb", _)) => Ok(Kind::Mysql),

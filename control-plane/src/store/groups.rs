@@ -210,6 +210,8 @@ impl Write {
     pub(super) async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
         let mut revoked: Vec<TokenHash> = Vec::new();
         for id in ids {
+            // Whoever makes a token of it waits, and then finds that the group is gone.
+            self.lock_balance(&id).await?;
             revoked.extend(self.end_overlaps_of_group(&id).await?);
             let tokens = sql("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
                 .bind(id.clone())

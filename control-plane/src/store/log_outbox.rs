@@ -18,12 +18,15 @@ use super::query::Conditions;
 use super::row::{Columns, unexpected};
 use super::rows::{pieces, places};
 use super::sql::sql;
-use super::{Result, Store, booking};
+use super::{Error, Result, Store, booking};
 use crate::domain::{Detail, Log};
+use crate::secrets::random;
 
 /// The log database, where it is not the main one.
 pub(super) struct LogDatabase {
     kind: Kind,
+    /// See [`database_id`]: of the main database.
+    main_id: Vec<u8>,
     pub(super) reader: AnyPool,
     pub(super) writer: AnyPool,
     /// Its tables are up to date.
@@ -43,9 +46,10 @@ const EVERY_MS: i64 = 800;
 const MARKS_KEPT_MS: i64 = 3 * 24 * 60 * 60 * 1_000;
 
 impl LogDatabase {
-    pub(super) fn new(kind: Kind, (reader, writer): (AnyPool, AnyPool)) -> Self {
+    pub(super) fn new(kind: Kind, (reader, writer): (AnyPool, AnyPool), main_id: Vec<u8>) -> Self {
         Self {
             kind,
+            main_id,
             reader,
             writer,
             ready: AtomicBool::new(false),
@@ -56,23 +60,42 @@ impl LogDatabase {
     pub(super) async fn prepare(&self) -> Result<()> {
         if !self.ready.load(Ordering::Acquire) {
             migrate::run(&self.writer, self.kind, self.kind.migrations()).await?;
+            if database_id(&self.writer).await? == self.main_id {
+                // What is moved there would be deleted here, and so there.
+                return Err(Error::Address(
+                    "LOG_SQL_DSN is the database of SQL_DSN; leave it out, or name another".into(),
+                ));
+            }
             self.ready.store(true, Ordering::Release);
         }
         Ok(())
     }
 }
 
+/// What tells a database from all others, however its address is written. Made up when it is asked for
+/// first.
+pub(super) async fn database_id(pool: &AnyPool) -> Result<Vec<u8>> {
+    sql("INSERT INTO meta (name, value) VALUES ('database_id', $1) ON CONFLICT DO NOTHING")
+        .bind(random::<16>().to_vec())
+        .execute(pool)
+        .await?;
+    let row = sql("SELECT value FROM meta WHERE name = 'database_id'")
+        .fetch_one(pool)
+        .await?;
+    row.bytes("value")
+}
+
 impl Store {
     /// Moves what waits for the log database, if that is ours to do now. Answers how many rows and
-    /// bodies that were.
+    /// bodies that were; nothing if it did not look.
     ///
     /// # Errors
     /// When either database is away; what was moved and not marked is moved again, and taken once.
-    pub async fn move_logs(&self) -> Result<usize> {
+    pub async fn move_logs(&self) -> Result<Option<usize>> {
         if !self.logs_wait().await? || !self.take_duty("log_outbox", EVERY_MS).await? {
-            return Ok(0);
+            return Ok(None);
         }
-        self.move_all_logs().await
+        self.move_all_logs().await.map(Some)
     }
 
     /// The same, whoever else does it.
@@ -109,30 +132,41 @@ impl Store {
         .bind(BATCH)
         .fetch_all(self.reader())
         .await?;
-        let (mut ids, mut logs) = (Vec::new(), BTreeMap::new());
+        let (mut unreadable, mut logs) = (Vec::new(), BTreeMap::new());
         for row in &rows {
             let id = row.text("request_id")?;
-            ids.push(id.clone());
             match row.json::<Log>("log") {
                 Ok(log) => drop(logs.insert(id, log)),
-                // It would hold up all others for ever.
-                Err(error) => tracing::error!(id, %error, "a log row cannot be read, and is lost"),
+                Err(error) => {
+                    tracing::error!(id, %error, "a waiting log row cannot be read; it is set aside");
+                    unreadable.push(id);
+                }
             }
         }
+        // Aside: it would hold up all others for ever. A later version may be able to read it.
+        self.mark(&unreadable, "UPDATE log_outbox SET waits = 2")
+            .await?;
         match self.take(&logs).await {
             // Another control plane moves the same rows: the next look finds what is left.
             Err(error) if error.is_contention() => return Ok(0),
             done => done?,
         }
-        for piece in pieces(&ids) {
+        let moved: Vec<String> = logs.into_keys().collect();
+        self.mark(&moved, "UPDATE log_outbox SET waits = 0, log = ''")
+            .await?;
+        Ok(rows.len())
+    }
+
+    async fn mark(&self, ids: &[String], update: &'static str) -> Result<()> {
+        for piece in pieces(ids) {
             let mut conditions = Conditions::default();
             conditions.names("request_id", piece);
             conditions
-                .statement("UPDATE log_outbox SET waits = 0, log = ''", "")
+                .statement(update, "")
                 .execute(self.writer())
                 .await?;
         }
-        Ok(ids.len())
+        Ok(())
     }
 
     async fn take(&self, logs: &BTreeMap<String, Log>) -> Result<()> {

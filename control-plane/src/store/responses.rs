@@ -93,12 +93,19 @@ impl Store {
                 continue;
             };
             let bytes = stored.input.len() + output.len();
+            let earlier = sql("SELECT thread FROM responses WHERE id = $1 AND group_id = $2")
+                .bind(stored.previous.clone())
+                .bind(stored.group.clone())
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let thread = match &earlier {
+                Some(earlier) => earlier.text("thread")?,
+                None => stored.id.clone(),
+            };
             sql(
                 "INSERT INTO responses (id, group_id, token_id, model, created_at, previous, \
                  thread, bytes, input, output, response) \
-                 VALUES ($1, $2, $3, $4, $5, $6, \
-                 COALESCE((SELECT thread FROM responses WHERE id = $6 AND group_id = $2), $1), \
-                 $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
             )
             .bind(stored.id.clone())
             .bind(stored.group.clone())
@@ -106,6 +113,7 @@ impl Store {
             .bind(stored.model.clone())
             .bind(now_unix_ms)
             .bind(stored.previous.clone())
+            .bind(thread)
             .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
             .bind(stored.input.clone())
             .bind(output.to_owned())

@@ -13,8 +13,10 @@
 //! - `SET` does not look at a column that it sets further to the left: MySQL sees the new value.
 //! - `ON CONFLICT … DO NOTHING` writes one row. In `DO UPDATE SET` the row that was to be inserted is
 //!   `excluded`, and the one that is there goes by the table's name.
-//! - An `UPDATE` or `DELETE` does not read its own table in a subquery, which MySQL refuses: ids are
-//!   read first, and then named.
+//! - An `INSERT`, `UPDATE` or `DELETE` does not read its own table in a subquery, which MySQL refuses
+//!   (MariaDB takes some): what it needs is read first, and then named.
+//! - A `DELETE … RETURNING` of several rows locks first what they hang on: MySQL reads and deletes in
+//!   two steps, and what comes between would be deleted without being told.
 //! - Whole numbers are divided by `(a - a % b)`, sums are `CAST(sum(…) AS BIGINT)`, numbers become text
 //!   by `CAST(… AS TEXT)`; pairs are compared by `a <= $1 AND (a < $1 OR b < $2)`.
 //! - In a migration for MySQL, text by which rows are found is `VARCHAR`, and as long as whoever writes

@@ -152,7 +152,7 @@ async fn while_the_log_database_is_away_bookings_go_on_and_rows_arrive_later() {
         let logs = &each_database().await[0];
         let store = open(&main, Some(logs)).await;
         assert_eq!(book(&store, 0..6).await.new, 1);
-        assert_eq!(store.move_logs().await.unwrap(), 7);
+        assert_eq!(store.move_logs().await.unwrap(), Some(7));
         assert_eq!((listed(&store).await.len(), summed(&store).await), (6, 6));
         assert_eq!(requests(&store).await, 6);
     })
@@ -192,6 +192,44 @@ async fn what_was_moved_and_not_marked_is_taken_once() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_is_set_aside_and_holds_up_nobody() {
+    on_each_database(async |main| {
+        let logs = &each_database().await[0];
+        let store = open(&main, Some(logs)).await;
+        seeded(&store).await;
+        book(&store, 0..3).await;
+        let spoil =
+            "UPDATE log_outbox SET log = '{\"of\":\"another version\"}' WHERE request_id = 'e1'";
+        sql(spoil).execute(store.writer()).await.unwrap();
+        store.move_all_logs().await.unwrap();
+        assert_eq!(listed(&store).await.len(), 2);
+        let aside = sql("SELECT log FROM log_outbox WHERE waits = 2");
+        let aside = aside.fetch_all(store.reader()).await.unwrap();
+        assert_eq!(aside.len(), 1);
+        assert!(aside[0].text("log").unwrap().contains("another version"));
+        assert_eq!(book(&store, 0..3).await.new, 0, "and it is booked");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_main_database_under_another_name_is_no_log_database() {
+    on_each_database(async |main| {
+        let same = match main.address.split_once("://") {
+            None => format!("sqlite:{}", main.address),
+            Some(("sqlite", path)) => format!("sqlite:{path}"),
+            Some((_, rest)) if main.name == "postgres" => format!("postgresql://{rest}"),
+            Some((_, rest)) => format!("mariadb://{rest}"),
+        };
+        assert_ne!(same, main.address);
+        let refused = Store::connect_with_logs(&main.address, Some(&same), main.keys.clone()).await;
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.contains("LOG_SQL_DSN"), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_is_booked_once_when_the_log_moves_out_and_back_in() {
     on_each_database(async |main| {
         let logs = &each_database().await[0];
@@ -204,7 +242,7 @@ async fn a_call_is_booked_once_when_the_log_moves_out_and_back_in() {
         assert_eq!(book(&store, 0..5).await.new, 1);
         assert_eq!(requests(&store).await, 5);
         // What waited for the log database comes to where the log is now.
-        assert_eq!(store.move_logs().await.unwrap(), 2);
+        assert_eq!(store.move_logs().await.unwrap(), Some(2));
         assert_eq!((listed(&store).await.len(), summed(&store).await), (5, 5));
     })
     .await;
