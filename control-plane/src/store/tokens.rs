@@ -180,6 +180,9 @@ impl Write {
                 .ok_or_else(|| Error::missing("group", &group))?;
         }
         self.check_room_for_a_token(&group, &name).await?;
+        let another_s_key = || {
+            format!("group {group} was removed meanwhile, or its token {name} has another's key")
+        };
         let made = sql(
             "INSERT INTO tokens (created_at, group_id, name, hash, hint, status, models, subnets, \
              quota, period_quota, period_type, expires_at) \
@@ -200,9 +203,7 @@ impl Write {
         .bind(new.expires_at_ms.unwrap_or(0))
         .fetch_optional(&mut *self.transaction)
         .await
-        .on_conflict(|| {
-            format!("group {group} was removed meanwhile, or its token {name} has another's key")
-        })?;
+        .on_conflict(another_s_key)?;
 
         if let Some(row) = made {
             let id = row.int("id")?;
@@ -210,18 +211,20 @@ impl Write {
             self.changed(Change::Tokens(vec![id]));
             return Ok(Created::New(self.token(id).await?, fresh.secret));
         }
-        if !ignore_exist {
-            return Err(Error::Conflict(format!(
-                "group {group} has a token named {name} already"
-            )));
-        }
         let mut conditions = Conditions::default();
         conditions.text("group_id = ?", Some(&group));
         conditions.text("name = ?", Some(&name));
         let row = conditions
             .statement(COLUMNS, "")
-            .fetch_one(&mut *self.transaction)
-            .await?;
+            .fetch_optional(&mut *self.transaction)
+            .await?
+            // MySQL does not tell which of the keys is taken.
+            .ok_or_else(|| Error::Conflict(another_s_key()))?;
+        if !ignore_exist {
+            return Err(Error::Conflict(format!(
+                "group {group} has a token named {name} already"
+            )));
+        }
         Ok(Created::Existing(token(&row)?))
     }
 
