@@ -34,6 +34,9 @@ pub enum Error {
     Answer { what: &'static str, why: String },
     #[error("the OpenID provider's ID token is not taken: {0}")]
     IdToken(String),
+    /// What went wrong a moment ago; nothing was tried again.
+    #[error("{text}")]
+    Lately { text: String, passes: bool },
 }
 
 impl Error {
@@ -44,6 +47,7 @@ impl Error {
             Self::Call(_) => true,
             Self::Status { status, .. } => *status >= 500,
             Self::Answer { .. } | Self::IdToken(_) => false,
+            Self::Lately { passes, .. } => *passes,
         }
     }
 

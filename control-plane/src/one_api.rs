@@ -2,8 +2,8 @@
 //!
 //! | one-api | here |
 //! |--|--|
-//! | a channel | a channel; its groups are the sets it is in |
-//! | a user | a group of that name, with a wallet that opens with the user's quota |
+//! | a channel | a channel `one-api <id>: <name>`; its groups are the sets it is in |
+//! | a user | a group `one-api-<id>`, with a wallet that opens with the user's quota |
 //! | a user's group | a set of channels, and what the group pays of every price |
 //! | a token | a token; its key goes on working, and is kept as a hash |
 //! | `ModelRatio`, `CompletionRatio` | prices of the models that channels serve |
@@ -86,11 +86,18 @@ fn unique(
     id: i64,
     max: usize,
 ) -> String {
-    let mut name = shortened(name, max);
-    if name.is_empty() || taken.contains(&name) {
-        let suffix = format!(" ({id})");
-        let kept = shortened(&name, max.saturating_sub(suffix.len()));
+    let given = shortened(name, max);
+    let mut name = given.clone();
+    // Somebody may have called one "app (2)".
+    let mut more = 1;
+    while name.is_empty() || taken.contains(&name) {
+        let suffix = match more {
+            1 => format!(" ({id})"),
+            _ => format!(" ({id}.{more})"),
+        };
+        let kept = shortened(&given, max.saturating_sub(suffix.len()));
         name = format!("{kept}{suffix}").trim().to_owned();
+        more += 1;
     }
     taken.insert(name.clone());
     name

@@ -57,16 +57,16 @@ fn keys_from_one_api_go_on_working() {
 
     let looked = printed(&import(&gateway, &[file, "--dry-run"]));
     for line in [
-        "+ channel main",
-        "+ group anna",
-        "+ wallet anna",
-        "+ token anna/app",
+        "+ channel one-api 1: main",
+        "+ group one-api-2",
+        "+ wallet one-api-2",
+        "+ token one-api-2/app",
         "would change",
     ] {
         assert!(looked.contains(line), "{looked} should have: {line}");
     }
     assert!(
-        looked.contains("! channel 3 (coze): there is no type like"),
+        looked.contains("! channel 3 (\"coze\"): there is no type like"),
         "{looked}"
     );
     let groups = gateway.admin().get("/api/groups/")["total"].clone();
@@ -91,7 +91,7 @@ fn keys_from_one_api_go_on_working() {
         status => Err(status.to_string()),
     });
     eventually("it is on the bill", || {
-        let wallet = gateway.admin().get("/api/group/anna/wallet");
+        let wallet = gateway.admin().get("/api/group/one-api-2/wallet");
         match wallet["balance_nano_usd"].as_i64() {
             Some(left) if left < 500_000_000 => Ok(()),
             _ => Err(wallet.to_string()),

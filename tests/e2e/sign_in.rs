@@ -137,6 +137,27 @@ fn a_person_signs_in_at_the_provider() {
         let access = again["access_token"].as_str().unwrap();
         assert_eq!(own(access, "/api/channels/").status, channels);
     }
+    // All of it is in the audit log.
+    let path = "/api/audit_logs/?actor=OpenID%20provider&order=id-asc";
+    let audits = admin.get(path)["audit_logs"].clone();
+    let told: Vec<Value> = audits
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            json!([
+                row["fields"]["username"],
+                row["fields"]["role"],
+                row["code"],
+                row["route"]
+            ])
+        })
+        .collect();
+    let expected: Vec<Value> = ["user", "administrator", "read_only", "user"]
+        .map(|role| json!(["anna", role, 200, SESSION]))
+        .into();
+    assert_eq!(told, expected, "{audits}");
+    assert_eq!(audits[1]["targets"]["id"], user["id"].to_string());
     // Another person of the same name is another user.
     provider.claims(json!({"sub": "subject-2", "preferred_username": "anna"}));
     let other = data(&browser.sign_in());

@@ -11,10 +11,12 @@
 //! says, and open nothing.
 
 mod name;
+mod recorded;
 mod ticket;
 
 pub use ticket::{LIFETIME_S, Ticket, is_own_path};
 
+use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
 use super::{ADDRESS, Accounts, Refusal, SignedIn, address};
@@ -22,6 +24,7 @@ use crate::domain::options::OIDC_REGISTRATION_ENABLED;
 use crate::domain::{Identity, NewUser, Role, Status, User, UserPatch};
 use crate::oidc::{Error, Proof, Provider, is_code};
 use crate::store;
+use recorded::recorded;
 
 /// What the provider has a browser say when it sends it back.
 #[derive(Debug, Clone, Default)]
@@ -141,17 +144,17 @@ impl Accounts {
     }
 
     /// Begins a session of the user who has the identity that came back; makes them if an option
-    /// allows it.
+    /// allows it. `from` is the address of whoever asks.
     ///
     /// # Errors
     /// `NotBegun` when nothing came back for this ticket, or it was used; `Stranger` when nobody
     /// has the identity and nobody is made.
-    pub async fn sign_in_oidc(&self, ticket: &Ticket) -> Result<SignedIn, Refusal> {
+    pub async fn sign_in_oidc(&self, ticket: &Ticket, from: &str) -> Result<SignedIn, Refusal> {
         let identity = self.take(ticket).await?;
         let (issuer, subject) = (&identity.issuer, &identity.subject);
         let user = match self.store.user_of_identity(issuer, subject).await? {
-            Some(user) => self.with_role(user, identity.role).await?,
-            None => self.newcomer(&identity).await?,
+            Some(user) => self.with_role(user, identity.role, from).await?,
+            None => self.newcomer(&identity, from).await?,
         };
         if user.status != Status::Enabled {
             return Err(OidcRefusal::Disabled.into());
@@ -178,7 +181,7 @@ impl Accounts {
     }
 
     /// The provider may have been given a say in what its users may do.
-    async fn with_role(&self, user: User, role: Option<Role>) -> Result<User, Refusal> {
+    async fn with_role(&self, user: User, role: Option<Role>, from: &str) -> Result<User, Refusal> {
         let Some(role) = role.filter(|role| *role != user.role) else {
             return Ok(user);
         };
@@ -191,10 +194,13 @@ impl Accounts {
             role: Some(role),
             ..UserPatch::default()
         };
-        Ok(self.store.update_user(user.id, patch).await?)
+        let targets = Map::from_iter([("id".to_owned(), json!(user.id.to_string()))]);
+        let fields = json!({"role": role.as_str(), "username": user.username});
+        let change = self.store.update_user(user.id, patch);
+        Ok(recorded(&self.store, from, targets, fields, change).await?)
     }
 
-    async fn newcomer(&self, identity: &Identity) -> Result<User, Refusal> {
+    async fn newcomer(&self, identity: &Identity, from: &str) -> Result<User, Refusal> {
         if !self.store.options().await?.flag(OIDC_REGISTRATION_ENABLED) {
             return Err(OidcRefusal::Stranger.into());
         }
@@ -208,11 +214,12 @@ impl Accounts {
                 password: None,
             };
             let (issuer, subject) = (&identity.issuer, &identity.subject);
-            match self
-                .store
-                .create_user_of_identity(new, issuer, subject)
-                .await
-            {
+            let fields = json!({
+                "username": new.username, "role": new.role.as_str(),
+                "issuer": issuer, "subject": subject,
+            });
+            let change = self.store.create_user_of_identity(new, issuer, subject);
+            match recorded(&self.store, from, Map::new(), fields, change).await {
                 Err(error @ store::Error::Conflict(_)) => last = Some(error),
                 done => return Ok(done?),
             }

@@ -41,7 +41,7 @@ const LONGEST_PATH: usize = 512;
 struct View {
     id: i64,
     created_at: i64,
-    /// 0: it was done with the admin key.
+    /// 0: it was done with the admin key, or the OpenID provider brought it about.
     user_id: i64,
     actor: String,
     ip: String,

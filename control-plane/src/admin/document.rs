@@ -12,10 +12,10 @@
 //!
 //! Entries have the fields of their own routes. They are found again by name: an option by its key,
 //! a model config by its model, a channel by its name, a group by its id, a token by its name within
-//! its group. A token that exists elsewhere brings its `key`; a group without a wallet gets one with
-//! its `opening_balance`. What the document leaves out stays as it is, except that `prune=true` removes the
-//! entries of those lists that it has. All of it happens, or nothing; applying a document twice
-//! changes nothing the second time.
+//! its group. A token that exists elsewhere brings its `key`, and is found by that first; a group
+//! without a wallet gets one with its `opening_balance`. What the document leaves out stays as it
+//! is, except that `prune=true` removes the entries of those lists that it has. All of it happens,
+//! or nothing; applying a document twice changes nothing the second time.
 
 mod compare;
 mod export;

@@ -73,9 +73,14 @@ async fn callback(
 }
 
 /// Begins a session of who came back from the OpenID provider.
-async fn session(Extract(state): Extract<State>, headers: HeaderMap) -> Result<Begins, ApiError> {
+async fn session(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Begins, ApiError> {
     let ticket = ticket(&state, &headers)?;
-    let session: Reply<sign_in::View> = signed_in(state.accounts.sign_in_oidc(&ticket).await?);
+    let begun = state.accounts.sign_in_oidc(&ticket, &caller.0).await?;
+    let session: Reply<sign_in::View> = signed_in(begun);
     Ok(Begins {
         session: session?,
         cookie: cookie(&state, "", 0)?,

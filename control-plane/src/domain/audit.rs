@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 pub struct Audit {
     pub id: i64,
     pub created_at_ms: i64,
-    /// 0: it was done with the admin key.
+    /// 0: it was done with the admin key, or the OpenID provider brought it about.
     pub user_id: i64,
-    /// The user's name at that time, or [`Audit::ADMIN_KEY`].
+    /// The user's name at that time, [`Audit::ADMIN_KEY`] or [`Audit::OPENID_PROVIDER`].
     pub actor: String,
     /// Empty when it is not known.
     pub ip: String,
@@ -28,4 +28,6 @@ pub struct Audit {
 impl Audit {
     /// Who acts with the admin key.
     pub const ADMIN_KEY: &str = "admin key";
+    /// Who gives roles to those who sign in, and makes them.
+    pub const OPENID_PROVIDER: &str = "OpenID provider";
 }

@@ -23,7 +23,21 @@ use crate::outbound::{self, Call};
 pub struct Provider {
     settings: Settings,
     /// Held while it is read, so that many who sign in at once make one call.
-    known: Mutex<Option<Known>>,
+    read: Mutex<Read>,
+}
+
+#[derive(Debug, Default)]
+struct Read {
+    known: Option<Known>,
+    /// The last attempt, if nothing came of it.
+    failed: Option<Failed>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    text: String,
+    passes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -60,13 +74,17 @@ struct Refusal {
 /// Discovery documents and keys are read again after so long; new keys when one is asked for.
 const FRESH: Duration = Duration::from_secs(60 * 60);
 
+/// After a failure nothing is tried for so long: everybody may ask, and each would wait for the one
+/// before.
+const PAUSE: Duration = Duration::from_secs(5);
+
 impl Provider {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         crate::accounts::install_crypto();
         Self {
             settings,
-            known: Mutex::default(),
+            read: Mutex::default(),
         }
     }
 
@@ -211,29 +229,74 @@ impl Provider {
     }
 
     async fn known(&self) -> Result<Known, Error> {
-        let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|it| it.read_at.elapsed() < FRESH) {
-            return Ok(known.clone());
-        }
-        let metadata = Metadata::fetch(&self.settings).await?;
-        let keys = Keys::fetch(&metadata.keys).await?;
-        let read = Known {
-            metadata,
-            keys,
-            read_at: Instant::now(),
+        let mut read = self.read.lock().await;
+        let fetch = async || {
+            let metadata = Metadata::fetch(&self.settings).await?;
+            let keys = Keys::fetch(&metadata.keys).await?;
+            Ok((metadata, keys))
         };
-        *known = Some(read.clone());
-        Ok(read)
+        read.known(Instant::now, fetch).await
     }
 
     /// The provider's keys as they are now. It is the provider alone who brings this about: ID
     /// tokens come from it, and not from browsers.
     async fn new_keys(&self, metadata: &Metadata) -> Result<Keys, Error> {
         let keys = Keys::fetch(&metadata.keys).await?;
-        if let Some(known) = self.known.lock().await.as_mut() {
+        if let Some(known) = self.read.lock().await.known.as_mut() {
             known.keys = keys.clone();
         }
         Ok(keys)
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    /// What is known, read again when it is old. When that fails, what was known goes on being
+    /// used.
+    async fn known(
+        &mut self,
+        now: impl Fn() -> Instant,
+        fetch: impl AsyncFnOnce() -> Result<(Metadata, Keys), Error>,
+    ) -> Result<Known, Error> {
+        if let Some(known) = self
+            .known
+            .as_ref()
+            .filter(|it| now().duration_since(it.read_at) < FRESH)
+        {
+            return Ok(known.clone());
+        }
+        let lately = self
+            .failed
+            .as_ref()
+            .filter(|it| now().duration_since(it.at) < PAUSE);
+        let error = match lately {
+            Some(failed) => Error::Lately {
+                text: failed.text.clone(),
+                passes: failed.passes,
+            },
+            None => match fetch().await {
+                Ok((metadata, keys)) => {
+                    let known = Known {
+                        metadata,
+                        keys,
+                        read_at: now(),
+                    };
+                    self.failed = None;
+                    return Ok(self.known.insert(known).clone());
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what the OpenID provider says of itself was not read");
+                    self.failed = Some(Failed {
+                        at: now(),
+                        text: error.to_string(),
+                        passes: error.passes(),
+                    });
+                    error
+                }
+            },
+        };
+        self.known.clone().ok_or(error)
     }
 }
 
@@ -252,3 +315,6 @@ pub(crate) fn is_code(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tollgate_catalog::builtin;
 use url::Url;
 
-use super::{parts, unique};
+use super::{parts, shortened};
 use crate::store::ChannelRow;
 
 /// A type of one-api's, its number there, and what it is here.
@@ -99,13 +99,14 @@ const FIRST: i64 = 1_000_000;
 /// Channels as a document has them.
 pub(super) fn channels(rows: &[ChannelRow], left_out: &mut Vec<String>) -> Vec<Value> {
     let priorities: BTreeSet<i64> = rows.iter().map(|row| row.priority).collect();
-    let mut names = BTreeSet::new();
     let mut channels = Vec::new();
     for row in rows {
-        let what = format!("channel {} ({})", row.id, row.name);
+        let what = format!("channel {} ({:?})", row.id, row.name);
         match channel(row, left_out) {
             Ok(mut channel) => {
-                let name = unique(&mut names, &row.name, row.id, LONGEST_NAME);
+                // A channel of ours may have the name alone.
+                let name = format!("one-api {}: {}", row.id, row.name);
+                let name = shortened(&name, LONGEST_NAME);
                 channel.insert("name".into(), name.into());
                 let priority = weight(&priorities, row.priority);
                 channel.insert("priority".into(), priority.into());
@@ -163,7 +164,7 @@ fn channel(row: &ChannelRow, left_out: &mut Vec<String>) -> Result<Map<String, V
     let first = keys.next().unwrap_or_default().to_owned();
     if keys.next().is_some() && kind.ours != VERTEX {
         left_out.push(format!(
-            "channel {} ({}): only the first of its keys was taken",
+            "channel {} ({:?}): only the first of its keys was taken",
             row.id, row.name
         ));
         key = first;

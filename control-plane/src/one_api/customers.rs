@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use tollgate_policy::price::NanoUsd;
 
-use super::{parts, shortened, unique};
+use super::{parts, unique};
 use crate::secrets::NewToken;
 use crate::store::{Tables, TokenRow, UserRow};
 
@@ -14,23 +14,17 @@ const NANO_USD_OF_QUOTA: i64 = 2_000;
 
 const ENABLED: i64 = 1;
 const DELETED: i64 = 3;
-const LONGEST_GROUP: usize = 64;
+/// When a token expires that never does.
+const NEVER: i64 = -1;
 const LONGEST_TOKEN: usize = 32;
 
 /// Groups as a document has them, with their tokens.
 pub(super) fn groups(tables: &Tables, left_out: &mut Vec<String>) -> Vec<Value> {
     let ratios = ratios(tables, left_out);
     let mut groups = Vec::new();
-    let mut names = BTreeSet::new();
     for user in tables.users.iter().filter(|user| user.status != DELETED) {
-        let id = shortened(&user.name, LONGEST_GROUP);
-        if id.is_empty() || id == "." || id == ".." || !names.insert(id.clone()) {
-            left_out.push(format!(
-                "user {} ({}): no group can be called so",
-                user.id, user.name
-            ));
-            continue;
-        }
+        // Not the name: a group of ours may have it, and names change.
+        let id = format!("one-api-{}", user.id);
         let tokens = tokens(user, &tables.tokens, left_out);
         groups.push(group(user, &id, &ratios, tokens));
     }
@@ -65,7 +59,7 @@ fn tokens(user: &UserRow, rows: &[TokenRow], left_out: &mut Vec<String>) -> Vec<
     let mut names = BTreeSet::new();
     let mut tokens = Vec::new();
     for row in rows.iter().filter(|row| row.user == user.id) {
-        let what = format!("token {} ({}) of {}", row.id, row.name, user.name);
+        let what = format!("token {} ({:?}) of {:?}", row.id, row.name, user.name);
         if NewToken::given(row.key.expose()).is_err() {
             left_out.push(format!("{what}: its key is none that is safe to keep"));
             continue;
@@ -77,8 +71,9 @@ fn tokens(user: &UserRow, rows: &[TokenRow], left_out: &mut Vec<String>) -> Vec<
                 "{what}: it has nothing left and is disabled; give it a quota"
             ));
         }
-        // One that has expired is refused for that.
-        let enabled = !spent && matches!(row.status, ENABLED | 3);
+        // What is not after 1970 has expired there; here, 0 is never.
+        let expired = row.expires_s <= 0 && row.expires_s != NEVER;
+        let enabled = row.status == ENABLED && !spent && !expired;
         let quota = if row.unlimited || spent {
             0
         } else {

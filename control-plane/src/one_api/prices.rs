@@ -30,14 +30,14 @@ pub(super) fn models(tables: &Tables, left_out: &mut Vec<String>) -> Vec<Value> 
     let (mut unpriced, mut guessed) = (Vec::new(), Vec::new());
     for model in served {
         let Some(ratio) = input.get(&model).filter(|ratio| sound(**ratio)) else {
-            unpriced.push(model);
+            unpriced.push(format!("{model:?}"));
             continue;
         };
         let factor = output.get(&model).copied().filter(|factor| sound(*factor));
         let factor = factor.or_else(|| {
             let known = catalogued(&model);
             if known.is_none() {
-                guessed.push(model.clone());
+                guessed.push(format!("{model:?}"));
             }
             known
         });

@@ -141,7 +141,9 @@ fn priorities_become_proportions() {
             .collect()
     };
     assert_eq!(of("priority"), [10, 1_000, 10, 100_000, 1_000_000]);
-    assert_eq!(of("name"), ["c", "c (2)", "c (3)", "c (4)", "c (5)"]);
+    // A channel of ours that is called "c" is another one.
+    let names = [1, 2, 3, 4, 5].map(|id| format!("one-api {id}: c"));
+    assert_eq!(of("name"), names);
     assert_eq!(document["channels"][0]["models"], json!(["m", "n"]));
     assert_eq!(document["channels"][0]["sets"], json!(["default", "vip"]));
 }
@@ -208,7 +210,8 @@ fn users_become_groups_with_what_they_had_left() {
     let Taken { document, left_out } = taken(&tables);
     assert_eq!(document["groups"].as_array().unwrap().len(), 1);
     let group = &document["groups"][0];
-    assert_eq!(group["id"], "anna");
+    // A group of ours that is called "anna" is another one.
+    assert_eq!(group["id"], "one-api-1");
     assert_eq!(group["opening_balance"], "1.000002");
     assert_eq!(group["price_multiplier"], 0.8);
     assert_eq!(group["available_sets"], json!(["vip"]));
@@ -236,6 +239,63 @@ fn users_become_groups_with_what_they_had_left() {
         assert!(told.contains(words), "{told} should say: {words}");
     }
     assert!(!told.contains("canary"), "{told}");
+}
+
+#[test]
+fn only_tokens_that_work_there_work_here() {
+    const MS: i64 = 1_800_000_000_000;
+    for (status, expires_s, remain_quota, ours, expires_at) in [
+        (1, -1, 1, 1, 0),
+        (1, MS / 1000, 1, 1, MS),
+        (1, 0, 1, 2, 0),
+        (1, -2, 1, 2, 0),
+        (1, -1, 0, 2, 0),
+        (2, -1, 1, 2, 0),
+        (3, -1, 1, 2, 0),
+        (3, MS / 1000, 1, 2, MS),
+        (4, -1, 1, 2, 0),
+    ] {
+        let tables = Tables {
+            users: vec![UserRow {
+                id: 1,
+                status: 1,
+                ..UserRow::default()
+            }],
+            tokens: vec![TokenRow {
+                user: 1,
+                key: Secret::new("a".repeat(48)),
+                status,
+                expires_s,
+                remain_quota,
+                ..TokenRow::default()
+            }],
+            ..Tables::default()
+        };
+        let token = taken(&tables).document["groups"][0]["tokens"][0].clone();
+        assert_eq!(token["status"], ours, "{status} {expires_s} {remain_quota}");
+        assert_eq!(token["expires_at"], expires_at, "{status} {expires_s}");
+    }
+}
+
+#[test]
+fn a_name_is_given_once() {
+    let mut taken = std::collections::BTreeSet::new();
+    let mut name = |name: &str, id: i64| unique(&mut taken, name, id, 8);
+    assert_eq!(name("app (3)", 1), "app (3)");
+    assert_eq!(name("app", 2), "app");
+    assert_eq!(name("app", 3), "ap (3.2)");
+    assert_eq!(name("", 4), "(4)");
+    assert_eq!(name("much too long", 5), "much too");
+}
+
+#[test]
+fn names_from_there_do_not_write_on_a_terminal() {
+    let (_, left_out) = one(ChannelRow {
+        name: "\u{1b}[2J\u{202e}x".into(),
+        ..channel(34)
+    });
+    let told = &left_out[0];
+    assert!(told.contains("\\u{1b}[2J\\u{202e}x"), "{told}");
 }
 
 #[test]
@@ -268,7 +328,7 @@ fn ratios_become_prices() {
     );
     let told = left_out.join("\n");
     assert!(
-        told.contains("prices of gpt-z") && told.contains("output of gpt-y"),
+        told.contains("prices of \"gpt-z\"") && told.contains("output of \"gpt-y\""),
         "{told}"
     );
 }

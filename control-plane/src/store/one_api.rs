@@ -73,6 +73,10 @@ pub struct TokenRow {
     pub subnets: String,
 }
 
+/// Rows of one table that are read at most. Of channels, no more could be applied at once.
+const MOST_CHANNELS: usize = 10_000;
+const MOST_ROWS: usize = 1_000_000;
+
 /// Reads all of it, as it is at one moment. `address` is `postgres://…` or the path of an SQLite
 /// file.
 ///
@@ -80,6 +84,27 @@ pub struct TokenRow {
 /// `Address` when it is neither, or there is no such database; `Statement` when it has other
 /// tables than one-api's.
 pub async fn read_one_api(address: &Secret) -> Result<Tables> {
+    read(address, async |reader| reader.tables().await).await
+}
+
+/// Reads the channels and nothing else.
+///
+/// # Errors
+/// As [`read_one_api`].
+pub async fn read_one_api_channels(address: &Secret) -> Result<Tables> {
+    read(address, async |reader| {
+        Ok(Tables {
+            channels: reader.channels().await?,
+            ..Tables::default()
+        })
+    })
+    .await
+}
+
+async fn read(
+    address: &Secret,
+    tables: impl AsyncFnOnce(&mut Reader<'_>) -> Result<Tables>,
+) -> Result<Tables> {
     sqlx::any::install_default_drivers();
     let (options, quote) = options(address.expose())?;
     let mut connection = options.connect().await.map_err(|error| match error {
@@ -90,12 +115,11 @@ pub async fn read_one_api(address: &Secret) -> Result<Tables> {
         error => Error::Address(format!("one-api's database does not open: {error}")),
     })?;
     let mut transaction = connection.begin().await?;
-    let tables = Reader {
+    let mut reader = Reader {
         connection: &mut transaction,
         quote,
-    }
-    .tables()
-    .await;
+    };
+    let tables = tables(&mut reader).await;
     transaction.rollback().await?;
     let _ = connection.close().await;
     tables
@@ -111,8 +135,11 @@ fn options(address: &str) -> Result<(AnyConnectOptions, char)> {
             // As one-api writes it, with what its driver wants behind the name.
             let path = path.strip_prefix("//").unwrap_or(path);
             let path = path.split('?').next().unwrap_or(path);
+            // Never the text: it may be another form of address, with a password in it.
             if path.is_empty() || !std::path::Path::new(path).is_file() {
-                return Err(refuse(&format!("there is no file {path}")));
+                return Err(refuse(
+                    "there is no file of that name; give postgres://… or the path of an SQLite file",
+                ));
             }
             let path = std::path::absolute(path).map_err(|error| refuse(&error.to_string()))?;
             let path = path
@@ -120,10 +147,15 @@ fn options(address: &str) -> Result<(AnyConnectOptions, char)> {
                 .ok_or_else(|| refuse("its path is not UTF-8"))?;
             format!("sqlite://{}?mode=ro", percent_encode(path))
         }
-        // Never in an error: what follows may be a password.
+        // What follows may be a password, and what is no scheme may be one too.
         Some((scheme, _)) => {
+            let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+');
+            let what = match !scheme.is_empty() && scheme.bytes().all(plain) {
+                true => format!("{scheme}://"),
+                false => "such an address".to_owned(),
+            };
             return Err(refuse(&format!(
-                "{scheme}:// is not read here; use postgres:// or the path of an SQLite file"
+                "{what} is not read here; use postgres:// or the path of an SQLite file"
             )));
         }
     };
@@ -139,7 +171,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn tables(&mut self) -> Result<Tables> {
+    async fn channels(&mut self) -> Result<Vec<ChannelRow>> {
         let channel = [
             "id",
             "type",
@@ -154,6 +186,11 @@ impl Reader<'_> {
             "config",
             "system_prompt",
         ];
+        self.rows("channels", &channel, MOST_CHANNELS, ChannelRow::read)
+            .await
+    }
+
+    async fn tables(&mut self) -> Result<Tables> {
         let user = ["id", "username", "status", "quota", "group"];
         let token = [
             "id",
@@ -168,16 +205,20 @@ impl Reader<'_> {
             "subnet",
         ];
         Ok(Tables {
-            channels: self.rows("channels", &channel, ChannelRow::read).await?,
-            users: self.rows("users", &user, UserRow::read).await?,
-            tokens: self.rows("tokens", &token, TokenRow::read).await?,
+            channels: self.channels().await?,
+            users: self.rows("users", &user, MOST_ROWS, UserRow::read).await?,
+            tokens: self
+                .rows("tokens", &token, MOST_ROWS, TokenRow::read)
+                .await?,
             options: self
-                .rows("options", &["key", "value"], |row| {
+                .rows("options", &["key", "value"], MOST_ROWS, |row| {
                     Ok((row.text("c_key")?, row.text("c_value")?))
                 })
                 .await?,
             unused_codes: self
-                .rows("redemptions", &["status"], |row| row.int("c_status"))
+                .rows("redemptions", &["status"], MOST_ROWS, |row| {
+                    row.int("c_status")
+                })
                 .await?
                 .into_iter()
                 .filter(|status| *status == 1)
@@ -192,6 +233,7 @@ impl Reader<'_> {
         &mut self,
         table: &str,
         columns: &[&str],
+        most: usize,
         read: impl Fn(&AnyRow) -> Result<T>,
     ) -> Result<Vec<T>> {
         let quote = self.quote;
@@ -213,7 +255,11 @@ impl Reader<'_> {
             })
             .collect();
         // All of it stands in this file.
-        let statement = format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", "));
+        let statement = format!(
+            "SELECT {} FROM {table} ORDER BY 1 LIMIT {}",
+            columns.join(", "),
+            most + 1
+        );
         let rows = sqlx::query(AssertSqlSafe(statement))
             .fetch_all(&mut *self.connection)
             .await
@@ -224,6 +270,11 @@ impl Reader<'_> {
                 )),
                 away => away,
             })?;
+        if rows.len() > most {
+            return Err(Error::Address(format!(
+                "one-api's database has more than {most} {table}"
+            )));
+        }
         rows.iter().map(read).collect()
     }
 }

@@ -209,12 +209,41 @@ impl Plan<'_> {
         for token in self.state.store.tokens_of(group).await? {
             there.insert(token.name.clone(), token);
         }
-        for (name, (patch, given)) in wanted {
-            let known = there.remove(&name);
+        // Those first whose key is here, so that none of them is taken for another by its name.
+        let (mut renamed, mut named) = (Vec::new(), Vec::new());
+        for (name, wanted) in wanted {
+            let id = match &wanted.1 {
+                Some(given) => self.state.store.token_id(&given.hash).await?,
+                None => None,
+            };
+            let old = there.iter().find(|(_, token)| Some(token.id) == id);
+            let old = old.map(|(old, _)| old.clone());
+            match old.and_then(|old| there.remove_entry(&old)) {
+                Some((old, token)) if old != name => renamed.push((name, wanted, old, token)),
+                known => named.push((name, wanted, known.map(|(_, token)| token))),
+            }
+        }
+        let mut steps = Vec::new();
+        // Each when its name is free; of those that change names in a circle, none ever is.
+        while let Some(at) = renamed
+            .iter()
+            .position(|(name, ..)| renamed.iter().all(|(_, _, old, _)| old != name))
+        {
+            let (name, wanted, _, token) = renamed.remove(at);
+            steps.push((name, wanted, Some(token)));
+        }
+        if let Some((name, ..)) = renamed.first() {
+            return Err(ApiError::Conflict(format!(
+                "tokens of group {group} change names among themselves, {name:?} among them; \
+                 rename one of them here first"
+            )));
+        }
+        steps.append(&mut named);
+        for (name, (patch, given), by_key) in steps {
+            let keyed = by_key.is_some();
+            let known = by_key.or_else(|| there.remove(&name));
             let id = known.as_ref().map(|token| token.id);
-            if let (Some(id), Some(given)) = (id, &given)
-                && self.state.store.token_id(&given.hash).await? != Some(id)
-            {
+            if given.is_some() && id.is_some() && !keyed {
                 return Err(ApiError::Conflict(format!(
                     "token {group}/{name} has another key; rotate it, or give this one another name"
                 )));

@@ -15,7 +15,7 @@ async fn an_import_is_taken_once_and_changes_nothing_the_second_time() {
         let dsn = Secret::new(file.to_str().unwrap());
         let found = taken(&read_one_api(&dsn).await.unwrap());
         assert!(
-            found.left_out.join("\n").contains("channel 3 (coze)"),
+            found.left_out.join("\n").contains("channel 3 (\"coze\")"),
             "{:?}",
             found.left_out
         );
@@ -50,16 +50,16 @@ async fn an_import_is_taken_once_and_changes_nothing_the_second_time() {
                 "{key}"
             );
         }
-        let token = &api.get("/token/anna").await["tokens"];
+        let token = &api.get("/token/one-api-2").await["tokens"];
         assert_eq!(token.as_array().unwrap().len(), 2, "{token}");
-        let wallet = api.get("/group/anna/wallet").await;
+        let wallet = api.get("/group/one-api-2/wallet").await;
         assert_eq!(wallet["balance"], 0.5, "{wallet}");
-        let group = api.get("/group/anna").await;
+        let group = api.get("/group/one-api-2").await;
         assert_eq!(group["price_multiplier"], 0.5, "{group}");
         let price = &api.get("/model_config/gpt-x").await["price"];
         assert_eq!(price["input_price"], 2.5, "{price}");
         assert_eq!(price["output_price"], 10, "{price}");
-        let channel = &api.get("/channels/?name=main").await["channels"][0];
+        let channel = &api.get("/channels/?name=one-api%201:%20main").await["channels"][0];
         assert_eq!(
             channel["base_url"], "http://provider.example/v1",
             "{channel}"
@@ -68,10 +68,11 @@ async fn an_import_is_taken_once_and_changes_nothing_the_second_time() {
 
         // What was spent since stays spent.
         let movement = json!({"amount": 0.25});
-        api.ok("POST", "/group/anna/wallet/deduct", movement).await;
+        api.ok("POST", "/group/one-api-2/wallet/deduct", movement)
+            .await;
         let again = api.ok("POST", "/config/apply", document).await;
         assert_eq!(again["changes"], json!([]), "{again}");
-        assert_eq!(api.get("/group/anna/wallet").await["balance"], 0.25);
+        assert_eq!(api.get("/group/one-api-2/wallet").await["balance"], 0.25);
         let audits = api.get("/audit_logs/?route=/api/config/apply").await;
         assert!(!audits.to_string().contains("Kq3cPyu8"), "{audits}");
     })
@@ -97,8 +98,83 @@ async fn a_key_that_somebody_has_is_not_given_to_another() {
         for dsn in ["/etc/passwd", "sqlite:///etc/passwd", "x"] {
             api.refused("POST", path, json!({"dsn": dsn}), 400, "dsn must be").await;
         }
-        let nowhere = json!({"dsn": "postgres://u:canary@127.0.0.1:1/d"});
+        for (dsn, rule) in [
+            ("postgres:///d?host=h", "must have a host"),
+            ("postgres://h/d", "a user and a password"),
+            ("postgres://u@h/d", "a user and a password"),
+            ("postgres://u:canary@%2Ftmp/d", "a name or an address"),
+            (
+                "postgres://u:canary@h/d?host=%2Ftmp",
+                "no parameter but sslmode",
+            ),
+            (
+                "postgres://u:canary@h/d?sslmode=disable&sslrootcert=/etc/passwd",
+                "no parameter but sslmode",
+            ),
+        ] {
+            api.refused("POST", path, json!({"dsn": dsn}), 400, rule)
+                .await;
+        }
+        let nowhere = json!({"dsn": "postgres://u:canary@127.0.0.1:1/d?sslmode=disable"});
         api.refused("POST", path, nowhere, 400, "does not open").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn groups_and_channels_of_ours_are_not_taken_for_theirs() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let ours = json!({
+            "channels": [{"name": "main", "type": 1, "key": "sk-ours", "models": ["m"]}],
+            "groups": [{"id": "anna", "opening_balance": "7"}],
+        });
+        api.ok("POST", "/config/apply", ours).await;
+        let before = (
+            api.get("/group/anna").await,
+            api.get("/channels/?name=main").await,
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("one-api.db");
+        one_api_sample(&file).await;
+        let dsn = Secret::new(file.to_str().unwrap());
+        let document = taken(&read_one_api(&dsn).await.unwrap()).document;
+        api.ok("POST", "/config/apply", document).await;
+        let after = (
+            api.get("/group/anna").await,
+            api.get("/channels/?name=main").await,
+        );
+        assert_eq!(before, after);
+        assert_eq!(api.get("/group/anna/wallet").await["balance"], 7.0);
+        assert_eq!(api.get("/token/anna").await["total"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_that_were_renamed_there_are_renamed_here() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let of = |names: [&str; 3]| {
+            let keys = ["Ab3", "Cd4", "Ef5"].map(|part| part.repeat(16));
+            let tokens = names.iter().zip(keys);
+            let tokens = tokens.map(|(name, key)| json!({"name": name, "key": key}));
+            json!({"groups": [{"id": "g", "tokens": tokens.collect::<Vec<_>>()}]})
+        };
+        let path = "/config/apply";
+        api.ok("POST", path, of(["a", "b", "c"])).await;
+        // The first takes the name that the second gives up, and so on.
+        api.ok("POST", path, of(["b", "c", "d"])).await;
+        let again = api.ok("POST", path, of(["b", "c", "d"])).await;
+        assert_eq!(again["changes"], json!([]), "{again}");
+        for (part, name) in [("Ab3", "b"), ("Cd4", "c"), ("Ef5", "d")] {
+            let key = part.repeat(16);
+            let found = api.get(&format!("/tokens/?key={key}")).await;
+            assert_eq!(found["tokens"][0]["name"], name, "{found}");
+        }
+        let circle = of(["c", "b", "d"]);
+        api.refused("POST", path, circle, 409, "change names among themselves")
+            .await;
     })
     .await;
 }

@@ -46,7 +46,11 @@ async fn its_tables_are_read_on_each_database() {
             }
             _ => return,
         };
-        let tables = read_one_api(&Secret::new(address)).await.unwrap();
+        let address = Secret::new(address);
+        let tables = read_one_api(&address).await.unwrap();
+        let alone = read_one_api_channels(&address).await.unwrap();
+        assert_eq!(alone.channels.len(), tables.channels.len());
+        assert!(alone.users.is_empty() && alone.tokens.is_empty());
         let channel = &tables.channels[0];
         assert_eq!((channel.id, channel.kind, channel.status), (1, 1, 1));
         assert_eq!(channel.key.expose(), "sk-channel-canary");
@@ -100,6 +104,11 @@ async fn what_is_no_such_database_is_refused_without_its_password() {
         ("oracle://u:canary@h/d", "oracle:// is not read"),
         ("postgres://u:canary@127.0.0.1:1/d", "does not open"),
         ("postgres://u:canary@[/d", "one-api's database"),
+        ("root:canary@tcp(db:3306)/oneapi", "no file"),
+        ("host=db user=root password=canary", "no file"),
+        ("sqlite://canary", "no file"),
+        ("root:canary://ss@h/d", "such an address is not read"),
+        ("://canary", "such an address is not read"),
     ] {
         let told = read_one_api(&Secret::new(address))
             .await
@@ -109,4 +118,25 @@ async fn what_is_no_such_database_is_refused_without_its_password() {
         assert!(!told.contains("canary"), "{told}");
     }
     assert!(!nothing.exists());
+}
+
+#[tokio::test]
+async fn a_table_has_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("one-api.db");
+    sample(&file).await;
+    let address = Secret::new(file.to_str().unwrap());
+    for (most, fits) in [(2, false), (3, true)] {
+        let ids = read(&address, async |reader| {
+            let rows = reader.rows("channels", &["id"], most, |row| row.int("c_id"));
+            rows.await.map(|_| Tables::default())
+        });
+        match ids.await {
+            Ok(_) => assert!(fits, "{most}"),
+            Err(error) => assert!(
+                !fits && error.to_string().contains("more than 2 channels"),
+                "{error}"
+            ),
+        }
+    }
 }
