@@ -22,9 +22,6 @@ PURE := tollgate-catalog tollgate-config tollgate-json tollgate-policy tollgate-
 # The filter's roles run natively too, over a mock of Envoy.
 NATIVE := --workspace
 
-# End-to-end scenes at a time: they wait for conditions more than they compute.
-SCENES ?= 3
-
 SCRIPTS := $(filter-out %.txt,$(wildcard .make/* .ci/*))
 
 # CI takes the versions in Cargo.lock or fails; elsewhere Cargo may renew the lock file.
@@ -74,8 +71,7 @@ test: setup-test wasm playground-page ## Run every test: units, pure crates for 
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER="$(abspath $(TARGET))/debug/tollgate-bindgen test" \
 	  $(CARGO) test $(LOCKED) --target wasm32-unknown-unknown -p tollgate-playground --lib
 	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
-	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --exclude tollgate-tests --no-fail-fast
-	RUST_TEST_THREADS=$(SCENES) .make/with-env -- $(CARGO) test $(LOCKED) -p tollgate-tests --no-fail-fast
+	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
 
 .PHONY: test-agents
 test-agents: setup-test agents wasm ## Run real coding agents through the gateway (1 GB of them; ONLY="…": some tests)

@@ -11,7 +11,6 @@ use tollgate_policy::auth::token_hash;
 
 use crate::bundle;
 use crate::gateway::Gateway;
-use crate::known;
 use crate::state;
 
 pub(crate) const OPENAI_REQUEST: &str =
@@ -87,8 +86,7 @@ pub(crate) fn key_of(secret: &str) -> String {
     token_key(&token_hash(header).unwrap())
 }
 
-/// Sends a head, to a worker that has not seen its token yet; the extra headers come after the usual
-/// ones.
+/// Sends a head; the extra headers come after the usual ones.
 pub(crate) fn head(
     host: &MockHost,
     method: &str,
@@ -103,7 +101,6 @@ pub(crate) fn head(
     ];
     headers.extend(extra);
     host.put_headers(Map::Request, &headers);
-    known::forget();
     let mut gateway = Gateway::new(host);
     let flow = gateway.request_headers(host, end);
     (gateway, flow)

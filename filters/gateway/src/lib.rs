@@ -26,7 +26,6 @@ mod entry;
 #[cfg(test)]
 mod fixture;
 mod gateway;
-mod known;
 mod losses;
 mod memory;
 mod meter;

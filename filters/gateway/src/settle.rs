@@ -88,7 +88,7 @@ fn event(host: &dyn Host, stream: &mut Stream) -> (UsageEvent, Missing) {
     let missing = missing(stream, outcome);
     let service_tier = service_tier(stream).to_owned();
     let usage = usage(stream, missing);
-    let token = stream.token.as_deref();
+    let token = stream.token.as_ref();
     let plan = stream.plan.as_ref();
     let error = match outcome {
         Outcome::Success => None,

@@ -35,7 +35,7 @@ pub(crate) struct Stream {
     pub(crate) started_unix_ms: i64,
     pub(crate) active: Option<Rc<Active>>,
     pub(crate) call: Call,
-    pub(crate) token: Option<Rc<TokenRecord>>,
+    pub(crate) token: Option<TokenRecord>,
     pub(crate) address: String,
     /// What is to be done, once the body was read.
     pub(crate) plan: Option<Plan>,

@@ -1,17 +1,16 @@
 //! The head of a request: is there such an endpoint, who calls, may they.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 
+use prost::Message;
 use tollgate_config::meter::TokenRecord;
-use tollgate_config::names::{CHANNEL_HEADER, READY_KEY};
+use tollgate_config::names::{CHANNEL_HEADER, READY_KEY, token_key};
 use tollgate_host::{Headers, Host, Map};
 use tollgate_policy::auth::{authorize, token_hash};
 use tollgate_protocol::ErrorInfo;
 
 use crate::call::{Call, Endpoint};
 use crate::gateway::models;
-use crate::known;
 use crate::refusal;
 use crate::stream::Stream;
 
@@ -69,7 +68,7 @@ pub(super) fn admit(
     if token.only_channel.is_some() {
         let named = headers.get(CHANNEL_HEADER).map(String::from_utf8_lossy);
         let only = named.and_then(|id| id.parse().ok()).unwrap_or(0);
-        Rc::make_mut(&mut token).only_channel = Some(only);
+        token.only_channel = Some(only);
     }
     let token = stream.token.insert(token);
     verdict.map_err(refusal::denied)?;
@@ -111,21 +110,17 @@ pub(super) fn admit(
 }
 
 /// Whose token it is. Until the meter holds all tokens, an unknown one may well be valid.
-fn identify(
-    host: &dyn Host,
-    headers: &Headers,
-    stream: &Stream,
-) -> Result<Rc<TokenRecord>, ErrorInfo> {
+fn identify(host: &dyn Host, headers: &Headers, stream: &Stream) -> Result<TokenRecord, ErrorInfo> {
     let hash = token_hash(|name| headers.get(name))
         .or_else(|| {
             let key = stream.call.query_key()?;
             token_hash(|name| (name == "x-goog-api-key").then_some(key.as_bytes()))
         })
         .ok_or_else(refusal::no_token)?;
-    let now = stream.started_unix_ms;
-    match known::token(host, &hash, now) {
+    let record = host.shared(&token_key(&hash));
+    match record.and_then(|record| TokenRecord::decode(record.as_slice()).ok()) {
         // It was rotated, and its time is over.
-        Some(token) if token.ends_unix_ms != 0 && token.ends_unix_ms <= now => {
+        Some(token) if token.ends_unix_ms != 0 && token.ends_unix_ms <= stream.started_unix_ms => {
             Err(refusal::unknown_token())
         }
         Some(token) => Ok(token),
