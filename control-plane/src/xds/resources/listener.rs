@@ -135,8 +135,8 @@ fn gateway() -> hcm::HttpFilter {
 fn router() -> hcm::HttpFilter {
     let router = Router {
         suppress_envoy_headers: true,
-        // Counters by status and cluster, a tenth of what a small call costs; how calls end, and where,
-        // is in the log.
+        // Counters by status and cluster cost every call something; how calls end, and where, is in the
+        // log.
         dynamic_stats: pb::boolean(false),
         ..Default::default()
     };
