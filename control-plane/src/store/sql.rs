@@ -26,6 +26,7 @@
 //! what was read may have changed when it is written, unless it was locked.
 
 mod mysql;
+mod sqlite;
 
 use std::borrow::Cow;
 
@@ -114,11 +115,15 @@ impl Statement {
         if is_mysql(connection) {
             return mysql::run(connection, &self.text, self.values, wanted).await;
         }
+        let text = match connection.backend_name() {
+            "SQLite" => sqlite::unnamed(self.text, self.values.len()),
+            _ => self.text,
+        };
         let mut arguments = AnyArguments::default();
         for value in self.values {
             value.add_to(&mut arguments)?;
         }
-        let query = match self.text {
+        let query = match text {
             Cow::Borrowed(text) => sqlx::query_with(text, arguments),
             Cow::Owned(text) => sqlx::query_with(AssertSqlSafe(text), arguments),
         };

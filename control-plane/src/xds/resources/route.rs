@@ -1,5 +1,5 @@
 //! One route for all model traffic, one for everything else and for what callers ask about their
-//! budgets.
+//! budgets; and before each of them the same for requests that are compressed.
 
 use envoy_types::pb::envoy::config::route::v3 as route;
 use envoy_types::pb::envoy::extensions::matching::common_inputs::network::v3::FilterStateInput;
@@ -9,6 +9,7 @@ use envoy_types::util::pack_any;
 use prost::{Message, Name};
 use tollgate_config::names;
 
+use super::listener::DECOMPRESSORS;
 use super::{Settings, ordered, pb};
 
 /// Name of the route configuration and of its one virtual host.
@@ -96,6 +97,7 @@ pub(super) fn routes<'a>(
         routes: std::iter::once(billing_route)
             .chain(MODEL_PATHS.map(model_route))
             .chain([admin_route])
+            .flat_map(|route| [compressed(route.clone()), route])
             .collect(),
         ..Default::default()
     };
@@ -106,6 +108,29 @@ pub(super) fn routes<'a>(
         validate_clusters: pb::boolean(false),
         ..Default::default()
     }
+}
+
+/// The same route for requests that say `content-encoding`: only they pass the filters that undo it.
+fn compressed(mut route: route::Route) -> route::Route {
+    let on = pack_any(route::FilterConfig {
+        // There is nothing to say about the filter but that it is wanted; Envoy wants something
+        // here all the same, and takes a filter that is optional.
+        config: Some(pack_any(route::FilterConfig::default())),
+        is_optional: true,
+        disabled: false,
+    });
+    let filters = DECOMPRESSORS.map(|name| (name.to_owned(), on.clone()));
+    route.typed_per_filter_config.extend(filters);
+    if let Some(condition) = &mut route.r#match {
+        condition.headers.push(route::HeaderMatcher {
+            name: "content-encoding".into(),
+            header_match_specifier: Some(
+                route::header_matcher::HeaderMatchSpecifier::PresentMatch(true),
+            ),
+            ..Default::default()
+        });
+    }
+    route
 }
 
 fn to(path: route::route_match::PathSpecifier, action: route::RouteAction) -> route::Route {
