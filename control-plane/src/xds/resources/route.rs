@@ -40,7 +40,7 @@ const HEADROOM_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) fn routes<'a>(
     clusters: impl Iterator<Item = &'a str>,
     settings: &Settings,
-) -> route::RouteConfiguration {
+) -> ordered::RouteConfiguration {
     let model_action = route::RouteAction {
         cluster_specifier: Some(
             route::route_action::ClusterSpecifier::InlineClusterSpecifierPlugin(by_filter_state(
@@ -60,7 +60,7 @@ pub(super) fn routes<'a>(
         }],
         ..Default::default()
     };
-    let model_route = |prefix: &str| route::Route {
+    let model_route = |prefix: &str| ordered::Route {
         request_body_buffer_limit: pb::uint64(settings.max_body_bytes + HEADROOM_BYTES),
         ..to(
             route::route_match::PathSpecifier::PathSeparatedPrefix(prefix.into()),
@@ -75,14 +75,14 @@ pub(super) fn routes<'a>(
         idle_timeout: pb::seconds(SILENCE_S),
         ..Default::default()
     };
-    let admin_route = route::Route {
+    let admin_route = ordered::Route {
         typed_per_filter_config: [(names::GATEWAY_FILTER.to_owned(), disabled())].into(),
         ..to(
             route::route_match::PathSpecifier::Prefix("/".into()),
             admin_action,
         )
     };
-    let billing_route = route::Route {
+    let billing_route = ordered::Route {
         r#match: Some(route::RouteMatch {
             path_specifier: Some(route::route_match::PathSpecifier::PathSeparatedPrefix(
                 BILLING_PATH.into(),
@@ -91,7 +91,7 @@ pub(super) fn routes<'a>(
         }),
         ..admin_route.clone()
     };
-    let host = route::VirtualHost {
+    let host = ordered::VirtualHost {
         name: NAME.into(),
         domains: vec!["*".into()],
         routes: std::iter::once(billing_route)
@@ -99,19 +99,17 @@ pub(super) fn routes<'a>(
             .chain([admin_route])
             .flat_map(|route| [compressed(route.clone()), route])
             .collect(),
-        ..Default::default()
     };
-    route::RouteConfiguration {
+    ordered::RouteConfiguration {
         name: NAME.into(),
         virtual_hosts: vec![host],
         // Channels come and go by CDS; a route that names one a moment early is no error.
         validate_clusters: pb::boolean(false),
-        ..Default::default()
     }
 }
 
 /// The same route for requests that say `content-encoding`: only they pass the filters that undo it.
-fn compressed(mut route: route::Route) -> route::Route {
+fn compressed(mut route: ordered::Route) -> ordered::Route {
     let on = pack_any(route::FilterConfig {
         // There is nothing to say about the filter but that it is wanted; Envoy wants something
         // here all the same, and takes a filter that is optional.
@@ -133,13 +131,13 @@ fn compressed(mut route: route::Route) -> route::Route {
     route
 }
 
-fn to(path: route::route_match::PathSpecifier, action: route::RouteAction) -> route::Route {
-    route::Route {
+fn to(path: route::route_match::PathSpecifier, action: route::RouteAction) -> ordered::Route {
+    ordered::Route {
         r#match: Some(route::RouteMatch {
             path_specifier: Some(path),
             ..Default::default()
         }),
-        action: Some(route::route::Action::Route(action)),
+        route: Some(action),
         ..Default::default()
     }
 }
