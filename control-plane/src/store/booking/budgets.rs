@@ -6,6 +6,7 @@ use sqlx::{Any, Transaction};
 
 use crate::domain::Log;
 use crate::store::Result;
+use crate::store::rows::{pieces, places};
 use crate::store::sql::sql;
 
 /// Adds the rows to their tokens' days, and to what was drawn from leases: in the same transaction
@@ -27,18 +28,20 @@ pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) ->
             *lease = lease.saturating_add(log.draw.amount.0);
         }
     }
-    for ((token, day), amount) in days {
-        sql(
-            "INSERT INTO token_days (token_id, day, amount) VALUES ($1, $2, $3) \
+    // Rows are written, and locked, in the order in which they stand here.
+    let days: Vec<_> = days.into_iter().collect();
+    for piece in pieces(&days) {
+        let mut query = sql(format!(
+            "INSERT INTO token_days (token_id, day, amount) VALUES {} \
              ON CONFLICT (token_id, day) DO UPDATE SET amount = CASE \
              WHEN token_days.amount > 9223372036854775807 - excluded.amount \
              THEN 9223372036854775807 ELSE token_days.amount + excluded.amount END",
-        )
-        .bind(token)
-        .bind(day)
-        .bind(amount)
-        .execute(&mut **transaction)
-        .await?;
+            places(piece.len(), 3)
+        ));
+        for ((token, day), amount) in piece {
+            query = query.bind(*token).bind(*day).bind(*amount);
+        }
+        query.execute(&mut **transaction).await?;
     }
     for (lease, amount) in drawn {
         // A lease that is gone meanwhile has nothing outstanding.
