@@ -30,6 +30,7 @@ mod sdk;
 mod sdk_content;
 mod secrets;
 mod sign_in;
+mod slow_callers;
 mod stored;
 mod the_provider;
 mod users;

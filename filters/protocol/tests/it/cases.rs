@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use tollgate_protocol::stream::Outcome;
 use tollgate_protocol::{
-    ALL, Body, Dialect, Limits, Target, read_request, translate_response, write_request,
+    ALL, Body, Dialect, Limits, Target, read_error, read_request, translate_response, write_error,
+    write_request,
 };
 
 use crate::support::{
@@ -192,6 +193,63 @@ fn c35_many_tools_with_long_descriptions_are_not_cut() {
         assert_eq!(last["description"], description.as_str(), "{to}");
         assert!(losses.is_empty(), "{losses:?}");
     }
+    let refused = json!({"error": {"message": "Invalid 'tools': array too long. Expected an array with maximum length 128, but got an array with length 129 instead.",
+        "type": "invalid_request_error", "param": "tools", "code": "array_above_max_length"}});
+    for from in [C, R] {
+        let error = read_error(from, 400, refused.to_string().as_bytes());
+        let (status, body) = write_error(M, &error);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (status, &body["error"]["type"]),
+            (400, &json!("invalid_request_error"))
+        );
+        assert_eq!(body["error"]["message"], refused["error"]["message"]);
+    }
+}
+
+/// JSON mode is never made of a forced tool: where an upstream has none, it is asked for in words, and
+/// what is answered is content from the start.
+#[test]
+fn c37_json_mode_is_no_tool() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}},
+        "required": ["a"], "additionalProperties": false});
+    for format in [
+        json!({"type": "json_object"}),
+        json!({"type": "json_schema", "json_schema": {"name": "n", "strict": true, "schema": schema}}),
+    ] {
+        let request = json!({"model": "m", "response_format": format,
+            "messages": [{"role": "user", "content": "JSON, please"}]});
+        for &to in ALL {
+            let Ok(written) = write(C, to, &request) else {
+                continue;
+            };
+            let body = value(&written.body);
+            for key in ["tools", "tool_choice", "toolConfig", "tool_config"] {
+                assert!(body.get(key).is_none(), "{to} {format}: {body}");
+            }
+        }
+    }
+    let all = [
+        json!({"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 1}}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "{\"a\":"}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "1}"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}),
+        json!({"type": "message_stop"}),
+    ];
+    let told = events(&stream_at_every_split(M, C, &sse(&all)).text);
+    let all_of = |place: &str| -> Vec<String> {
+        let found = told
+            .iter()
+            .filter_map(|event| event.pointer(place)?.as_str());
+        found
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(all_of("/choices/0/delta/content"), ["{\"a\":", "1}"]);
+    assert_eq!(all_of("/choices/0/finish_reason"), ["stop"]);
 }
 
 // === D: schemas ===
