@@ -193,7 +193,8 @@ pub struct ControlArgs {
     #[arg(long, env = "TOLLGATE_GOOGLE_TOKEN_URL", value_name = "URL", value_parser = web_address)]
     pub google_token_url: Option<Url>,
 
-    /// Where this control plane calls a gateway of its own to test channels
+    /// Where this control plane calls a gateway of its own, to test channels and for responses that
+    /// are made in the background
     /// [default: the port of LISTEN on this machine]
     #[arg(long, env = "TOLLGATE_GATEWAY_URL", value_name = "URL", value_parser = web_address)]
     pub gateway_url: Option<Url>,

@@ -16,8 +16,6 @@ use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 use tollgate_config::leases::{self, Lease};
 
-pub use service::Server;
-
 use crate::domain::{day, now_unix_ms};
 use crate::store::{Asked, Error, Granted, Held, Result, Store};
 

@@ -38,6 +38,7 @@ pub mod store;
 pub mod swagger;
 pub mod tokenizer;
 pub mod trust;
+pub mod unary;
 pub mod windows;
 pub mod xds;
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -21,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Url};
 
 use guard::is_public;
@@ -66,6 +68,32 @@ pub struct Call<'a> {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     patience: Duration,
+}
+
+/// An answer that has begun. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Answer {
+    body: Incoming,
+    _connection: AbortOnDropHandle<hyper::Result<()>>,
+}
+
+impl Answer {
+    /// The next piece; `None` at the end, and where it breaks off.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match self.body.frame().await?.ok()?.into_data() {
+                Ok(data) => return Some(data),
+                // Trailers say nothing here.
+                Err(_) => continue,
+            }
+        }
+    }
+
+    /// All of it; `None` where it is longer, or breaks off.
+    pub async fn collect(self, max_bytes: usize) -> Option<Bytes> {
+        let body = Limited::new(self.body, max_bytes).collect().await;
+        Some(body.ok()?.to_bytes())
+    }
 }
 
 impl<'a> Call<'a> {
@@ -123,6 +151,25 @@ pub async fn post_form(
 /// When no answer comes, or the address is none that may be called.
 pub async fn call(call: Call<'_>) -> Result<(StatusCode, Bytes), CallError> {
     let host = call.url.host_str().unwrap_or_default().to_owned();
+    let patience = call.patience;
+    let exchange = async {
+        let (status, answer) = open(call).await?;
+        let body = answer.collect(MAX_ANSWER).await;
+        let body = body.ok_or_else(|| CallError::Answer(host.clone()))?;
+        Ok((status, body))
+    };
+    let late = |_| CallError::Late(host.clone(), patience);
+    tokio::time::timeout(patience, exchange)
+        .await
+        .map_err(late)?
+}
+
+/// Calls, and gives the answer as soon as it begins.
+///
+/// # Errors
+/// When none begins, or the address is none that may be called.
+pub async fn open(call: Call<'_>) -> Result<(StatusCode, Answer), CallError> {
+    let host = call.url.host_str().unwrap_or_default().to_owned();
     if call.reach == Reach::Public && call.url.scheme() != "https" {
         return Err(CallError::NotEncrypted);
     }
@@ -134,7 +181,7 @@ pub async fn call(call: Call<'_>) -> Result<(StatusCode, Bytes), CallError> {
         .map_err(late)?
 }
 
-async fn exchange(call: Call<'_>, host: &str) -> Result<(StatusCode, Bytes), CallError> {
+async fn exchange(call: Call<'_>, host: &str) -> Result<(StatusCode, Answer), CallError> {
     let failed = |error| CallError::Io(host.to_owned(), error);
     let addresses = addresses(call.url, call.reach).await.map_err(failed)?;
     if addresses.is_empty() {
@@ -169,12 +216,12 @@ async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     call: Call<'_>,
     host: &str,
-) -> Result<(StatusCode, Bytes), CallError> {
+) -> Result<(StatusCode, Answer), CallError> {
     let failed = |error| CallError::Http(host.to_owned(), error);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(failed)?;
-    tokio::spawn(connection);
+    let connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let url = call.url;
     let authority = url
         .port()
@@ -196,11 +243,11 @@ async fn send(
         .map_err(|_| CallError::Answer(host.to_owned()))?;
     let response = sender.send_request(request).await.map_err(failed)?;
     let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER)
-        .collect()
-        .await;
-    let body = body.map_err(|_| CallError::Answer(host.to_owned()))?;
-    Ok((status, body.to_bytes()))
+    let answer = Answer {
+        body: response.into_body(),
+        _connection: connection,
+    };
+    Ok((status, answer))
 }
 
 /// Trusts the authorities that Mozilla trusts.

@@ -109,6 +109,12 @@ impl Probes {
         }
     }
 
+    /// Where gateways are called, and the token itself.
+    #[must_use]
+    pub fn gateway(&self) -> (Url, Secret) {
+        (self.0.gateway.clone(), self.0.token.secret.clone())
+    }
+
     #[must_use]
     pub fn guests(&self) -> &Guests {
         &self.0.guests

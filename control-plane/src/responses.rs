@@ -1,11 +1,14 @@
 //! Responses and conversations that are kept for callers of OpenAI's Responses API: responses come
-//! up on the meter streams, and both are asked for by gateways, one call each ([`Server`]).
+//! up on the meter streams, and both are asked for by gateways, one call each ([`Unary`](crate::unary::Unary)).
+//!
+//! Some are made [in the background](Background), by the control plane itself.
 //!
 //! A caller may continue a response milliseconds after it has read it, when it is still on its way
 //! here, or went to another control plane on the same database. So what is not there and whose id is
 //! young enough is waited for, a short while. An id of another tenant is not there either, and takes
 //! as long: nobody learns of it.
 
+mod background;
 mod context;
 mod conversations;
 mod items;
@@ -18,7 +21,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tollgate_config::responses::{self, Answer, Call, Nothing, Origin, Stored, answer, call};
 
-pub use service::Server;
+pub use background::Background;
 
 use crate::domain::now_unix_ms;
 use crate::store::{self, Conversation, Error, Store};
@@ -46,6 +49,7 @@ const KEPT_IDS: usize = 1_024;
 #[derive(Debug, Clone)]
 pub struct Responses {
     store: Store,
+    background: Background,
     retention_ms: i64,
     kept: broadcast::Sender<Arc<str>>,
 }
@@ -55,10 +59,17 @@ impl Responses {
     #[must_use]
     pub fn new(store: Store, retention: Duration) -> Self {
         Self {
+            background: Background::new(store.clone()),
             store,
             retention_ms: i64::try_from(retention.as_millis()).unwrap_or(i64::MAX),
             kept: broadcast::channel(KEPT_IDS).0,
         }
+    }
+
+    /// Those that are made in the background.
+    #[must_use]
+    pub fn background(&self) -> &Background {
+        &self.background
     }
 
     /// Keeps responses that came from a gateway.
@@ -95,6 +106,13 @@ impl Responses {
                 Ok(count) => tracing::info!(count, "old conversations are forgotten"),
                 Err(error) => tracing::error!(%error, "old conversations are not forgotten"),
             }
+            match self.store.purge_background(self.since()).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "old responses in the background are forgotten"),
+                Err(error) => {
+                    tracing::error!(%error, "old ones in the background are not forgotten")
+                }
+            }
             // By then, what continued one of them when it was deleted has come.
             if let Err(error) = self.store.forget_deleted(now_unix_ms() - YOUNG_MS).await {
                 tracing::error!(%error, "deleted responses are not forgotten");
@@ -114,7 +132,15 @@ impl Responses {
                 Err(Error::NotFound(_)) => answer::Kind::NotFound(Nothing {}),
                 other => other?,
             };
-            let may_come = matches!(answer, answer::Kind::NotFound(_) | answer::Kind::Refused(_));
+            let may_come = match answer {
+                answer::Kind::NotFound(_) => true,
+                // A conversation may become free.
+                answer::Kind::Refused(_) => !matches!(
+                    call.kind,
+                    Some(call::Kind::Background(_) | call::Kind::Cancel(_))
+                ),
+                _ => false,
+            };
             if !may_come
                 || Instant::now() >= until
                 || self
@@ -132,13 +158,34 @@ impl Responses {
     async fn look(&self, call: &Call) -> store::Result<answer::Kind> {
         let Call { group, id, kind } = call;
         let (store, since) = (&self.store, self.since());
+        let background = &self.background;
         let json = match kind {
-            Some(call::Kind::Show(_)) => store.response(group, id, since).await?,
+            Some(call::Kind::Show(_)) => match background.show(group, id, since).await? {
+                Some(response) => response,
+                None => store.response(group, id, since).await?,
+            },
+            Some(call::Kind::Cancel(_)) => match background.cancel(group, id, since).await? {
+                Some(response) => response,
+                None => {
+                    store.response(group, id, since).await?;
+                    return Ok(background::is_synchronous());
+                }
+            },
             Some(call::Kind::Delete(_)) => {
-                store
-                    .delete_response(group, id, since, now_unix_ms())
-                    .await?;
+                let deleted = background.delete(group, id).await?;
+                let now = now_unix_ms();
+                match store.delete_response(group, id, since, now).await {
+                    Err(Error::NotFound(_)) if deleted => {}
+                    other => other?,
+                }
                 items::deleted(id)
+            }
+            Some(call::Kind::Background(asked)) => {
+                return match serde_json::from_str(asked) {
+                    Ok(asked) => background.begin(group, &asked).await,
+                    // From a newer gateway.
+                    Err(_) => Err(Error::NotFound("this kind of call".into())),
+                };
             }
             Some(call::Kind::History(history)) => {
                 return context::answer(store, group, id, history, since).await;

@@ -23,18 +23,19 @@ use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
 use crate::domain::options;
 use crate::gateways::{self, Registry};
-use crate::leases::{self, Leases};
+use crate::leases::Leases;
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
 use crate::oidc;
 use crate::probes::Probes;
 use crate::publish::Publisher;
-use crate::responses::{self, Responses};
+use crate::responses::Responses;
 use crate::secrets::{self, Secret};
 use crate::store::{self, Claim, FirstKeys, Store};
-use crate::tokenizer::{self, Tokenizer};
+use crate::tokenizer::Tokenizer;
 use crate::trust::Trust;
-use crate::windows::{self, Windows};
+use crate::unary::Unary;
+use crate::windows::Windows;
 use crate::xds::resources::Settings;
 use crate::{admin, billing, deadlines, home, housekeeping, log_mover, shared_keys, swagger, xds};
 
@@ -144,6 +145,8 @@ impl ControlPlane {
         }
         let probes = Probes::new(gateway_url(args)?, registry.clone());
         meter.tell_own_token(probes.token());
+        let (gateway, own_token) = probes.gateway();
+        responses.background().call_through(gateway, own_token);
         let publisher = publisher.with_guests(probes.guests().clone());
         let control = Self {
             xds: xds.local_addr()?,
@@ -177,6 +180,9 @@ impl ControlPlane {
                 .clone()
                 .run_until_cancelled_owned(publisher.run()),
         );
+        let background = responses.background().clone();
+        // It has something to do at the end.
+        control.tasks.spawn(background.run(control.ending.clone()));
         control.tasks.spawn(
             control
                 .ending
@@ -252,10 +258,10 @@ impl ControlPlane {
         let ads =
             xds::service::Service::new(snapshots, self.registry.clone(), closed).into_server();
         let meter = meter::Server::new(self.meter.clone());
-        let responses = responses::Server::new(services.responses);
-        let counting = tokenizer::Server::new(Tokenizer::default());
-        let leases = leases::Server::new(services.leases);
-        let limits = windows::Server::new(services.windows);
+        let responses = Unary(services.responses);
+        let counting = Unary(Tokenizer::default());
+        let leases = Unary(services.leases);
+        let limits = Unary(services.windows);
         let serving = server
             .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
             .add_service(InterceptedService::new(ads, self.trust.clone()))

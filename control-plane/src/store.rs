@@ -11,6 +11,7 @@
 
 mod apply;
 mod audits;
+mod background;
 mod blacklist;
 mod booking;
 mod budgets;
@@ -66,6 +67,7 @@ use tollgate_policy::price::NanoUsd;
 
 pub(crate) use apply::{Left, Step, Then};
 pub use audits::AuditQuery;
+pub(crate) use background::Queued;
 pub use blacklist::SHARED_ADDRESSES;
 pub use booking::NewLog;
 pub use budgets::Spending;

@@ -21,8 +21,6 @@ use tollgate_config::counting::{Call, Shortened};
 use tollgate_config::meter::UsageEvent;
 use tollgate_protocol::{Body, Dialect, Limits, count};
 
-pub use service::Server;
-
 use encoding::Counter;
 
 /// Of one request or answer this much is counted token by token.

@@ -22,8 +22,6 @@ use tokio::time::Instant;
 use tollgate_config::together::{Admitted, Counted, Rates};
 use tollgate_policy::limits::{Rate, Standing};
 
-pub use service::Server;
-
 use crate::secrets::Secret;
 
 /// A call of a model waits for it.

@@ -27,6 +27,12 @@ pub const REQUEST_ID_HEADER: &str = "x-request-id";
 /// own token has a say in that; from anybody else it means nothing.
 pub const CHANNEL_HEADER: &str = "x-tollgate-channel";
 
+/// Request header of a call that the control plane makes for a caller who does not wait for it. Like
+/// [`CHANNEL_HEADER`], it means nothing without the control plane's own token. Three words: the
+/// [key](token_key) of the caller's token, the id that the request gets, and the address that the
+/// caller had (`-`: not known).
+pub const CALLER_HEADER: &str = "x-tollgate-caller";
+
 /// Cluster of the control plane's gRPC port (xDS and meter), in the bootstrap.
 pub const CONTROL_CLUSTER: &str = "tollgate-control";
 

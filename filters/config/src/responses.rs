@@ -9,6 +9,7 @@
 
 use prost::{Message, Oneof};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// gRPC service and method of the calls.
 pub const SERVICE: &str = "tollgate.responses.v1.Responses";
@@ -69,7 +70,7 @@ pub struct Call {
     /// Of a response, or of a conversation; empty where only items are referred to.
     #[prost(string, tag = "2")]
     pub id: String,
-    #[prost(oneof = "call::Kind", tags = "3, 4, 5, 6, 7")]
+    #[prost(oneof = "call::Kind", tags = "3, 4, 5, 6, 7, 8, 9")]
     pub kind: Option<call::Kind>,
 }
 
@@ -90,6 +91,11 @@ pub mod call {
         /// more room in the filter than JSON does, so what is rare is JSON.
         #[prost(string, tag = "7")]
         Conversations(String),
+        /// JSON: a [`Background`](super::Background).
+        #[prost(string, tag = "8")]
+        Background(String),
+        #[prost(message, tag = "9")]
+        Cancel(Nothing),
     }
 }
 
@@ -121,6 +127,17 @@ pub struct Conversations {
     /// JSON, or empty.
     pub body: String,
     pub request_id: String,
+}
+
+/// A request whose caller does not wait for the answer. The control plane makes the call itself,
+/// through a gateway, for the token that the caller has shown here.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Background {
+    /// As the caller sent it; checked in all but what only the answer can tell.
+    pub body: Box<RawValue>,
+    pub token_id: i64,
+    /// Of the caller; `-` where it is not known.
+    pub address: String,
 }
 
 /// One page of the items that the response was made from.
@@ -172,7 +189,7 @@ pub mod answer {
 /// Why a request cannot be served.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// The HTTP status: 400, 404 or 413.
+    /// The HTTP status: 400, 404, 413, 429 or 503.
     pub status: u32,
     /// A sentence for the caller.
     pub message: String,

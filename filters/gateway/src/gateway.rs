@@ -267,7 +267,7 @@ impl Gateway {
         let Ok(mut stream) = self.stream.try_borrow_mut() else {
             return;
         };
-        match answer.and_then(|answer| kept::shown(&stream, &asked.then, answer)) {
+        match answer.and_then(|answer| kept::shown(&stream, answer)) {
             Ok(json) => {
                 models::reply(host, stream.call.dialect(), &stream.id, json.as_bytes());
                 stream.answer_begins(200);
@@ -333,6 +333,9 @@ fn decide(
     stream: &mut Stream,
     gathered: plan::Gathered,
 ) -> Result<Option<kept::Asked>, ErrorInfo> {
+    if let Some(own) = stream.background.take() {
+        return kept::background::ask(host, stream, &own, gathered).map(Some);
+    }
     let mut plan = match stream.call.operation().cloned() {
         None => plan::plan(host, stream, gathered)?,
         Some(operation) => match operate::plan(host, stream, operation, gathered)? {

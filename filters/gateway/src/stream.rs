@@ -1,5 +1,6 @@
 //! One request from its first byte to its last: what both roles know of it.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use tollgate_config::meter::{Attempt, TokenRecord};
@@ -37,6 +38,8 @@ pub(crate) struct Stream {
     pub(crate) call: Call,
     pub(crate) token: Option<TokenRecord>,
     pub(crate) address: String,
+    /// The caller's, where it is the control plane that is connected.
+    pub(crate) caller: Option<IpAddr>,
     /// What is to be done, once the body was read.
     pub(crate) plan: Option<Plan>,
     pub(crate) attempts: Vec<Attempt>,
@@ -66,6 +69,8 @@ pub(crate) struct Stream {
     pub(crate) conversation: Option<String>,
     /// Nobody else continues that conversation until it is known what this request adds to it.
     pub(crate) writes_conversation: bool,
+    /// The body of a call that the control plane is to make, as the caller sent it.
+    pub(crate) background: Option<String>,
     /// What is to be kept with the answer, if the gateway makes it.
     pub(crate) keep: Option<Keep>,
     /// The memory of what the answer repeats of the request.
@@ -133,6 +138,7 @@ impl Stream {
             call: Call::default(),
             token: None,
             address: String::new(),
+            caller: None,
             plan: None,
             attempts: Vec::new(),
             answered: false,
@@ -149,6 +155,7 @@ impl Stream {
             continues: None,
             conversation: None,
             writes_conversation: false,
+            background: None,
             keep: None,
             echoed: None,
             limits: Taken::default(),

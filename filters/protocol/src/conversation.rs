@@ -27,12 +27,20 @@ pub struct Continuation {
     pub conversation: Option<String>,
     /// Whether the answer is to be kept; the default is that it is.
     pub store: bool,
+    /// Whether the caller does not wait for the answer, and asks for it later.
+    pub background: bool,
 }
 
 /// Reads it. The keys that decide about it must not stand twice, as in
 /// [`peek`](crate::peek()): each reader would take another one.
 pub fn continuation(body: &Body) -> Result<Continuation, InvalidRequest> {
-    const KEYS: [&str; 4] = ["previous_response_id", "store", "input", "conversation"];
+    const KEYS: [&str; 5] = [
+        "previous_response_id",
+        "store",
+        "input",
+        "conversation",
+        "background",
+    ];
     let mut values = [None; KEYS.len()];
     for (key, value) in body.json().entries() {
         let slot = KEYS.iter().zip(&mut values).find(|(name, _)| **name == key);
@@ -43,7 +51,7 @@ pub fn continuation(body: &Body) -> Result<Continuation, InvalidRequest> {
             return Err(InvalidRequest::new(*name, message));
         }
     }
-    let [previous, store, _, conversation] =
+    let [previous, store, _, conversation, background] =
         values.map(|value: Option<Json<'_>>| value.and_then(Json::non_null));
     let text = |value: Option<Json<'_>>, key: &str, what: &str| match value.map(Json::as_str) {
         None => Ok(None),
@@ -64,16 +72,29 @@ pub fn continuation(body: &Body) -> Result<Continuation, InvalidRequest> {
         let message = "'previous_response_id' and 'conversation' exclude each other.";
         return Err(InvalidRequest::new("conversation", message));
     }
-    let store = match store {
-        None => true,
+    let flag = |value: Option<Json<'_>>, key: &str, unset| match value {
+        None => Ok(unset),
         Some(flag) => flag
             .as_bool()
-            .ok_or_else(|| InvalidRequest::must_be("store", "a boolean"))?,
+            .ok_or_else(|| InvalidRequest::must_be(key, "a boolean")),
     };
     Ok(Continuation {
         previous_response_id,
         conversation,
-        store,
+        store: flag(store, "store", true)?,
+        background: flag(background, "background", false)?,
+    })
+}
+
+/// The same request as a stream that its caller waits for.
+pub fn foreground(body: &Body) -> Vec<u8> {
+    object_bytes(|w| {
+        for (key, value) in body.json().entries() {
+            if !matches!(&*key, "background" | "stream") {
+                w.field_raw(&key, value.raw());
+            }
+        }
+        w.field_bool("stream", true);
     })
 }
 

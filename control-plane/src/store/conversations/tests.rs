@@ -1,4 +1,7 @@
+use tollgate_config::responses::conversation_item;
+
 use super::super::testing::with_store;
+use super::items::CONVERSATION_ITEMS_MAX;
 use super::*;
 use crate::domain::GroupPatch;
 

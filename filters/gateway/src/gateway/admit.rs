@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use prost::Message;
 use tollgate_config::meter::TokenRecord;
-use tollgate_config::names::{CHANNEL_HEADER, READY_KEY, token_key};
+use tollgate_config::names::{CALLER_HEADER, CHANNEL_HEADER, READY_KEY, token_key};
 use tollgate_host::{Headers, Host, Map};
 use tollgate_policy::auth::{authorize, token_hash};
 use tollgate_protocol::ErrorInfo;
@@ -58,11 +58,16 @@ pub(super) fn admit(
         return Err(refusal::banned());
     }
     let mut token = identify(host, &headers, stream)?;
+    if token.only_channel.is_some()
+        && let Some(caller) = headers.get(CALLER_HEADER)
+    {
+        token = instead_of(host, stream, caller)?;
+    }
     // What decides is who is connected; what a header says is good enough for the log.
     let address = if token.subnets.is_empty() {
         None
     } else {
-        peer(host)
+        stream.caller.or_else(|| peer(host))
     };
     let verdict = authorize(&token, address, stream.started_unix_ms);
     if token.only_channel.is_some() {
@@ -127,6 +132,26 @@ fn identify(host: &dyn Host, headers: &Headers, stream: &Stream) -> Result<Token
         None if host.shared(READY_KEY).is_none() => Err(refusal::not_ready()),
         None => Err(refusal::unknown_token()),
     }
+}
+
+/// Who does not wait for this call, which the control plane makes: see [`CALLER_HEADER`].
+fn instead_of(
+    host: &dyn Host,
+    stream: &mut Stream,
+    caller: &[u8],
+) -> Result<TokenRecord, ErrorInfo> {
+    let caller = String::from_utf8_lossy(caller);
+    let mut words = caller.split(' ');
+    let [key, id, address] = [(); 3].map(|()| words.next().unwrap_or_default());
+    let record = host.shared(key);
+    let token = record.and_then(|record| TokenRecord::decode(record.as_slice()).ok());
+    let token = token.ok_or_else(refusal::unknown_token)?;
+    id.clone_into(&mut stream.id);
+    stream.caller = address.parse().ok();
+    if let Some(address) = stream.caller {
+        stream.address = address.to_string();
+    }
+    Ok(token)
 }
 
 fn check_body_headers(headers: &Headers, max_body_bytes: u64) -> Result<(), ErrorInfo> {

@@ -12,6 +12,7 @@
 //! Whose response it may be is what the token says, and never what the caller sends. An id of another
 //! tenant is answered like one that never was.
 
+pub(super) mod background;
 pub(super) mod history;
 
 use prost::Message;
@@ -46,8 +47,6 @@ pub(super) enum Then {
     Count(Counting),
     /// Answer with it.
     Show,
-    /// That it exists is all that matters.
-    Cancel,
     /// See whether it is over a limit.
     Admit,
     /// See what the budgets have now.
@@ -100,7 +99,7 @@ pub(super) fn ask(host: &dyn Host, stream: &Stream, body: &str) -> Result<Asked,
             }
             (call::Kind::Show(responses::Nothing {}), Then::Show)
         }
-        StoredPart::Cancel => (call::Kind::Show(responses::Nothing {}), Then::Cancel),
+        StoredPart::Cancel => (call::Kind::Cancel(responses::Nothing {}), Then::Show),
         StoredPart::InputItems => (
             call::Kind::InputItems(page(&stream.call.query)?),
             Then::Show,
@@ -111,21 +110,13 @@ pub(super) fn ask(host: &dyn Host, stream: &Stream, body: &str) -> Result<Asked,
 }
 
 /// What the caller gets who asked about a response.
-pub(super) fn shown(
-    stream: &Stream,
-    then: &Then,
-    answer: answer::Kind,
-) -> Result<String, ErrorInfo> {
+pub(super) fn shown(stream: &Stream, answer: answer::Kind) -> Result<String, ErrorInfo> {
     let id = match &stream.call.endpoint {
         Endpoint::Stored { id, .. } => id,
         _ => "",
     };
     match answer {
         answer::Kind::Refused(refused) => Err(self::refused(&refused)),
-        answer::Kind::Json(_) if matches!(then, Then::Cancel) => Err(ErrorInfo::new(
-            ErrorKind::InvalidRequest,
-            "Cannot cancel a synchronous response.",
-        )),
         answer::Kind::Json(json) => Ok(json),
         answer::Kind::NoSuchItem(_) => Err(ErrorInfo::new(
             ErrorKind::InvalidRequest,
@@ -151,6 +142,8 @@ fn refused(json: &str) -> ErrorInfo {
     let kind = match status.and_then(Json::as_u64) {
         Some(404) => ErrorKind::NotFound,
         Some(413) => ErrorKind::RequestTooLarge,
+        Some(429) => ErrorKind::RateLimited,
+        Some(503) => ErrorKind::Overloaded,
         _ => ErrorKind::InvalidRequest,
     };
     let mut error = ErrorInfo::new(kind, text(message));

@@ -13,7 +13,7 @@ pub(super) fn without(extra: &Extra) -> Without {
             "Conversations with this model are not stored; send the whole of it as 'input'.",
         ),
         "background" if is_true => {
-            Without::Unsupported("This model cannot answer in the background.")
+            Without::Unsupported("This model does not answer in the background by itself.")
         }
         "prompt" => Without::Unsupported("This model has no stored prompts."),
         "tool_choice" => Without::Unsupported("This kind of tool choice is not available here."),

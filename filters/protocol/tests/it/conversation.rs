@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_protocol::conversation::{
     Continuation, ECHO_BYTES_MAX, continuation, continued, dereferenced, echo, final_response,
-    own_items, references, without_reasoning,
+    foreground, own_items, references, without_reasoning,
 };
 use tollgate_protocol::stream::Translator;
 use tollgate_protocol::{Body, Dialect, Limits, Reply, translate_response};
@@ -43,11 +43,14 @@ fn what_a_request_says_of_what_is_kept() {
             previous_response_id: previous.map(str::to_owned),
             conversation: conversation.map(str::to_owned),
             store,
+            background: false,
         };
         assert_eq!(continuation(&body(text)), Ok(expected), "{text}");
     }
     for (text, field) in [
         (r#"{"store":1}"#, "store"),
+        (r#"{"background":"yes"}"#, "background"),
+        (r#"{"background":true,"background":false}"#, "background"),
         (r#"{"previous_response_id":7}"#, "previous_response_id"),
         (
             r#"{"previous_response_id":"a","previous_response_\u0069d":"b"}"#,
@@ -62,6 +65,14 @@ fn what_a_request_says_of_what_is_kept() {
     ] {
         assert_eq!(continuation(&body(text)).unwrap_err().field, field);
     }
+}
+
+#[test]
+fn what_is_asked_for_in_the_background_is_made_as_a_stream() {
+    let asked = body(r#"{"input": [ 1.0 ],"background":true,"store":true,"stream":false}"#);
+    assert!(continuation(&asked).unwrap().background);
+    let made = String::from_utf8(foreground(&asked)).unwrap();
+    assert_eq!(made, r#"{"input":[ 1.0 ],"store":true,"stream":true}"#);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tollgate_protocol::conversation::{
 use tollgate_protocol::json::Json;
 use tollgate_protocol::{Body, Dialect, ErrorInfo, ErrorKind, Limits};
 
-use super::{Asked, Then, away, begin, refused, short};
+use super::{Asked, Then, away, background, begin, refused, short};
 use crate::call::Endpoint;
 use crate::gateway::plan::Gathered;
 use crate::memory::Hold;
@@ -43,7 +43,7 @@ enum Keeps {
 pub(in crate::gateway) fn ask(
     host: &dyn Host,
     stream: &mut Stream,
-    gathered: Gathered,
+    mut gathered: Gathered,
 ) -> Result<Result<Asked, Gathered>, ErrorInfo> {
     let generates = match &stream.call.endpoint {
         Endpoint::Generate(Dialect::OpenaiResponses) => true,
@@ -54,11 +54,21 @@ pub(in crate::gateway) fn ask(
         }) => false,
         _ => return Ok(Err(gathered)),
     };
+    let continuation = continuation(&gathered.body)?;
+    let in_background = generates && background::is_ours(stream, &gathered.body, &continuation)?;
+    if in_background {
+        let own = gathered.body.as_str().to_owned();
+        if !gathered.hold.grow(gathered.size.saturating_mul(3)) {
+            return Err(refusal::no_room());
+        }
+        stream.background = Some(own);
+    }
     let Continuation {
         previous_response_id,
         conversation,
         store,
-    } = continuation(&gathered.body)?;
+        ..
+    } = continuation;
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let stores = active.config.stores_responses;
     let previous = previous_response_id.filter(|id| responses::is_ours(id));
@@ -72,7 +82,8 @@ pub(in crate::gateway) fn ask(
             references.push(id);
         }
     }
-    let keeps = match (generates && stores, store, &conversation) {
+    // What is answered in the background is kept, and added, by the call that is made then.
+    let keeps = match (generates && stores && !in_background, store, &conversation) {
         (true, true, _) => Keeps::Response,
         (true, false, Some(_)) => Keeps::Items,
         _ => Keeps::Nothing,
@@ -93,7 +104,7 @@ pub(in crate::gateway) fn ask(
         });
     }
     let size = u64::try_from(gathered.size).unwrap_or(u64::MAX);
-    let writes = generates && conversation.is_some();
+    let writes = generates && !in_background && conversation.is_some();
     let history = History {
         max_bytes: active.config.max_body_bytes.saturating_sub(size),
         references: references.clone(),

@@ -6,6 +6,7 @@ use tollgate_config::meter::{Limits, ModelLimits, Share, TokenRecord};
 use tollgate_config::names::REQUEST_ID_HEADER;
 use tollgate_host::mock::{MockHost, Reply};
 use tollgate_host::{Flow, Map, MeterHost};
+use tollgate_policy::limits::{Key, Slot};
 
 use super::*;
 use crate::fixture::{
@@ -347,7 +348,7 @@ fn a_worker_says_again_what_it_has_in_flight_and_a_lost_one_does_not() {
     let _long = call(&host, CHAT, OPENAI_REQUEST).unwrap();
     // Another worker, which is lost while it serves.
     let key = Key::of(Whose::Token, &[&5_i64.to_le_bytes()]);
-    change(&host, key, host.now_unix_ms(), &mut |slot| {
+    counters::change(&host, key, host.now_unix_ms(), &mut |slot| {
         key.hold(slot, 99, 1, host.now_unix_ms());
         true
     });

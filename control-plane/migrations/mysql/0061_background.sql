@@ -1,0 +1,16 @@
+-- Responses whose callers do not wait for them. The control plane that makes the call says again and
+-- again that it is still there. A deleted one keeps its row, so that what comes late is not shown.
+CREATE TABLE background_responses (
+    id          VARCHAR(255) NOT NULL PRIMARY KEY,     -- `resp_tg…`
+    group_id    VARCHAR(120) NOT NULL,
+    owner       VARCHAR(255) NOT NULL,                 -- the control plane that makes the call
+    created_at  BIGINT NOT NULL,
+    alive_until BIGINT NOT NULL,                       -- past it, the owner is gone
+    ended_at    BIGINT NOT NULL DEFAULT 0,             -- 0: it is queued or in progress
+    deleted_at  BIGINT NOT NULL DEFAULT 0,             -- 0: it is there
+    response    MEDIUMTEXT NOT NULL,                   -- the response object, as it is by now
+    FOREIGN KEY (group_id) REFERENCES `groups` (id) ON DELETE CASCADE
+);
+CREATE INDEX background_responses_group ON background_responses (group_id, ended_at);
+CREATE INDEX background_responses_ended_at ON background_responses (ended_at);
+CREATE INDEX background_responses_created_at ON background_responses (created_at);

@@ -1,0 +1,105 @@
+//! Calls whose caller does not wait for the answer (`background`). Where no provider of the model
+//! does that itself, the control plane keeps a queued response at once and makes the call: it comes
+//! back here as a stream like any other, with the same token, limits, budgets and log. What is wrong
+//! with it is told before.
+//!
+//! <https://platform.openai.com/docs/guides/background>
+
+use tollgate_config::responses::{self, call};
+use tollgate_host::Host;
+use tollgate_protocol::conversation::{Continuation, foreground};
+use tollgate_protocol::json::object_bytes;
+use tollgate_protocol::{Body, Dialect, ErrorInfo, ErrorKind, Limits, peek};
+
+use super::{Asked, Then, begin};
+use crate::gateway::admit::peer;
+use crate::gateway::plan::{Gathered, plan};
+use crate::memory::READ_FACTOR;
+use crate::refusal;
+use crate::state::dialect;
+use crate::stream::Stream;
+
+/// Whether the control plane is to make the call.
+pub(super) fn is_ours(
+    stream: &Stream,
+    body: &Body,
+    asked: &Continuation,
+) -> Result<bool, ErrorInfo> {
+    if !asked.background {
+        return Ok(false);
+    }
+    let caller = Dialect::OpenaiResponses;
+    let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
+    let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
+    let peek = peek(caller, body)?;
+    let candidates = active.routes.candidates(&active.config, token, &peek.model);
+    let candidates = candidates.map_err(|reason| refusal::no_route(reason, &peek.model))?;
+    let channels = candidates.channels.iter();
+    let mut channels = channels.filter_map(|index| active.channel(*index));
+    if channels.any(|channel| dialect(channel, caller).takes_as_it_is(caller)) {
+        return Ok(false);
+    }
+    let refused = |param: &str, message: &'static str| {
+        Err(ErrorInfo::new(ErrorKind::InvalidRequest, message).with_param(param))
+    };
+    if !active.config.stores_responses {
+        return refused(
+            "background",
+            "Nothing is kept here, so there is no answer in the background.",
+        );
+    }
+    if !asked.store {
+        return refused("store", "'background' needs 'store' to be true.");
+    }
+    if peek.stream {
+        return refused(
+            "stream",
+            "What this model answers in the background is not streamed; ask without 'stream', \
+             and for the response by its id.",
+        );
+    }
+    if body.as_str().len() > responses::STORED_BYTES_MAX {
+        let max = u64::try_from(responses::STORED_BYTES_MAX).unwrap_or(u64::MAX);
+        return Err(refusal::too_large(max));
+    }
+    Ok(true)
+}
+
+/// Has the call made, if there is a channel that can serve it. `gathered` has its history.
+pub(in crate::gateway) fn ask(
+    host: &dyn Host,
+    stream: &Stream,
+    own: &str,
+    mut gathered: Gathered,
+) -> Result<Asked, ErrorInfo> {
+    if !gathered
+        .hold
+        .grow(gathered.size.saturating_mul(READ_FACTOR))
+    {
+        return Err(refusal::no_room());
+    }
+    gathered.body = Body::parse(foreground(&gathered.body), &Limits::request(usize::MAX))?;
+    plan(host, stream, gathered)?;
+    let address = peer(host).map_or_else(|| "-".to_owned(), |address| address.to_string());
+    let asked = object_bytes(|w| {
+        w.field_raw("body", own);
+        w.field_u64(
+            "token_id",
+            stream
+                .token
+                .as_ref()
+                .and_then(|token| u64::try_from(token.id).ok())
+                .unwrap_or(0),
+        );
+        w.field_str("address", &address);
+    });
+    let asked = String::from_utf8(asked).unwrap_or_default();
+    let call = begin(host, stream, "", call::Kind::Background(asked))?;
+    Ok(Asked {
+        call,
+        then: Then::Show,
+    })
+}
+
+#[cfg(test)]
+mod tests;
