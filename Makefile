@@ -94,15 +94,19 @@ fmt: rust ## Format all code
 	$(CARGO) fmt --all
 
 .PHONY: bench
-bench: bench-protocol bench-gateway bench-booking ## Measure the dialects, the gateway under load, then booking
+bench: bench-protocol bench-gateway bench-booking bench-lists ## Measure the dialects, the gateway under load, booking, lists
 
 .PHONY: bench-gateway
 bench-gateway: setup-test wasm server ## Measure the gateway under load (ARGS="--rounds 9 --seconds 3")
 	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench -- $(ARGS)
 
 .PHONY: bench-booking
-bench-booking: setup-test ## Measure booking and lists over a million rows (ARGS="--seconds 20 --rows 1000000")
-	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench-booking -- $(ARGS)
+bench-booking: setup-test ## Measure booking (ARGS="--seconds 20 --only postgresql")
+	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench-booking -- --rows 0 $(ARGS)
+
+.PHONY: bench-lists
+bench-lists: setup-test ## Measure the lists of the admin API over a million log rows (ARGS="--rows 1000000")
+	.make/with-env server -- $(CARGO) run $(LOCKED) --profile server --bin tollgate-bench-booking -- --seconds 0 $(ARGS)
 
 .PHONY: bench-protocol
 bench-protocol: rust ## Measure the dialects alone (ONLY="…": the rows that contain it)

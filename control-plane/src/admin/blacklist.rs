@@ -27,6 +27,8 @@ pub(super) fn routes() -> Routes {
 const MAX_ADDRESS: usize = 64;
 const MAX_REASON: usize = 512;
 const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Calls from everywhere are looked through.
+const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Ban")]
@@ -85,7 +87,7 @@ async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
 }
 
 /// Groups by the address from which their keys are used. Of the last hour, and of addresses with
-/// `threshold` groups or more, unless told otherwise.
+/// `threshold` groups or more, unless told otherwise; of a week at most.
 async fn ip_groups(
     Extract(state): Extract<State>,
     params: Params,
@@ -97,6 +99,12 @@ async fn ip_groups(
     let start = start.unwrap_or(end.saturating_sub(HOUR_MS));
     if start > end {
         return Err(ApiError::field("start", "must not be after end"));
+    }
+    if end.saturating_sub(start) > WEEK_MS {
+        return Err(ApiError::field(
+            "start",
+            "must be at most a week before end",
+        ));
     }
     data(state.store.ip_groups(threshold, start, end).await?)
 }

@@ -82,7 +82,7 @@ async fn overview(
         SummaryQuery::each(of.clone(), span, time.start_ms, time.end_ms).with_model(model.clone())
     };
     let pieces = store
-        .summed(&each(time.source()), &[Dimension::Time], None)
+        .summed(&each(time.source()), &[Dimension::Time])
         .await?;
     let mut chart: BTreeMap<i64, Tally> = BTreeMap::new();
     for start in time.buckets()? {
@@ -97,7 +97,7 @@ async fn overview(
     // Minutes are read where there are few, else the busiest hour counts, or day.
     let (unit, measured) = if time.is_short() {
         let minutes = store
-            .summed(&each(Span::Minute), &[Dimension::Time], None)
+            .summed(&each(Span::Minute), &[Dimension::Time])
             .await?;
         (Span::Minute, minutes)
     } else {
@@ -184,7 +184,7 @@ async fn series(
     let query = SummaryQuery::each(of, time.source(), time.start_ms, time.end_ms)
         .with_model(params.text("model"));
     let by = [Dimension::Time, Dimension::Model];
-    let pieces = state.store.summed(&query, &by, None).await?;
+    let pieces = state.store.summed(&query, &by).await?;
     let mut moments: BTreeMap<i64, BTreeMap<String, Tally>> = BTreeMap::new();
     for piece in pieces {
         let moment = moments.entry(time.bucket(piece.start_ms)?).or_default();
@@ -229,7 +229,7 @@ pub(super) async fn top_names(
         limit: NAMES_MAX,
         offset: 0,
     };
-    Ok(state.store.summed(&query, &[by], Some(top)).await?)
+    Ok(state.store.ranked(&query, by, top).await?.0)
 }
 
 pub(super) fn named(found: Vec<Summed>) -> Vec<String> {

@@ -82,7 +82,7 @@ async fn recent(state: &State, of: Of, by: &[Dimension]) -> Result<Vec<Summed>, 
     let minute = Span::Minute.millis();
     let start = now.saturating_sub(WINDOW_MINUTES * minute);
     let query = SummaryQuery::each(of, Span::Minute, start, now.saturating_add(minute));
-    Ok(state.store.summed(&query, by, None).await?)
+    Ok(state.store.summed(&query, by).await?)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]

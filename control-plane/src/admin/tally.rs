@@ -102,7 +102,7 @@ pub(super) async fn rates(
     let query = query.with_model(model);
     let by_time = [by, &[Dimension::Time]].concat();
     let mut rates: Vec<Rate> = Vec::new();
-    for mut sum in store.summed(&query, &by_time, None).await? {
+    for mut sum in store.summed(&query, &by_time).await? {
         let share = if sum.start_ms < present {
             earlier
         } else {

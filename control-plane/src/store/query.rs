@@ -19,7 +19,7 @@ pub(super) struct Conditions {
 }
 
 /// A value in the place of a `$n`.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) enum Bound {
     Int(i64),
     Text(String),

@@ -1,15 +1,18 @@
-//! What a group used, by day and model, summed up from its log.
+//! What a group used, by day and model.
 
-use tollgate_policy::price::NanoUsd;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::query::Conditions;
 use super::row::Columns;
-use super::{Result, Store};
+use super::{Dimension, Of, Result, Store, SummaryQuery};
+use crate::domain::{Span, Tally};
 
 /// Whose usage is wanted, and when it was booked.
 #[derive(Debug, Clone)]
 pub struct UsageQuery {
     pub group: String,
+    /// Of a token by all the names that it had.
     pub token_id: Option<i64>,
     pub model: Option<String>,
     /// At or after, in Unix milliseconds.
@@ -24,13 +27,7 @@ pub struct UsageRow {
     /// Its beginning in UTC, in Unix milliseconds.
     pub day_ms: i64,
     pub model: String,
-    pub requests: i64,
-    /// Of these, how many were not answered with 200.
-    pub errors: i64,
-    pub input_tokens: i64,
-    pub output_tokens: i64,
-    pub cached_tokens: i64,
-    pub amount: NanoUsd,
+    pub tally: Tally,
 }
 
 impl Store {
@@ -39,38 +36,46 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>> {
-        // A sum of integers is a decimal number in PostgreSQL and MySQL.
-        let select = "SELECT created_at - created_at % 86400000 AS day_ms, model, count(*) AS requests, \
-            CAST(sum(CASE WHEN code = 200 THEN 0 ELSE 1 END) AS BIGINT) AS errors, \
-            CAST(sum(input_tokens) AS BIGINT) AS input_tokens, \
-            CAST(sum(output_tokens) AS BIGINT) AS output_tokens, \
-            CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens, \
-            CAST(sum(amount) AS BIGINT) AS amount FROM logs";
+        let names = match query.token_id {
+            None => BTreeSet::from([None]),
+            Some(id) => {
+                let names = self.names_of_token(id, query).await?;
+                names.into_iter().map(Some).collect()
+            }
+        };
+        let mut rows: BTreeMap<(Reverse<i64>, String), Tally> = BTreeMap::new();
+        for token_name in names {
+            let of = Of::Groups {
+                groups: vec![query.group.clone()],
+                token_name,
+            };
+            let days = SummaryQuery::each(of, Span::Day, query.start_ms, query.end_ms)
+                .with_model(query.model.clone());
+            let by = [Dimension::Time, Dimension::Model];
+            for sum in self.summed(&days, &by).await? {
+                let row = rows.entry((Reverse(sum.start_ms), sum.model));
+                row.or_default().add(&sum.tally);
+            }
+        }
+        let row = |((Reverse(day_ms), model), tally)| UsageRow {
+            day_ms,
+            model,
+            tally,
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    /// Summaries know tokens by their names, which change.
+    async fn names_of_token(&self, id: i64, query: &UsageQuery) -> Result<BTreeSet<String>> {
         let mut conditions = Conditions::default();
+        conditions.int("token_id = ?", Some(id));
         conditions.text("group_id = ?", Some(&query.group));
-        conditions.int("token_id = ?", query.token_id);
-        conditions.text("model = ?", query.model.as_deref());
         conditions.int("created_at >= ?", Some(query.start_ms));
         conditions.int("created_at < ?", Some(query.end_ms));
-        let tail =
-            " GROUP BY created_at - created_at % 86400000, model ORDER BY day_ms DESC, model";
         let rows = conditions
-            .statement(select, tail)
+            .statement("SELECT DISTINCT token_name FROM logs", "")
             .fetch_all(self.log_reader())
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(UsageRow {
-                    day_ms: row.int("day_ms")?,
-                    model: row.text("model")?,
-                    requests: row.int("requests")?,
-                    errors: row.int("errors")?,
-                    input_tokens: row.int("input_tokens")?,
-                    output_tokens: row.int("output_tokens")?,
-                    cached_tokens: row.int("cached_tokens")?,
-                    amount: NanoUsd(row.int("amount")?),
-                })
-            })
-            .collect()
+        rows.iter().map(|row| row.text("token_name")).collect()
     }
 }

@@ -1,11 +1,14 @@
-//! Pages of the admin API over everything that was booked.
+//! Pages of the admin API over everything that was booked: each list with each filter, alone and with
+//! each other, of names that have much, little and nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::ensure;
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use tollgate::admin::{State, router};
+use tollgate::domain::now_unix_ms;
 use tollgate::secrets::Secret;
 use tollgate::store::Store;
 use tower::ServiceExt;
@@ -13,54 +16,256 @@ use tower::ServiceExt;
 /// The key of the administrator.
 const KEY: &str = "a key that is for the benchmark alone";
 
-/// What is asked for.
-const LISTS: [&str; 20] = [
-    "/logs/",
-    "/logs/?page=1000",
-    "/logs/?per_page=100&order=id-asc",
-    "/logs/?group=group-7",
-    "/logs/?token_name=token-7",
-    "/logs/?group=group-7&token_name=token-7",
-    "/logs/?model_name=model-7",
-    "/logs/?channel=7",
-    "/logs/?code_type=error",
-    "/logs/?code=500&model_name=model-7",
-    "/logs/?code=429",
-    "/logs/?request_id=00000000000000000000000000000777",
-    "/logs/?upstream_id=req_000000000000000000000777",
-    "/logs/?user=user-7",
-    "/logs/?ip=10.0.7.7",
-    "/logs/search?keyword=model-7",
-    "/logs/search?keyword=nowhere",
-    "/log/group-7",
-    "/dashboard/?type=month",
-    "/groups/ranking?type=group",
-];
+/// How often each is asked for: PostgreSQL makes a plan for all values when it has made five.
+const TIMES: usize = 7;
 
-/// Each with its milliseconds: the median of five.
-pub(crate) async fn run(store: &Store) -> anyhow::Result<Vec<(&'static str, f64)>> {
+/// One kind of question.
+pub(crate) struct Measured {
+    pub(crate) what: &'static str,
+    /// Each question with its milliseconds: the median, and the worst.
+    pub(crate) questions: Vec<(String, f64, f64)>,
+}
+
+pub(crate) async fn run(store: &Store) -> anyhow::Result<Vec<Measured>> {
     let api = router(State::new(store.clone(), Secret::new(KEY)));
+    let user = signed_in(&api).await?;
     let mut measured = Vec::new();
-    for list in LISTS {
-        let mut times = Vec::new();
-        for _ in 0..5 {
-            let request = Request::get(format!("/api{list}"))
-                .header("authorization", KEY)
-                .body(Body::empty())?;
-            let begun = Instant::now();
-            let response = api.clone().oneshot(request).await?;
-            let status = response.status();
-            let body = to_bytes(response.into_body(), usize::MAX).await?;
-            times.push(begun.elapsed());
-            ensure!(
-                status.is_success(),
-                "{list}: {status} {}",
-                String::from_utf8_lossy(&body)
-            );
+    for (what, paths) in questions() {
+        let mut questions = Vec::new();
+        for path in paths {
+            let key = if path.starts_with("/self/") {
+                &user
+            } else {
+                KEY
+            };
+            let mut times = Vec::new();
+            for _ in 0..TIMES {
+                let begun = Instant::now();
+                get(&api, &path, key).await?;
+                times.push(begun.elapsed().as_secs_f64() * 1e3);
+            }
+            times.sort_by(f64::total_cmp);
+            let at = |at: usize| times.get(at).copied().unwrap_or_default();
+            questions.push((path, at(TIMES / 2), at(TIMES - 1)));
         }
-        times.sort();
-        let median: Duration = times.get(times.len() / 2).copied().unwrap_or_default();
-        measured.push((list, median.as_secs_f64() * 1e3));
+        measured.push(Measured { what, questions });
     }
     Ok(measured)
+}
+
+/// By kind.
+fn questions() -> Vec<(&'static str, Vec<String>)> {
+    let now = now_unix_ms();
+    let day = 86_400_000;
+    let times = [
+        format!("start_timestamp={}", now - 3 * 3_600_000),
+        format!(
+            "start_timestamp={}&end_timestamp={}",
+            now - 9 * day,
+            now - 8 * day
+        ),
+        format!("end_timestamp={}", now - 20 * day),
+        format!("end_timestamp={}", now - 1_000 * day),
+    ];
+    let single: Vec<&str> = FILTERS
+        .iter()
+        .flat_map(|values| values.iter().copied())
+        .collect();
+    let mut pairs = Vec::new();
+    for (at, first) in FILTERS.iter().enumerate() {
+        for second in FILTERS.iter().skip(at + 1) {
+            for (a, b) in first
+                .iter()
+                .flat_map(|a| second.iter().map(move |b| (a, b)))
+            {
+                pairs.push(format!("{a}&{b}"));
+            }
+        }
+    }
+    let timed = times.iter().flat_map(|time| {
+        let some = single.iter().map(move |filter| format!("{filter}&{time}"));
+        some.chain([time.clone()])
+    });
+    let timed: Vec<String> = timed.collect();
+    let below = |front: &str, filters: &[String]| -> Vec<String> {
+        filters
+            .iter()
+            .map(|filter| format!("{front}{filter}"))
+            .collect()
+    };
+    let single: Vec<String> = single.into_iter().map(str::to_owned).collect();
+    let of_group = ["group-0", "group-7", "group-49"].iter().flat_map(|group| {
+        let filters = single.iter().filter(|filter| !filter.starts_with("group="));
+        filters.map(move |filter| format!("/log/{group}?{filter}"))
+    });
+    let pages = [
+        "page=1001",
+        "per_page=100&page=1000",
+        "order=id-asc",
+        "order=created_at-asc&page=1001",
+    ];
+    let pages = pages.iter().flat_map(|page| {
+        [
+            "",
+            "group=group-0&",
+            "model_name=model-0&",
+            "channel=2&",
+            "code_type=error&",
+            "code_type=success&",
+        ]
+        .map(|filter| format!("/logs/?{filter}{page}"))
+    });
+    let words = ["model-7", "nowhere", "failed", "10.0"]
+        .iter()
+        .flat_map(|word| {
+            [
+                "/logs/search?",
+                "/logs/search?group=group-0&",
+                "/logs/search?code_type=error&",
+                "/log/group-7/search?",
+            ]
+            .map(|front| format!("{front}keyword={word}"))
+        });
+    let exports = single.iter().filter(|filter| !filter.contains("keyword"));
+    let exports = exports.map(|filter| format!("/logs/export?max_entries=500&{filter}"));
+    let own = single.iter().filter(|filter| {
+        !filter.starts_with("group=")
+            && !filter.starts_with("channel=")
+            && !filter.starts_with("upstream")
+    });
+    let own = own.map(|filter| format!("/self/logs/?{filter}"));
+    let own = own.chain(["/self/logs/".to_owned(), "/self/logs/?page=1001".to_owned()]);
+    let usage = [
+        "",
+        "?model_name=model-1",
+        "?token_id=1",
+        "?token_id=1&model_name=model-1",
+    ];
+    let week = format!("/groups/ip_groups?start={}", now - 7 * day + 60_000);
+    let others = OTHERS.map(str::to_owned).into_iter();
+    let others = others.chain([format!("{week}&threshold=10"), week]);
+    let sums = SUMS.iter().flat_map(|path| {
+        [
+            "type=day",
+            "type=month",
+            "type=month&timezone=Asia/Shanghai",
+        ]
+        .map(|time| format!("{path}{time}"))
+    });
+    vec![
+        ("log, one filter", below("/logs/?", &single)),
+        ("log, two filters", below("/logs/?", &pairs)),
+        ("log, a filter and a time", below("/logs/?", &timed)),
+        ("log, later pages", pages.collect()),
+        ("log, a word", words.collect()),
+        ("log of a group", of_group.collect()),
+        ("export, first 500 rows", exports.collect()),
+        ("own log", own.collect()),
+        (
+            "own usage",
+            usage.map(|filter| format!("/self/usage{filter}")).to_vec(),
+        ),
+        ("dashboards", sums.collect()),
+        ("rankings and monitor", others.collect()),
+    ]
+}
+
+/// Values of each filter: with much, with little, with nothing.
+const FILTERS: &[&[&str]] = &[
+    &[
+        "group=group-0",
+        "group=group-7",
+        "group=group-49",
+        "group=nobody",
+    ],
+    &[
+        "token_name=token-0",
+        "token_name=token-77",
+        "token_name=nothing",
+    ],
+    &["token_id=1", "token_id=78", "token_id=99999"],
+    &[
+        "model_name=model-0",
+        "model_name=model-7",
+        "model_name=model-19",
+        "model_name=none",
+    ],
+    &["channel=2", "channel=9", "channel=99"],
+    &[
+        "code=429",
+        "code=503",
+        "code=418",
+        "code=200",
+        "code_type=error",
+        "code_type=success",
+    ],
+    &["user=user-0", "user=user-777", "user=nobody"],
+    &["ip=10.0.0.0", "ip=10.0.1.7", "ip=10.9.9.9"],
+    &[
+        "request_id=00000000000000000000000000000777",
+        "request_id=nothing",
+    ],
+    &[
+        "upstream_id=req_000000000000000000000777",
+        "upstream_id=nothing",
+    ],
+];
+
+const SUMS: [&str; 7] = [
+    "/dashboard/?",
+    "/dashboard/?channel=2&",
+    "/dashboard/?model=model-0&",
+    "/dashboard/group-0?",
+    "/dashboard/group-0?token_name=token-0&",
+    "/dashboardv2/?",
+    "/dashboardv3/group-0?timespan=hour&",
+];
+
+const OTHERS: [&str; 12] = [
+    "/groups/ranking?type=group",
+    "/groups/ranking?type=model",
+    "/groups/ranking?type=channel",
+    "/groups/ranking?type=group&order=request_count-asc&page=3",
+    "/dashboard/group-0/models?type=month",
+    "/groups/ip_groups",
+    "/monitor/",
+    "/monitor/models",
+    "/monitor/runtime_metrics",
+    "/monitor/group_token_metrics/group-0",
+    "/monitor/group_model_metrics/group-0",
+    "/logs/consume_error",
+];
+
+/// The access token of somebody whose group has much.
+async fn signed_in(api: &Router) -> anyhow::Result<String> {
+    let user = serde_json::json!({
+        "username": "somebody", "password": "correct horse battery", "role": "user", "group": "group-0",
+    });
+    let post = |path: &str, body: &serde_json::Value| {
+        Request::post(format!("/api{path}"))
+            .header("authorization", KEY)
+            .body(Body::from(body.to_string()))
+    };
+    // The second time they are there.
+    let _ = api.clone().oneshot(post("/users/", &user)?).await?;
+    let login = serde_json::json!({ "username": "somebody", "password": "correct horse battery" });
+    let answer = api.clone().oneshot(post("/auth/login", &login)?).await?;
+    let body = to_bytes(answer.into_body(), usize::MAX).await?;
+    let answer: serde_json::Value = serde_json::from_slice(&body)?;
+    let token = answer
+        .pointer("/data/access_token")
+        .and_then(|token| token.as_str());
+    anyhow::Context::context(token.map(str::to_owned), format!("no token in {answer}"))
+}
+
+async fn get(api: &Router, path: &str, key: &str) -> anyhow::Result<()> {
+    let request = Request::get(format!("/api{path}"))
+        .header("authorization", key)
+        .body(Body::empty())?;
+    let response = api.clone().oneshot(request).await?;
+    let status = response.status();
+    let body = to_bytes(response.into_body(), usize::MAX).await?;
+    let text = String::from_utf8_lossy(&body);
+    ensure!(status.is_success(), "{path}: {status} {text}");
+    Ok(())
 }

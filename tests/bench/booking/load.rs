@@ -77,28 +77,17 @@ pub(crate) async fn run(store: &Store, seconds: f64) -> anyhow::Result<Taken> {
     })
 }
 
-/// Books until there are so many rows.
-pub(crate) async fn fill(store: &Store, rows: i64) -> anyhow::Result<()> {
-    let tokens: Vec<i64> = (1..=TOKENS as i64).collect();
+/// Books so many rows.
+pub(crate) async fn book(store: &Store, tokens: &[i64], rows: i64) -> anyhow::Result<()> {
     let ledger = Ledger::new(store.clone());
-    let all = tollgate::store::SummaryQuery::each(
-        tollgate::store::Of::Channels(None),
-        tollgate::domain::Span::Day,
-        0,
-        i64::MAX,
-    );
-    let booked = store.summed(&all, &[], None).await?;
-    let booked = booked
-        .first()
-        .map_or(0, |sum| sum.tally.request_count - sum.tally.retry_count);
-    for _ in 0..(rows - booked).max(0) as u64 / BATCH + 1 {
-        ledger.book("gateway-0", batch(&tokens)).await?;
+    for _ in 0..rows.unsigned_abs().div_ceil(BATCH) {
+        ledger.book("gateway-0", batch(tokens)).await?;
     }
     Ok(())
 }
 
 /// Tokens, channels and priced models; gives the tokens' ids.
-async fn scene(store: &Store) -> anyhow::Result<Vec<i64>> {
+pub(crate) async fn scene(store: &Store) -> anyhow::Result<Vec<i64>> {
     let rate = |nano| Rate {
         price: NanoUsd(nano),
         unit: 1000,
@@ -139,19 +128,38 @@ fn batch(tokens: &[i64]) -> Vec<UsageEvent> {
     (first..first + BATCH).map(|id| event(id, tokens)).collect()
 }
 
-/// One in twenty fails, one in ten was tried twice.
+/// One in twelve fails, one in ten was tried twice. A few groups, tokens and models have most of the
+/// calls, as everywhere; and not everybody uses everything: a group leaves out each fourth model, and
+/// a model has three channels.
 fn event(id: u64, tokens: &[i64]) -> UsageEvent {
     // Spread evenly, without chance (Knuth's multiplicative hash).
     let pick = |of: u64, salt: u64| {
         let spread = (id ^ (salt << 40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (spread >> 32) % of
     };
-    let token = pick(TOKENS, 1);
-    let failed = pick(20, 2) == 0;
+    // The cube of an even share: the first of a thousand gets a tenth.
+    let skewed = |of: u64, salt: u64| {
+        let share = pick(1 << 16, salt);
+        (of * ((share * share * share) >> 32)) >> 16
+    };
+    let token = skewed(TOKENS, 1);
+    let group = token / (TOKENS / GROUPS);
+    let model = match skewed(MODELS, 6) {
+        model if (model + group).is_multiple_of(4) => (model + 1) % MODELS,
+        model => model,
+    };
+    let status = match pick(240, 2) {
+        0..8 => 500,
+        8..16 => 429,
+        16..19 => 400,
+        19 => 503,
+        _ => 200,
+    };
+    let is_failed = status != 200;
     let attempt = |salt| Attempt {
-        channel_id: 1 + pick(CHANNELS, salt) as i64,
+        channel_id: 1 + ((model + pick(3, salt)) % CHANNELS) as i64,
         model: "upstream-model".into(),
-        status: if failed { 500 } else { 200 },
+        status,
         headers_ms: Some(200),
         ..Attempt::default()
     };
@@ -169,15 +177,27 @@ fn event(id: u64, tokens: &[i64]) -> UsageEvent {
             .and_then(|at| tokens.get(at).copied())
             .unwrap_or_default(),
         token_name: format!("token-{token}"),
-        group: format!("group-{}", token % GROUPS),
-        model: format!("model-{}", pick(MODELS, 6)),
+        group: format!("group-{group}"),
+        model: format!("model-{model}"),
         method: "POST".into(),
         path: "/v1/chat/completions".into(),
         dialect: "openai-chat".into(),
-        status: if failed { 500 } else { 200 },
-        error: if failed { "The upstream failed." } else { "" }.into(),
-        ip: format!("10.0.{}.{}", pick(250, 7), pick(250, 8)),
-        user: format!("user-{}", pick(5_000, 9)),
+        status,
+        error: if is_failed {
+            "The upstream failed."
+        } else {
+            ""
+        }
+        .into(),
+        // Most come from the one server of their token.
+        ip: match pick(5, 7) {
+            0 => format!("10.1.{}.{}", pick(250, 8), pick(250, 11)),
+            _ => format!("10.0.{}.{}", token / 250, token % 250),
+        },
+        user: match pick(3, 12) {
+            0 => String::new(),
+            _ => format!("user-{}", skewed(5_000, 9)),
+        },
         usage: Some(Usage {
             input_tokens: 1_000 + pick(5_000, 10),
             output_tokens: 200,
@@ -187,7 +207,7 @@ fn event(id: u64, tokens: &[i64]) -> UsageEvent {
         upstream_id: format!("req_{id:024x}"),
         ..UsageEvent::default()
     };
-    event.set_outcome(if failed {
+    event.set_outcome(if is_failed {
         Outcome::Failed
     } else {
         Outcome::Success

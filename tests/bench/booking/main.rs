@@ -1,25 +1,32 @@
-//! What booking costs, and what lists cost when much was booked: on SQLite and on PostgreSQL, two
-//! gateways' worth of usage for some seconds, then a million log rows and the admin API over them.
+//! What booking costs, and what lists cost when much was booked: on SQLite, PostgreSQL and MariaDB,
+//! two gateways' worth of usage for some seconds, then a million log rows and the admin API over them.
 //! Prints Markdown; ends with 1 when a target is missed.
 //!
-//! `make bench-booking`, or `make bench-booking ARGS="--seconds 30 --rows 100000"`. Both programs,
-//! this one and the server, share the machine's cores.
+//! `make bench-booking`, `make bench-lists`, or with `ARGS="--seconds 30 --rows 100000"`. Both
+//! programs, this one and the server, share the machine's cores.
 
+mod fill;
 mod lists;
 mod load;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use tollgate::secrets::KeyRing;
 use tollgate::store::Store;
+use tollgate_tests::mariadb::MariaDb;
 use tollgate_tests::postgres::Postgres;
+
+use lists::Measured;
 
 /// How long and how much.
 struct Effort {
     seconds: f64,
     rows: i64,
+    /// One database alone.
+    only: Option<String>,
 }
 
 /// Usage events a second that a database must take, and how long a list may take.
@@ -48,50 +55,92 @@ fn main() -> ExitCode {
 async fn measure(effort: &Effort) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("tollgate.db");
-    let server = tokio::task::spawn_blocking(Postgres::start).await?;
-    let sqlite = open(path(&file)?).await?;
-    let postgres = open(&server.dsn()).await?;
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await?;
+    let mariadb = tokio::task::spawn_blocking(MariaDb::start).await?;
     let databases = [
-        ("SQLite", &sqlite, SQLITE_RATE),
-        ("PostgreSQL", &postgres, POSTGRES_RATE),
+        ("SQLite", path(&file)?.to_owned(), Some(SQLITE_RATE)),
+        ("PostgreSQL", postgres.dsn(), Some(POSTGRES_RATE)),
+        ("MariaDB", mariadb.dsn(), None),
     ];
     let mut missed = Vec::new();
-
-    println!("| database | usage events/s | target | batch p50 ms | p99 ms |");
-    println!("|--|--:|--:|--:|--:|");
-    for (name, store, target) in databases {
-        let taken = load::run(store, effort.seconds).await?;
-        let (rate, p50, p99) = (taken.rate(), taken.percentile(50), taken.percentile(99));
-        println!("| {name} | {rate:.0} | {target:.0} | {p50:.1} | {p99:.1} |");
-        if rate < target {
-            missed.push(format!("{name} took {rate:.0} events/s"));
+    if effort.seconds > 0.0 {
+        println!("| database | usage events/s | target | batch p50 ms | p99 ms |");
+        println!("|--|--:|--:|--:|--:|");
+    }
+    let mut stores = Vec::new();
+    for (name, address, target) in &databases {
+        if !effort.takes(name) {
+            continue;
         }
+        let store = open(address).await?;
+        if effort.seconds > 0.0 {
+            missed.extend(book(name, &store, *target, effort.seconds).await?);
+        }
+        stores.push((*name, address.as_str(), store));
     }
-
-    println!(
-        "\n| list over {} rows | SQLite ms | PostgreSQL ms |",
-        effort.rows
-    );
-    println!("|--|--:|--:|");
-    let mut columns = Vec::new();
-    for (name, store, _) in databases {
-        eprintln!("{name}: {} rows", effort.rows);
-        load::fill(store, effort.rows).await?;
-        columns.push(lists::run(store).await?);
-    }
-    let [sqlite, postgres] = columns.as_slice() else {
-        bail!("two databases have two columns");
-    };
-    for ((list, first), (_, second)) in sqlite.iter().zip(postgres) {
-        println!("| `{list}` | {first:.1} | {second:.1} |");
-        if first.max(*second) > LIST_MS {
-            missed.push(format!("{list} took {:.0} ms", first.max(*second)));
+    if effort.rows > 0 {
+        for (name, address, store) in &stores {
+            missed.extend(lists(name, address, store, effort.rows).await?);
         }
     }
     if !missed.is_empty() {
         bail!("targets are missed: {}", missed.join("; "));
     }
     Ok(())
+}
+
+/// Prints a row; answers what is missed.
+async fn book(
+    name: &str,
+    store: &Store,
+    target: Option<f64>,
+    seconds: f64,
+) -> anyhow::Result<Option<String>> {
+    let taken = load::run(store, seconds).await?;
+    let (rate, p50, p99) = (taken.rate(), taken.percentile(50), taken.percentile(99));
+    let aim = target.map_or("none".into(), |target| format!("{target:.0}"));
+    println!("| {name} | {rate:.0} | {aim} | {p50:.1} | {p99:.1} |");
+    let is_missed = target.is_some_and(|target| rate < target);
+    Ok(is_missed.then(|| format!("{name} took {rate:.0} events/s")))
+}
+
+/// Prints a table, and each list that takes too long; answers what is missed.
+async fn lists(
+    name: &str,
+    address: &str,
+    store: &Store,
+    rows: i64,
+) -> anyhow::Result<Option<String>> {
+    let begun = Instant::now();
+    fill::run(store, address, rows).await?;
+    eprintln!(
+        "{name}: {rows} rows in {:.0} s",
+        begun.elapsed().as_secs_f64()
+    );
+    println!("\n| {name}, {rows} rows | questions | p50 ms | slowest p50 | worst | of |");
+    println!("|--|--:|--:|--:|--:|--|");
+    let mut slow = Vec::new();
+    for Measured {
+        what,
+        mut questions,
+    } in lists::run(store).await?
+    {
+        questions.sort_by(|(_, a, _), (_, b, _)| f64::total_cmp(a, b));
+        let middle = questions.get(questions.len() / 2).map_or(0.0, |it| it.1);
+        let worst = questions.iter().map(|it| it.2).fold(0.0, f64::max);
+        if let Some((question, slowest, _)) = questions.last() {
+            let number = questions.len();
+            println!(
+                "| {what} | {number} | {middle:.1} | {slowest:.1} | {worst:.1} | `{question}` |"
+            );
+        }
+        slow.extend(questions.into_iter().filter(|it| it.1 > LIST_MS));
+    }
+    for (question, time, worst) in &slow {
+        println!("- over {LIST_MS} ms: `{question}`, {time:.0} ms, at worst {worst:.0}");
+    }
+    let number = slow.len();
+    Ok((number > 0).then(|| format!("{name} has {number} lists that take too long")))
 }
 
 async fn open(address: &str) -> anyhow::Result<Store> {
@@ -107,6 +156,7 @@ impl Effort {
         let mut effort = Self {
             seconds: 20.0,
             rows: 1_000_000,
+            only: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -116,9 +166,18 @@ impl Effort {
             match name.as_str() {
                 "--seconds" => effort.seconds = value.parse()?,
                 "--rows" => effort.rows = value.parse()?,
-                _ => bail!("unknown argument {name}; there are --seconds S and --rows N"),
+                "--only" => effort.only = Some(value),
+                _ => bail!(
+                    "unknown argument {name}; there are --seconds S (of booking; 0: none), --rows N \
+                     (of lists; 0: none) and --only sqlite|postgresql|mariadb"
+                ),
             }
         }
         Ok(effort)
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        let only = self.only.as_deref();
+        only.is_none_or(|only| only.eq_ignore_ascii_case(name))
     }
 }

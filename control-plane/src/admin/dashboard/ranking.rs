@@ -10,7 +10,7 @@ use crate::admin::params::Params;
 use crate::admin::routes::{Routes, get};
 use crate::admin::tally::{Shown, TallyView};
 use crate::domain::now_unix_ms;
-use crate::store::{Dimension, Of, SummaryQuery, Top};
+use crate::store::{Dimension, Of, SummaryQuery, Summed, Top};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -68,8 +68,15 @@ async fn ranking(Extract(state): Extract<State>, params: Params) -> Reply<ListVi
         offset: page.offset(),
     };
     let query = SummaryQuery::whole(of, start, end);
-    let total = state.store.count_summed(&query, &[by]).await?;
-    let found = state.store.summed(&query, &[by], Some(top)).await?;
+    let (places, total) = state.store.ranked(&query, by, top).await?;
+    let sums = query.only(by, &places);
+    let mut sums = state.store.summed(&sums, &[by]).await?;
+    let is_same =
+        |a: &Summed, b: &Summed| (a.channel, &a.group, &a.model) == (b.channel, &b.group, &b.model);
+    let found = places.iter().filter_map(|place| {
+        let at = sums.iter().position(|sum| is_same(sum, place))?;
+        Some(sums.swap_remove(at))
+    });
     let is = |dimension| by == dimension;
     let items = (page.offset() + 1..)
         .zip(found)

@@ -1,24 +1,22 @@
 //! What a user's keys used, by day and model.
 
-use axum::extract::State as Extract;
-use schemars::JsonSchema;
-use serde::Serialize;
-use tollgate_policy::price::NanoUsd;
-
 use crate::admin::answer::{Reply, Usd, data};
 use crate::admin::auth::Own;
 use crate::admin::params::Params;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
-use crate::domain::now_unix_ms;
+use crate::domain::{Tally, now_unix_ms};
 use crate::store::{UsageQuery, UsageRow};
+use axum::extract::State as Extract;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 pub(super) fn routes() -> Routes {
     Routes::new().own("/self/usage", get(usage))
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Without a beginning, a month; never more than a quarter, because each row of the log is read.
+/// Without a beginning, a month; never more than a quarter.
 const DEFAULT_DAYS: i64 = 31;
 const MOST_DAYS: i64 = 93;
 
@@ -70,29 +68,32 @@ async fn usage(Extract(state): Extract<State>, Own(session): Own, params: Params
         end_ms,
     };
     let rows = state.store.usage(&query).await?;
-    let sum = |of: fn(&UsageRow) -> i64| rows.iter().map(of).fold(0, i64::saturating_add);
-    let amount = sum(|row| row.amount.0);
+    let mut whole = Tally::default();
+    for row in &rows {
+        whole.add(&row.tally);
+    }
     data(View {
-        request_count: sum(|row| row.requests),
-        used_amount: Usd(NanoUsd(amount)),
-        used_amount_nano_usd: amount,
+        request_count: whole.request_count,
+        used_amount: Usd(whole.amount()),
+        used_amount_nano_usd: whole.used_amount,
         days: rows.into_iter().map(RowView::from).collect(),
     })
 }
 
 impl From<UsageRow> for RowView {
     fn from(row: UsageRow) -> Self {
+        let tally = row.tally;
         Self {
             timestamp: row.day_ms,
             model: row.model,
-            request_count: row.requests,
-            exception_count: row.errors,
-            input_tokens: row.input_tokens,
-            output_tokens: row.output_tokens,
-            cached_tokens: row.cached_tokens,
-            total_tokens: row.input_tokens.saturating_add(row.output_tokens),
-            used_amount: Usd(row.amount),
-            used_amount_nano_usd: row.amount.0,
+            request_count: tally.request_count,
+            exception_count: tally.exception_count,
+            input_tokens: tally.input_tokens,
+            output_tokens: tally.output_tokens,
+            cached_tokens: tally.cached_tokens,
+            total_tokens: tally.total_tokens(),
+            used_amount: Usd(tally.amount()),
+            used_amount_nano_usd: tally.used_amount,
         }
     }
 }

@@ -230,7 +230,7 @@ async fn usage_and_logs_are_shown_without_what_is_the_operators() {
 
 /// One call with this token.
 async fn book(store: &Store, group: &str, token_id: i64) {
-    let event = UsageEvent {
+    let mut event = UsageEvent {
         id: format!("r-{token_id}"),
         token_id,
         token_name: "laptop".into(),
@@ -250,6 +250,7 @@ async fn book(store: &Store, group: &str, token_id: i64) {
         }),
         ..UsageEvent::default()
     };
+    event.set_outcome(Outcome::Success);
     Ledger::new(store.clone())
         .book("node", vec![event])
         .await

@@ -48,7 +48,7 @@ async fn summed(store: &Store) -> i64 {
         token_name: None,
     };
     let all = SummaryQuery::each(of, Span::Day, 0, i64::MAX);
-    let summed = store.summed(&all, &[], None).await.unwrap();
+    let summed = store.summed(&all, &[]).await.unwrap();
     summed[0].tally.request_count
 }
 

@@ -14,6 +14,8 @@ pub struct SummaryQuery {
     pub of: Of,
     pub model: Option<String>,
     parts: Vec<Part>,
+    /// No others than these.
+    only: Option<(Dimension, Vec<Bound>)>,
 }
 
 /// Whose they are.
@@ -100,6 +102,7 @@ impl SummaryQuery {
             of,
             model: None,
             parts,
+            only: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl SummaryQuery {
                 from_ms: span.start(start_ms),
                 to_ms: end_ms,
             }],
+            only: None,
         }
     }
 
@@ -122,63 +126,82 @@ impl SummaryQuery {
         self.model = model;
         self
     }
+
+    /// No others than those that were found.
+    #[must_use]
+    pub fn only(mut self, by: Dimension, found: &[Summed]) -> Self {
+        let values = found.iter().map(|sum| by.value(sum));
+        self.only = Some((by, values.collect()));
+        self
+    }
 }
 
 impl Store {
-    /// Sums, in the order of what they are told apart by, or the `top` ones.
+    /// Sums, in the order of what they are told apart by.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn summed(
-        &self,
-        query: &SummaryQuery,
-        by: &[Dimension],
-        top: Option<Top>,
-    ) -> Result<Vec<Summed>> {
-        let mut sql = Sql::rows(query, by);
+    pub async fn summed(&self, query: &SummaryQuery, by: &[Dimension]) -> Result<Vec<Summed>> {
         let names = names(by);
+        let sql = Sql::rows(query, &[names.as_slice(), Tally::FIELDS].concat());
         let sums: Vec<String> = Tally::FIELDS
             .iter()
             .map(|field| format!("CAST(COALESCE(SUM({field}), 0) AS BIGINT) AS {field}"))
             .collect();
-        let head = [names.as_slice(), &sums].concat().join(", ");
-        let mut tail = if names.is_empty() {
-            String::new()
-        } else {
-            format!(" GROUP BY {}", names.join(", "))
+        let names = names.join(", ");
+        let (head, tail) = match names.as_str() {
+            "" => (sums.join(", "), String::new()),
+            names => (
+                format!("{names}, {}", sums.join(", ")),
+                format!(" GROUP BY {names} ORDER BY {names}"),
+            ),
         };
-        match top {
-            Some(top) => {
-                let direction = if top.descending { "DESC" } else { "ASC" };
-                tail.push_str(&format!(" ORDER BY {} {direction}", top.field));
-                for name in &names {
-                    tail.push_str(&format!(", {name}"));
-                }
-                let (limit, offset) = (sql.place(top.limit), sql.place(top.offset));
-                tail.push_str(&format!(" LIMIT {limit} OFFSET {offset}"));
-            }
-            None if names.is_empty() => {}
-            None => tail.push_str(&format!(" ORDER BY {}", names.join(", "))),
-        }
         let rows = sql.fetch(self.log_reader(), &head, &tail).await?;
-        rows.iter().map(|row| summed(row, by)).collect()
+        let whole = |row: &AnyRow| {
+            Ok(Summed {
+                tally: Tally::read(|field| row.int(field))?,
+                ..named(row, by)?
+            })
+        };
+        rows.iter().map(whole).collect()
     }
 
-    /// How many different ones there are.
+    /// The `top` ones without their sums, and how many there are in all: of a hundred thousand
+    /// summaries, only the column is read that says which they are.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn count_summed(&self, query: &SummaryQuery, by: &[Dimension]) -> Result<i64> {
-        let sql = Sql::rows(query, by);
-        let names = names(by).join(", ");
-        let text = format!(
-            "SELECT count(*) AS number FROM (SELECT {names} FROM {} GROUP BY {names}) AS counted",
-            sql.text
+    pub async fn ranked(
+        &self,
+        query: &SummaryQuery,
+        by: Dimension,
+        top: Top,
+    ) -> Result<(Vec<Summed>, i64)> {
+        let (column, field) = (by.column(), top.field);
+        let mut sql = Sql::rows(query, &[column, field]);
+        let head = format!("{column}, CAST(count(*) OVER () AS BIGINT) AS number");
+        let direction = if top.descending { "DESC" } else { "ASC" };
+        let (limit, offset) = (sql.place(top.limit), sql.place(top.offset));
+        let tail = format!(
+            " GROUP BY {column} ORDER BY SUM({field}) {direction}, {column} \
+             LIMIT {limit} OFFSET {offset}"
         );
-        let row = bound(text, &sql.values)
-            .fetch_one(self.log_reader())
-            .await?;
-        row.int("number")
+        let rows = sql.fetch(self.log_reader(), &head, &tail).await?;
+        let total = match rows.first() {
+            Some(row) => row.int("number")?,
+            None if top.offset == 0 => 0,
+            None => self.number_of(query, by).await?,
+        };
+        let found: Result<_> = rows.iter().map(|row| named(row, &[by])).collect();
+        Ok((found?, total))
+    }
+
+    /// How many different ones there are.
+    async fn number_of(&self, query: &SummaryQuery, by: Dimension) -> Result<i64> {
+        let sql = Sql::rows(query, &[by.column()]);
+        let head = format!("count(DISTINCT {}) AS number", by.column());
+        let rows = sql.fetch(self.log_reader(), &head, "").await?;
+        rows.first().map_or(Ok(0), |row| row.int("number"))
     }
 }
 
@@ -189,8 +212,8 @@ struct Sql {
 }
 
 impl Sql {
-    /// The rows of all parts as one table.
-    fn rows(query: &SummaryQuery, by: &[Dimension]) -> Self {
+    /// These columns of all parts as one table.
+    fn rows(query: &SummaryQuery, columns: &[&str]) -> Self {
         let mut sql = Self {
             text: String::new(),
             values: Vec::new(),
@@ -199,11 +222,6 @@ impl Sql {
             Of::Channels(_) => "channel_summaries",
             Of::Groups { .. } => "group_summaries",
         };
-        let columns: Vec<&str> = by
-            .iter()
-            .map(|by| by.column())
-            .chain(Tally::FIELDS.iter().copied())
-            .collect();
         let columns = columns.join(", ");
         let parts: Vec<String> = query
             .parts
@@ -247,6 +265,17 @@ impl Sql {
                 }
             }
         }
+        if let Some((by, values)) = &query.only {
+            let places: Vec<_> = values
+                .iter()
+                .map(|value| self.place(value.clone()))
+                .collect();
+            let condition = match places.is_empty() {
+                true => " AND 1 = 0".to_owned(),
+                false => format!(" AND {} IN ({})", by.column(), places.join(", ")),
+            };
+            text.push_str(&condition);
+        }
         if let Some(model) = &query.model {
             text.push_str(&format!(" AND model = {}", self.place(model.as_str())));
         }
@@ -287,17 +316,25 @@ impl Dimension {
             Self::Model => "model",
         }
     }
+
+    fn value(self, of: &Summed) -> Bound {
+        match self {
+            Self::Time => of.start_ms.into(),
+            Self::Channel => of.channel.into(),
+            Self::Group => of.group.as_str().into(),
+            Self::TokenName => of.token_name.as_str().into(),
+            Self::Model => of.model.as_str().into(),
+        }
+    }
 }
 
-fn names(by: &[Dimension]) -> Vec<String> {
-    by.iter().map(|by| by.column().to_owned()).collect()
+fn names(by: &[Dimension]) -> Vec<&'static str> {
+    by.iter().map(|by| by.column()).collect()
 }
 
-fn summed(row: &AnyRow, by: &[Dimension]) -> Result<Summed> {
-    let mut summed = Summed {
-        tally: Tally::read(|field| row.int(field))?,
-        ..Summed::default()
-    };
+/// What a sum is of, without the sum.
+fn named(row: &AnyRow, by: &[Dimension]) -> Result<Summed> {
+    let mut summed = Summed::default();
     for dimension in by {
         let column = dimension.column();
         match dimension {

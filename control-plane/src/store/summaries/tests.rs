@@ -118,10 +118,10 @@ async fn summaries_add_up_to_the_ledger() {
         assert_eq!(attempts.request_count - attempts.retry_count, 200);
 
         for span in Span::ALL {
-            let summed = store.summed(&all_requests(span), &[], None).await.unwrap();
+            let summed = store.summed(&all_requests(span), &[]).await.unwrap();
             assert_eq!(summed[0].tally, requests, "{span:?}");
             let channels = SummaryQuery::each(Of::Channels(None), span, 0, i64::MAX);
-            let summed = store.summed(&channels, &[], None).await.unwrap();
+            let summed = store.summed(&channels, &[]).await.unwrap();
             assert_eq!(summed[0].tally, attempts, "{span:?}");
         }
     })
@@ -134,7 +134,7 @@ async fn every_attempt_counts_for_its_channel_and_the_end_for_the_caller() {
         book(&store, mixed(0, 6)).await;
         let channels = SummaryQuery::each(Of::Channels(None), Span::Day, 0, i64::MAX);
         let by = [Dimension::Channel];
-        let summed = store.summed(&channels, &by, None).await.unwrap();
+        let summed = store.summed(&channels, &by).await.unwrap();
         let shown: Vec<_> = summed
             .iter()
             .map(|sum| {
@@ -155,7 +155,7 @@ async fn every_attempt_counts_for_its_channel_and_the_end_for_the_caller() {
         );
 
         let by = [Dimension::Group, Dimension::Model];
-        let summed = store.summed(&all_requests(Span::Minute), &by, None).await;
+        let summed = store.summed(&all_requests(Span::Minute), &by).await;
         let shown = summed.unwrap().into_iter().map(|sum| {
             let counts = (sum.tally.request_count, sum.tally.exception_count);
             (sum.group, sum.model, counts, sum.tally.retry_count)
@@ -194,15 +194,19 @@ async fn the_largest_are_found_and_counted() {
             limit: 1,
             offset,
         };
-        let by = [Dimension::Group];
-        assert_eq!(store.count_summed(&query, &by).await.unwrap(), 2);
+        let by = Dimension::Group;
         for (offset, name) in [(0, Some("g")), (1, Some("h")), (2, None)] {
-            let found = store.summed(&query, &by, Some(top(offset))).await.unwrap();
+            let (found, total) = store.ranked(&query, by, top(offset)).await.unwrap();
             assert_eq!(found.first().map(|sum| sum.group.as_str()), name);
+            assert_eq!(total, 2);
+            let sums = store.summed(&query.clone().only(by, &found), &[by]).await;
+            let sums = sums.unwrap();
+            let names: Vec<_> = sums.iter().map(|sum| sum.group.as_str()).collect();
+            assert_eq!(names, Vec::from_iter(name));
         }
         let nothing = query.clone().with_model(Some("nobody's".into()));
-        assert_eq!(store.count_summed(&nothing, &by).await.unwrap(), 0);
-        let empty = store.summed(&nothing, &[], None).await.unwrap();
+        assert_eq!(store.ranked(&nothing, by, top(0)).await.unwrap().1, 0);
+        let empty = store.summed(&nothing, &[]).await.unwrap();
         assert_eq!(empty[0].tally, Tally::default());
     })
     .await;
@@ -218,7 +222,7 @@ async fn a_summary_that_is_full_stays_full() {
         }
         book(&store, mixed(6, 7)).await;
         let by = [Dimension::Group];
-        let summed = store.summed(&all_requests(Span::Day), &by, None).await;
+        let summed = store.summed(&all_requests(Span::Day), &by).await;
         let tally = summed.unwrap()[0].tally;
         assert_eq!((tally.used_amount, tally.request_count), (i64::MAX, 2));
     })
