@@ -73,6 +73,7 @@ use self::auth::Gate;
 use self::routes::Routes;
 use crate::accounts::Accounts;
 use crate::oidc::Provider;
+use crate::outbound::Hosts;
 use crate::probes::Probes;
 use crate::secrets::Secret;
 use crate::store::Store;
@@ -85,6 +86,8 @@ pub struct State {
     accounts: Accounts,
     /// `None`: there is nothing to test channels with.
     probes: Option<Probes>,
+    /// Not public, and databases are imported from them.
+    import_hosts: Arc<Hosts>,
 }
 
 /// Bodies above this get 413. The largest reasonable one is a list of some thousand channels.
@@ -98,6 +101,7 @@ impl State {
             store,
             key: Arc::new(admin_key),
             probes: None,
+            import_hosts: Arc::default(),
         }
     }
 
@@ -106,6 +110,15 @@ impl State {
     pub fn with_probes(self, probes: Probes) -> Self {
         Self {
             probes: Some(probes),
+            ..self
+        }
+    }
+
+    /// With these hosts to import from, beside those that are public.
+    #[must_use]
+    pub fn with_import_hosts(self, hosts: Hosts) -> Self {
+        Self {
+            import_hosts: Arc::new(hosts),
             ..self
         }
     }

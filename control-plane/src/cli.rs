@@ -13,6 +13,7 @@ pub use oidc::{OidcArgs, OptionalUrl};
 
 use crate::address::{HostPort, Listen};
 use crate::bootstrap::{DEFAULT_MAX_HEAP_BYTES, EnvoyAdmin};
+use crate::outbound::Hosts;
 use crate::secrets::Secret;
 
 /// An AI gateway inside stock Envoy, with its control plane.
@@ -198,6 +199,18 @@ pub struct ControlArgs {
     /// [default: the port of LISTEN on this machine]
     #[arg(long, env = "TOLLGATE_GATEWAY_URL", value_name = "URL", value_parser = web_address)]
     pub gateway_url: Option<Url>,
+
+    /// Hosts that are not on the public internet, and from whose databases
+    /// `POST /api/channels/import/oneapi` may read: names, addresses or CIDR blocks, with commas
+    /// between them
+    #[arg(
+        long,
+        env = "TOLLGATE_IMPORT_HOSTS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "HOST,…"
+    )]
+    pub import_hosts: Hosts,
 
     /// The filter, at the same path on every gateway's machine [default: beside this program]
     #[arg(long, env = "TOLLGATE_WASM", value_name = "FILE")]

@@ -5,6 +5,7 @@
 //! not public is left out, and the connection goes to one of the rest. No redirect is followed.
 
 mod guard;
+mod hosts;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Url};
 
 use guard::is_public;
+
+pub use hosts::Hosts;
 
 /// What may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

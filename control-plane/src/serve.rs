@@ -171,6 +171,7 @@ impl ControlPlane {
         let state = admin::State::new(control.store.clone(), admin_key)
             .with_jwt_secret(args.jwt_secret.clone())
             .with_oidc(provider)
+            .with_import_hosts(args.import_hosts.clone())
             .with_probes(probes);
         control.spawn_http(admin, control.http(state));
         control.spawn_http(demo, demo::router(behaviours));

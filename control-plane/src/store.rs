@@ -82,7 +82,9 @@ pub use keys::Rotation;
 pub(crate) use leases::{Asked, Granted, Held};
 pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
-pub use one_api::{ChannelRow, Tables, TokenRow, UserRow, read_one_api, read_one_api_channels};
+pub use one_api::{
+    ChannelRow, Tables, TokenRow, UserRow, mysql_url, read_one_api, read_one_api_channels,
+};
 pub(crate) use peers::Peer;
 pub use prices::{PriceBook, PriceQuery, Quote};
 pub use responses::{Conversation, Turn};

@@ -3,13 +3,21 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, Executor};
 use tollgate_tests::gateway::ADMIN_KEY;
 use tollgate_tests::http::Request;
+use tollgate_tests::mariadb::MariaDb;
+use tollgate_tests::postgres::Postgres;
 use tollgate_tests::sdk::Generation;
 use tollgate_tests::{Answer, Dialect, Gateway, Provider, eventually, tools};
 
 const TABLES: &str =
     include_str!("../../control-plane/src/store/testdata/one-api-tables-sqlite.sql");
+const TABLES_ON_POSTGRES: &str =
+    include_str!("../../control-plane/src/store/testdata/one-api-tables-postgres.sql");
+const TABLES_ON_MYSQL: &str =
+    include_str!("../../control-plane/src/store/testdata/one-api-tables-mysql.sql");
 const ROWS: &str = include_str!("../../control-plane/src/store/testdata/one-api-rows.sql");
 
 /// Anna's token in those rows.
@@ -103,4 +111,61 @@ fn keys_from_one_api_go_on_working() {
     let nothing = import(&gateway, &["/nowhere/one-api.db"]);
     assert!(!nothing.status.success());
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("there is no file"));
+}
+
+#[test]
+fn one_api_is_read_from_servers_of_its_own() {
+    let (postgres, mariadb) = (Postgres::start(), MariaDb::start_on_a_port());
+    execute(&postgres.dsn(), TABLES_ON_POSTGRES);
+    execute(&mariadb.dsn(), TABLES_ON_MYSQL);
+    let gateway = Gateway::builder()
+        .env("TOLLGATE_IMPORT_HOSTS", "127.0.0.1")
+        .start();
+    let on_postgres = postgres.dsn().replace("tollgate@", "tollgate:canary@");
+    let on_mariadb = mariadb.address();
+    for dsn in [
+        format!("{on_postgres}?sslmode=disable"),
+        format!("mysql://root:canary@{on_mariadb}/tollgate?ssl-mode=DISABLED"),
+        format!("root:canary@tcp({on_mariadb})/tollgate?charset=utf8mb4&parseTime=True"),
+    ] {
+        let looked = printed(&import(&gateway, &[&dsn, "--dry-run"]));
+        for line in [
+            "+ channel one-api 1: main",
+            "+ token one-api-2/app",
+            "would change",
+        ] {
+            assert!(looked.contains(line), "{looked} should have: {line}");
+        }
+        let body = json!({ "dsn": dsn });
+        let path = "/api/channels/import/oneapi?dry_run=true";
+        let told = gateway.admin().post(path, &body);
+        assert_eq!(told["changes"][0]["name"], "one-api 1: main", "{told}");
+        assert!(!format!("{looked}{told}").contains("canary"), "{told}");
+    }
+    // Our own database is none of one-api's, and says nothing of its address.
+    let wrong = format!("mysql://root:canary@{on_mariadb}/mysql?ssl-mode=DISABLED");
+    let refused = import(&gateway, &[&wrong]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && !said.contains("canary"),
+        "{said}"
+    );
+}
+
+/// Makes one-api's tables in a database, with its rows.
+fn execute(dsn: &str, tables: &str) {
+    sqlx::any::install_default_drivers();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = sqlx::AnyConnection::connect(dsn)
+            .await
+            .expect("the database is there");
+        for text in [tables, ROWS] {
+            let text = AssertSqlSafe(text.to_owned());
+            connection.execute(text).await.expect("tables of one-api");
+        }
+    });
 }

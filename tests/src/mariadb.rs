@@ -1,5 +1,7 @@
-//! A MariaDB server of our own, in a temporary folder, reached through a socket there.
+//! A MariaDB server of our own, in a temporary folder, reached through a socket there, or by whoever
+//! cannot do that on a free port of loopback.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -7,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::account::Account;
 use crate::eventually;
+use crate::ports::free_address;
 use crate::process::Process;
 use crate::tools;
 
@@ -15,6 +18,7 @@ use crate::tools;
 pub struct MariaDb {
     // Dropped first: the server must end before its folder goes.
     process: Process,
+    address: Option<SocketAddr>,
     folder: TempDir,
 }
 
@@ -24,15 +28,31 @@ impl MariaDb {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_at(None)
+    }
+
+    /// The same on a port as well.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start_on_a_port() -> Self {
+        Self::start_at(Some(free_address()))
+    }
+
+    #[track_caller]
+    fn start_at(address: Option<SocketAddr>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let account = Account::other_than_root("mysql");
         account.give(folder.path());
         // Its data recover from a crash only after they were closed in order for the first time.
-        let mut first = serve(&account, folder.path());
+        let mut first = serve(&account, folder.path(), address);
         first.signal(Signal::SIGTERM);
         first.wait(crate::eventually::patience());
         Self {
-            process: serve(&account, folder.path()),
+            process: serve(&account, folder.path(), address),
+            address,
             folder,
         }
     }
@@ -42,7 +62,17 @@ impl MariaDb {
     pub fn crash_and_start(&mut self) {
         self.process.signal(Signal::SIGKILL);
         self.process.wait(crate::eventually::patience());
-        self.process = serve(&Account::other_than_root("mysql"), self.folder.path());
+        let account = Account::other_than_root("mysql");
+        self.process = serve(&account, self.folder.path(), self.address);
+    }
+
+    /// Where it listens beside its socket.
+    ///
+    /// # Panics
+    /// When it was started without a port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address.expect("started on a port")
     }
 
     #[must_use]
@@ -54,7 +84,14 @@ impl MariaDb {
 
 /// Without the tables of accounts it is there at once, and lets everybody in who finds the socket.
 #[track_caller]
-fn serve(account: &Account, folder: &Path) -> Process {
+fn serve(account: &Account, folder: &Path, address: Option<SocketAddr>) -> Process {
+    let network = match address {
+        None => vec!["--skip-networking".to_owned()],
+        Some(address) => vec![
+            format!("--bind-address={}", address.ip()),
+            format!("--port={}", address.port()),
+        ],
+    };
     let data = folder.join("data");
     let made = account
         .command(Path::new("mkdir"))
@@ -69,11 +106,8 @@ fn serve(account: &Account, folder: &Path) -> Process {
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", folder.join("socket").display()))
-            .args([
-                "--skip-networking",
-                "--skip-grant-tables",
-                "--skip-name-resolve",
-            ])
+            .args(network)
+            .args(["--skip-grant-tables", "--skip-name-resolve"])
             .args(["--skip-log-bin", "--performance-schema=off", "--sync-frm=0"])
             // What is committed survives the server, if not the machine.
             .args(["--innodb-flush-log-at-trx-commit=2"])

@@ -14,7 +14,8 @@ pub struct ImportArgs {
     #[arg(long, value_enum)]
     pub from: Origin,
 
-    /// The database: postgres://… or the path of an SQLite file; it is only read
+    /// The database: postgres://…, mysql://… (also for MariaDB), one-api's own
+    /// user:password@tcp(host:port)/database, or the path of an SQLite file; it is only read
     #[arg(env = "TOLLGATE_IMPORT_DSN", hide_env_values = true, value_name = "DSN", value_parser = secret)]
     pub source: Secret,
 

@@ -4,13 +4,17 @@
 //! Every column is cast, because the program's types differ from database to database: flags are
 //! numbers here and booleans there, and `char(48)` is padded with spaces.
 
-use sqlx::any::{AnyConnectOptions, AnyRow};
-use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection};
+mod address;
 
-use super::connect::percent_encode;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Connection, Executor};
+
+use self::address::{Kind, options};
 use super::row::Columns;
 use super::{Error, Result};
 use crate::secrets::Secret;
+
+pub use self::address::mysql_url;
 
 /// All that an import looks at.
 #[derive(Debug, Default)]
@@ -77,12 +81,12 @@ pub struct TokenRow {
 const MOST_CHANNELS: usize = 10_000;
 const MOST_ROWS: usize = 1_000_000;
 
-/// Reads all of it, as it is at one moment. `address` is `postgres://…` or the path of an SQLite
-/// file.
+/// Reads all of it, as it is at one moment. `address` is `postgres://…`, `mysql://…` (also for
+/// MariaDB), what one-api has in `SQL_DSN`, or the path of an SQLite file.
 ///
 /// # Errors
-/// `Address` when it is neither, or there is no such database; `Statement` when it has other
-/// tables than one-api's.
+/// `Address` when it is none of these, or there is no such database, or it has other tables than
+/// one-api's.
 pub async fn read_one_api(address: &Secret) -> Result<Tables> {
     read(address, async |reader| reader.tables().await).await
 }
@@ -106,7 +110,7 @@ async fn read(
     tables: impl AsyncFnOnce(&mut Reader<'_>) -> Result<Tables>,
 ) -> Result<Tables> {
     sqlx::any::install_default_drivers();
-    let (options, quote) = options(address.expose())?;
+    let (options, kind) = options(address.expose())?;
     let mut connection = options.connect().await.map_err(|error| match error {
         // Its text repeats the address, which may hold a password.
         sqlx::Error::Configuration(_) => {
@@ -114,10 +118,19 @@ async fn read(
         }
         error => Error::Address(format!("one-api's database does not open: {error}")),
     })?;
+    // All tables at one moment: SQLite does so by itself; of the others, MySQL wants to hear it before.
+    if kind == Kind::Mysql {
+        let session = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        connection.execute(session).await?;
+    }
     let mut transaction = connection.begin().await?;
+    if kind == Kind::Postgres {
+        let this_one = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        transaction.execute(this_one).await?;
+    }
     let mut reader = Reader {
         connection: &mut transaction,
-        quote,
+        kind,
     };
     let tables = tables(&mut reader).await;
     transaction.rollback().await?;
@@ -125,49 +138,9 @@ async fn read(
     tables
 }
 
-/// How to connect, and what stands around names that are words of SQL.
-fn options(address: &str) -> Result<(AnyConnectOptions, char)> {
-    let refuse = |text: &str| Error::Address(format!("one-api's database: {text}"));
-    let url = match address.split_once("://") {
-        Some(("postgres" | "postgresql", _)) => address.to_owned(),
-        Some(("sqlite", _)) | None => {
-            let path = address.strip_prefix("sqlite:").unwrap_or(address);
-            // As one-api writes it, with what its driver wants behind the name.
-            let path = path.strip_prefix("//").unwrap_or(path);
-            let path = path.split('?').next().unwrap_or(path);
-            // Never the text: it may be another form of address, with a password in it.
-            if path.is_empty() || !std::path::Path::new(path).is_file() {
-                return Err(refuse(
-                    "there is no file of that name; give postgres://… or the path of an SQLite file",
-                ));
-            }
-            let path = std::path::absolute(path).map_err(|error| refuse(&error.to_string()))?;
-            let path = path
-                .to_str()
-                .ok_or_else(|| refuse("its path is not UTF-8"))?;
-            format!("sqlite://{}?mode=ro", percent_encode(path))
-        }
-        // What follows may be a password, and what is no scheme may be one too.
-        Some((scheme, _)) => {
-            let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+');
-            let what = match !scheme.is_empty() && scheme.bytes().all(plain) {
-                true => format!("{scheme}://"),
-                false => "such an address".to_owned(),
-            };
-            return Err(refuse(&format!(
-                "{what} is not read here; use postgres:// or the path of an SQLite file"
-            )));
-        }
-    };
-    let options = url
-        .parse()
-        .map_err(|_| refuse("the address is not valid"))?;
-    Ok((options, '"'))
-}
-
 struct Reader<'a> {
     connection: &'a mut AnyConnection,
-    quote: char,
+    kind: Kind,
 }
 
 impl Reader<'_> {
@@ -236,7 +209,11 @@ impl Reader<'_> {
         most: usize,
         read: impl Fn(&AnyRow) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let quote = self.quote;
+        // What stands around names that are words of SQL, and what types are called in a cast.
+        let (quote, number, text) = match self.kind {
+            Kind::Mysql => ('`', "SIGNED", "CHAR"),
+            Kind::Sqlite | Kind::Postgres => ('"', "BIGINT", "TEXT"),
+        };
         let columns: Vec<String> = columns
             .iter()
             .map(|name| {
@@ -244,12 +221,12 @@ impl Reader<'_> {
                 let value = match *name {
                     "id" | "type" | "status" | "priority" | "quota" | "user_id"
                     | "expired_time" | "remain_quota" => {
-                        format!("CAST(coalesce({column}, 0) AS BIGINT)")
+                        format!("CAST(coalesce({column}, 0) AS {number})")
                     }
                     "unlimited_quota" => {
-                        format!("CAST(CASE WHEN {column} THEN 1 ELSE 0 END AS BIGINT)")
+                        format!("CAST(CASE WHEN {column} THEN 1 ELSE 0 END AS {number})")
                     }
-                    _ => format!("coalesce(CAST({column} AS TEXT), '')"),
+                    _ => format!("coalesce(CAST({column} AS {text}), '')"),
                 };
                 format!("{value} AS c_{name}")
             })

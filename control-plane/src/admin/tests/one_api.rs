@@ -111,12 +111,21 @@ async fn a_key_that_somebody_has_is_not_given_to_another() {
                 "postgres://u:canary@h/d?sslmode=disable&sslrootcert=/etc/passwd",
                 "no parameter but sslmode",
             ),
+            ("mysql://u:canary@h/d?socket=/tmp/s", "no parameter but"),
+            ("mysql://u:canary@h/d?sslmode=disable", "no parameter but"),
+            ("u@tcp(h)/d", "a user and a password"),
+            ("mysql://u:canary@127.0.0.1:1/d", "has no public address"),
+            ("u:canary@tcp(127.0.0.1:1)/d", "has no public address"),
+            ("postgres://u:canary@localhost:1/d", "has no public address"),
+            ("postgres://u:canary@[::1]/d", "has no public address"),
+            ("postgres://u:canary@169.254.169.254/d", "TOLLGATE_IMPORT_HOSTS"),
         ] {
             api.refused("POST", path, json!({"dsn": dsn}), 400, rule)
                 .await;
         }
         let nowhere = json!({"dsn": "postgres://u:canary@127.0.0.1:1/d?sslmode=disable"});
-        api.refused("POST", path, nowhere, 400, "does not open").await;
+        api.refused("POST", path, nowhere, 400, "has no public address")
+            .await;
     })
     .await;
 }

@@ -1,23 +1,24 @@
 use std::path::Path;
 
-use sqlx::Executor;
+use sqlx::any::AnyConnectOptions;
+use url::Url;
 
 use super::*;
+use crate::store::connect::percent_encode;
 use crate::store::testing::on_each_database;
 
 const ROWS: &str = include_str!("../testdata/one-api-rows.sql");
 const SQLITE: &str = include_str!("../testdata/one-api-tables-sqlite.sql");
 const POSTGRES: &str = include_str!("../testdata/one-api-tables-postgres.sql");
+const MYSQL: &str = include_str!("../testdata/one-api-tables-mysql.sql");
 
-async fn fill(url: &str, tables: &str) {
+async fn execute(url: &str, texts: &[&str]) {
     sqlx::any::install_default_drivers();
     let options: AnyConnectOptions = url.parse().unwrap();
     let mut connection = options.connect().await.unwrap();
-    for text in [tables, ROWS] {
-        connection
-            .execute(AssertSqlSafe(text.to_owned()))
-            .await
-            .unwrap();
+    for text in texts {
+        let text = AssertSqlSafe((*text).to_owned());
+        connection.execute(text).await.unwrap();
     }
     connection.close().await.unwrap();
 }
@@ -28,7 +29,7 @@ pub(crate) async fn sample(file: &Path) {
         "sqlite://{}?mode=rwc",
         percent_encode(file.to_str().unwrap())
     );
-    fill(&url, SQLITE).await;
+    execute(&url, &[SQLITE, ROWS]).await;
 }
 
 #[tokio::test]
@@ -41,10 +42,19 @@ async fn its_tables_are_read_on_each_database() {
                 file.to_str().unwrap().to_owned()
             }
             "postgres" => {
-                fill(&database.address, POSTGRES).await;
+                execute(&database.address, &[POSTGRES, ROWS]).await;
                 database.address.clone()
             }
-            _ => return,
+            // Its tests' databases have our tables, and some of one-api's have the same names.
+            _ => {
+                let mut url = Url::parse(&database.address).unwrap();
+                let name = format!("{}_one_api", url.path().trim_start_matches('/'));
+                let make = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4");
+                execute(url.as_str(), &[&make]).await;
+                url.set_path(&name);
+                execute(url.as_str(), &[MYSQL, ROWS]).await;
+                url.into()
+            }
         };
         let address = Secret::new(address);
         let tables = read_one_api(&address).await.unwrap();
@@ -104,7 +114,17 @@ async fn what_is_no_such_database_is_refused_without_its_password() {
         ("oracle://u:canary@h/d", "oracle:// is not read"),
         ("postgres://u:canary@127.0.0.1:1/d", "does not open"),
         ("postgres://u:canary@[/d", "one-api's database"),
-        ("root:canary@tcp(db:3306)/oneapi", "no file"),
+        ("mysql://u:canary@127.0.0.1:1/d", "does not open"),
+        (
+            "mysql://u:canary@127.0.0.1:1/",
+            "does not name the database",
+        ),
+        ("root:canary@tcp(127.0.0.1:1)/oneapi", "does not open"),
+        (
+            "root:canary@tcp(127.0.0.1:1)/",
+            "does not name the database",
+        ),
+        ("root:canary@unix(/tmp/s)/oneapi", "no file"),
         ("host=db user=root password=canary", "no file"),
         ("sqlite://canary", "no file"),
         ("root:canary://ss@h/d", "such an address is not read"),
