@@ -5,7 +5,9 @@
 //! once and the rules are the same for everybody; here are the file and what is printed.
 
 mod client;
+mod diff;
 mod file;
+mod place;
 
 use std::io::{Read, Write};
 
@@ -14,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::{ApiArgs, ApplyArgs, ExportArgs};
-use client::Client;
+use client::{Client, Refused};
 
 /// What the control plane answers to an apply.
 #[derive(Deserialize)]
@@ -46,7 +48,15 @@ pub fn apply(args: &ApplyArgs) -> Result<()> {
     let text = read(args)?;
     let document = file::parse(&text, |name| std::env::var(name).ok())
         .with_context(|| args.file.display().to_string())?;
-    send(&args.api, &document, args.prune, args.dry_run)
+    send(&args.api, &document, args.prune, args.dry_run).map_err(|error| {
+        let line = error
+            .downcast_ref()
+            .and_then(|Refused(message)| place::line(&text, message));
+        match line {
+            Some(line) => error.context(format!("{}:{line}", args.file.display())),
+            None => error,
+        }
+    })
 }
 
 /// Has a document applied and prints what that changes.
@@ -99,7 +109,7 @@ fn shown(report: &Report, dry_run: bool) -> String {
         // Of what comes or goes, the fields are no news.
         let fields = change.fields.iter().filter(|_| sign == '~');
         for (name, Sides { from, to }) in fields {
-            text.push_str(&format!("    {name}: {from} -> {to}\n"));
+            diff::lines(&mut text, name, from, to);
         }
         if let Some(key) = &change.key {
             text.push_str(&format!("    key: {key} (shown this once only)\n"));

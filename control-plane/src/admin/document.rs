@@ -6,13 +6,17 @@
 //!   "options": {"RetryTimes": 2},
 //!   "model_configs": [{"model": "gpt-5", "price": {}}],
 //!   "channels": [{"name": "main", "type": "openai", "key": "sk-…", "models": ["gpt-5"]}],
-//!   "groups": [{"id": "team", "tokens": [{"name": "app", "models": []}]}]
+//!   "groups": [{
+//!     "id": "team",
+//!     "tokens": [{"name": "app", "models": []}],
+//!     "model_configs": [{"model": "gpt-5", "override_limit": true, "rpm": 60}]
+//!   }]
 //! }
 //! ```
 //!
 //! Entries have the fields of their own routes. They are found again by name: an option by its key,
 //! a model config by its model, a channel by its name, a group by its id, a token by its name within
-//! its group. A token that exists elsewhere brings its `key`, and is found by that first; a group
+//! its group; what is different for a group with a model, by that, and as a whole. A token that exists elsewhere brings its `key`, and is found by that first; a group
 //! without a wallet gets one with its `opening_balance`. What the document leaves out stays as it
 //! is, except that `prune=true` removes the entries of those lists that it has. All of it happens,
 //! or nothing; applying a document twice changes nothing the second time.
@@ -35,7 +39,7 @@ use super::body::Body;
 use super::fields::Fields;
 use super::params::Params;
 use super::routes::{Routes, get, post};
-use super::{ApiError, State, channels, groups, models, tokens, wallets};
+use super::{ApiError, State, channels, group_models, groups, models, tokens, wallets};
 use crate::store::{Left, Then};
 use compare::{Change, differences};
 use plan::{Planned, Verb};
@@ -62,7 +66,7 @@ pub(super) struct View {
 struct ChangeView {
     /// `create`, `update` or `delete`.
     action: &'static str,
-    /// `option`, `model_config`, `channel`, `group`, `wallet` or `token`.
+    /// `option`, `model_config`, `channel`, `group`, `group_model_config`, `wallet` or `token`.
     kind: &'static str,
     name: String,
     /// What it was and will be, field by field; secrets are masked.
@@ -150,6 +154,7 @@ fn shown(left: Left) -> (Value, Option<String>) {
         Left::Model(config) => (models::shown(*config), none),
         Left::Channel(channel) => (channels::shown(channel), none),
         Left::Group(group) => (groups::shown(group), none),
+        Left::GroupModel(config) => (group_models::shown(*config), none),
         Left::Wallet(wallet) => (wallets::shown(wallet), none),
         Left::Token(token, secret) => (
             tokens::shown(token),

@@ -195,9 +195,7 @@ async fn put_many(
 ) -> Reply<Vec<View>> {
     let mut configs = Vec::new();
     for mut fields in body.objects()? {
-        let model = fields.line("model", rules::MAX_MODEL)?;
-        let model = model.ok_or_else(|| ApiError::field("model", "is required"))?;
-        configs.push(read(model, fields)?);
+        configs.push(read_one(&mut fields)?);
     }
     let models: Vec<_> = configs.iter().map(|config| config.model.clone()).collect();
     let saved = state
@@ -223,6 +221,18 @@ async fn views(state: &State, group: &str, models: Option<&[String]>) -> Reply<V
     let configs = state.store.group_models(&query).await?.into_iter();
     let wanted = |config: &GroupModelConfig| models.is_none_or(|m| m.contains(&config.model));
     data(configs.filter(wanted).map(View::from).collect::<Vec<_>>())
+}
+
+/// As one of a list: its model beside the rest.
+pub(super) fn read_one(fields: &mut Fields) -> Result<NewGroupModel, ApiError> {
+    let model = fields.line("model", rules::MAX_MODEL)?;
+    let model = model.ok_or_else(|| ApiError::field("model", "is required"))?;
+    read(model, std::mem::take(fields))
+}
+
+/// As its own route shows it.
+pub(super) fn shown(config: GroupModelConfig) -> Value {
+    serde_json::to_value(View::from(config)).unwrap_or_default()
 }
 
 fn read(model: String, mut fields: Fields) -> Result<NewGroupModel, ApiError> {

@@ -23,6 +23,11 @@ struct Envelope {
     data: Option<Value>,
 }
 
+/// What the control plane says about a request that it does not do.
+#[derive(Debug, thiserror::Error)]
+#[error("refused: {0}")]
+pub(super) struct Refused(pub(super) String);
+
 const PATIENCE: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
@@ -80,7 +85,7 @@ impl Client {
             );
         };
         if !envelope.success {
-            bail!("refused: {}", envelope.message);
+            return Err(Refused(envelope.message).into());
         }
         serde_json::from_value(envelope.data.unwrap_or_default()).context("an unexpected answer")
     }

@@ -7,8 +7,8 @@ use super::write::Write;
 use super::{Created, Error, Result, Store};
 use crate::domain::options::Definition;
 use crate::domain::{
-    Channel, ChannelPatch, Group, GroupPatch, ModelConfig, ModelConfigPatch, Token, TokenPatch,
-    Wallet,
+    Channel, ChannelPatch, Group, GroupModelConfig, GroupPatch, ModelConfig, ModelConfigPatch,
+    NewGroupModel, Token, TokenPatch, Wallet,
 };
 use crate::secrets::{NewToken, Secret};
 
@@ -26,6 +26,12 @@ pub(crate) enum Step {
         patch: GroupPatch,
     },
     RemoveGroup(String),
+    /// Of a group: what is different for it with a model.
+    GroupModel(String, Box<NewGroupModel>),
+    RemoveGroupModel {
+        group: String,
+        model: String,
+    },
     /// Opens a wallet with so much in it.
     Wallet(String, NanoUsd),
     Token {
@@ -46,6 +52,7 @@ pub(crate) enum Left {
     Model(Box<ModelConfig>),
     Channel(Channel),
     Group(Group),
+    GroupModel(Box<GroupModelConfig>),
     Wallet(Wallet),
     /// With its text, if it was made here.
     Token(Token, Option<Secret>),
@@ -173,6 +180,17 @@ impl Write {
                 true => self.update_group(by.to_owned(), id, patch).await?,
                 false => self.create_group(by.to_owned(), id, patch).await?,
             }),
+            Step::GroupModel(group, config) => {
+                let model = config.model.clone();
+                self.save_group_models(by.to_owned(), group.clone(), vec![*config], false)
+                    .await?;
+                Left::GroupModel(Box::new(self.group_model(&group, &model).await?))
+            }
+            Step::RemoveGroupModel { group, model } => {
+                self.delete_group_models(by.to_owned(), group, vec![model])
+                    .await?;
+                Left::Nothing
+            }
             Step::Wallet(group, balance) => {
                 Left::Wallet(self.open_wallet_with(by, group, balance).await?)
             }

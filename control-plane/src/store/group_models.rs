@@ -87,7 +87,23 @@ impl Store {
 }
 
 impl Write {
-    async fn save_group_models(
+    /// One that is there.
+    pub(super) async fn group_model(
+        &mut self,
+        group: &str,
+        model: &str,
+    ) -> Result<GroupModelConfig> {
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", Some(group));
+        conditions.text("model = ?", Some(model));
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        group_model(&row)
+    }
+
+    pub(super) async fn save_group_models(
         &mut self,
         by: String,
         group: String,
@@ -133,7 +149,7 @@ impl Write {
         Ok(())
     }
 
-    async fn delete_group_models(
+    pub(super) async fn delete_group_models(
         &mut self,
         by: String,
         group: String,

@@ -15,8 +15,9 @@ pub(super) struct Change {
 }
 
 /// Fields that the server writes, and that say nothing about what was asked for.
-pub(super) const OWN: [&str; 12] = [
+pub(super) const OWN: [&str; 17] = [
     "id",
+    "group_id",
     "created_at",
     "updated_at",
     "accessed_at",
@@ -28,6 +29,10 @@ pub(super) const OWN: [&str; 12] = [
     "group",
     "period_last_update_time",
     "period_last_update_amount",
+    "period_used_amount",
+    "rotates_until",
+    "channel_tests",
+    "last_test_error_at",
 ];
 
 /// The fields in which two views differ, but for those of the server's own.

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use tollgate_policy::price::NanoUsd;
 
 use super::read::{Wanted, WantedGroup, WantedToken};
-use crate::admin::{ApiError, State, channels, groups, models, tokens};
-use crate::domain::{Channel, ChannelPatch, Group, ModelConfig, ModelConfigPatch, Token};
-use crate::store::{self, Step};
+use crate::admin::{ApiError, State, channels, group_models, groups, models, tokens};
+use crate::domain::{
+    Channel, ChannelPatch, Group, GroupModelConfig, ModelConfig, ModelConfigPatch, NewGroupModel,
+    Token,
+};
+use crate::store::{self, GroupModelQuery, Step};
 
 /// One step, and what its thing looks like before it.
 pub(super) struct Planned {
@@ -161,6 +164,7 @@ impl Plan<'_> {
                 id,
                 patch,
                 opening_balance,
+                models,
                 tokens,
             } = wanted;
             let known = there.remove(&id);
@@ -175,6 +179,9 @@ impl Plan<'_> {
             if let Some(balance) = opening_balance {
                 self.wallet(&id, balance).await?;
             }
+            if let Some(models) = models {
+                self.group_models(&id, models).await?;
+            }
             if let Some(tokens) = tokens {
                 self.tokens(&id, tokens).await?;
             }
@@ -182,6 +189,36 @@ impl Plan<'_> {
         for (id, group) in self.rest(there) {
             let step = Step::RemoveGroup(id.clone());
             self.push("group", id, Verb::Delete, groups::shown(group), step);
+        }
+        Ok(())
+    }
+
+    async fn group_models(
+        &mut self,
+        group: &str,
+        wanted: Vec<NewGroupModel>,
+    ) -> Result<(), ApiError> {
+        let query = GroupModelQuery {
+            group: Some(group.to_owned()),
+            model: None,
+        };
+        let there = self.state.store.group_models(&query).await?;
+        let mut there: BTreeMap<String, GroupModelConfig> = there
+            .into_iter()
+            .map(|config| (config.model.clone(), config))
+            .collect();
+        let name = |model: &str| format!("{group}/{model}");
+        for config in wanted {
+            let name = name(&config.model);
+            let (verb, before) = existing(there.remove(&config.model), group_models::shown);
+            let step = Step::GroupModel(group.to_owned(), Box::new(config));
+            self.push("group_model_config", name, verb, before, step);
+        }
+        for (model, config) in self.rest(there) {
+            let (name, before) = (name(&model), group_models::shown(config));
+            let group = group.to_owned();
+            let step = Step::RemoveGroupModel { group, model };
+            self.push("group_model_config", name, Verb::Delete, before, step);
         }
         Ok(())
     }

@@ -6,9 +6,11 @@ use tollgate_catalog::builtin;
 use tollgate_policy::price::NanoUsd;
 
 use crate::admin::fields::Fields;
-use crate::admin::{ApiError, channels, groups, models, money, options, rules, tokens};
+use crate::admin::{
+    ApiError, channels, group_models, groups, models, money, options, rules, tokens,
+};
 use crate::domain::options::Definition;
-use crate::domain::{ChannelPatch, GroupPatch, ModelConfigPatch, TokenPatch};
+use crate::domain::{ChannelPatch, GroupPatch, ModelConfigPatch, NewGroupModel, TokenPatch};
 use crate::secrets::NewToken;
 
 /// Lists that the document does not have are `None`: of those, nothing is ever removed.
@@ -25,6 +27,7 @@ pub(super) struct WantedGroup {
     pub(super) patch: GroupPatch,
     /// What is in its wallet, if it has none yet.
     pub(super) opening_balance: Option<NanoUsd>,
+    pub(super) models: Option<Vec<NewGroupModel>>,
     pub(super) tokens: Option<Vec<(String, WantedToken)>>,
 }
 
@@ -38,7 +41,15 @@ pub(super) fn document(mut fields: Fields) -> Result<Wanted, ApiError> {
     let mut wanted = Wanted::default();
     if let Some(values) = fields.nested("options")? {
         for (name, raw) in values.rest() {
-            wanted.options.push(options::read(&name, &raw)?);
+            let read = options::read(&name, &raw).map_err(|error| match error {
+                ApiError::NotFound(_) => {
+                    let name: String = name.chars().take(64).collect();
+                    let rule = "is not an option; GET /api/option/definitions lists those that are";
+                    ApiError::field(&format!("options.{name}"), rule)
+                }
+                other => other.below("options."),
+            });
+            wanted.options.push(read?);
         }
     }
     wanted.models = list(&mut fields, "model_configs", |fields| {
@@ -58,6 +69,7 @@ pub(super) fn document(mut fields: Fields) -> Result<Wanted, ApiError> {
     wanted.groups = list(&mut fields, "groups", |fields| {
         let id = required(fields, "id", rules::MAX_GROUP)?;
         let opening_balance = money::amount(fields, "opening_balance")?;
+        let models = list(fields, "model_configs", group_models::read_one)?;
         let tokens = list(fields, "tokens", |fields| {
             let name = required(fields, "name", rules::MAX_TOKEN_NAME)?;
             let given = given_key(fields)?;
@@ -70,6 +82,7 @@ pub(super) fn document(mut fields: Fields) -> Result<Wanted, ApiError> {
         Ok(WantedGroup {
             id,
             opening_balance,
+            models,
             tokens,
             patch: groups::read(std::mem::take(fields))?,
         })
@@ -81,6 +94,8 @@ pub(super) fn document(mut fields: Fields) -> Result<Wanted, ApiError> {
     for group in wanted.groups.iter().flatten() {
         let place = format!("tokens of group {}", group.id);
         check_unique(&place, group.tokens.iter().flatten(), |it| &it.0)?;
+        let place = format!("model_configs of group {}", group.id);
+        check_unique(&place, group.models.iter().flatten(), |it| &it.model)?;
     }
     Ok(wanted)
 }

@@ -12,6 +12,9 @@ fn document() -> Value {
         }],
         "groups": [{"id": "team", "available_sets": ["gold"], "tokens": [
             {"name": "app", "models": ["m"]}, {"name": "batch"},
+        ], "model_configs": [
+            {"model": "m", "override_limit": true, "rpm": 60},
+            {"model": "n", "override_price": true, "price": {"input_price": 0.002}},
         ]}],
     })
 }
@@ -36,6 +39,8 @@ async fn a_document_is_applied_once_and_exported_as_it_was() {
             "create model_config m",
             "create channel main",
             "create group team",
+            "create group_model_config team/m",
+            "create group_model_config team/n",
             "create token team/app",
             "create token team/batch",
         ];
@@ -47,18 +52,42 @@ async fn a_document_is_applied_once_and_exported_as_it_was() {
 
         let applied = api.ok("POST", "/config/apply", document()).await;
         assert_eq!(actions(&applied), all);
-        let key = applied["changes"][5]["key"].as_str().unwrap();
+        let key = applied["changes"][7]["key"].as_str().unwrap();
         let found = api.get(&format!("/tokens/?key={key}")).await;
         assert_eq!(found["tokens"][0]["name"], "app");
 
         let again = api.ok("POST", "/config/apply?prune=true", document()).await;
-        assert_eq!((actions(&again).len(), &again["unchanged"]), (0, &json!(7)));
+        assert_eq!((actions(&again).len(), &again["unchanged"]), (0, &json!(9)));
 
         let exported = api.get("/config/export").await;
         assert!(!exported.to_string().contains("canary"), "{exported}");
         assert_eq!(exported["groups"][0]["tokens"][0]["models"], json!(["m"]));
+        assert_eq!(
+            exported["groups"][0]["model_configs"][0],
+            json!({"model": "m", "override_limit": true, "rpm": 60, "tpm": 0}),
+            "nothing but what is different"
+        );
+        assert_eq!(
+            exported["model_configs"][0]["price"],
+            json!({"input_price": 0.001, "input_price_unit": 1000}),
+            "nothing that is free"
+        );
+        assert!(exported["channels"][0].get("channel_tests").is_none());
         let same = api.ok("POST", "/config/apply?prune=true", exported).await;
-        assert_eq!((actions(&same).len(), &same["unchanged"]), (0, &json!(7)));
+        assert_eq!((actions(&same).len(), &same["unchanged"]), (0, &json!(9)));
+        let fewer = json!({"groups": [{"id": "team", "model_configs": [
+            {"model": "m", "override_limit": true, "rpm": 30},
+        ]}]});
+        let fewer = api.ok("POST", "/config/apply?prune=true", fewer).await;
+        let expected = [
+            "update group_model_config team/m",
+            "delete group_model_config team/n",
+        ];
+        assert_eq!(actions(&fewer), expected);
+        assert_eq!(
+            fewer["changes"][0]["fields"],
+            json!({"rpm": {"from": 60, "to": 30}})
+        );
     })
     .await;
 }
@@ -135,6 +164,18 @@ async fn a_wrong_entry_is_named_and_nothing_is_written() {
             &|it| it["groups"][0]["tokens"][1]["subnets"] = json!(["x"]),
             400,
             "groups[0]: tokens[1]: subnets",
+        )
+        .await;
+        check(
+            &|it| it["groups"][0]["model_configs"][1]["rpm"] = json!(7),
+            400,
+            "groups[0]: model_configs[1]: rpm and tpm has no effect",
+        )
+        .await;
+        check(
+            &|it| it["groups"][0]["model_configs"][1]["model"] = json!("m"),
+            400,
+            "\"m\" twice",
         )
         .await;
         check(
