@@ -1,9 +1,12 @@
 //! `control-plane/openapi.json`: written from the routes, their handlers' types and comments, and
 //! what their readers ask for; and proved fresh.
 
+mod answers;
 mod comments;
 mod document;
 mod explore;
+mod scene;
+mod schemas;
 
 use super::*;
 

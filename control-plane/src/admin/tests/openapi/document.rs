@@ -1,14 +1,15 @@
 //! The document, put together.
 
-use std::collections::BTreeSet;
-
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::Map;
 
 use super::super::*;
+use super::answers::{envelopes, refusals, responses};
+use super::scene::Scene;
+use super::schemas::{body, schema};
 use super::{comments, explore};
-use crate::admin::heard::{Heard, Shape};
+use crate::admin::heard::Shape;
 use crate::admin::methods::Operation;
 use crate::admin::routes::Access;
 
@@ -39,9 +40,6 @@ const NOT_TOLD: [(&str, &str); 9] = [
     ("timezone", "IANA name; by default the option `TimeZone`"),
     ("stream", "Send results as they come, as events"),
 ];
-
-/// Fields of an object that is worth a place of its own.
-const LARGE: usize = 5;
 
 /// A path as OpenAPI writes it.
 pub(super) fn path(route: &str) -> String {
@@ -117,6 +115,7 @@ pub(super) async fn write(store: &Store) -> Value {
     }
     let mut definitions = schemas.take_definitions(true);
     definitions.extend(envelopes());
+    definitions.extend(params::shapes().map(|(name, shape)| (name.to_owned(), shape)));
     definitions.extend(hoisted);
     json!({
         "openapi": "3.1.0",
@@ -268,237 +267,4 @@ fn segments(route: &str) -> Vec<Value> {
         }
     };
     names.map(parameter).collect()
-}
-
-fn responses(
-    method: &Method,
-    route: &str,
-    access: Access,
-    has_body: bool,
-    contents: Vec<(&'static str, Value)>,
-) -> Map<String, Value> {
-    let content: Map<String, Value> = contents
-        .into_iter()
-        .map(|(kind, schema)| (kind.to_owned(), json!({ "schema": schema })))
-        .collect();
-    let content_is_elsewhere = content.is_empty();
-    let mut all = Map::new();
-    match content_is_elsewhere {
-        true => all.insert(
-            "303".into(),
-            json!({ "description": "To the address in `Location`" }),
-        ),
-        false => all.insert(
-            "200".into(),
-            json!({ "description": "Done", "content": content }),
-        ),
-    };
-    let guarded = access != Access::Anyone;
-    let posts = *method == Method::POST;
-    let changes = *method != Method::GET || content_is_elsewhere;
-    for (code, name, applies) in [
-        ("400", "Invalid", true),
-        ("401", "Unauthorized", guarded || changes),
-        ("403", "Forbidden", guarded || changes),
-        // Of what is one's own, too: a wallet, for one.
-        (
-            "404",
-            "NotFound",
-            changes || route.contains('{') || route.starts_with("/self"),
-        ),
-        ("409", "Conflict", changes),
-        ("413", "TooLarge", has_body),
-        ("429", "TooMany", posts),
-        ("503", "Unavailable", true),
-    ] {
-        if applies {
-            let reference = format!("#/components/responses/{name}");
-            all.insert(code.into(), json!({ "$ref": reference }));
-        }
-    }
-    all
-}
-
-fn refusals() -> Value {
-    let refusal = |description: &str| {
-        let schema = json!({ "$ref": "#/components/schemas/Refusal" });
-        json!({ "description": description, "content": { "application/json": { "schema": schema } } })
-    };
-    json!({
-        "Invalid": refusal("The message names the field and the rule that it breaks"),
-        "Unauthorized": refusal("Nobody is known by what was sent, or nothing was"),
-        "Forbidden": refusal("Who is asking may not do that"),
-        "NotFound": refusal("There is no such thing, or none that who is asking may know of"),
-        "Conflict": refusal("It does not go with what is there; the message names what"),
-        "TooLarge": refusal("The body is larger than 2 MiB"),
-        "TooMany": refusal("Too many attempts; `Retry-After` says when to come back"),
-        "Unavailable": refusal("The database, or a gateway that it takes, is not there; nothing was done"),
-    })
-}
-
-fn envelopes() -> Map<String, Value> {
-    let envelope = |success: Value| {
-        json!({
-            "type": "object",
-            "properties": { "success": success, "message": { "type": "string" } },
-            "required": ["success", "message"],
-        })
-    };
-    Map::from_iter([
-        ("Envelope".into(), envelope(json!({ "type": "boolean" }))),
-        ("Done".into(), envelope(json!({ "const": true }))),
-        ("Refusal".into(), envelope(json!({ "const": false }))),
-    ])
-}
-
-fn body(heard: &Heard, name: &str, hoisted: &mut Map<String, Value>) -> Option<Value> {
-    let part = heard.part()?;
-    let required = match &part.shape {
-        Shape::Anything => return None,
-        Shape::Fields { fields, .. } => fields
-            .values()
-            .any(|it| it.part().is_some_and(|it| it.required)),
-        Shape::List { .. } | Shape::Plain(_) => true,
-    };
-    drop(part);
-    let mut schema = schema(heard, false);
-    hoist(&mut schema, name, hoisted);
-    Some(json!({
-        "required": required,
-        "content": { "application/json": { "schema": schema } },
-    }))
-}
-
-/// Puts large objects among the components, where each stands once.
-fn hoist(schema: &mut Value, name: &str, into: &mut Map<String, Value>) {
-    if let Some(entries) = schema.get_mut("items") {
-        hoist(entries, name, into);
-    }
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for (name, property) in properties.iter_mut() {
-        hoist(property, name, into);
-    }
-    if properties.len() < LARGE {
-        return;
-    }
-    let plain = pascal(name);
-    let names =
-        std::iter::once(plain.clone()).chain((2..).map(|number| format!("{plain}{number}")));
-    for name in names {
-        let there = into.entry(name.clone()).or_insert_with(|| schema.clone());
-        if there == schema {
-            *schema = json!({ "$ref": format!("#/components/schemas/{name}") });
-            return;
-        }
-    }
-}
-
-/// `POST group models` → `PostGroupModelsBody`.
-fn pascal(name: &str) -> String {
-    let words = name.split([' ', '_']).map(|word| {
-        let (first, rest) = word.split_at(1);
-        format!(
-            "{}{}",
-            first.to_ascii_uppercase(),
-            rest.to_ascii_lowercase()
-        )
-    });
-    format!("{}Body", words.collect::<String>())
-}
-
-/// What was heard as a JSON Schema.
-fn schema(heard: &Heard, or_null: bool) -> Value {
-    let part = heard.part().unwrap();
-    let mut schema = match &part.shape {
-        Shape::Anything => json!({}),
-        Shape::Plain(schema) => schema.clone(),
-        Shape::List { entries, max } => json!({
-            "type": "array", "items": schema(entries, false), "maxItems": max,
-        }),
-        Shape::Fields { fields, open } => {
-            let required: BTreeSet<_> = fields
-                .iter()
-                .filter(|(_, field)| field.part().is_some_and(|it| it.required))
-                .map(|(name, _)| name)
-                .collect();
-            let properties: Map<String, Value> = fields
-                .iter()
-                .map(|(name, field)| (name.clone(), schema(field, !required.contains(name))))
-                .collect();
-            let mut object = json!({
-                "type": "object", "properties": properties, "additionalProperties": open,
-            });
-            if !required.is_empty() {
-                object["required"] = json!(required);
-            }
-            object
-        }
-    };
-    if or_null {
-        if let Some(kind) = schema.get_mut("type") {
-            match kind {
-                Value::Array(kinds) => kinds.push("null".into()),
-                kind => *kind = json!([kind.take(), "null"]),
-            }
-        }
-        if let Some(Value::Array(texts)) = schema.get_mut("enum") {
-            texts.push(Value::Null);
-        }
-    }
-    schema
-}
-
-/// One of everything, so that there is something to ask about.
-struct Scene;
-
-impl Scene {
-    const GROUP: &'static str = "sample";
-
-    async fn set(api: &Api) -> Self {
-        let channel =
-            json!({ "type": 1, "name": "sample", "key": "sk-sample", "models": ["sample"] });
-        let service = json!({ "name": "sample", "url": "https://example.com", "secret": "sample" });
-        for (path, body) in [
-            ("/channel/", channel),
-            ("/group/sample", json!({})),
-            ("/token/sample", json!({ "name": "sample" })),
-            ("/model_config/sample", json!({})),
-            ("/group/sample/model_config/sample", json!({})),
-            ("/group/sample/wallet", json!({})),
-            ("/redemption_codes/", json!({ "amount": 1 })),
-            ("/balance_services/", service),
-            ("/ip_blacklist/", json!({ "address": "203.0.113.9" })),
-        ] {
-            api.ok("POST", path, body).await;
-        }
-        let open = json!({ "value": true });
-        api.ok("PUT", "/option/RegistrationEnabled", open).await;
-        api.user("sample", "user").await;
-        Self
-    }
-
-    /// A path to something that is there.
-    fn concrete(route: &str) -> String {
-        let concrete = route
-            .replace("{id}", "1")
-            .replace("{type}", "1")
-            .replace("{group}", Self::GROUP)
-            .replace("{*model}", "sample")
-            .replace("{set}", "default")
-            .replace("{name}", "RetryTimes");
-        assert!(
-            !concrete.contains('{'),
-            "{route}: say in Scene::concrete what stands for it"
-        );
-        concrete
-    }
-
-    async fn key(&self, api: &Api, access: Access) -> String {
-        match access {
-            Access::Owners | Access::SignedIn => api.sign_in("sample").await.access,
-            Access::Administrators | Access::Readers | Access::Anyone => KEY.to_owned(),
-        }
-    }
 }
