@@ -1,5 +1,6 @@
 //! The admin API is what its document says. Schemathesis calls every operation, with good and with
-//! bad data, and checks each answer against the document. The control plane alone, on SQLite.
+//! bad data, and checks each answer against the document: what that forbids is refused. The control
+//! plane alone, on SQLite.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -69,7 +70,7 @@ fn schemathesis(address: SocketAddr, key: &str) -> Command {
         .args([
             "--checks",
             "not_a_server_error,status_code_conformance,content_type_conformance,\
-             response_schema_conformance,ignored_auth",
+             response_schema_conformance,negative_data_rejection,ignored_auth",
         ]);
     command
 }

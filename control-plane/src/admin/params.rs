@@ -1,7 +1,6 @@
 //! Path segments and query parameters.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -15,10 +14,27 @@ use crate::domain::{Order, Page};
 /// Segments of the path, decoded.
 pub(super) struct Segments(HashMap<String, String>);
 
-/// Parameters of the query. Unknown ones are ignored, empty ones count as absent.
+/// Parameters of the query. Unknown ones are ignored, empty ones count as absent, and none may be
+/// there twice: of two values, the one that is meant is anybody's guess.
 pub(super) struct Params {
     given: HashMap<String, String>,
     heard: Heard,
+}
+
+/// Where the OpenAPI document says what a number and a flag are here; see [`shapes`].
+const NUMBER: &str = "#/components/schemas/QueryNumber";
+const FLAG: &str = "#/components/schemas/QueryFlag";
+
+/// What the readers below take.
+#[cfg(test)]
+pub(super) fn shapes() -> [(&'static str, serde_json::Value); 2] {
+    let number = json!({ "type": "integer", "format": "int64" });
+    let number = json!({ "anyOf": [number, { "const": "" }], "description": "Empty: not given" });
+    let flags = ["false", "true", "0", "1", ""];
+    [
+        ("QueryNumber", number),
+        ("QueryFlag", json!({ "enum": flags })),
+    ]
 }
 
 // === impl Segments ===
@@ -77,24 +93,34 @@ impl Segments {
 // === impl Params ===
 
 impl<S: Sync> FromRequestParts<S> for Params {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
         Ok(Self {
             heard: Listener::of(&parts.extensions).query,
-            ..Self::of(query)
+            ..Self::of(query)?
         })
     }
 }
 
 impl Params {
-    pub(super) fn of(query: &str) -> Self {
-        let given = form_urlencoded::parse(query.as_bytes());
-        Self {
-            given: given.into_owned().collect(),
-            heard: Heard::default(),
+    pub(super) fn of(query: &str) -> Result<Self, ApiError> {
+        let mut given = HashMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if given
+                .insert(name.clone().into_owned(), value.into_owned())
+                .is_some()
+            {
+                // Bounded, because it comes from outside.
+                let name: String = name.chars().take(64).collect();
+                return Err(ApiError::field(&name, "is in the query twice"));
+            }
         }
+        Ok(Self {
+            given,
+            heard: Heard::default(),
+        })
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
@@ -120,9 +146,7 @@ impl Params {
     }
 
     pub(super) fn int(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        self.heard
-            .field(name)
-            .is(|| json!({ "type": "integer", "format": "int64" }));
+        self.heard.field(name).is(|| json!({ "$ref": NUMBER }));
         self.given(name)
             .map(str::parse)
             .transpose()
@@ -135,7 +159,7 @@ impl Params {
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
-        self.heard.field(name).is(|| json!({ "type": "boolean" }));
+        self.heard.field(name).is(|| json!({ "$ref": FLAG }));
         match self.given(name).unwrap_or_default() {
             "" | "0" | "false" => Ok(false),
             "1" | "true" => Ok(true),

@@ -174,7 +174,13 @@ mod tests {
             ms(end)
         );
         let zone = TimeZone::get(zone).unwrap();
-        Time::new(&Params::of(&query), &["hour", "day", "month"], zone, 0).unwrap()
+        Time::new(
+            &Params::of(&query).unwrap(),
+            &["hour", "day", "month"],
+            zone,
+            0,
+        )
+        .unwrap()
     }
 
     #[test]
@@ -246,7 +252,7 @@ mod tests {
             ("timespan=hour&start_timestamp=1", "timespan is too short"),
         ] {
             let now = ms("2026-01-01T00:00:00Z");
-            let made = Time::new(&Params::of(query), &["hour"], TimeZone::UTC, now);
+            let made = Time::new(&Params::of(query).unwrap(), &["hour"], TimeZone::UTC, now);
             let error = format!("{:?}", made.unwrap_err());
             assert!(error.contains(words), "{query}: {error}");
         }
