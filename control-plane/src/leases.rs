@@ -28,12 +28,20 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long a holder may be away.
 const GONE_AFTER: Duration = Duration::from_secs(15 * 60);
 
+/// Nobody counts as gone for so long after a start, or after the database was away: holders that could
+/// not be heard of meanwhile, here or at other control planes, are to be seen first.
+const SETTLE: Duration = Duration::from_secs(60);
+
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
 /// Days are kept for longer than any window.
 const KEPT_DAYS: Duration = Duration::from_secs(62 * 24 * 60 * 60);
 
-/// Recalls that a slow session may be behind; what it misses is recalled again when it rests.
+/// What holders at other control planes are to give back is heard of after so long. Who waits for it
+/// asks for about two seconds.
+const LISTEN_EVERY: Duration = Duration::from_millis(200);
+
+/// Recalls that a slow session may be behind; past that it calls back all that its holder has.
 const RECALLS: usize = 256;
 
 /// What one question may be about.
@@ -52,6 +60,8 @@ struct Shared {
     recalls: broadcast::Sender<Arc<Vec<Held>>>,
     /// How many streams each holder has.
     present: Mutex<BTreeMap<String, usize>>,
+    /// Since when the database has been there each time that it was looked at, in Unix milliseconds.
+    steady_since: Mutex<Option<i64>>,
 }
 
 #[derive(Debug)]
@@ -77,6 +87,7 @@ impl Leases {
             turn: tokio::sync::Mutex::default(),
             recalls,
             present: Mutex::default(),
+            steady_since: Mutex::default(),
         }))
     }
 
@@ -94,7 +105,9 @@ impl Leases {
         let granted = self.grant(asked.collect()).await?;
         if granted.iter().any(|granted| granted.must_wait) {
             let others = granted.iter().flat_map(|granted| granted.others.clone());
-            self.recall(others.collect());
+            let others: Vec<Held> = others.collect();
+            self.want(&others).await;
+            self.recall(others);
             tokio::time::sleep(WAIT).await;
         }
         let answers = granted.into_iter().map(|granted| granted.lease);
@@ -166,34 +179,44 @@ impl Leases {
         store.leases_returned(&report.holder, &known, idle).await
     }
 
-    /// Calls back what is out of these tokens' budgets: they have others now.
+    /// What a holder has of these tokens' budgets, and of a group's balance.
     ///
     /// # Errors
     /// When the database is away.
-    pub(crate) async fn tokens_changed(&self, tokens: &[i64]) -> Result<()> {
-        self.recall(self.0.store.leases_of_tokens(tokens).await?);
-        Ok(())
+    pub(crate) async fn held_of(
+        &self,
+        holder: &str,
+        tokens: &[i64],
+        group: Option<&str>,
+    ) -> Result<Vec<Lease>> {
+        let held = self.0.store.leases_of_budgets(holder, tokens, group);
+        Ok(held.await?.into_iter().map(|held| held.lease).collect())
     }
 
-    /// Calls back what is out of a group's balance: it is another than was thought.
+    /// All that a holder has.
     ///
     /// # Errors
     /// When the database is away.
-    pub(crate) async fn group_changed(&self, group: &str) -> Result<()> {
-        self.recall(self.0.store.leases_of_group(group).await?);
-        Ok(())
+    pub(crate) async fn all_held(&self, holder: &str) -> Result<Vec<Lease>> {
+        let held = self.0.store.leases_of(holder).await?;
+        Ok(held.into_iter().map(|held| held.lease).collect())
     }
 
-    /// Calls back all that a holder has.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn all_changed(&self, holder: &str) -> Result<()> {
-        self.recall(self.0.store.leases_of(holder).await?);
-        Ok(())
+    /// Says to all control planes that somebody waits for these. Who waits asks again, so that this may
+    /// fail.
+    async fn want(&self, held: &[Held]) {
+        let store = &self.0.store;
+        if !store.is_shared() {
+            return;
+        }
+        let ids: Vec<i64> = held.iter().map(|held| held.lease.id).collect();
+        if let Err(error) = store.want_leases(&ids).await {
+            tracing::warn!(%error, "leases at other control planes are not called back yet");
+        }
     }
 
-    fn recall(&self, held: Vec<Held>) {
+    /// Has these given back, as far as their holders are connected here.
+    pub(crate) fn recall(&self, held: Vec<Held>) {
         if !held.is_empty() {
             // It fails when nobody is connected; then there is nobody to call.
             let _ = self.0.recalls.send(Arc::new(held));
@@ -202,6 +225,10 @@ impl Leases {
 
     /// Looks after what is out, for as long as it is polled.
     pub async fn run(self) {
+        tokio::join!(self.keep(), self.listen());
+    }
+
+    async fn keep(&self) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             match self.sweep(now_unix_ms()).await {
@@ -212,15 +239,43 @@ impl Leases {
         }
     }
 
+    /// Calls back what somebody at another control plane waits for.
+    async fn listen(&self) {
+        let store = &self.0.store;
+        while store.is_shared() {
+            tokio::time::sleep(LISTEN_EVERY).await;
+            let present = self.present();
+            // Whoever needs the database reports that it is away.
+            self.recall(store.wanted_leases(&present).await.unwrap_or_default());
+        }
+    }
+
+    fn present(&self) -> Vec<String> {
+        lock(&self.0.present).keys().cloned().collect()
+    }
+
     /// Calls back what rests, and frees what belongs to nobody who is there. Says how many it freed.
     pub(crate) async fn sweep(&self, now_ms: i64) -> Result<u64> {
+        let freed = self.try_sweep(now_ms).await;
+        if freed.is_err() {
+            *lock(&self.0.steady_since) = None;
+        }
+        freed
+    }
+
+    async fn try_sweep(&self, now_ms: i64) -> Result<u64> {
         let store = &self.0.store;
-        let present: Vec<String> = lock(&self.0.present).keys().cloned().collect();
+        let due = ago(now_ms, GONE_AFTER / 4);
+        store.renew_leases(&self.present(), now_ms, due).await?;
+        let steady_since = *lock(&self.0.steady_since).get_or_insert(now_ms);
+        let mut freed = 0;
+        if steady_since <= ago(now_ms, SETTLE) {
+            freed = store.free_leases(ago(now_ms, GONE_AFTER)).await?;
+        }
         let zone = store.zone().await?;
-        let oldest_day = day(&zone, ago(now_ms, KEPT_DAYS));
-        let gone = ago(now_ms, GONE_AFTER);
-        let freed = store.renew_leases(&present, now_ms, gone, oldest_day);
-        let freed = freed.await?;
+        store
+            .forget_days(day(&zone, ago(now_ms, KEPT_DAYS)))
+            .await?;
         self.recall(store.idle_leases(ago(now_ms, IDLE)).await?);
         Ok(freed)
     }

@@ -103,3 +103,31 @@ async fn what_a_holder_has_is_free_some_time_after_it_left() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whom_nobody_could_hear_of_is_not_taken_for_gone() {
+    with_store(async |store| {
+        let leases = Leases::new(store.clone());
+        let budget = budget(&store, 100).await;
+        leases.ask(question("a", &budget, 100)).await.unwrap();
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap();
+        // The control plane was away for so long, and so was everybody's stream.
+        let back = now_unix_ms() + 4 * millis(GONE_AFTER);
+        assert_eq!(leases.sweep(back).await.unwrap(), 0);
+        let soon = back + millis(SETTLE) - 1;
+        assert_eq!(leases.sweep(soon).await.unwrap(), 0);
+        // Its gateway is at another control plane, which has written that by now.
+        let other = Leases::new(store.clone());
+        let a = other.joined("a");
+        other.sweep(soon).await.unwrap();
+        assert_eq!(leases.sweep(soon + 1).await.unwrap(), 0);
+        let none = leases.ask(question("b", &budget, 1)).await.unwrap();
+        assert_eq!(none.leases[0].granted, 0);
+
+        drop(a);
+        // Its own, and what "b" has begun with.
+        let gone = soon + millis(GONE_AFTER) + 1;
+        assert_eq!(leases.sweep(gone).await.unwrap(), 2);
+    })
+    .await;
+}

@@ -10,7 +10,7 @@ use prost::Message;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
-use tollgate_config::leases::Leases;
+use tollgate_config::leases::{Lease, Leases};
 use tollgate_config::meter::{
     Flush, FromControl, FromGateway, Hello, Share, TokenUpdate, UsageAck, UsageBatch, from_control,
     from_gateway,
@@ -28,6 +28,9 @@ type Outbound = mpsc::Sender<Result<FromControl, Status>>;
 
 /// How long a stream may be open before it says who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Leases in one message.
+const RECALLED_MAX: usize = 1_000;
 
 /// Between two tries while the database is away.
 const RETRY_MIN: Duration = Duration::from_millis(50);
@@ -159,45 +162,62 @@ impl Session {
         patiently("leases", || leases.returned(&report)).await;
     }
 
+    /// What others want back, or what rests.
     async fn recall_leases(&self) -> Result<(), Status> {
-        let mut recalls = self.meter.0.leases.recalls();
+        let leases = &self.meter.0.leases;
+        let mut recalls = leases.recalls();
         loop {
-            let recalled = match recalls.recv().await {
-                Ok(recalled) => recalled,
-                // What rests is called back again.
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => return Err(Status::unavailable("no leases any more")),
+            let own = match (recalls.recv().await, self.present.get()) {
+                (Ok(recalled), Some(present)) => present.own(&recalled),
+                // What was missed is among all that there is.
+                (Err(RecvError::Lagged(_)), Some(Present { holder, .. })) => {
+                    patiently("leases", || leases.all_held(holder)).await
+                }
+                (Err(RecvError::Closed), _) => {
+                    return Err(Status::unavailable("no leases any more"));
+                }
+                (_, None) => Vec::new(),
             };
-            let own = self.present.get().map(|present| present.own(&recalled));
-            let leases = own.unwrap_or_default();
-            if !leases.is_empty() {
-                let holder = String::new();
-                self.send(from_control::Kind::Recall(Leases { holder, leases }))
-                    .await?;
-            }
+            self.recall(own).await?;
         }
     }
 
-    /// Budgets may be others than they were. What is out of them is called back; what cannot be read
-    /// now comes back when it rests.
-    async fn budgets_changed(&self, change: &Change, updates: &[TokenUpdate]) {
-        let leases = &self.meter.0.leases;
-        let done = match (change, self.present.get()) {
-            (Change::Tokens(_) | Change::GroupTokens(_), _) => {
-                let records = updates.iter().filter_map(|it| it.record.as_ref());
-                let limited = records.filter(|record| !record.budgets.is_empty());
-                let ids: Vec<i64> = limited.map(|record| record.id).collect();
-                match (leases.tokens_changed(&ids).await, change) {
-                    (Ok(()), Change::GroupTokens(group)) => leases.group_changed(group).await,
-                    (done, _) => done,
-                }
-            }
-            (Change::AllTokens, Some(present)) => leases.all_changed(&present.holder).await,
-            _ => Ok(()),
-        };
-        if let Err(error) = done {
-            tracing::warn!(%error, "leases are not called back yet");
+    async fn recall(&self, leases: Vec<Lease>) -> Result<(), Status> {
+        for piece in leases.chunks(RECALLED_MAX) {
+            let recall = Leases {
+                holder: String::new(),
+                leases: piece.to_vec(),
+            };
+            self.send(from_control::Kind::Recall(recall)).await?;
         }
+        Ok(())
+    }
+
+    /// Budgets may be others than they were: what this gateway has of them is called back. Those of
+    /// other gateways hear the same change.
+    async fn budgets_changed(
+        &self,
+        change: &Change,
+        updates: &[TokenUpdate],
+    ) -> Result<(), Status> {
+        let Some(Present { holder, .. }) = self.present.get() else {
+            return Ok(());
+        };
+        let leases = &self.meter.0.leases;
+        let group = match change {
+            Change::Tokens(_) => None,
+            Change::GroupTokens(group) => Some(group.as_str()),
+            Change::AllTokens => {
+                let held = patiently("leases", || leases.all_held(holder)).await;
+                return self.recall(held).await;
+            }
+            Change::Topology | Change::Revoked(_) => return Ok(()),
+        };
+        let records = updates.iter().filter_map(|it| it.record.as_ref());
+        let limited = records.filter(|record| !record.budgets.is_empty());
+        let ids: Vec<i64> = limited.map(|record| record.id).collect();
+        let held = patiently("leases", || leases.held_of(holder, &ids, group)).await;
+        self.recall(held).await
     }
 
     /// All tokens, then what changes.
@@ -216,12 +236,12 @@ impl Session {
                 Change::Topology => {}
                 Change::AllTokens => {
                     self.send_snapshot().await?;
-                    self.budgets_changed(&Change::AllTokens, &[]).await;
+                    self.budgets_changed(&Change::AllTokens, &[]).await?;
                 }
                 change => {
                     let updates = patiently("tokens", || updates(store, &change)).await;
                     self.send_tokens(false, updates.clone()).await?;
-                    self.budgets_changed(&change, &updates).await;
+                    self.budgets_changed(&change, &updates).await?;
                 }
             }
         }

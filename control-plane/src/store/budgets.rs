@@ -46,6 +46,8 @@ pub(super) struct Budget {
     pub(super) begins: i64,
     /// End of the window; 0: it has none.
     pub(super) until_ms: i64,
+    /// There is no limit, or none any more.
+    pub(super) is_unlimited: bool,
     /// What a caller reads when nothing remains.
     pub(super) used_up: String,
 }
@@ -196,9 +198,10 @@ pub(super) async fn read(
                     .fetch_optional(&mut **transaction)
                     .await?;
             let Some(row) = row else { return Ok(gone()) };
-            let remaining = remaining(row.int("quota")?, row.int("used_amount")?);
+            let quota = row.int("quota")?;
             Ok(Budget {
-                remaining,
+                remaining: remaining(quota, row.int("used_amount")?),
+                is_unlimited: quota == 0,
                 begins: 0,
                 until_ms: 0,
                 used_up: "The quota of this API key is used up.".to_owned(),
@@ -223,8 +226,10 @@ pub(super) async fn read(
             .fetch_one(&mut **transaction)
             .await?
             .int("used")?;
+            let quota = row.int("period_quota")?;
             Ok(Budget {
-                remaining: remaining(row.int("period_quota")?, used),
+                remaining: remaining(quota, used),
+                is_unlimited: quota == 0,
                 begins: window.first_day,
                 until_ms: window.end_ms,
                 used_up: period_used_up(period, &shown(zone, window.end_ms)),
@@ -241,6 +246,7 @@ pub(super) async fn read(
             let balance = group_balance(transaction, id).await?;
             Ok(Budget {
                 remaining: balance.map_or(UNLIMITED, |balance| balance.0.min(UNLIMITED)),
+                is_unlimited: balance.is_none(),
                 begins: 0,
                 until_ms: 0,
                 // In the words of gateways that know it without asking.
@@ -279,6 +285,7 @@ fn gone() -> Budget {
         remaining: 0,
         begins: 0,
         until_ms: 0,
+        is_unlimited: false,
         used_up: "This API key does not exist any more.".to_owned(),
     }
 }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The database is away or too busy; trying again later makes sense.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The same of a log database that has not been there since the start.
+    #[error("the log database (LOG_SQL_DSN) is not available")]
+    LogsUnavailable,
     /// `SQL_DSN` or the database's path.
     #[error("{0}")]
     Address(String),
@@ -44,8 +47,9 @@ impl Error {
         Self::Unavailable(sqlx::Error::WorkerCrashed)
     }
 
-    /// Whether the database broke off the work because two writers waited for each other: what was
-    /// done is undone, and may be begun anew. Class 40 in PostgreSQL and MySQL.
+    /// Whether the database broke off the work because two writers waited for each other, or one for
+    /// too long: what was done is undone, and may be begun anew. Class 40 in PostgreSQL and MySQL, and
+    /// MySQL's error 1205.
     pub(super) fn is_deadlock(&self) -> bool {
         let Self::Unavailable(sqlx::Error::Database(cause)) = self else {
             return false;
@@ -53,6 +57,7 @@ impl Error {
         cause
             .code()
             .is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+            || mysql_number(&**cause) == Some(1205)
     }
 
     /// Others wrote the same things at the same time. Nothing was written, and trying again at once
@@ -104,9 +109,13 @@ fn is_away(code: Option<&str>) -> bool {
 /// 1114), a lock was waited for too long (1205), read-only (1290), the host is blocked (1129), and
 /// connections or statements that somebody ended (1317, 1927).
 fn is_away_in_mysql(error: &(dyn DatabaseError + 'static)) -> bool {
-    error
-        .try_downcast_ref::<MySqlDatabaseError>()
-        .is_some_and(|it| matches!(it.number(), 1021 | 1114 | 1129 | 1205 | 1290 | 1317 | 1927))
+    mysql_number(error)
+        .is_some_and(|number| matches!(number, 1021 | 1114 | 1129 | 1205 | 1290 | 1317 | 1927))
+}
+
+fn mysql_number(error: &(dyn DatabaseError + 'static)) -> Option<u16> {
+    let error = error.try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(error.number())
 }
 
 /// Says in the API's words what a broken constraint means.

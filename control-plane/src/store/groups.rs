@@ -230,7 +230,10 @@ impl Write {
             if done.rows_affected() == 0 {
                 return Err(Error::missing("group", id));
             }
-            self.close_wallet(&id, "").await?;
+            if self.close_wallet(&id, "").await? {
+                // Gateways give back what they hold of it: another group may have the name one day.
+                self.changed(Change::GroupTokens(id));
+            }
         }
         self.changed(Change::Revoked(revoked));
         Ok(())

@@ -4,8 +4,12 @@
 //! locked meanwhile. So neither a restart nor another control plane on the same database grants the
 //! same money twice.
 
+mod held;
+mod returned;
+
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 use tollgate_config::leases::Lease;
@@ -15,7 +19,10 @@ use super::budgets::{self, Budget, Subject};
 use super::row::Columns;
 use super::sql::sql;
 use super::write::Write;
-use super::{Result, Store};
+use super::{Error, Result, Store};
+
+/// Grants that get in the way of others are tried again, so often.
+const TRIES: usize = 3;
 
 /// What a holder asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +49,7 @@ pub(crate) struct Held {
 }
 
 /// A row of the table.
+#[derive(Debug, Clone)]
 struct Row {
     id: i64,
     holder: String,
@@ -58,35 +66,58 @@ impl Store {
     /// When the database is away; nothing is granted then.
     pub(crate) async fn grant_leases(&self, asked: &[Asked], now_ms: i64) -> Result<Vec<Granted>> {
         let zone = self.zone().await?;
+        let mut tries = 1;
+        loop {
+            match self.grant_once(asked, &zone, now_ms).await {
+                Err(error) if error.is_contention() && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Locks budgets in the order in which bookings lock them, and then rows of leases in the order of
+    /// their ids.
+    async fn grant_once(
+        &self,
+        asked: &[Asked],
+        zone: &TimeZone,
+        now_ms: i64,
+    ) -> Result<Vec<Granted>> {
         let mut answers = vec![Granted::default(); asked.len()];
-        let mut subjects: BTreeMap<_, (Subject, Vec<usize>)> = BTreeMap::new();
+        let mut subjects: BTreeMap<_, (Subject, BTreeMap<&str, Vec<usize>>)> = BTreeMap::new();
         for (at, asked) in asked.iter().enumerate() {
             if let Some(subject) = Subject::parse(&asked.lease.budget) {
                 let entry = subjects.entry(subject.lock_order());
-                entry.or_insert((subject, Vec::new())).1.push(at);
+                let (_, holders) = entry.or_insert((subject, BTreeMap::new()));
+                holders.entry(&asked.holder).or_default().push(at);
             }
         }
         let mut transaction = self.writer().begin().await?;
-        for (subject, places) in subjects.into_values() {
-            let mut budget = budgets::read(&mut transaction, &subject, &zone, now_ms).await?;
+        let mut changed: BTreeMap<i64, Row> = BTreeMap::new();
+        for (subject, holders) in subjects.into_values() {
+            let budget = budgets::read(&mut transaction, &subject, zone, now_ms).await?;
             let name = subject.name();
-            let mut holders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-            for at in places {
-                if let Some(asked) = asked.get(at) {
-                    holders.entry(&asked.holder).or_default().push(at);
-                }
-            }
+            let mut rows = match budget.remaining {
+                ..=0 => Vec::new(),
+                _ => rows(&mut transaction, &name, budget.begins).await?,
+            };
             for (holder, places) in holders {
-                let questions = places.iter().filter_map(|at| Some(&asked.get(*at)?.lease));
-                let questions: Vec<&Lease> = questions.collect();
-                let granted = grant(
-                    &mut transaction,
-                    (&name, holder),
-                    &mut budget,
-                    &questions,
-                    now_ms,
-                )
-                .await?;
+                let granted = if budget.remaining <= 0 {
+                    used_up(&name, &budget)
+                } else {
+                    let own = match rows.iter().position(|row| row.holder == holder) {
+                        Some(at) => rows.swap_remove(at),
+                        None => {
+                            let begins = budget.begins;
+                            begin(&mut transaction, (&name, holder), begins, now_ms).await?
+                        }
+                    };
+                    let questions = places.iter().filter_map(|at| Some(&asked.get(*at)?.lease));
+                    let (granted, own) = grant((&name, &budget), own, &rows, questions);
+                    changed.insert(own.id, own.clone());
+                    rows.push(own);
+                    granted
+                };
                 for at in places {
                     if let Some(answer) = answers.get_mut(at) {
                         answer.clone_from(&granted);
@@ -94,138 +125,11 @@ impl Store {
                 }
             }
         }
+        for row in changed.into_values() {
+            write(&mut transaction, &row, now_ms).await?;
+        }
         transaction.commit().await?;
         Ok(answers)
-    }
-
-    /// Takes note of what a holder gave back. Of a lease that rested since `idle_before_ms` it also
-    /// believes what has arrived there, and forgets it when nothing is outstanding.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn leases_returned(
-        &self,
-        holder: &str,
-        leases: &[Lease],
-        idle_before_ms: i64,
-    ) -> Result<()> {
-        let mut transaction = self.writer().begin().await?;
-        let mut leases: Vec<&Lease> = leases.iter().collect();
-        leases.sort_by_key(|lease| lease.id);
-        for lease in leases {
-            // A grant that was lost on its way is not on its way any more after so long.
-            sql("UPDATE leases SET \
-                 returned = CASE WHEN returned < $3 THEN $3 ELSE returned END, \
-                 granted = CASE WHEN changed_at < $5 AND granted > $4 THEN $4 ELSE granted END \
-                 WHERE id = $1 AND holder = $2")
-            .bind(lease.id)
-            .bind(holder.to_owned())
-            .bind(lease.returned.max(0))
-            .bind(lease.granted.max(0))
-            .bind(idle_before_ms)
-            .execute(&mut *transaction)
-            .await?;
-            sql(
-                "DELETE FROM leases WHERE id = $1 AND holder = $2 AND changed_at < $3 \
-                 AND granted - returned - drawn <= 0",
-            )
-            .bind(lease.id)
-            .bind(holder.to_owned())
-            .bind(idle_before_ms)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        Ok(transaction.commit().await?)
-    }
-
-    /// Leases that rested since then.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn idle_leases(&self, idle_before_ms: i64) -> Result<Vec<Held>> {
-        let rows = sql(
-            "SELECT id, budget, holder FROM leases WHERE changed_at < $1 ORDER BY id LIMIT 1000",
-        )
-        .bind(idle_before_ms)
-        .fetch_all(self.reader())
-        .await?;
-        rows.iter().map(held).collect()
-    }
-
-    /// All that a holder has.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn leases_of(&self, holder: &str) -> Result<Vec<Held>> {
-        let rows = sql("SELECT id, budget, holder FROM leases WHERE holder = $1")
-            .bind(holder.to_owned())
-            .fetch_all(self.reader())
-            .await?;
-        rows.iter().map(held).collect()
-    }
-
-    /// All that anybody has of these tokens' budgets.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn leases_of_tokens(&self, tokens: &[i64]) -> Result<Vec<Held>> {
-        let mut all = Vec::new();
-        for token in tokens {
-            let rows =
-                sql("SELECT id, budget, holder FROM leases WHERE budget = $1 OR budget = $2")
-                    .bind(Subject::Total(*token).name())
-                    .bind(Subject::Period(*token).name())
-                    .fetch_all(self.reader())
-                    .await?;
-            for row in &rows {
-                all.push(held(row)?);
-            }
-        }
-        Ok(all)
-    }
-
-    /// All that anybody has of a group's balance.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn leases_of_group(&self, group: &str) -> Result<Vec<Held>> {
-        let rows = sql("SELECT id, budget, holder FROM leases WHERE budget = $1")
-            .bind(Subject::Group(group.to_owned()).name())
-            .fetch_all(self.reader())
-            .await?;
-        rows.iter().map(held).collect()
-    }
-
-    /// These holders are there; what belongs to nobody who was there since `gone_before_ms` is free
-    /// again. Days before `oldest_day` are in no window any more.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub(crate) async fn renew_leases(
-        &self,
-        holders: &[String],
-        now_ms: i64,
-        gone_before_ms: i64,
-        oldest_day: i64,
-    ) -> Result<u64> {
-        let mut transaction = self.writer().begin().await?;
-        for holder in holders {
-            sql("UPDATE leases SET seen_at = $2 WHERE holder = $1")
-                .bind(holder.clone())
-                .bind(now_ms)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        let gone = sql("DELETE FROM leases WHERE seen_at < $1")
-            .bind(gone_before_ms)
-            .execute(&mut *transaction)
-            .await?;
-        sql("DELETE FROM token_days WHERE day < $1")
-            .bind(oldest_day)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(gone.rows_affected())
     }
 }
 
@@ -255,29 +159,25 @@ impl Write {
     }
 }
 
-/// One holder's questions about one budget, which has been locked.
-async fn grant(
-    transaction: &mut Transaction<'_, Any>,
-    (budget, holder): (&str, &str),
-    state: &mut Budget,
-    asked: &[&Lease],
-    now_ms: i64,
-) -> Result<Granted> {
-    if state.remaining <= 0 {
-        return Ok(Granted {
-            lease: Lease {
-                budget: budget.to_owned(),
-                exhausted: state.used_up.clone(),
-                ..Lease::default()
-            },
-            ..Granted::default()
-        });
+fn used_up(name: &str, budget: &Budget) -> Granted {
+    Granted {
+        lease: Lease {
+            budget: name.to_owned(),
+            exhausted: budget.used_up.clone(),
+            ..Lease::default()
+        },
+        ..Granted::default()
     }
-    let mut rows = rows(transaction, budget, state.begins).await?;
-    let mut own = match rows.iter().position(|row| row.holder == holder) {
-        Some(at) => rows.swap_remove(at),
-        None => begin(transaction, (budget, holder), state.begins, now_ms).await?,
-    };
+}
+
+/// One holder's questions about one budget, of which `others` have the rest. Gives its row as it is to
+/// be.
+fn grant<'a>(
+    (name, budget): (&str, &Budget),
+    mut own: Row,
+    others: &[Row],
+    asked: impl Iterator<Item = &'a Lease>,
+) -> (Granted, Row) {
     // Who has not seen the last grant has that one to use first.
     let mut need: i64 = 0;
     for lease in asked {
@@ -291,46 +191,62 @@ async fn grant(
             need = need.saturating_add(lease.need.max(0));
         }
     }
-    let others = rows.iter().map(|row| row.outstanding().max(0));
+    let held = others.iter().filter(|row| row.outstanding() > 0);
     let book = Book {
-        remaining: state.remaining,
+        remaining: budget.remaining,
         own: own.outstanding(),
-        others: others.fold(0, i64::saturating_add),
+        others: held
+            .clone()
+            .map(Row::outstanding)
+            .fold(0, i64::saturating_add),
     };
-    let slice = book.slice(need);
+    let mut slice = book.slice(need);
+    if budget.is_unlimited {
+        // Who asks has not heard yet, and is to hold nothing when there is a limit again.
+        slice.amount = slice.amount.min(need);
+    }
     own.granted = own.granted.saturating_add(slice.amount);
-    sql(
-        "UPDATE leases SET granted = $2, returned = $3, changed_at = $4, seen_at = $4 \
-         WHERE id = $1",
-    )
-    .bind(own.id)
-    .bind(own.granted)
-    .bind(own.returned)
-    .bind(now_ms)
-    .execute(&mut **transaction)
-    .await?;
     let is_short = slice.amount < need;
-    let held = rows.into_iter().filter(|row| row.outstanding() > 0);
     let others = held.filter(|_| is_short).map(|row| Held {
         lease: Lease {
-            budget: budget.to_owned(),
+            budget: name.to_owned(),
             id: row.id,
             ..Lease::default()
         },
-        holder: row.holder,
+        holder: row.holder.clone(),
     });
-    Ok(Granted {
+    let granted = Granted {
         lease: Lease {
-            budget: budget.to_owned(),
+            budget: name.to_owned(),
             id: own.id,
             granted: own.granted,
-            until_unix_ms: state.until_ms,
+            until_unix_ms: budget.until_ms,
             is_last: slice.is_last,
             ..Lease::default()
         },
         others: others.collect(),
         must_wait: need > 0 && slice.amount == 0,
-    })
+    };
+    (granted, own)
+}
+
+/// # Errors
+/// `Conflict` when it is gone: it came back, or its holder was given up, since it was read. Nothing may
+/// be told of it then.
+async fn write(transaction: &mut Transaction<'_, Any>, row: &Row, now_ms: i64) -> Result<()> {
+    let done = sql("UPDATE leases SET granted = $2, \
+         returned = CASE WHEN returned < $3 THEN $3 ELSE returned END, changed_at = $4, seen_at = $4 \
+         WHERE id = $1")
+    .bind(row.id)
+    .bind(row.granted)
+    .bind(row.returned)
+    .bind(now_ms)
+    .execute(&mut **transaction)
+    .await?;
+    match done.rows_affected() {
+        0 => Err(Error::Conflict("a lease came back meanwhile".into())),
+        _ => Ok(()),
+    }
 }
 
 async fn rows(
@@ -373,17 +289,6 @@ fn row(row: &AnyRow) -> Result<Row> {
         granted: row.int("granted")?,
         returned: row.int("returned")?,
         drawn: row.int("drawn")?,
-    })
-}
-
-fn held(row: &AnyRow) -> Result<Held> {
-    Ok(Held {
-        holder: row.text("holder")?,
-        lease: Lease {
-            budget: row.text("budget")?,
-            id: row.int("id")?,
-            ..Lease::default()
-        },
     })
 }
 

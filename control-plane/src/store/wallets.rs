@@ -163,12 +163,14 @@ impl Write {
         group: &str,
         actor: &str,
     ) -> Result<bool> {
+        // Bookings and grants that are under way end first, and what they left is what is closed.
+        self.lock_balance(group).await?;
         let Some(row) = find(group).fetch_optional(&mut *self.transaction).await? else {
             return Ok(false);
         };
         let wallet = wallet(&row)?;
         self.empty_wallet(&wallet, actor).await?;
-        // Only as it was read: calls may have been charged meanwhile.
+        // Only as it was read: the group may be gone, and then nothing was locked.
         let done = sql(
             "UPDATE accounts SET closed_at = $2 WHERE id = $1 AND closed_at = 0 \
              AND (balance = 0 OR service_id <> 0) AND NOT EXISTS \

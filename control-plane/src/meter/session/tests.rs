@@ -10,6 +10,8 @@ use crate::gateways::Registry;
 use crate::ledger::Ledger;
 use crate::responses::Responses;
 use crate::secrets::KeyRing;
+use crate::store::Held;
+use crate::store::testing::on_each_database;
 use tokio_stream::wrappers::ReceiverStream;
 
 struct Gateway {
@@ -21,7 +23,7 @@ struct World {
     store: Store,
     meter: Meter,
     registry: Registry,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 async fn world() -> World {
@@ -30,6 +32,14 @@ async fn world() -> World {
     let store = Store::connect(file.to_str().unwrap(), KeyRing::random())
         .await
         .unwrap();
+    World {
+        _folder: Some(folder),
+        ..world_of(store)
+    }
+}
+
+/// A control plane on a database.
+fn world_of(store: Store) -> World {
     let registry = Registry::new();
     let responses = Responses::new(store.clone(), Duration::from_secs(60));
     let ledger = Ledger::new(store.clone());
@@ -39,7 +49,7 @@ async fn world() -> World {
         store,
         meter,
         registry,
-        _folder: folder,
+        _folder: None,
     }
 }
 
@@ -276,20 +286,102 @@ async fn leased(world: &World, holder: &str) -> (i64, Lease) {
     (token.id, told.leases[0].clone())
 }
 
-#[tokio::test]
-async fn a_changed_quota_calls_back_what_is_out() {
-    let world = world().await;
-    let (id, lease) = leased(&world, "h").await;
+/// A gateway of which the control plane knows that it is this holder.
+async fn connected(world: &World, holder: &str) -> Gateway {
     let mut gateway = world.connect("n").await;
     gateway.tokens().await;
     let here = Leases {
-        holder: "h".into(),
+        holder: holder.into(),
         leases: Vec::new(),
     };
     gateway.say(from_gateway::Kind::Leases(here)).await;
     // Booked in order, so the session has read what came before.
     gateway.say(usage(1, "e1")).await;
     gateway.hear().await;
+    gateway
+}
+
+#[tokio::test]
+async fn what_somebody_at_another_control_plane_waits_for_is_called_back() {
+    on_each_database(async |database| {
+        if !database.is_shared() {
+            return;
+        }
+        let world = world_of(database.open().await);
+        let other = world_of(database.open().await);
+        let listening = tokio::spawn(world.meter.0.leases.clone().run());
+        let (_, lease) = leased(&world, "h").await;
+        let mut gateway = connected(&world, "h").await;
+        let question = Leases {
+            holder: "other".into(),
+            leases: vec![Lease {
+                budget: lease.budget.clone(),
+                need: 60,
+                ..Lease::default()
+            }],
+        };
+        // Nothing is at this one's gateways.
+        let told = other.meter.0.leases.ask(question.clone()).await.unwrap();
+        assert_eq!(told.leases[0].granted, 0);
+        let from_control::Kind::Recall(recalled) = gateway.hear().await else {
+            panic!("no recall")
+        };
+        assert_eq!(recalled.leases[0].id, lease.id);
+        let report = Leases {
+            holder: "h".into(),
+            leases: vec![Lease {
+                returned: 70,
+                ..lease
+            }],
+        };
+        gateway.say(from_gateway::Kind::Leases(report)).await;
+        gateway.say(usage(2, "e2")).await;
+        // It may have been called more than once.
+        while matches!(gateway.hear().await, from_control::Kind::Recall(_)) {}
+        let told = other.meter.0.leases.ask(question).await.unwrap();
+        assert_eq!(told.leases[0].granted, 60);
+        let holders = ["h".to_owned()];
+        let wanted = world.store.wanted_leases(&holders).await.unwrap();
+        assert_eq!(wanted, [], "it has answered");
+        listening.abort();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_missed_recalls_calls_back_everything() {
+    let world = world().await;
+    let (_, lease) = leased(&world, "h").await;
+    let mut gateway = connected(&world, "h").await;
+    let recall = |id| {
+        let held = Held {
+            holder: "h".into(),
+            lease: Lease {
+                id,
+                ..Lease::default()
+            },
+        };
+        world.meter.0.leases.recall(vec![held]);
+    };
+    // The one that counts comes first of more than are kept, none of which the session has read.
+    recall(lease.id);
+    for junk in 0..1_000 {
+        recall(1_000_000 + junk);
+    }
+    let mut heard = Vec::new();
+    while !heard.contains(&lease.id) {
+        let next = tokio::time::timeout(Duration::from_secs(20), gateway.hear());
+        if let from_control::Kind::Recall(recalled) = next.await.expect("it is called back") {
+            heard.extend(recalled.leases.iter().map(|lease| lease.id));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_quota_calls_back_what_is_out() {
+    let world = world().await;
+    let (id, lease) = leased(&world, "h").await;
+    let mut gateway = connected(&world, "h").await;
 
     let less = TokenPatch {
         quota: Some(tollgate_policy::price::NanoUsd(50)),

@@ -1,5 +1,7 @@
 //! Grants, returns and bookings against one budget, on every database.
 
+mod together;
+
 use tollgate_config::meter::UsageEvent;
 use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
 
@@ -221,7 +223,12 @@ async fn what_rests_comes_back_and_what_is_lost_is_free() {
         assert_eq!(store.idle_leases(NOW).await.unwrap().len(), 0);
         assert_eq!(store.idle_leases(NOW + 1).await.unwrap().len(), 2);
         assert_eq!(store.leases_of("a").await.unwrap().len(), 1);
-        assert_eq!(store.leases_of_tokens(&[id]).await.unwrap().len(), 2);
+        // However many tokens a group has.
+        let ids: Vec<i64> = (id + 1..id + 40_000).chain([id]).collect();
+        for holder in ["a", "b"] {
+            let held = store.leases_of_budgets(holder, &ids, Some("g")).await;
+            assert_eq!(held.unwrap().len(), 1);
+        }
 
         // Only 500 ever arrived, of which 200 are in use; nobody reports for others.
         let report = Lease {
@@ -248,8 +255,9 @@ async fn what_rests_comes_back_and_what_is_lost_is_free() {
 
         // a is connected, c is not.
         let holders = ["a".to_owned()];
-        let freed = store.renew_leases(&holders, NOW + 10, NOW + 5, 0).await;
-        assert_eq!(freed.unwrap(), 1);
+        let renewed = store.renew_leases(&holders, NOW + 10, NOW + 9).await;
+        renewed.unwrap();
+        assert_eq!(store.free_leases(NOW + 5).await.unwrap(), 1);
         let d = at(&store, asks("d", &budget, 1_000), NOW + 10).await.lease;
         assert_eq!(d.granted, 800);
         // What c used all the same is booked, and no lease has to be there for it.
@@ -315,7 +323,7 @@ async fn money_that_is_taken_out_is_called_back_from_those_who_hold_it() {
         assert_eq!(heard(), None, "nobody holds more than is left");
         store.deduct("g", money(300)).await.unwrap();
         assert_eq!(heard(), Some(Change::GroupTokens("g".into())));
-        let held = store.leases_of_group("g").await.unwrap();
+        let held = store.leases_of_budgets("a", &[], Some("g")).await.unwrap();
         assert_eq!((held.len(), held[0].lease.id), (1, a.id));
         let other = one(&store, asks("b", "gg", 1)).await;
         assert_eq!((other.lease.granted, other.must_wait), (0, true));
