@@ -37,7 +37,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use audit::Audit;
 pub use balance_service::{BalanceService, BalanceServicePatch, Consumption};
-pub use ban::{Ban, BanPatch, block};
+pub use ban::{Ban, BanPatch, block, is_within};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use catalogued::{ImportedModels, Unpriced, catalogued};
 pub use ceiling::{ceiling, millionths};

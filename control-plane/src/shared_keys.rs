@@ -2,14 +2,14 @@
 //! first on somebody is told, from the second on the address is black-listed and the groups are
 //! disabled, because their keys are in foreign hands.
 //!
-//! What counts is the log of the last hour, or since the address was last taken off the black-list.
-//! Where all callers come through one proxy, they have one
+//! What counts are the calls that began within the last hour, or since the address, or a block with it,
+//! was last taken off the black-list. Where all callers come through one proxy, they have one
 //! address, and neither threshold should be set.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::domain::{now_unix_ms, options};
+use crate::domain::{is_within, now_unix_ms, options};
 use crate::store::{self, SHARED_ADDRESSES, Store};
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -64,10 +64,12 @@ impl Watch {
         self.told.retain(|_, at| *at > now - QUIET_MS);
         let found = self.store.ip_groups(lowest, now - HOUR_MS, now).await?;
         let pardons = self.store.pardons(now - HOUR_MS).await?;
-        for (address, mut groups) in found {
-            if let Some(since) = pardons.get(&address) {
-                groups = self.store.groups_of_address(&address, *since, now).await?;
-            }
+        for address in found.into_keys() {
+            // What is found was booked within the hour, and may have waited for that. It may have been
+            // in a block that was listed, too.
+            let own = pardons.iter().filter(|(it, _)| is_within(&address, it));
+            let since = own.map(|(_, at)| *at).fold(now - HOUR_MS, i64::max);
+            let groups = self.store.groups_of_address(&address, since, now).await?;
             let reaches = |threshold: Option<i64>| {
                 threshold.is_some_and(|it| i64::try_from(groups.len()).is_ok_and(|n| n >= it))
             };

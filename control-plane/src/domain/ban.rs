@@ -59,9 +59,41 @@ pub fn block(text: &str) -> Option<String> {
     })
 }
 
+/// Whether an address is one, or in a block, that [`block`] wrote.
+#[must_use]
+pub fn is_within(address: &str, listed: &str) -> bool {
+    let prefix = listed.split_once('/').map_or("", |(_, prefix)| prefix);
+    let with_prefix = match (address.parse::<IpAddr>(), prefix) {
+        (Err(_), _) => return false,
+        (Ok(address), "") => address.to_canonical().to_string(),
+        (Ok(address), prefix) => format!("{}/{prefix}", address.to_canonical()),
+    };
+    block(&with_prefix).as_deref() == Some(listed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_within_blocks_of_its_kind() {
+        for (address, listed, is) in [
+            ("203.0.113.9", "203.0.113.9", true),
+            ("203.0.113.9", "203.0.113.8", false),
+            ("203.0.113.9", "203.0.113.0/24", true),
+            ("::ffff:203.0.113.9", "203.0.113.0/24", true),
+            ("203.0.114.9", "203.0.113.0/24", false),
+            ("203.0.113.9", "0.0.0.0/0", true),
+            ("203.0.113.9", "::/0", false),
+            ("2001:db8::9", "2001:db8::/32", true),
+            ("2001:db8::9", "0.0.0.0/0", false),
+            ("2001:db9::9", "2001:db8::/32", false),
+            ("", "0.0.0.0/0", false),
+            ("example.com", "example.com", false),
+        ] {
+            assert_eq!(is_within(address, listed), is, "{address} in {listed}");
+        }
+    }
 
     #[test]
     fn a_block_has_one_form() {

@@ -1,15 +1,20 @@
 use tollgate_config::meter::{Outcome, UsageEvent};
 
 use super::*;
-use crate::domain::{GroupPatch, Status};
+use crate::domain::{BanPatch, GroupPatch, Status};
 use crate::ledger::Ledger;
 use crate::store::Notice;
 use crate::store::testing::with_store;
 
-/// Calls with a key of each of these groups, from one address.
+/// Calls with a key of each of these groups, from one address, that begin now.
 async fn calls(store: &Store, address: &str, groups: &[&str]) {
+    calls_at(store, address, groups, now_unix_ms()).await;
+}
+
+async fn calls_at(store: &Store, address: &str, groups: &[&str], started_unix_ms: i64) {
     let event = |group: &&str| UsageEvent {
         id: format!("{address}-{group}"),
+        started_unix_ms,
         token_id: 7,
         group: (*group).into(),
         model: "m".into(),
@@ -136,6 +141,48 @@ async fn who_was_taken_off_the_list_is_not_put_back_for_what_was_before() {
         store.end_what_is_due(later).await.unwrap();
         watch.look(now_unix_ms()).await.unwrap();
         assert_eq!(listed().await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_block_that_is_taken_off_the_list_pardons_every_address_in_it() {
+    with_store(async |store| {
+        calls(&store, "203.0.113.2", &["a", "b"]).await;
+        calls(&store, "203.0.114.2", &["a", "b"]).await;
+        let block = BanPatch {
+            address: Some("203.0.113.0/24".into()),
+            ..BanPatch::default()
+        };
+        let ban = store.create_ban(block).await.unwrap();
+        store.delete_ban(ban.id).await.unwrap();
+        thresholds(&store, 0, 2).await;
+        Watch::new(store.clone()).look(now_unix_ms()).await.unwrap();
+        let bans = store.present_bans().await.unwrap();
+        let banned: Vec<_> = bans.iter().map(|ban| ban.address.as_str()).collect();
+        assert_eq!(banned, ["203.0.114.2"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn usage_that_arrives_late_counts_when_it_was() {
+    with_store(async |store| {
+        let address = "203.0.113.2";
+        let now = now_unix_ms();
+        let block = BanPatch {
+            address: Some("203.0.113.3".into()),
+            ..BanPatch::default()
+        };
+        let ban = store.create_ban(block).await.unwrap();
+        store.delete_ban(ban.id).await.unwrap();
+        // Before the hour, and before the address was forgiven.
+        calls_at(&store, address, &["a", "b"], now - HOUR_MS - 60_000).await;
+        calls_at(&store, "203.0.113.3", &["a", "b"], now - 60_000).await;
+        thresholds(&store, 0, 2).await;
+        let mut watch = Watch::new(store.clone());
+        watch.look(now_unix_ms()).await.unwrap();
+        assert!(store.present_bans().await.unwrap().is_empty());
     })
     .await;
 }

@@ -125,12 +125,12 @@ impl Store {
     pub async fn delete_ban(&self, id: i64) -> Result<()> {
         self.write(move |write| {
             Box::pin(async move {
-                let row = sql("SELECT address FROM ip_blacklist WHERE id = $1")
+                let row = sql("DELETE FROM ip_blacklist WHERE id = $1 RETURNING address")
                     .bind(id)
                     .fetch_optional(&mut *write.transaction)
                     .await?
                     .ok_or_else(|| missing(id))?;
-                write.lift(&[row.text("address")?]).await
+                write.forgive(&row.text("address")?).await
             })
         })
         .await
@@ -138,19 +138,38 @@ impl Store {
 }
 
 impl Write {
-    /// Takes addresses off the list, for good: what they did until now is forgiven.
-    pub(super) async fn lift(&mut self, addresses: &[String]) -> Result<()> {
-        for address in addresses {
-            sql("DELETE FROM ip_blacklist WHERE address = $1")
-                .bind(address.clone())
-                .execute(&mut *self.transaction)
+    /// Takes off the list what was to end by then, unless it was put off meanwhile.
+    pub(super) async fn lift_ended(&mut self, now_ms: i64) -> Result<()> {
+        let rows =
+            sql("SELECT id, address FROM ip_blacklist WHERE expires_at > 0 AND expires_at <= $1")
+                .bind(now_ms)
+                .fetch_all(&mut *self.transaction)
                 .await?;
-            self.pardon(address).await?;
-        }
-        if !addresses.is_empty() {
-            self.changed(Change::Topology);
+        for row in &rows {
+            self.lift(row.int("id")?, &row.text("address")?, now_ms)
+                .await?;
         }
         Ok(())
+    }
+
+    async fn lift(&mut self, id: i64, address: &str, now_ms: i64) -> Result<()> {
+        let done = sql("DELETE FROM ip_blacklist WHERE id = $1 AND address = $2 \
+             AND expires_at > 0 AND expires_at <= $3")
+        .bind(id)
+        .bind(address.to_owned())
+        .bind(now_ms)
+        .execute(&mut *self.transaction)
+        .await?;
+        match done.rows_affected() {
+            0 => Ok(()),
+            _ => self.forgive(address).await,
+        }
+    }
+
+    /// It is off the list for good: what was done from there until now is forgiven.
+    async fn forgive(&mut self, address: &str) -> Result<()> {
+        self.changed(Change::Topology);
+        self.pardon(address).await
     }
 
     /// False when the address is there already.
@@ -189,4 +208,38 @@ fn ban(row: &AnyRow) -> Result<Ban> {
         reason: row.text("reason")?,
         expires_at_ms: Some(row.int("expires_at")?).filter(|at| *at > 0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::with_store;
+
+    #[tokio::test]
+    async fn what_was_put_off_meanwhile_does_not_end() {
+        with_store(async |store| {
+            let new = BanPatch {
+                address: Some("203.0.113.9".into()),
+                expires_at_ms: Some(Some(1_000)),
+                ..BanPatch::default()
+            };
+            let ban = store.create_ban(new).await.unwrap();
+            let later = BanPatch {
+                expires_at_ms: Some(Some(9_000)),
+                ..BanPatch::default()
+            };
+            // Read as ended by one control plane, and put off by an administrator.
+            let ban = store.update_ban(ban.id, later).await.unwrap();
+            let (id, address) = (ban.id, ban.address.clone());
+            let lift = store
+                .write(move |write| Box::pin(async move { write.lift(id, &address, 1_000).await }));
+            lift.await.unwrap();
+            assert_eq!(store.ban(ban.id).await.unwrap(), ban);
+            assert!(store.pardons(0).await.unwrap().is_empty());
+            store.end_what_is_due(9_000).await.unwrap();
+            assert!(store.ban(ban.id).await.is_err());
+            assert_eq!(store.pardons(0).await.unwrap().len(), 1);
+        })
+        .await;
+    }
 }

@@ -39,14 +39,7 @@ impl Store {
                     let revoked = rows.iter().map(hash).collect::<Result<_>>()?;
                     write.changed(Change::Revoked(revoked));
                 }
-                let rows = sql(
-                    "SELECT address FROM ip_blacklist WHERE expires_at > 0 AND expires_at <= $1",
-                )
-                .bind(now_ms)
-                .fetch_all(&mut *write.transaction)
-                .await?;
-                let ended = rows.iter().map(|row| row.text("address"));
-                write.lift(&ended.collect::<Result<Vec<_>>>()?).await
+                write.lift_ended(now_ms).await
             })
         })
         .await

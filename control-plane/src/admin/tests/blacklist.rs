@@ -64,6 +64,7 @@ async fn groups_are_shown_by_address() {
         let api = Api::new(&store);
         let event = |ip: &str, group: &str| UsageEvent {
             id: format!("{ip}-{group}"),
+            started_unix_ms: now_unix_ms(),
             token_id: 3,
             group: group.into(),
             ip: ip.into(),

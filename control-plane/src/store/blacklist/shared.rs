@@ -39,7 +39,7 @@ impl Store {
         .bind(end_ms)
         .bind(threshold)
         .bind(MOST)
-        .fetch_all(self.log_reader())
+        .fetch_all(self.log_reader()?)
         .await?;
         let mut found = BTreeMap::new();
         for row in &rows {
@@ -59,7 +59,7 @@ impl Store {
                 "SELECT DISTINCT ip, group_id FROM logs",
                 " ORDER BY group_id",
             )
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         for row in &rows {
             if let Some(groups) = found.get_mut(&row.text("ip")?) {
@@ -69,7 +69,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The groups that made calls from an address that were booked after `after_ms`, until `end_ms`.
+    /// The groups that made calls from an address that began after `after_ms`, until `end_ms`. When
+    /// their usage arrived does not count: it may have waited.
     ///
     /// # Errors
     /// When the database is away.
@@ -80,18 +81,18 @@ impl Store {
         end_ms: i64,
     ) -> Result<Vec<String>> {
         let rows = sql(
-            "SELECT DISTINCT group_id FROM logs WHERE created_at > $1 AND created_at <= $2 \
-             AND ip = $3 AND token_id <> 0 ORDER BY group_id",
+            "SELECT DISTINCT group_id FROM logs WHERE created_at > $1 AND request_at > $1 \
+             AND request_at <= $2 AND ip = $3 AND token_id <> 0 ORDER BY group_id",
         )
         .bind(after_ms)
         .bind(end_ms)
         .bind(address.to_owned())
-        .fetch_all(self.log_reader())
+        .fetch_all(self.log_reader()?)
         .await?;
         rows.iter().map(|row| row.text("group_id")).collect()
     }
 
-    /// Addresses that were taken off the black-list since then, and when.
+    /// Addresses and blocks that were taken off the black-list since then, and when.
     ///
     /// # Errors
     /// When the database is away.
@@ -165,7 +166,7 @@ impl Store {
 }
 
 impl Write {
-    /// What was called from this address until now does not count against it any more.
+    /// What was called from this address or block until now does not count against it any more.
     pub(in crate::store) async fn pardon(&mut self, address: &str) -> Result<()> {
         let now = now_unix_ms();
         // Nobody looks further back than an hour.
