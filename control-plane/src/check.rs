@@ -1,14 +1,17 @@
 //! `tollgate check`: everything that `run` would trip over, without serving.
 
 use anyhow::{Context, Result, bail};
+use jiff::tz::TimeZone;
 
 use crate::bootstrap::{Bootstrap, ClientTls, EnvoyAdmin};
 use crate::cli::{BootstrapArgs, RunArgs};
+use crate::domain::shown;
 use crate::oidc;
 use crate::publish;
 use crate::run;
 use crate::secrets::{self, Secret};
 use crate::serve::{open_store, redis, wasm_file};
+use crate::store::Backlog;
 
 /// Prints a line for each thing that is in order.
 ///
@@ -34,21 +37,16 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     let left_out = publish::left_out(&store).await?;
     let unbalanced = store.unbalanced().await?;
     let log_is_there = store.oldest_log().await.is_ok();
+    let backlog = store.log_backlog().await?.unwrap_or_default();
     store.close().await;
     println!("database  in order");
     if let Some(windows) = redis(&args.control)? {
         windows.try_out().await.context("REDIS_URL")?;
         println!("Redis     in order");
     }
-    if args.control.log_sql_dsn.is_some() {
-        println!(
-            "log       {}",
-            if log_is_there {
-                "in order"
-            } else {
-                "away: rows wait for it"
-            }
-        );
+    let has_own_log = args.control.log_sql_dsn.is_some();
+    if has_own_log || backlog != Backlog::default() {
+        println!("log       {}", log_line(log_is_there, &backlog));
     }
     for fault in &unbalanced {
         println!("ledger    {}: {}", fault.id, fault.fault.text());
@@ -65,6 +63,36 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     }
     println!("channels  in order");
     Ok(())
+}
+
+/// Whether the log database is there, and what waits for it.
+fn log_line(is_there: bool, backlog: &Backlog) -> String {
+    let mut line = match is_there {
+        true => "in order".to_owned(),
+        false => "away: rows wait for it".to_owned(),
+    };
+    let oldest = backlog.oldest_at_ms.unwrap_or_default();
+    for (number, what) in [
+        (backlog.rows, format!("rows wait, since {}", utc(oldest))),
+        (backlog.set_aside, "rows cannot be moved".to_owned()),
+        (
+            backlog.bodies,
+            format!("bodies wait, {} bytes", backlog.body_bytes),
+        ),
+        (
+            backlog.lost_bodies,
+            "bodies were removed because too many waited".to_owned(),
+        ),
+    ] {
+        if number > 0 {
+            line.push_str(&format!("; {number} {what}"));
+        }
+    }
+    line
+}
+
+fn utc(at_ms: i64) -> String {
+    shown(&TimeZone::UTC, at_ms)
 }
 
 /// The bootstrap of an Envoy elsewhere.
@@ -163,6 +191,27 @@ mod tests {
         assert_eq!(sent(&named), bearer);
         let given = ["--data", folder, "--node-token", "0123456789abcdef"];
         assert_eq!(sent(&given).as_deref(), Some("Bearer 0123456789abcdef"));
+    }
+
+    #[test]
+    fn the_log_s_line_says_what_waits() {
+        let nothing = Backlog::default();
+        assert_eq!(log_line(true, &nothing), "in order");
+        assert_eq!(log_line(false, &nothing), "away: rows wait for it");
+        let backlog = Backlog {
+            rows: 7,
+            oldest_at_ms: Some(0),
+            set_aside: 1,
+            bodies: 2,
+            body_bytes: 900,
+            lost_bodies: 3,
+        };
+        assert_eq!(
+            log_line(false, &backlog),
+            "away: rows wait for it; 7 rows wait, since 1970-01-01T00:00:00+00:00; \
+             1 rows cannot be moved; 2 bodies wait, 900 bytes; \
+             3 bodies were removed because too many waited"
+        );
     }
 
     #[test]

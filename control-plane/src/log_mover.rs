@@ -9,6 +9,9 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Until it is dropped.
 pub async fn run(store: Store) {
+    if let Err(error) = store.try_set_aside().await {
+        tracing::error!(%error, "log rows that were set aside stay there until the next start");
+    }
     let mut is_away = false;
     loop {
         match store.move_logs().await {

@@ -255,6 +255,10 @@ impl From<store::Error> for ApiError {
             store::Error::NotFound(_) => Self::NotFound(error.to_string()),
             store::Error::Conflict(text) => Self::Conflict(text),
             store::Error::WrittenSince => Self::WrittenSince,
+            store::Error::LogsUnavailable => Self::NotNow(
+                "the log database is not available; calls go on, and their log rows wait for it"
+                    .to_owned(),
+            ),
             store::Error::Unavailable(_) => {
                 error!(%error, "admin request failed");
                 Self::Unavailable

@@ -10,12 +10,13 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::{Gateway, Registry};
+use crate::store::{Backlog, Store};
 
 /// For administrators; the caller puts them behind the admin key.
-pub fn admin_routes(registry: Registry) -> Router {
+pub fn admin_routes(registry: Registry, store: Store) -> Router {
     Router::new()
         .route("/api/gateways", get(gateways))
-        .with_state(registry)
+        .with_state((registry, store))
 }
 
 /// For load balancers and people: no names, no versions, nothing secret.
@@ -31,11 +32,31 @@ pub async fn no_such_path() -> Response {
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
 
-async fn gateways(State(registry): State<Registry>) -> Json<Value> {
+/// Also while the database is away: what waits for the log database is not known then.
+async fn gateways(State((registry, store)): State<(Registry, Store)>) -> Json<Value> {
     let list: Vec<Value> = registry.gateways().iter().map(describe).collect();
-    Json(
-        json!({ "success": true, "message": "", "data": { "gateways": list, "total": list.len() } }),
-    )
+    let backlog = store.log_backlog().await.ok().flatten();
+    Json(json!({
+        "success": true,
+        "message": "",
+        "data": {
+            "gateways": list,
+            "total": list.len(),
+            "log_backlog": backlog.map(|it| waiting(&it)),
+        },
+    }))
+}
+
+/// What waits for a log database of its own; `null` where there is none.
+fn waiting(backlog: &Backlog) -> Value {
+    json!({
+        "rows": backlog.rows,
+        "oldest_at": backlog.oldest_at_ms.unwrap_or(0),
+        "rows_set_aside": backlog.set_aside,
+        "bodies": backlog.bodies,
+        "body_bytes": backlog.body_bytes,
+        "bodies_lost": backlog.lost_bodies,
+    })
 }
 
 fn describe((node, gateway): (&String, &Gateway)) -> Value {

@@ -11,7 +11,9 @@ use sqlx::{Any, Transaction};
 use super::limits::Terms;
 use super::write::Write;
 use super::{Result, Store, log_outbox, summaries};
-use crate::domain::Log;
+use crate::domain::{Log, now_unix_ms};
+
+pub(super) use rows::known;
 
 /// A log row before it has an id; that field is not looked at.
 pub type NewLog = Log;
@@ -29,7 +31,11 @@ impl Store {
     /// # Errors
     /// When the database is away; nothing is written then.
     pub(crate) async fn book(&self, logs: Vec<NewLog>) -> Result<Vec<Log>> {
-        let logs = once_each(logs);
+        let mut logs = once_each(logs);
+        if self.0.logs.is_some() {
+            let known = self.moved_long_ago(&logs, now_unix_ms()).await?;
+            logs.retain(|id, _| !known.contains(id));
+        }
         let terms = self.limit_terms().await?;
         let mut tries = 1;
         loop {
@@ -62,7 +68,7 @@ async fn insert(
     is_separate: bool,
 ) -> Result<Vec<Log>> {
     let ids: Vec<String> = logs.keys().cloned().collect();
-    let mut known = rows::known(transaction, &ids).await?;
+    let mut known = rows::known(&mut **transaction, &ids).await?;
     known.extend(log_outbox::known(transaction, &ids).await?);
     let new = logs.iter().filter(|(id, _)| !known.contains(*id));
     let new: Vec<&NewLog> = new.map(|(_, log)| log).collect();
@@ -80,7 +86,7 @@ pub(super) async fn take(
     logs: &BTreeMap<String, Log>,
 ) -> Result<()> {
     let ids: Vec<String> = logs.keys().cloned().collect();
-    let known = rows::known(transaction, &ids).await?;
+    let known = rows::known(&mut **transaction, &ids).await?;
     let new = logs.iter().filter(|(id, _)| !known.contains(*id));
     let new: Vec<&Log> = new.map(|(_, log)| log).collect();
     rows::insert(transaction, &new).await?;

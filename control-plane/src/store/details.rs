@@ -15,24 +15,39 @@ const COLUMNS: &str = "SELECT request_id, group_id, created_at, request_body, re
 
 impl Store {
     /// Keeps bodies; one that is there already stays as it is. All or none. With a log database of its
-    /// own they wait here until they are moved there.
+    /// own they wait here until they are moved there, but not more of them than
+    /// [`WAITING_BYTES_MAX`](super::WAITING_BYTES_MAX).
     ///
     /// # Errors
     /// When the database is away.
     pub async fn keep_details(&self, details: &[Detail]) -> Result<()> {
-        self.write_details(self.writer(), details).await
+        let waits = self.0.logs.is_some();
+        self.write_details(self.writer(), details, waits).await?;
+        if waits {
+            self.bound_waiting_details().await?;
+        }
+        Ok(())
     }
 
-    pub(super) async fn write_details(&self, to: &AnyPool, details: &[Detail]) -> Result<()> {
+    pub(super) async fn write_details(
+        &self,
+        to: &AnyPool,
+        details: &[Detail],
+        waits: bool,
+    ) -> Result<()> {
         if details.is_empty() {
             return Ok(());
         }
         let mut transaction = to.begin().await?;
         for detail in details {
+            let weight = match waits {
+                true => weight(detail),
+                false => 0,
+            };
             sql(
                 "INSERT INTO request_details (request_id, group_id, created_at, request_body, \
-                 response_body, request_body_truncated, response_body_truncated) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (request_id) DO NOTHING",
+                 response_body, request_body_truncated, response_body_truncated, waiting_bytes) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (request_id) DO NOTHING",
             )
             .bind(detail.request_id.clone())
             .bind(detail.group.clone())
@@ -41,6 +56,7 @@ impl Store {
             .bind(detail.response_body.clone())
             .bind(i64::from(detail.request_body_truncated))
             .bind(i64::from(detail.response_body_truncated))
+            .bind(weight)
             .execute(&mut *transaction)
             .await?;
         }
@@ -52,7 +68,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn details_of(&self, request_ids: &[String]) -> Result<Vec<Detail>> {
-        let there = details_in(self.log_reader(), request_ids).await?;
+        let there = details_in(self.log_reader()?, request_ids).await?;
         match self.0.logs {
             None => Ok(there),
             Some(_) => {
@@ -70,6 +86,13 @@ impl Store {
             .await?;
         rows.iter().map(detail).collect()
     }
+}
+
+/// Of a row, with what it takes beside its bodies.
+fn weight(detail: &Detail) -> i64 {
+    const BESIDE: usize = 256;
+    let bytes = detail.request_body.len() + detail.response_body.len() + BESIDE;
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 async fn details_in(database: &AnyPool, request_ids: &[String]) -> Result<Vec<Detail>> {

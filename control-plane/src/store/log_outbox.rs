@@ -7,7 +7,9 @@
 //!
 //! Bodies that are kept wait in the main database's own table of them.
 
-use std::collections::BTreeMap;
+mod backlog;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::{Any, AnyPool, Transaction};
@@ -21,6 +23,8 @@ use super::sql::sql;
 use super::{Error, Result, Store, booking};
 use crate::domain::{Detail, Log};
 use crate::secrets::random;
+
+pub use backlog::{Backlog, WAITING_BYTES_MAX};
 
 /// The log database, where it is not the main one.
 pub(super) struct LogDatabase {
@@ -42,8 +46,10 @@ const DETAILS: i64 = 16;
 /// Of several control planes one moves, each time so many milliseconds are over.
 const EVERY_MS: i64 = 800;
 
-/// Marks are kept as long as gateways may send a call again.
-const MARKS_KEPT_MS: i64 = 3 * 24 * 60 * 60 * 1_000;
+/// Marks of what is in the log database are kept for so long after the booking. What a gateway that was
+/// cut off for longer sends again is recognised there ([`Store::moved_long_ago`]).
+const MARKS_KEPT_MS: i64 = 3 * DAY_MS;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 impl LogDatabase {
     pub(super) fn new(kind: Kind, (reader, writer): (AnyPool, AnyPool), main_id: Vec<u8>) -> Self {
@@ -53,6 +59,15 @@ impl LogDatabase {
             reader,
             writer,
             ready: AtomicBool::new(false),
+        }
+    }
+
+    /// # Errors
+    /// Until its tables are up to date.
+    pub(super) fn prepared(&self) -> Result<()> {
+        match self.ready.load(Ordering::Acquire) {
+            true => Ok(()),
+            false => Err(Error::LogsUnavailable),
         }
     }
 
@@ -92,6 +107,10 @@ impl Store {
     /// # Errors
     /// When either database is away; what was moved and not marked is moved again, and taken once.
     pub async fn move_logs(&self) -> Result<Option<usize>> {
+        if let Some(logs) = &self.0.logs {
+            // Also where nothing waits: people want to read there.
+            logs.prepare().await?;
+        }
         if !self.logs_wait().await? || !self.take_duty("log_outbox", EVERY_MS).await? {
             return Ok(None);
         }
@@ -149,6 +168,11 @@ impl Store {
         match self.take(&logs).await {
             // Another control plane moves the same rows: the next look finds what is left.
             Err(error) if error.is_contention() => return Ok(0),
+            Err(Error::Statement(_)) if logs.len() > 1 => {
+                for id in self.take_each(&logs).await? {
+                    logs.remove(&id);
+                }
+            }
             done => done?,
         }
         let moved: Vec<String> = logs.into_keys().collect();
@@ -175,12 +199,52 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// One after the other, because one of them is refused. That one is set aside and is in the answer;
+    /// if all are, it is the database that is not in order, and they wait.
+    async fn take_each(&self, logs: &BTreeMap<String, Log>) -> Result<Vec<String>> {
+        let (mut refused, mut reason) = (Vec::new(), None);
+        for (id, log) in logs {
+            match self
+                .take(&BTreeMap::from([(id.clone(), log.clone())]))
+                .await
+            {
+                Err(error @ Error::Statement(_)) => {
+                    refused.push(id.clone());
+                    reason = Some(error);
+                }
+                done => done?,
+            }
+        }
+        if let Some(error) = reason {
+            if refused.len() == logs.len() {
+                return Err(error);
+            }
+            tracing::error!(?refused, %error, "the log database refuses rows; they are set aside");
+            self.mark(&refused, "UPDATE log_outbox SET waits = 2")
+                .await?;
+        }
+        Ok(refused)
+    }
+
+    /// Lets rows that were set aside wait again: this program, or the log database, may be another one
+    /// by now.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn try_set_aside(&self) -> Result<()> {
+        sql("UPDATE log_outbox SET waits = 1 WHERE waits = 2")
+            .execute(self.writer())
+            .await?;
+        Ok(())
+    }
+
     async fn move_details(&self) -> Result<usize> {
         if self.0.logs.is_none() {
             return Ok(0);
         }
         let details = self.waiting_details(DETAILS).await?;
-        self.write_details(self.log_writer(), &details).await?;
+        self.write_details(self.log_writer(), &details, false)
+            .await?;
         let ids: Vec<String> = details.iter().map(|it| it.request_id.clone()).collect();
         for piece in pieces(&ids) {
             let mut conditions = Conditions::default();
@@ -189,6 +253,25 @@ impl Store {
             done.execute(self.writer()).await?;
         }
         Ok(ids.len())
+    }
+
+    /// Of calls that began so long ago that their mark may be gone: which are in the log database.
+    ///
+    /// # Errors
+    /// When that is away: they may not be booked then.
+    pub(super) async fn moved_long_ago(
+        &self,
+        logs: &BTreeMap<String, Log>,
+        now_ms: i64,
+    ) -> Result<BTreeSet<String>> {
+        // No call is booked before it began, give or take what the clocks differ.
+        let recent = now_ms.saturating_sub(MARKS_KEPT_MS - DAY_MS);
+        let old = logs.values().filter(|log| log.request_at_ms < recent);
+        let old: Vec<String> = old.map(|log| log.request_id.clone()).collect();
+        match old.is_empty() {
+            true => Ok(BTreeSet::new()),
+            false => booking::known(self.log_reader()?, &old).await,
+        }
     }
 
     /// Forgets old marks, at most `limit`. Answers how many.
@@ -263,6 +346,24 @@ pub(super) async fn insert(transaction: &mut Transaction<'_, Any>, logs: &[&Log]
             .on_conflict(|| "a call was booked meanwhile".to_owned())?;
     }
     Ok(())
+}
+
+/// Which of these rows are not marked as moved.
+pub(super) async fn waiting(pool: &AnyPool, ids: &[String]) -> Result<BTreeSet<String>> {
+    let mut waiting = BTreeSet::new();
+    for piece in pieces(ids) {
+        let mut conditions = Conditions::default();
+        conditions.names("request_id", piece);
+        conditions.fixed("waits <> 0");
+        let rows = conditions
+            .statement("SELECT request_id FROM log_outbox", "")
+            .fetch_all(pool)
+            .await?;
+        for row in rows {
+            waiting.insert(row.text("request_id")?);
+        }
+    }
+    Ok(waiting)
 }
 
 /// What is yet to be moved, in the place of what is not there yet.

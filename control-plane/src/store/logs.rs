@@ -158,7 +158,7 @@ impl Store {
         let tail = format!("{order} LIMIT {}", conditions.place(limit));
         let rows = conditions
             .statement(COLUMNS, &tail)
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         Ok(readable(&rows, "a log row", "id", log))
     }
@@ -196,7 +196,7 @@ impl Store {
         listed.ids("id", &found);
         let rows = listed
             .statement(COLUMNS, order)
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         let items = readable(&rows, "a log row", "id", log);
         let total = total.min(COUNTED_MAX + 1);
@@ -212,7 +212,7 @@ impl Store {
         last: i64,
     ) -> Result<(Vec<i64>, i64)> {
         let found = counted(conditions, order, page, last)
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         if let Some(row) = found.first() {
             return Ok((ids(&found)?, row.int("total")?));
@@ -227,7 +227,7 @@ impl Store {
             ..page
         };
         let found = counted(conditions, order, first, last)
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         let total = found.first().map_or(Ok(0), |row| row.int("total"))?;
         Ok((Vec::new(), total))
@@ -240,7 +240,7 @@ impl Store {
         let tail = format!("{order} LIMIT {limit} OFFSET {offset}");
         let found = conditions
             .statement(IDS, &tail)
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         ids(&found)
     }
@@ -252,7 +252,7 @@ impl Store {
         conditions.int("id = ?", Some(id));
         let row = conditions
             .statement(COLUMNS, "")
-            .fetch_optional(self.log_reader())
+            .fetch_optional(self.log_reader()?)
             .await?;
         log(&row.ok_or_else(|| Error::missing("log", id))?)
     }

@@ -5,7 +5,7 @@ use super::query::Conditions;
 use super::row::Columns;
 use super::rows::pieces;
 use super::sql::sql;
-use super::{Result, Store};
+use super::{Result, Store, log_outbox};
 use crate::domain::Span;
 
 impl Store {
@@ -15,13 +15,21 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn delete_logs(&self, before_ms: i64, limit: i64) -> Result<u64> {
-        let text = "SELECT id FROM logs WHERE created_at < $1 ORDER BY created_at LIMIT $2";
+        let text =
+            "SELECT id, request_id FROM logs WHERE created_at < $1 ORDER BY created_at LIMIT $2";
         let rows = sql(text).bind(before_ms).bind(limit);
-        let rows = rows.fetch_all(self.log_reader()).await?;
-        let ids: Vec<i64> = rows
-            .iter()
-            .map(|row| row.int("id"))
-            .collect::<Result<_>>()?;
+        let rows = rows.fetch_all(self.log_reader()?).await?;
+        let mut old = Vec::new();
+        for row in &rows {
+            old.push((row.int("id")?, row.text("request_id")?));
+        }
+        if self.0.logs.is_some() {
+            // One that was moved and is not marked yet is moved again, and recognised there.
+            let names: Vec<String> = old.iter().map(|(_, name)| name.clone()).collect();
+            let waiting = log_outbox::waiting(self.reader(), &names).await?;
+            old.retain(|(_, name)| !waiting.contains(name));
+        }
+        let ids: Vec<i64> = old.into_iter().map(|(id, _)| id).collect();
         let mut deleted = 0;
         for piece in pieces(&ids) {
             let mut conditions = Conditions::default();
@@ -40,7 +48,7 @@ impl Store {
         let text = "SELECT request_id FROM request_details WHERE created_at < $1 \
                     ORDER BY created_at LIMIT $2";
         let rows = sql(text).bind(before_ms).bind(limit);
-        let rows = rows.fetch_all(self.log_reader()).await?;
+        let rows = rows.fetch_all(self.log_reader()?).await?;
         let ids: Vec<String> = rows
             .iter()
             .map(|row| row.text("request_id"))
@@ -70,7 +78,7 @@ impl Store {
             ))
             .bind(span)
             .bind(before_ms)
-            .fetch_optional(self.log_reader())
+            .fetch_optional(self.log_reader()?)
             .await?;
             let Some(oldest) = oldest else { continue };
             let done = sql(format!(
@@ -91,7 +99,7 @@ impl Store {
     /// When the database is away.
     pub async fn oldest_log(&self) -> Result<Option<i64>> {
         sql("SELECT created_at FROM logs ORDER BY created_at, id LIMIT 1")
-            .fetch_optional(self.log_reader())
+            .fetch_optional(self.log_reader()?)
             .await?
             .map(|row| row.int("created_at"))
             .transpose()

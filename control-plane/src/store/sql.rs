@@ -169,6 +169,16 @@ pub(super) fn is_mysql(connection: &AnyConnection) -> bool {
 
 // === impl On ===
 
+impl On<'_> {
+    /// For one statement of several.
+    pub(super) fn again(&mut self) -> On<'_> {
+        match self {
+            Self::Connection(connection) => On::Connection(connection),
+            Self::Pool(pool) => On::Pool(pool),
+        }
+    }
+}
+
 impl<'c> From<&'c AnyPool> for On<'c> {
     fn from(pool: &'c AnyPool) -> Self {
         Self::Pool(pool)

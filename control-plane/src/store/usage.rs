@@ -74,7 +74,7 @@ impl Store {
         conditions.int("created_at < ?", Some(query.end_ms));
         let rows = conditions
             .statement("SELECT DISTINCT token_name FROM logs", "")
-            .fetch_all(self.log_reader())
+            .fetch_all(self.log_reader()?)
             .await?;
         rows.iter().map(|row| row.text("token_name")).collect()
     }

@@ -84,7 +84,7 @@ impl Api {
     fn whole(store: &Store) -> Self {
         let state = State::new(store.clone(), Secret::new(KEY));
         let registry = Registry::new();
-        let guarded = gateways::admin_routes(registry.clone());
+        let guarded = gateways::admin_routes(registry.clone(), store.clone());
         let router = router(state.clone())
             .merge(guard_as(&state, Allowed::READ, guarded))
             .merge(gateways::public_routes(registry));

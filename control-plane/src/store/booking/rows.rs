@@ -10,7 +10,7 @@ use crate::store::error::OnConflict;
 use crate::store::query::Conditions;
 use crate::store::row::{Columns, to_json};
 use crate::store::rows::{pieces, places};
-use crate::store::sql::sql;
+use crate::store::sql::{On, sql};
 
 /// In the order in which [`insert`] binds them.
 const COLUMNS: &str = "request_id, node, request_at, created_at, duration_ms, ttfb_ms, token_id, \
@@ -23,17 +23,18 @@ const COLUMNS: &str = "request_id, node, request_at, created_at, duration_ms, tt
     input_video, output_audio";
 
 /// Which of these requests have a row.
-pub(super) async fn known(
-    transaction: &mut Transaction<'_, Any>,
+pub(in crate::store) async fn known(
+    database: impl Into<On<'_>> + Send,
     ids: &[String],
 ) -> Result<BTreeSet<String>> {
+    let mut database = database.into();
     let mut known = BTreeSet::new();
     for piece in pieces(ids) {
         let mut conditions = Conditions::default();
         conditions.names("request_id", piece);
         let rows = conditions
             .statement("SELECT request_id FROM logs", "")
-            .fetch_all(&mut **transaction)
+            .fetch_all(database.again())
             .await?;
         for row in rows {
             known.insert(row.text("request_id")?);

@@ -156,7 +156,7 @@ impl Store {
                 format!(" GROUP BY {names} ORDER BY {names}"),
             ),
         };
-        let rows = sql.fetch(self.log_reader(), &head, &tail).await?;
+        let rows = sql.fetch(self.log_reader()?, &head, &tail).await?;
         let whole = |row: &AnyRow| {
             Ok(Summed {
                 tally: Tally::read(|field| row.int(field))?,
@@ -186,7 +186,7 @@ impl Store {
             " GROUP BY {column} ORDER BY SUM({field}) {direction}, {column} \
              LIMIT {limit} OFFSET {offset}"
         );
-        let rows = sql.fetch(self.log_reader(), &head, &tail).await?;
+        let rows = sql.fetch(self.log_reader()?, &head, &tail).await?;
         let total = match rows.first() {
             Some(row) => row.int("number")?,
             None if top.offset == 0 => 0,
@@ -200,7 +200,7 @@ impl Store {
     async fn number_of(&self, query: &SummaryQuery, by: Dimension) -> Result<i64> {
         let sql = Sql::rows(query, &[by.column()]);
         let head = format!("count(DISTINCT {}) AS number", by.column());
-        let rows = sql.fetch(self.log_reader(), &head, "").await?;
+        let rows = sql.fetch(self.log_reader()?, &head, "").await?;
         rows.first().map_or(Ok(0), |row| row.int("number"))
     }
 }
