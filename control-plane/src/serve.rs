@@ -1,12 +1,15 @@
 //! The control plane put together: database, publisher, gRPC for gateways, HTTP for people.
 
+mod open;
+mod ports;
+
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,14 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
-use url::Url;
 
 use crate::access_tokens::AccessTokens;
-use crate::address::Listen;
 use crate::balance::Collector;
 use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
-use crate::domain::options;
 use crate::gateways::{self, Registry};
 use crate::leases::Leases;
 use crate::ledger::Ledger;
@@ -31,7 +31,7 @@ use crate::probes::Probes;
 use crate::publish::Publisher;
 use crate::responses::Responses;
 use crate::secrets::{self, Secret};
-use crate::store::{self, Claim, FirstKeys, Store};
+use crate::store::{self, Claim, Store};
 use crate::tokenizer::Tokenizer;
 use crate::trust::Trust;
 use crate::unary::Unary;
@@ -39,31 +39,11 @@ use crate::windows::Windows;
 use crate::xds::resources::Settings;
 use crate::{admin, billing, deadlines, home, housekeeping, log_mover, shared_keys, swagger, xds};
 
-/// Where things listen unless the settings say otherwise.
-#[derive(Debug, Clone, Copy)]
-pub struct Defaults {
-    pub xds: u16,
-    pub admin: u16,
-    pub demo: u16,
-    pub unavailable: u16,
-}
+pub(crate) use open::{demo_token_file, dsn, open_store, redis, wasm_file};
+pub use ports::Defaults;
 
-impl Defaults {
-    /// Known to whoever writes a bootstrap.
-    pub const SERVE: Self = Self {
-        xds: 18000,
-        admin: 18001,
-        demo: 18002,
-        unavailable: 18009,
-    };
-    /// Free ports: nobody but our own Envoy needs to know them.
-    pub const RUN: Self = Self {
-        xds: 0,
-        admin: 0,
-        demo: 0,
-        unavailable: 0,
-    };
-}
+use open::make_data_folder;
+use ports::{bind, gateway_url, loopback, unavailable_port};
 
 /// A control plane that serves until it is told to end.
 #[derive(Debug)]
@@ -288,7 +268,7 @@ impl ControlPlane {
             .merge(admin::guard_as(
                 &state,
                 admin::Allowed::READ,
-                gateways::admin_routes(self.registry.clone()),
+                gateways::admin_routes(self.registry.clone(), self.store.clone()),
             ))
             .merge(gateways::public_routes(self.registry.clone()))
             .merge(billing::router(self.store.clone()))
@@ -323,135 +303,4 @@ struct Services {
     responses: Responses,
     leases: Leases,
     windows: Option<Windows>,
-}
-
-/// Where rates are counted for all gateways together, if anywhere.
-pub(crate) fn redis(args: &ControlArgs) -> Result<Option<Windows>> {
-    let of_ai_proxy = || std::env::var("REDIS").ok().map(Secret::new);
-    let url = args.redis_url.clone().or_else(of_ai_proxy);
-    let url = url.filter(|url| !url.is_empty());
-    url.map(|url| Windows::new(&url, &args.redis_key_prefix))
-        .transpose()
-}
-
-/// The database with something in it, and the administrator's key.
-pub(crate) async fn open_store(args: &ControlArgs) -> Result<(Store, Secret)> {
-    make_data_folder(&args.data)?;
-    let given = args.secret_key.as_ref().map(Secret::expose);
-    let keys = secrets::secret_key(given, &args.data)?;
-    let admin_key = secrets::admin_key(args.admin_key.as_ref().map(Secret::expose), &args.data)?;
-    let environment = options::from_environment(|name| std::env::var(name).ok())?;
-    let logs = args.log_sql_dsn.as_ref().map(Secret::expose);
-    let logs = logs.filter(|dsn| !dsn.is_empty());
-    let dsn = dsn(args.sql_dsn.as_ref(), &args.data)?;
-    let store = Store::connect_with_logs(&dsn, logs, keys).await?;
-    store.fix_options(environment);
-    let from_env = |name| {
-        std::env::var(name)
-            .ok()
-            .filter(|key| !key.is_empty())
-            .map(Secret::new)
-    };
-    let first_keys = FirstKeys {
-        openai: from_env("OPENAI_API_KEY"),
-        anthropic: from_env("ANTHROPIC_API_KEY"),
-        gemini: from_env("GEMINI_API_KEY"),
-    };
-    let path = demo_token_file(&args.data);
-    let keep = move |token: &Secret| {
-        // Left by a first start that was cut short, or by another database.
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        secrets::write_private(&path, token.expose())
-    };
-    store.seed(first_keys, keep).await?;
-    Ok((store, admin_key))
-}
-
-/// Where the database is.
-pub(crate) fn dsn(told: Option<&Secret>, data: &Path) -> Result<String> {
-    if let Some(dsn) = told.filter(|dsn| !dsn.is_empty()) {
-        return Ok(dsn.expose().to_owned());
-    }
-    let file = data.join("tollgate.db");
-    let file = file
-        .to_str()
-        .context("the data folder's name is not UTF-8")?;
-    Ok(file.to_owned())
-}
-
-/// Where a gateway is called: what listens on every address listens on loopback too.
-fn gateway_url(args: &ControlArgs) -> Result<Url> {
-    if let Some(url) = &args.gateway_url {
-        return Ok(url.clone());
-    }
-    let mut address = args.listen.0;
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    Url::parse(&format!("http://{address}")).context("the address of a gateway")
-}
-
-/// Where the token of the first start is kept.
-pub(crate) fn demo_token_file(data: &Path) -> PathBuf {
-    data.join("demo.token")
-}
-
-fn make_data_folder(data: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder
-        .create(data)
-        .with_context(|| format!("data folder {}", data.display()))
-}
-
-fn loopback(port: u16) -> Listen {
-    Listen((Ipv4Addr::LOCALHOST, port).into())
-}
-
-async fn bind(listen: Listen, setting: &str) -> Result<TcpListener> {
-    TcpListener::bind(listen.0)
-        .await
-        .with_context(|| format!("{setting}={listen}"))
-}
-
-async fn unavailable_port(args: &ControlArgs, defaults: Defaults) -> Result<u16> {
-    match args.unavailable_port.unwrap_or(defaults.unavailable) {
-        0 => Ok(bind(loopback(0), "TOLLGATE_UNAVAILABLE_PORT")
-            .await?
-            .local_addr()?
-            .port()),
-        port => Ok(port),
-    }
-}
-
-/// The filter: as told, else beside this program, else where `make wasm` puts it.
-pub(crate) fn wasm_file(told: Option<&Path>) -> Result<PathBuf> {
-    const NAME: &str = "tollgate_gateway.wasm";
-    let candidates = match told {
-        Some(path) => vec![path.to_owned()],
-        None => {
-            let program = std::env::current_exe().context("where this program is")?;
-            let folder = program.parent().unwrap_or(Path::new("."));
-            let built = Path::new("filter").join(NAME);
-            vec![folder.join(NAME), folder.join("..").join(built)]
-        }
-    };
-    for path in &candidates {
-        if let Ok(path) = path.canonicalize() {
-            return Ok(path);
-        }
-    }
-    let tried: Vec<_> = candidates
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    bail!(
-        "the filter is not at {}; build it with `make wasm` or name it in TOLLGATE_WASM",
-        tried.join(" or ")
-    )
 }

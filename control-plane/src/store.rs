@@ -101,6 +101,7 @@ pub use wallets::{
 pub use write::unless_written_since;
 
 use log_outbox::LogDatabase;
+pub use log_outbox::{Backlog, WAITING_BYTES_MAX};
 
 use crate::secrets::TokenHash;
 
@@ -230,11 +231,14 @@ impl Store {
     }
 
     /// The same of the database that has the log.
-    fn log_reader(&self) -> &AnyPool {
-        self.0
-            .logs
-            .as_ref()
-            .map_or(&self.0.reader, |logs| &logs.reader)
+    ///
+    /// # Errors
+    /// When that is one of its own and was not there yet since the start: it may have no tables.
+    fn log_reader(&self) -> Result<&AnyPool> {
+        match &self.0.logs {
+            None => Ok(&self.0.reader),
+            Some(logs) => logs.prepared().map(|()| &logs.reader),
+        }
     }
 
     fn log_writer(&self) -> &AnyPool {

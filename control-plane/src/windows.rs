@@ -14,11 +14,13 @@ mod service;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use prost::Message;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Script};
+use redis::{Client, IntoConnectionInfo, Script, TlsCertificates};
 use tokio::time::Instant;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tollgate_config::together::{Admitted, Counted, Rates};
 use tollgate_policy::limits::{Rate, Standing};
 
@@ -61,22 +63,21 @@ struct Used {
 pub struct Away(String);
 
 impl Windows {
-    /// Does not connect yet. It is to be called in a Tokio runtime.
+    /// Does not connect yet. It is to be called in a Tokio runtime. With `rediss://`, the server's
+    /// certificate is checked with these authorities (PEM), or else with the system's.
     ///
     /// # Errors
-    /// When the address is none. What it says holds no password.
-    pub fn new(url: &Secret, prefix: &str) -> anyhow::Result<Self> {
+    /// When the address is none, or there are no certificates in the PEM. What it says holds no
+    /// password.
+    pub fn new(url: &Secret, prefix: &str, authorities: Option<Vec<u8>>) -> anyhow::Result<Self> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT))
             .set_number_of_retries(1);
-        let connection = Client::open(url.expose())
-            .and_then(|client| ConnectionManager::new_lazy_with_config(client, config))
+        let connection = client(url, authorities)?;
+        let connection = ConnectionManager::new_lazy_with_config(connection, config)
             .ok()
-            .context(
-                "REDIS_URL is not an address such as redis://:password@host:6379/0 or \
-                 unix:///path (TLS is not spoken)",
-            )?;
+            .context(NO_ADDRESS)?;
         Ok(Self(Arc::new(Shared {
             prefix: prefix.to_owned(),
             connection,
@@ -181,6 +182,32 @@ impl Windows {
         }
         Err(Away(error))
     }
+}
+
+const NO_ADDRESS: &str = "REDIS_URL is not an address such as redis://user:password@host:6379/0, \
+    rediss://… (with TLS) or unix:///path";
+
+fn client(url: &Secret, authorities: Option<Vec<u8>>) -> anyhow::Result<Client> {
+    let address = url.expose().into_connection_info().ok();
+    let address = address.context(NO_ADDRESS)?;
+    let Some(authorities) = authorities else {
+        return Client::open(address).ok().context(NO_ADDRESS);
+    };
+    if !are_certificates(&authorities) {
+        bail!("REDIS_CA_FILE holds no certificates, or one that cannot be read");
+    }
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authorities),
+    };
+    Client::build_with_tls(address, certificates)
+        .ok()
+        .context("REDIS_CA_FILE is of use with rediss:// only, and must hold authorities (PEM)")
+}
+
+fn are_certificates(pem: &[u8]) -> bool {
+    let mut there = CertificateDer::pem_slice_iter(pem).peekable();
+    there.peek().is_some() && there.all(|certificate| certificate.is_ok())
 }
 
 impl std::fmt::Debug for Windows {

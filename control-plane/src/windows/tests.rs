@@ -7,6 +7,8 @@ use tollgate_policy::limits::{Key, Refused, Scope, Slot, Whose};
 
 use super::*;
 
+mod tls;
+
 /// A server in a temporary folder, reached through a socket there.
 struct Redis {
     process: Child,
@@ -21,14 +23,14 @@ impl Redis {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let process = serve(Path::new(&server), folder.path());
+        let process = serve(Path::new(&server), folder.path(), &[]);
         Some(Self { process, folder })
     }
 
     fn windows(&self) -> Windows {
         let socket = self.folder.path().join("socket");
         let url = Secret::new(format!("unix://{}", socket.display()));
-        Windows::new(&url, "t").unwrap()
+        Windows::new(&url, "t", None).unwrap()
     }
 }
 
@@ -39,9 +41,10 @@ impl Drop for Redis {
     }
 }
 
-fn serve(server: &Path, folder: &Path) -> Child {
+fn serve(server: &Path, folder: &Path, more: &[&str]) -> Child {
     let process = Command::new(server)
         .args(["--port", "0", "--save", "", "--unixsocket", "socket"])
+        .args(more)
         .current_dir(folder)
         .stdout(Stdio::null())
         .spawn()
@@ -239,7 +242,7 @@ async fn it_says_so_when_redis_is_away_and_finds_it_again() {
 
     std::fs::remove_file(redis.folder.path().join("socket")).unwrap();
     let server = std::env::var_os("TOLLGATE_REDIS_SERVER").unwrap();
-    redis.process = serve(Path::new(&server), redis.folder.path());
+    redis.process = serve(Path::new(&server), redis.folder.path(), &[]);
     let deadline = Instant::now() + Duration::from_secs(20);
     while windows.admit(&asked).await.is_err() {
         assert!(Instant::now() < deadline, "it is not found again");
@@ -250,7 +253,7 @@ async fn it_says_so_when_redis_is_away_and_finds_it_again() {
 #[test]
 fn an_address_that_is_none_is_refused_without_its_password() {
     let url = Secret::new("redis//:canary@host");
-    let error = Windows::new(&url, "t").unwrap_err().to_string();
+    let error = Windows::new(&url, "t", None).unwrap_err().to_string();
     assert!(
         error.contains("REDIS_URL") && !error.contains("canary"),
         "{error}"
