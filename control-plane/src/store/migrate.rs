@@ -7,8 +7,10 @@
 
 mod mysql;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyPool, Connection};
+use std::sync::LazyLock;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, Connection, SqlSafeStr};
 
 use super::{Error, Result};
 
@@ -21,9 +23,31 @@ pub(super) enum Kind {
     Mysql,
 }
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
-static MYSQL: Migrator = sqlx::migrate!("migrations/mysql");
+// The lists are made by `build.rs` from the files in `migrations`.
+static SQLITE: LazyLock<Migrator> =
+    LazyLock::new(|| migrator(&include!(concat!(env!("OUT_DIR"), "/migrations-sqlite.rs"))));
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&include!(concat!(
+        env!("OUT_DIR"),
+        "/migrations-postgres.rs"
+    )))
+});
+static MYSQL: LazyLock<Migrator> =
+    LazyLock::new(|| migrator(&include!(concat!(env!("OUT_DIR"), "/migrations-mysql.rs"))));
+
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |(version, description, text): &(i64, &'static str, &'static str)| {
+        let kind = MigrationType::Simple;
+        Migration::new(
+            *version,
+            (*description).into(),
+            kind,
+            text.into_sql_str(),
+            false,
+        )
+    };
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
+}
 
 impl Kind {
     pub(super) fn migrations(self) -> &'static Migrator {
