@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -42,8 +43,9 @@ fn block() -> u16 {
     *block
 }
 
+/// In one folder, wherever a run has its temporary files.
 fn claim(block: u16) -> Option<File> {
-    let path = std::env::temp_dir().join(format!("tollgate-test-ports-{block}.lock"));
+    let path = Path::new("/tmp").join(format!("tollgate-test-ports-{block}.lock"));
     let mut options = OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).open(path);
     let file = file.ok()?;

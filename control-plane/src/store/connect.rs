@@ -129,7 +129,7 @@ pub fn claim(address: &str) -> Result<Option<Claim>> {
 }
 
 /// The settings that say where databases are.
-const MAIN: &str = "SQL_DSN";
+pub(super) const MAIN: &str = "SQL_DSN";
 const LOGS: &str = "LOG_SQL_DSN";
 
 /// The database of the log. One that is away is brought up to date when it is back.
@@ -170,7 +170,7 @@ fn is_shared(kind: Kind) -> bool {
 }
 
 /// A pool to read by and one to write by.
-async fn open(kind: Kind, address: &str, setting: &str) -> Result<(AnyPool, AnyPool)> {
+pub(super) async fn open(kind: Kind, address: &str, setting: &str) -> Result<(AnyPool, AnyPool)> {
     let options = AnyPoolOptions::new();
     let pool = match kind {
         Kind::Sqlite => return sqlite(address, setting).await,

@@ -1,13 +1,19 @@
 //! Databases for tests: every test runs on SQLite, and on the servers whose programs are here:
 //! `TOLLGATE_POSTGRES_BIN` and `TOLLGATE_MARIADB_BIN` name the folders that they are in.
+//!
+//! Migrations take longer than most tests. So one database of each kind is migrated, and every test
+//! gets a copy of it.
 
 mod mariadb;
+mod postgres;
 mod server;
+mod sqlite;
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions, Executor};
+use sqlx::{AnyConnection, ConnectOptions};
 use tempfile::TempDir;
 
+use self::server::Used;
 use super::Store;
 use super::sql::sql;
 use crate::secrets::{KeyRing, random};
@@ -19,6 +25,8 @@ pub(crate) struct Database {
     pub(crate) keys: KeyRing,
     /// Where SQLite's files are.
     pub(crate) folder: TempDir,
+    /// On a server: for as long as this value lives.
+    _used: Option<Used>,
 }
 
 /// Runs a test on each database.
@@ -30,29 +38,32 @@ pub(crate) async fn on_each_database(test: impl AsyncFn(Database)) {
 
 /// New ones, one of each kind.
 pub(crate) async fn each_database() -> Vec<Database> {
-    let database = |name, address, folder| Database {
+    let database = |name, address, folder, used| Database {
         name,
         address,
         keys: KeyRing::random(),
         folder,
+        _used: used,
     };
-    let folder = tempfile::tempdir().unwrap();
-    let address = folder.path().join("a %?#é.db").to_str().unwrap().to_owned();
-    let mut databases = vec![database("sqlite", address, folder)];
-
     sqlx::any::install_default_drivers();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a %?#é.db");
+    sqlite::create(&path).await;
+    let address = path.to_str().unwrap().to_owned();
+    let mut databases = vec![database("sqlite", address, folder, None)];
+
     let name = format!("t{}", hex::encode(random::<8>()));
     if let Some(server) = server::postgres() {
-        let mut connection = connect(&server.address("postgres")).await;
-        let text = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        connection.execute(text).await.unwrap();
+        postgres::create(server, &name).await;
         let folder = tempfile::tempdir().unwrap();
-        databases.push(database("postgres", server.address(&name), folder));
+        let used = Some(server.uses(&name));
+        databases.push(database("postgres", server.address(&name), folder, used));
     }
     if let Some(server) = server::mariadb() {
         mariadb::create(server, &name).await;
         let folder = tempfile::tempdir().unwrap();
-        databases.push(database("mariadb", server.address(&name), folder));
+        let used = Some(server.uses(&name));
+        databases.push(database("mariadb", server.address(&name), folder, used));
     }
     databases
 }

@@ -1,5 +1,5 @@
-//! Databases on MariaDB for tests. Its migrations take seconds, and it has no templates: the first
-//! database is migrated, and every other gets the tables that they left.
+//! Databases on MariaDB for tests. It copies no database: one is migrated, and every other gets the
+//! tables that the migrations left.
 
 use sqlx::{AnyPool, AssertSqlSafe, Executor, Row};
 use tokio::sync::OnceCell;
@@ -10,12 +10,16 @@ use crate::store::migrate::{self, Kind};
 
 const TEMPLATE: &str = "template";
 
-/// Makes a database as the migrations leave it.
-pub(super) async fn create(server: &Server, name: &str) {
+/// Makes a database as the migrations leave it, in place of those that are used no more.
+pub(super) async fn create(server: &'static Server, name: &str) {
     static STATEMENTS: OnceCell<Vec<String>> = OnceCell::const_new();
     let statements = STATEMENTS.get_or_init(|| statements(server)).await;
-    // Tables that refer to each other come in any order.
     let mut connection = connect(&server.address("")).await;
+    for left in server.left() {
+        let drop = AssertSqlSafe(format!("DROP DATABASE {left}"));
+        connection.execute(drop).await.unwrap();
+    }
+    // Tables that refer to each other come in any order.
     let prepare = format!(
         "SET foreign_key_checks = 0; CREATE DATABASE {name} CHARACTER SET utf8mb4 \
          COLLATE utf8mb4_nopad_bin; USE {name}"

@@ -6,11 +6,13 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 pub(super) struct Server {
     kind: &'static Kind,
     folder: String,
+    /// Databases that no test uses any more.
+    left: Mutex<Vec<String>>,
     /// Its standard input is what keeps the server alive; see [`Kind::script`].
     _watch: Child,
 }
@@ -79,7 +81,30 @@ pub(super) fn mariadb() -> Option<&'static Server> {
     SERVER.get_or_init(|| Server::of(&MARIADB)).as_ref()
 }
 
+/// A database of a test that has not ended.
+pub(super) struct Used {
+    server: &'static Server,
+    name: String,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        let mut left = self.server.left.lock().unwrap();
+        left.push(std::mem::take(&mut self.name));
+    }
+}
+
 impl Server {
+    pub(super) fn uses(&'static self, name: &str) -> Used {
+        let name = name.to_owned();
+        Used { server: self, name }
+    }
+
+    /// The databases that can be dropped, each of them once.
+    pub(super) fn left(&self) -> Vec<String> {
+        std::mem::take(&mut *self.left.lock().unwrap())
+    }
+
     pub(super) fn address(&self, database: &str) -> String {
         (self.kind.address)(&self.folder, database)
     }
@@ -123,6 +148,7 @@ impl Server {
         Self {
             kind,
             folder,
+            left: Mutex::default(),
             _watch: watch,
         }
     }
