@@ -16,11 +16,11 @@ PLAYGROUND_WASM := $(TARGET)/wasm32-unknown-unknown/release/tollgate_playground.
 # task, and the filter must be small.
 SERVER := $(TARGET)/server/tollgate
 
-# What decides is pure: no operating system to ask, so it builds where there is none.
-PURE := tollgate-catalog tollgate-config tollgate-json tollgate-policy tollgate-protocol
-
 # The filter's roles run natively too, over a mock of Envoy.
 NATIVE := --workspace
+
+# Tests at a time. End to end they wait for conditions about as often as they compute.
+SCENES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 SCRIPTS := $(filter-out %.txt,$(wildcard .make/* .ci/*))
 
@@ -65,13 +65,11 @@ playground-page: wasm-targets
 
 .PHONY: test
 test: setup-test wasm playground-page ## Run every test: units, pure crates for WebAssembly, end to end on real Envoy
-	$(CARGO) check $(LOCKED) --target wasm32-unknown-unknown $(PURE:%=-p %)
-	$(CARGO) check $(LOCKED) -p tollgate-protocol --benches
-	$(CARGO) build $(LOCKED) $(NATIVE) --bins
+	$(CARGO) build $(LOCKED) $(NATIVE) --bins --bench protocol
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER="$(abspath $(TARGET))/debug/tollgate-bindgen test" \
 	  $(CARGO) test $(LOCKED) --target wasm32-unknown-unknown -p tollgate-playground --lib
 	PLAYGROUND=$(PLAYGROUND) node --test web/tests/
-	.make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
+	RUST_TEST_THREADS=$(SCENES) .make/with-env -- $(CARGO) test $(LOCKED) $(NATIVE) --no-fail-fast
 
 .PHONY: test-agents
 test-agents: setup-test agents wasm ## Run real coding agents through the gateway (1 GB of them; ONLY="…": some tests)
