@@ -1,14 +1,11 @@
 //! OpenAI's legacy Completions: as a caller's dialect before every upstream, and as an upstream's for
 //! every caller.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use serde_json::{Value, json};
 use tollgate_tests::dialect::array;
 use tollgate_tests::http::Request;
-use tollgate_tests::sdk::Generation;
-use tollgate_tests::{Cut, Dialect, Fault, Gateway, Provider, Scene, tools};
+use tollgate_tests::sdk::{Generation, Stage, play_through};
+use tollgate_tests::{Cut, Dialect, Fault, Gateway, Provider, Scene};
 
 const LEGACY: Dialect = Dialect::Completions;
 
@@ -205,29 +202,16 @@ fn errors_are_openai_s_before_a_stream_and_within_it() {
 
 #[test]
 fn the_sdks_complete_text() {
-    for generation in [Generation::Current, Generation::Previous] {
-        for upstream in [Dialect::Anthropic, Dialect::Gemini, LEGACY] {
-            let provider = Provider::speaking(upstream)
-                .text("a time, there was")
-                .start();
-            let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-            let script =
-                PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/openai_completions.py");
-            let output = Command::new(tools::python(generation))
-                .arg(script)
-                .args([
-                    &format!("http://{}", scene.address),
-                    &scene.token.key,
-                    &scene.model,
-                ])
-                .env_clear()
-                .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-                .env("PYTHONDONTWRITEBYTECODE", "1")
-                .output()
-                .expect("Python runs");
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{errors}");
-            let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for generation in Generation::ALL {
+        let upstreams = [Dialect::Anthropic, Dialect::Gemini, LEGACY];
+        let providers = upstreams.map(|upstream| {
+            let provider = Provider::speaking(upstream);
+            provider.text("a time, there was").start()
+        });
+        let scene = |provider| Scene::on(Gateway::shared()).channel(provider).ready();
+        let scenes = providers.each_ref().map(scene);
+        let stages = scenes.each_ref().map(Stage::of);
+        for told in play_through(generation, "openai_completions.py", &stages) {
             let whole = &told["whole"];
             assert_eq!(whole["text"], "a time, there was", "{told}");
             assert_eq!(whole["finish_reason"], "stop", "{told}");

@@ -1,14 +1,11 @@
 //! Tokens are counted by whoever can: the provider, else the gateway's own tokenizer; and a call is
 //! billed whether or not its provider says what it used.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use serde_json::{Value, json};
 use tollgate_tests::admin::LogRow;
 use tollgate_tests::http::{Request, Response};
-use tollgate_tests::sdk::Generation;
-use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, tools};
+use tollgate_tests::sdk::{Generation, Stage, play_through};
+use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene};
 
 /// Seven tokens; with what OpenAI's models get around a message, and before an answer, fourteen.
 const QUESTION: &str = "What is the capital of Mexico?";
@@ -238,33 +235,15 @@ fn the_sdks_count_and_embed() {
     let counting = json!({"totalTokens": QUESTION_TOKENS, "embeddings": [{"values": [1.0, -2.5]}]});
     let other = Provider::speaking(Dialect::Gemini).plays(Answer::verbatim(counting));
     let other = other.start();
-    for provider in [&provider, &other] {
-        let scene = Scene::on(Gateway::shared()).channel(provider).ready();
-        for generation in [Generation::Current, Generation::Previous] {
-            let told = sdk(&scene, generation);
+    let scene = |provider| Scene::on(Gateway::shared()).channel(provider).ready();
+    let scenes = [&provider, &other].map(scene);
+    for generation in Generation::ALL {
+        let stages = scenes.each_ref().map(Stage::of);
+        for told in play_through(generation, "counting.py", &stages) {
             for count in ["by_anthropic", "by_openai", "by_google"] {
                 assert_eq!(told[count], QUESTION_TOKENS, "{count}: {told}");
             }
             assert_eq!(told["vectors"], json!([1.0, -2.5]), "{told}");
         }
     }
-}
-
-fn sdk(scene: &Scene, generation: Generation) -> Value {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/counting.py");
-    let output = Command::new(tools::python(generation))
-        .arg(script)
-        .args([
-            &format!("http://{}", scene.address),
-            &scene.token.key,
-            &scene.model,
-        ])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("Python runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
 }

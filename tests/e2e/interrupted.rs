@@ -138,7 +138,7 @@ fn a_stream_is_passed_on_as_it_comes() {
                 heard.extend(stream.next_event());
             }
             assert!(
-                started.elapsed() < Duration::from_secs(5),
+                started.elapsed() < Duration::from_secs(15),
                 "{upstream:?} for {caller:?}"
             );
         }

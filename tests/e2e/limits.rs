@@ -1,14 +1,12 @@
 //! Limits: what is over one is refused, nobody else is, and callers are told when to come back.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_tests::apart::Apart;
 use tollgate_tests::http::Request;
-use tollgate_tests::sdk::Generation;
-use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, eventually, tools};
+use tollgate_tests::sdk::{Generation, Stage, play_through};
+use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, eventually};
 
 /// As many at once as there are threads for them.
 const CALLERS: usize = 12;
@@ -123,72 +121,80 @@ fn the_sdks_are_told_and_wait() {
     let provider = Provider::openai()
         .plays(Answer::text("hi").header("x-ratelimit-limit-requests", "theirs"))
         .start();
-    for generation in [Generation::Current, Generation::Previous] {
-        let scene = Scene::on(Gateway::shared())
-            .token(json!({"rpm": 20, "tpm": 1_000_000}))
-            .channel(&provider)
-            .ready();
-        let told = sdks(&scene, generation);
-        let openai = &told["of_openai"];
-        for (name, value) in [
-            ("x-ratelimit-limit-requests", "20"),
-            ("x-ratelimit-remaining-requests", "19"),
-            ("x-ratelimit-reset-requests", "3s"),
-            ("x-ratelimit-limit-tokens", "1000000"),
-        ] {
-            assert_eq!(openai["headers"][name], value, "{told}");
+    // Each waits for seconds.
+    std::thread::scope(|scope| {
+        for generation in Generation::ALL {
+            let provider = &provider;
+            scope.spawn(move || is_told_and_waits(generation, provider));
         }
-        let anthropic = &told["of_anthropic"];
-        assert_eq!(
-            anthropic["headers"]["anthropic-ratelimit-requests-limit"], "20",
+    });
+}
+
+fn is_told_and_waits(generation: Generation, provider: &Provider) {
+    let scene = Scene::on(Gateway::shared())
+        .token(json!({"rpm": 20, "tpm": 1_000_000}))
+        .channel(provider)
+        .ready();
+    let told = &play_through(generation, "limits.py", &[Stage::of(&scene)])[0];
+    let openai = &told["of_openai"];
+    for (name, value) in [
+        ("x-ratelimit-limit-requests", "20"),
+        ("x-ratelimit-remaining-requests", "19"),
+        ("x-ratelimit-reset-requests", "3s"),
+        ("x-ratelimit-limit-tokens", "1000000"),
+    ] {
+        assert_eq!(openai["headers"][name], value, "{told}");
+    }
+    let anthropic = &told["of_anthropic"];
+    assert_eq!(
+        anthropic["headers"]["anthropic-ratelimit-requests-limit"], "20",
+        "{told}"
+    );
+    // Both are of the one limit, which holds for input and output together.
+    for kind in ["tokens", "input-tokens", "output-tokens"] {
+        let header =
+            |what: &str| &anthropic["headers"][format!("anthropic-ratelimit-{kind}-{what}")];
+        assert_eq!(header("limit"), "1000000", "{told}");
+        let left = header("remaining")
+            .as_str()
+            .and_then(|left| left.parse().ok());
+        assert!(
+            left.is_some_and(|left: u64| (990_000..1_000_000).contains(&left)),
             "{told}"
         );
-        // Both are of the one limit, which holds for input and output together.
-        for kind in ["tokens", "input-tokens", "output-tokens"] {
-            let header =
-                |what: &str| &anthropic["headers"][format!("anthropic-ratelimit-{kind}-{what}")];
-            assert_eq!(header("limit"), "1000000", "{told}");
-            let left = header("remaining")
-                .as_str()
-                .and_then(|left| left.parse().ok());
-            assert!(
-                left.is_some_and(|left: u64| (990_000..1_000_000).contains(&left)),
-                "{told}"
-            );
-            assert!(
-                header("reset").as_str().is_some_and(|at| at.ends_with('Z')),
-                "{told}"
-            );
-        }
-        let reset = &anthropic["headers"]["anthropic-ratelimit-requests-reset"];
-        let reset = reset.as_str().unwrap_or_default();
-        assert!(reset.len() == 20 && reset.ends_with('Z'), "{told}");
-        assert_eq!(
-            anthropic["headers"]["x-ratelimit-limit-requests"],
-            Value::Null
+        assert!(
+            header("reset").as_str().is_some_and(|at| at.ends_with('Z')),
+            "{told}"
         );
-
-        for (sdk, prefix) in [
-            (openai, "x-ratelimit-remaining-requests"),
-            (anthropic, "anthropic-ratelimit-requests-remaining"),
-        ] {
-            let refused = &sdk["refused"];
-            assert_eq!(refused["status"], 429, "{told}");
-            assert_eq!(refused["headers"][prefix], "0", "{told}");
-            let wait = refused["headers"]["retry-after"]
-                .as_str()
-                .unwrap_or_default();
-            assert!(["1", "2", "3"].contains(&wait), "{told}");
-            // It waited as it was told, and then it was served.
-            assert!(
-                sdk["retries"]
-                    .as_u64()
-                    .is_some_and(|n| (1..=2).contains(&n)),
-                "{told}"
-            );
-        }
-        assert_eq!(openai["refused"]["code"], "rate_limit_exceeded", "{told}");
     }
+    let reset = &anthropic["headers"]["anthropic-ratelimit-requests-reset"];
+    let reset = reset.as_str().unwrap_or_default();
+    assert!(reset.len() == 20 && reset.ends_with('Z'), "{told}");
+    assert_eq!(
+        anthropic["headers"]["x-ratelimit-limit-requests"],
+        Value::Null
+    );
+
+    for (sdk, prefix) in [
+        (openai, "x-ratelimit-remaining-requests"),
+        (anthropic, "anthropic-ratelimit-requests-remaining"),
+    ] {
+        let refused = &sdk["refused"];
+        assert_eq!(refused["status"], 429, "{told}");
+        assert_eq!(refused["headers"][prefix], "0", "{told}");
+        let wait = refused["headers"]["retry-after"]
+            .as_str()
+            .unwrap_or_default();
+        assert!(["1", "2", "3"].contains(&wait), "{told}");
+        // It waited as it was told, and then it was served.
+        assert!(
+            sdk["retries"]
+                .as_u64()
+                .is_some_and(|n| (1..=2).contains(&n)),
+            "{told}"
+        );
+    }
+    assert_eq!(openai["refused"]["code"], "rate_limit_exceeded", "{told}");
 }
 
 #[test]
@@ -210,15 +216,7 @@ fn several_gateways_keep_a_limit_together() {
     eventually("together they let through what one would", || {
         round += 1;
         let token = json!({"name": format!("round-{round}"), "rpm": 10});
-        let scene = Scene {
-            token: scene.another_token(&token),
-            address: scene.address,
-            admin: scene.admin.clone(),
-            model: scene.model.clone(),
-            models: scene.models.clone(),
-            name: scene.name.clone(),
-            channels: scene.channels.clone(),
-        };
+        let scene = scene.as_holder_of(scene.another_token(&token));
         let started = Instant::now();
         let answers = many(&scene, 100);
         let (passed, most) = (passed(&answers), 10 + refilled(started, 10));
@@ -263,25 +261,4 @@ pub(crate) fn many(scene: &Scene, count: usize) -> Vec<(u16, Option<String>)> {
         let answers = callers.into_iter().map(|caller| caller.join().unwrap());
         answers.flatten().collect()
     })
-}
-
-fn sdks(scene: &Scene, generation: Generation) -> Value {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/limits.py");
-    let output = Command::new(tools::python(generation))
-        .arg(script)
-        .args([
-            &format!("http://{}", scene.address),
-            &scene.token.key,
-            &scene.model,
-        ])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("Python runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert!(!told.to_string().contains("raised\":"), "{told}\n{errors}");
-    told
 }

@@ -89,17 +89,9 @@ fn several_control_planes_keep_a_limit_together_and_with_redis_exactly() {
 /// The scene with another token, at each of these gateways, which know it.
 #[track_caller]
 fn limited(scene: &Scene, token: &Value, addresses: &[SocketAddr]) -> Vec<Scene> {
-    let token = scene.another_token(token);
-    let at = |address: &SocketAddr| Scene {
-        token: token.clone(),
-        address: *address,
-        admin: scene.admin.clone(),
-        model: scene.model.clone(),
-        models: scene.models.clone(),
-        name: scene.name.clone(),
-        channels: scene.channels.clone(),
-    };
-    let scenes: Vec<Scene> = addresses.iter().map(at).collect();
+    let scene = scene.as_holder_of(scene.another_token(token));
+    let scenes = addresses.iter().map(|address| scene.through(*address));
+    let scenes: Vec<Scene> = scenes.collect();
     for scene in &scenes {
         let mut in_a_row = 0;
         eventually("the token and the model are known", || {

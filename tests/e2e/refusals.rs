@@ -174,7 +174,7 @@ impl Stage {
         let calls = self.provider.calls().len();
         let answer = self.scene.send(dialect, &request);
         let message = answer.assert_error(status);
-        let row = self.scene.log_of(&answer);
+        let row = self.scene.log_of_anybody_s(&answer);
         assert_eq!(
             (row.code(), row.outcome()),
             (status.into(), "refused"),

@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
 use tollgate_tests::provider::{CLAUDE, Call, Told};
-use tollgate_tests::sdk::Sdk;
+use tollgate_tests::sdk::{Sdk, Stage};
 use tollgate_tests::{Answer, Dialect, Fault, Gateway, Provider, Scene};
 
 pub(crate) const MODELS: [&str; 24] = [
@@ -53,7 +53,7 @@ const USAGE: Told = Told {
     reasoning: 0,
 };
 
-/// Python processes at the same time: each takes a processor for a second.
+/// Python processes at the same time: each takes a processor for seconds.
 const PLAYERS: usize = 4;
 
 /// What one SDK saw of a gateway in front of an upstream of one dialect.
@@ -62,11 +62,11 @@ pub(crate) struct Run {
     pub(crate) upstream: Dialect,
     pub(crate) scene: Scene,
     pub(crate) provider: Provider,
-    played: BTreeMap<String, Value>,
+    played: Results,
 }
 
 /// The provider behind all runs; also tried by itself.
-pub(crate) fn scripted(dialect: Dialect) -> Provider {
+fn scripted(dialect: Dialect) -> Provider {
     let tools = Answer::text("Sunny in both.")
         .tool("call_paris", "get_weather", json!({"city": "Paris"}))
         .tool("call_rome", "get_weather", json!({"city": "Rome"}));
@@ -104,40 +104,81 @@ pub(crate) fn scripted(dialect: Dialect) -> Provider {
         .start()
 }
 
-/// Every SDK before every upstream, played once for all tests.
+/// All that was played, once for all tests.
+struct Played {
+    runs: Vec<Run>,
+    /// Each SDK at the scripted provider of its own vendor, without a gateway.
+    direct: Vec<(Sdk, Results)>,
+}
+
+type Results = BTreeMap<String, Value>;
+
+/// Every SDK before every upstream.
 pub(crate) fn runs() -> impl Iterator<Item = &'static Run> {
-    static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
-    RUNS.get_or_init(|| {
-        // What is in the clouds' envelopes is Anthropic's, which is tried already.
-        let enveloped = [Dialect::BedrockClaude, Dialect::VertexClaude];
-        let upstreams = Dialect::UPSTREAMS.into_iter();
-        let upstreams = upstreams.filter(|upstream| !enveloped.contains(upstream));
-        let pairs: Vec<_> = Sdk::ALL
-            .into_iter()
-            .flat_map(|sdk| upstreams.clone().map(move |upstream| (sdk, upstream)))
-            .collect();
-        let (next, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    played().runs.iter()
+}
+
+/// Every SDK without a gateway.
+pub(crate) fn direct() -> impl Iterator<Item = &'static (Sdk, Results)> {
+    played().direct.iter()
+}
+
+fn played() -> &'static Played {
+    static PLAYED: OnceLock<Played> = OnceLock::new();
+    PLAYED.get_or_init(|| {
+        let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         std::thread::scope(|scope| {
             for _ in 0..PLAYERS {
                 scope.spawn(|| {
-                    while let Some((sdk, upstream)) =
-                        pairs.get(next.fetch_add(1, Ordering::Relaxed))
-                    {
-                        let run = Run::play(*sdk, *upstream);
-                        runs.lock().expect("not poisoned").push(run);
+                    while let Some(sdk) = Sdk::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let played = play(*sdk);
+                        all.lock().expect("not poisoned").push((*sdk, played));
                     }
                 });
             }
         });
-        let mut runs = runs.into_inner().expect("not poisoned");
-        runs.sort_by_key(|run| (run.sdk, run.upstream));
-        runs
+        let mut all = all.into_inner().expect("not poisoned");
+        all.sort_by_key(|(sdk, _)| *sdk);
+        let (mut runs, mut direct) = (Vec::new(), Vec::new());
+        for (sdk, (of_sdk, without)) in all {
+            runs.extend(of_sdk);
+            direct.push((sdk, without));
+        }
+        Played { runs, direct }
     })
-    .iter()
+}
+
+/// Plays one SDK before every upstream, and directly.
+fn play(sdk: Sdk) -> (Vec<Run>, Results) {
+    // What is in the clouds' envelopes is Anthropic's, which is tried already.
+    let enveloped = [Dialect::BedrockClaude, Dialect::VertexClaude];
+    let upstreams = Dialect::UPSTREAMS.into_iter();
+    let mut runs: Vec<Run> = upstreams
+        .filter(|upstream| !enveloped.contains(upstream))
+        .map(|upstream| Run::before(sdk, upstream))
+        .collect();
+    let direct = scripted(sdk.dialect);
+    let stages = runs.iter().map(|run| Stage {
+        model: &run.scene.name,
+        ..Stage::of(&run.scene)
+    });
+    let directly = Stage {
+        address: direct.address(),
+        key: "any",
+        model: "direct",
+    };
+    let stages: Vec<Stage<'_>> = stages.chain([directly]).collect();
+    let mut results = sdk.play(&stages);
+    let without = results.pop().expect("the last stage");
+    for (run, results) in runs.iter_mut().zip(results) {
+        run.played = results;
+        run.scene.is_over();
+    }
+    (runs, without)
 }
 
 impl Run {
-    fn play(sdk: Sdk, upstream: Dialect) -> Self {
+    fn before(sdk: Sdk, upstream: Dialect) -> Self {
         let provider = scripted(upstream);
         let scene = Scene::on(Gateway::shared()).models(&MODELS);
         // Bedrock's models say by name whose they are, and with that how they are told to think.
@@ -149,7 +190,7 @@ impl Run {
         let scene = scene
             .channel_with(&provider, json!({"model_mapping": mapping}))
             .ready();
-        let played = sdk.play(scene.address, &scene.token.key, &scene.name);
+        let played = Results::new();
         Self {
             sdk,
             upstream,

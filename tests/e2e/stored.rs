@@ -1,15 +1,13 @@
 //! Responses that the gateway translated can be continued, shown and deleted by their id, by their
 //! own tenant alone, whatever happens to the control plane meanwhile.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_tests::apart::Apart;
 use tollgate_tests::http::{Request, Response};
-use tollgate_tests::sdk::Generation;
-use tollgate_tests::{Dialect, Gateway, Provider, Scene, eventually, tools};
+use tollgate_tests::sdk::{Generation, Stage, play_through};
+use tollgate_tests::{Dialect, Gateway, Provider, Scene, eventually};
 
 const PATH: &str = "/v1/responses";
 
@@ -63,35 +61,15 @@ fn everything_about(scene: &Scene, id: &str) -> Vec<Response> {
     answers
 }
 
-fn sdk(scene: &Scene, generation: Generation) -> Value {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/openai_stored.py");
-    let output = Command::new(tools::python(generation))
-        .arg(script)
-        .args([
-            &format!("http://{}", scene.address),
-            &scene.token.key,
-            &scene.model,
-        ])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("Python runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert!(!told.to_string().contains("raised\":"), "{told}\n{errors}");
-    told
-}
-
 #[test]
 fn m11_b28_the_sdk_continues_shows_and_deletes() {
-    for generation in [Generation::Current, Generation::Previous] {
-        for upstream in Dialect::ALL {
-            let provider = Provider::speaking(upstream).start();
-            let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-            let told = sdk(&scene, generation);
-
+    for generation in Generation::ALL {
+        let upstreams = Dialect::ALL.map(|upstream| Provider::speaking(upstream).start());
+        let scene = |provider| Scene::on(Gateway::shared()).channel(provider).ready();
+        let scenes = upstreams.each_ref().map(scene);
+        let stages = scenes.each_ref().map(Stage::of);
+        let all_told = play_through(generation, "openai_stored.py", &stages);
+        for (provider, told) in upstreams.iter().zip(&all_told) {
             let continued = &told["continued"];
             let ids = &continued["ids"];
             assert_eq!(

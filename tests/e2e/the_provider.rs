@@ -6,16 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 use tollgate_tests::http::{End, Request};
 use tollgate_tests::provider::Told;
-use tollgate_tests::sdk::Sdk;
 use tollgate_tests::{Answer, Cut, Dialect, Fault, Provider};
 
-use crate::runs::scripted;
+use crate::runs::direct;
 
 #[test]
 fn the_vendors_sdks_take_it_for_the_vendor() {
-    for sdk in Sdk::ALL {
-        let provider = scripted(sdk.dialect);
-        let played = sdk.play(provider.address(), "any", "direct");
+    for (sdk, played) in direct() {
         assert_eq!(played["stream"]["text"], "It is sunny.", "{sdk}");
         assert_eq!(played["stream_tools"]["answer"], "Sunny in both.", "{sdk}");
         assert_eq!(played["thinking"]["reasoning"], "Let me think.", "{sdk}");

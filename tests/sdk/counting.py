@@ -1,14 +1,12 @@
 """What the vendors' SDKs get who ask for a count, or for vectors."""
 
-import sys
-
 import anthropic
 import openai
 import play
 from google import genai
 from google.genai import types
 
-URL, KEY, MODEL = sys.argv[1:4]
+URL, KEY, MODEL = play.arguments()
 QUESTION = "What is the capital of Mexico?"
 OPENAI = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
 

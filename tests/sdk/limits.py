@@ -1,12 +1,10 @@
 """OpenAI's and Anthropic's SDK against a limit: what they are told of it, and that they wait."""
 
-import sys
-
 import anthropic
 import openai
 import play
 
-URL, KEY, MODEL = sys.argv[1:4]
+URL, KEY, MODEL = play.arguments()
 
 
 def of_openai(_):

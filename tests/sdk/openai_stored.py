@@ -1,11 +1,9 @@
 """OpenAI's SDK continues, shows and deletes responses by their id."""
 
-import sys
-
 import openai
 import play
 
-URL, KEY, MODEL = sys.argv[1:4]
+URL, KEY, MODEL = play.arguments()
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
 
 

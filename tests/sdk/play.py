@@ -2,15 +2,21 @@
 
 A scenario is a function that takes the name of the model to call and returns something JSON can
 hold; what it raises is its result, told as `{"raised": {...}}`.
+
+    play.py SCRIPT URL KEY MODEL [URL KEY MODEL]...
+
+runs the script once for each URL, with clients of its own each time, and prints a line for each:
+importing an SDK costs more than all of its calls.
 """
 
 import json
+import runpy
 import sys
 import traceback
 
 
 def arguments():
-    """(base URL of the gateway, API key, suffix of every model's name)"""
+    """(base URL of the gateway, API key, the model or the suffix of every model's name)"""
     return sys.argv[1], sys.argv[2], sys.argv[3]
 
 
@@ -23,7 +29,7 @@ def all_of(scenarios, suffix):
         except Exception as error:
             results[name] = {"raised": told(error)}
             traceback.print_exc()
-    json.dump(results, sys.stdout, default=str)
+    print(json.dumps(results, default=str), flush=True)
 
 
 def told(error):
@@ -53,3 +59,10 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 PICTURE_URL = "https://example.com/cat.png"
+
+
+if __name__ == "__main__":
+    script, *stages = sys.argv[1:]
+    for first in range(0, len(stages), 3):
+        sys.argv[1:] = stages[first : first + 3]
+        runpy.run_path(script, run_name="__main__")

@@ -136,17 +136,10 @@ impl Admin {
         self.post(&format!("/api/model_config/{model}"), config);
     }
 
-    /// Rows that match, newest first. `query` is of the form `token_name=a&model_name=b`.
-    #[track_caller]
-    pub fn logs(&self, query: &str) -> Vec<LogRow> {
-        let data = self.get(&format!("/api/logs/?per_page=100&{query}"));
-        array(&data["logs"]).iter().cloned().map(LogRow).collect()
-    }
-
     /// How many rows match. The rows are counted themselves: a list's `total` stops at 10,001.
     #[track_caller]
     pub fn count_logs(&self, query: &str) -> u64 {
-        self.all_logs(query).len() as u64
+        self.logs(None, query).len() as u64
     }
 
     /// Attempts that were made at a channel within the last day.
@@ -157,14 +150,15 @@ impl Admin {
             .unwrap_or(0)
     }
 
-    /// All rows that match, page by page.
+    /// All rows of a group (or of everybody) that match, page by page, oldest first. `query` is of the
+    /// form `token_name=a&model_name=b`.
     #[track_caller]
-    pub fn all_logs(&self, query: &str) -> Vec<LogRow> {
+    pub fn logs(&self, group: Option<&str>, query: &str) -> Vec<LogRow> {
+        let path = group.map_or("/api/logs/".into(), |group| format!("/api/log/{group}"));
         let mut rows = Vec::new();
         for page in 1.. {
-            let data = self.get(&format!(
-                "/api/logs/?per_page=100&order=id-asc&page={page}&{query}"
-            ));
+            let page = format!("{path}?per_page=100&order=id-asc&page={page}&{query}");
+            let data = self.get(&page);
             let more = array(&data["logs"]);
             rows.extend(more.iter().cloned().map(LogRow));
             if more.len() < 100 {
@@ -174,11 +168,11 @@ impl Admin {
         rows
     }
 
-    /// Waits for exactly one row that matches.
+    /// Waits for exactly one such row.
     #[track_caller]
-    pub fn the_log(&self, query: &str) -> LogRow {
+    pub fn the_log(&self, group: Option<&str>, query: &str) -> LogRow {
         eventually(&format!("one log row for {query}"), || {
-            let mut rows = self.logs(query);
+            let mut rows = self.logs(group, query);
             match rows.len() {
                 1 => Ok(rows.remove(0)),
                 n => Err(format!("{n} rows: {rows:?}")),

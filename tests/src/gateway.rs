@@ -24,6 +24,7 @@ pub struct Gateway {
     address: SocketAddr,
     data: Arc<TempDir>,
     env: Vec<(String, Option<String>)>,
+    shared: bool,
 }
 
 /// What `tollgate run` is started with.
@@ -121,6 +122,7 @@ impl Builder {
             address,
             data: self.data,
             env: self.env,
+            shared: false,
         }
     }
 }
@@ -152,7 +154,8 @@ impl Gateway {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Gateway> = OnceLock::new();
         SHARED.get_or_init(|| {
-            let gateway = Self::builder().env("TOLLGATE_CONCURRENCY", "2").start();
+            let mut gateway = Self::builder().env("TOLLGATE_CONCURRENCY", "2").start();
+            gateway.shared = true;
             // What is static is never dropped.
             remove_afterwards(gateway.data(), gateway.process().pid());
             gateway
@@ -168,6 +171,7 @@ impl Gateway {
             address,
             data,
             env,
+            shared: _,
         } = self;
         process.stop();
         drop(process);
@@ -177,6 +181,12 @@ impl Gateway {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it is [`Gateway::shared`].
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     #[must_use]

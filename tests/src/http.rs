@@ -1,11 +1,18 @@
 //! A tiny HTTP/1.1 client that can misbehave: it sends the bytes it is given, reads an answer as
 //! it comes, and says whether the answer ended as HTTP demands.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+mod body;
+mod event;
+
+use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use self::body::{Body, Framing, read_head};
+pub use self::event::Event;
+use self::event::take_event;
 
 /// No answer takes longer; a test that hangs is worse than one that fails.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -34,14 +41,6 @@ pub enum End {
     Whole,
     /// Before that: the connection was closed or reset.
     Cut,
-}
-
-/// One server-sent event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Empty when the event has no `event:` line.
-    pub name: String,
-    pub data: String,
 }
 
 /// An answer that is still arriving. Dropping it closes the connection: the client has gone away.
@@ -268,149 +267,9 @@ impl Exchange {
     }
 }
 
-// === framing ===
-
-#[derive(Debug)]
-struct Body {
-    reader: BufReader<TcpStream>,
-    framing: Framing,
-}
-
-#[derive(Debug)]
-enum Framing {
-    Length(u64),
-    Chunked,
-    /// Until the connection closes (RFC 9112, section 6.3, rule 8).
-    Close,
-}
-
-impl Framing {
-    fn of(status: u16, headers: &[(String, String)]) -> Self {
-        if status == 204 || status == 304 {
-            return Self::Length(0);
-        }
-        if find(headers, "transfer-encoding").is_some_and(|v| v.contains("chunked")) {
-            return Self::Chunked;
-        }
-        find(headers, "content-length")
-            .and_then(|v| v.parse().ok())
-            .map_or(Self::Close, Self::Length)
-    }
-}
-
-impl Body {
-    /// The next bytes; `None` at a proper end; an error when the connection ends before that.
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        match &mut self.framing {
-            Framing::Length(0) => Ok(None),
-            Framing::Length(left) => {
-                let mut buffer = vec![0; usize::try_from(*left).unwrap_or(usize::MAX).min(65_536)];
-                let n = self.reader.read(&mut buffer)?;
-                if n == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                *left -= n as u64;
-                buffer.truncate(n);
-                Ok(Some(buffer))
-            }
-            Framing::Chunked => {
-                let size = read_line(&mut self.reader)?;
-                let size = size.split(';').next().unwrap_or_default().trim().to_owned();
-                let size = usize::from_str_radix(&size, 16)
-                    .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-                let mut buffer = vec![0; size];
-                self.reader.read_exact(&mut buffer)?;
-                if size == 0 {
-                    while !read_line(&mut self.reader)?.is_empty() {} // trailers
-                    self.framing = Framing::Length(0);
-                    return Ok(None);
-                }
-                read_line(&mut self.reader)?;
-                Ok(Some(buffer))
-            }
-            Framing::Close => {
-                let mut buffer = vec![0; 65_536];
-                let n = self.reader.read(&mut buffer)?;
-                buffer.truncate(n);
-                Ok((n > 0).then_some(buffer))
-            }
-        }
-    }
-}
-
-fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<(u16, Vec<(String, String)>)> {
-    let line = read_line(reader)?;
-    let status = line.split(' ').nth(1).and_then(|s| s.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other(format!("no status line: {line:?}")))?;
-    let mut headers = Vec::new();
-    loop {
-        let line = read_line(reader)?;
-        if line.is_empty() {
-            return Ok((status, headers));
-        }
-        if let Some((name, value)) = line.split_once(':') {
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-    }
-}
-
-fn read_line(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut line = Vec::new();
-    if reader.read_until(b'\n', &mut line)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(String::from_utf8_lossy(&line)
-        .trim_end_matches(['\r', '\n'])
-        .to_owned())
-}
-
 fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()
         .find(|(n, _)| n.eq_ignore_ascii_case(name))
         .map(|(_, v)| v.as_str())
-}
-
-/// Takes the first complete event out of the buffer. Comments are no events.
-fn take_event(buffer: &mut Vec<u8>) -> Option<Event> {
-    loop {
-        let end = buffer.windows(2).position(|w| w == b"\n\n").map(|i| (i, 2));
-        let crlf = buffer
-            .windows(4)
-            .position(|w| w == b"\r\n\r\n")
-            .map(|i| (i, 4));
-        let (end, separator) = match (end, crlf) {
-            (Some(lf), Some(crlf)) => {
-                if lf.0 < crlf.0 {
-                    lf
-                } else {
-                    crlf
-                }
-            }
-            (lf, crlf) => lf.or(crlf)?,
-        };
-        let block: Vec<u8> = buffer.drain(..end + separator).collect();
-        let mut event = Event {
-            name: String::new(),
-            data: String::new(),
-        };
-        for line in String::from_utf8_lossy(&block).lines() {
-            if let Some(name) = line.strip_prefix("event:") {
-                event.name = name.trim().to_owned();
-            } else if let Some(data) = line.strip_prefix("data:") {
-                if !event.data.is_empty() {
-                    event.data.push('\n');
-                }
-                event.data.push_str(data.strip_prefix(' ').unwrap_or(data));
-            }
-        }
-        if event
-            != (Event {
-                name: String::new(),
-                data: String::new(),
-            })
-        {
-            return Some(event);
-        }
-    }
 }

@@ -7,6 +7,7 @@ mod answer;
 mod anthropic;
 mod asked;
 mod bedrock;
+mod call;
 mod claude;
 mod cohere;
 mod completions;
@@ -16,6 +17,7 @@ mod ollama;
 mod openai;
 mod openid;
 mod responses;
+mod script;
 mod server;
 mod sigv4;
 mod token_endpoint;
@@ -27,15 +29,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
-use serde_json::Value;
-
 pub use answer::{Answer, Told, Tool};
+pub use call::Call;
 pub use fault::{Cut, Fault};
 pub use openid::{CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Signs};
+pub use script::Script;
 pub use sigv4::AccessKey;
 pub use token_endpoint::{TOKEN, TokenEndpoint, service_account};
 
-use crate::dialect::{Dialect, string};
+use crate::dialect::Dialect;
 use crate::patience;
 
 /// What a model's name may begin with at Bedrock, where it says whose the model is.
@@ -47,27 +49,6 @@ pub struct Provider {
     dialect: Dialect,
     address: SocketAddr,
     state: Arc<State>,
-}
-
-/// What it does with the calls for one model.
-#[derive(Debug, Clone)]
-pub enum Script {
-    Answer(Answer),
-    Fault(Fault),
-    /// Each call plays the next; the last one stays.
-    Each(Vec<Script>),
-    /// Every nth call plays the first, the others the second.
-    EveryNth(usize, Box<Script>, Box<Script>),
-}
-
-/// One request as it came in.
-#[derive(Debug, Clone)]
-pub struct Call {
-    pub method: String,
-    pub path: String,
-    /// In order, names as sent.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
 }
 
 /// Builds a [`Provider`].
@@ -340,74 +321,6 @@ impl State {
     fn abandon(&self) {
         self.books.lock().expect("not poisoned").abandoned += 1;
         self.changed.notify_all();
-    }
-}
-
-// === impl Script ===
-
-impl Script {
-    /// What the nth call plays, counted from 1.
-    fn turn(&self, nth: usize) -> Self {
-        match self {
-            Self::Each(scripts) => {
-                let index = (nth - 1).min(scripts.len() - 1);
-                scripts[index].turn(nth)
-            }
-            Self::EveryNth(n, hit, _) if nth.is_multiple_of(*n) => hit.turn(nth),
-            Self::EveryNth(_, _, miss) => miss.turn(nth),
-            script => script.clone(),
-        }
-    }
-}
-
-impl From<Answer> for Script {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(answer)
-    }
-}
-
-impl From<Fault> for Script {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-// === impl Call ===
-
-impl Call {
-    /// # Panics
-    /// When the body is not JSON.
-    #[must_use]
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).expect("the gateway sends JSON")
-    }
-
-    /// The model that was asked for, by the path or by the body; "" when neither says.
-    #[must_use]
-    pub fn model(&self) -> String {
-        let body: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
-        asked::model_in(&self.path).unwrap_or_else(|| string(&body["model"]))
-    }
-
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.as_str())
-    }
-
-    /// Everything that came in, for looking for what must not be there.
-    #[must_use]
-    pub fn everything(&self) -> String {
-        let headers: String = self
-            .headers
-            .iter()
-            .map(|(n, v)| format!("{n}: {v}\n"))
-            .collect();
-        let body = String::from_utf8_lossy(&self.body);
-        format!("{} {}\n{headers}\n{body}", self.method, self.path)
     }
 }
 

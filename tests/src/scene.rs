@@ -9,16 +9,20 @@
 //! assert_eq!(scene.log().attempts().len(), 2);
 //! ```
 
+mod answered;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+pub use self::answered::Answered;
 use crate::admin::{Admin, LogRow, Token};
 use crate::dialect::Dialect;
 use crate::eventually;
 use crate::gateway::Gateway;
-use crate::http::{End, Event, Exchange, Request, Response};
+use crate::http::{Exchange, Request};
 use crate::provider::Provider;
 
 /// Keys that the channels of scenes get. They must be seen by their provider and by nobody else.
@@ -29,7 +33,7 @@ pub fn provider_key(channel: &str) -> String {
 
 /// A model that is served, and a token that may call it: with a group and a set of channels of its
 /// own, so that scenes on one gateway do not see each other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scene {
     pub address: SocketAddr,
     pub admin: Admin,
@@ -40,6 +44,17 @@ pub struct Scene {
     /// Name of the token, and prefix of the channels' names; unique.
     pub name: String,
     pub channels: Vec<i64>,
+    /// Dropped with the last copy of the scene.
+    things: Option<Arc<Things>>,
+}
+
+/// What a scene has put on a shared gateway. It goes with the scene: the next scenes' changes are slower
+/// for everything that is there.
+#[derive(Debug)]
+struct Things {
+    admin: Admin,
+    channels: Vec<i64>,
+    models: Vec<String>,
 }
 
 /// Builds a [`Scene`].
@@ -47,6 +62,7 @@ pub struct Scene {
 pub struct Builder {
     address: SocketAddr,
     admin: Admin,
+    shared: bool,
     name: String,
     models: Vec<String>,
     channels: Vec<Value>,
@@ -54,17 +70,13 @@ pub struct Builder {
     token: Value,
 }
 
-/// A whole answer with the eyes of its caller's dialect.
-#[derive(Debug)]
-pub struct Answered {
-    pub dialect: Dialect,
-    pub response: Response,
-}
-
 impl Scene {
     #[must_use]
     pub fn on(gateway: &Gateway) -> Builder {
-        Self::at(gateway.address(), gateway.admin())
+        Builder {
+            shared: gateway.is_shared(),
+            ..Self::at(gateway.address(), gateway.admin())
+        }
     }
 
     /// At any gateway, with an admin API that may be elsewhere.
@@ -81,6 +93,7 @@ impl Scene {
         Builder {
             address,
             admin,
+            shared: false,
             name,
             models,
             channels: Vec::new(),
@@ -148,6 +161,25 @@ impl Scene {
         format!("group-{}", self.name)
     }
 
+    /// The same with another token.
+    #[must_use]
+    pub fn as_holder_of(&self, token: Token) -> Self {
+        let scene = self.clone();
+        Self { token, ..scene }
+    }
+
+    /// The same at another gateway.
+    #[must_use]
+    pub fn through(&self, address: SocketAddr) -> Self {
+        let scene = self.clone();
+        Self { address, ..scene }
+    }
+
+    /// Nobody calls any more: what is left is to look at the log.
+    pub fn is_over(&mut self) {
+        self.things = None;
+    }
+
     /// Another token of the same group.
     #[track_caller]
     pub fn another_token(&self, fields: &Value) -> Token {
@@ -155,10 +187,11 @@ impl Scene {
             .create_token(&format!("group-{}", self.name), fields)
     }
 
-    /// Log rows of this scene's model calls, newest first.
+    /// Log rows of this scene's model calls, oldest first.
     #[track_caller]
     pub fn logs(&self) -> Vec<LogRow> {
-        let mut rows = self.admin.all_logs(&format!("token_name={}", self.name));
+        let query = format!("token_name={}", self.name);
+        let mut rows = self.admin.logs(Some(&self.group()), &query);
         // `ready` asks for the model until it is there, which is logged as well.
         // A colon comes before the method of a Gemini call.
         let is_lookup = |path: &str| path.starts_with("/v1/models") && !path.contains(':');
@@ -193,8 +226,15 @@ impl Scene {
     /// The log row of an answer.
     #[track_caller]
     pub fn log_of(&self, answer: &Answered) -> LogRow {
-        self.admin
-            .the_log(&format!("request_id={}", answer.request_id()))
+        let query = format!("request_id={}", answer.request_id());
+        self.admin.the_log(Some(&self.group()), &query)
+    }
+
+    /// The same when it may have been a stranger who asked.
+    #[track_caller]
+    pub fn log_of_anybody_s(&self, answer: &Answered) -> LogRow {
+        let query = format!("request_id={}", answer.request_id());
+        self.admin.the_log(None, &query)
     }
 }
 
@@ -294,6 +334,7 @@ impl Builder {
         let Self {
             address,
             admin,
+            shared,
             name,
             models,
             mut channels,
@@ -311,6 +352,13 @@ impl Builder {
         let group = format!("group-{name}");
         admin.create_group(&group, &[&name]);
         let token = admin.create_token(&group, &token);
+        let things = shared.then(|| {
+            Arc::new(Things {
+                admin: admin.clone(),
+                channels: channels.clone(),
+                models: models.clone(),
+            })
+        });
         Scene {
             address,
             admin,
@@ -319,89 +367,23 @@ impl Builder {
             token,
             name,
             channels,
+            things,
         }
     }
 }
 
-// === impl Answered ===
+// === impl Things ===
 
-impl Answered {
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.response.status
-    }
-
-    #[must_use]
-    pub fn is_stream(&self) -> bool {
-        self.response
-            .header("content-type")
-            .is_some_and(|t| t.starts_with("text/event-stream"))
-    }
-
-    #[must_use]
-    pub fn events(&self) -> Vec<Event> {
-        self.response.events()
-    }
-
-    #[must_use]
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        self.response.json()
-    }
-
-    /// What was said, streamed or not.
-    #[must_use]
-    #[track_caller]
-    pub fn text(&self) -> String {
-        if self.is_stream() {
-            self.dialect.text_of_stream(&self.events())
-        } else {
-            self.dialect.text_of(&self.json())
+impl Drop for Things {
+    fn drop(&mut self) {
+        // Its gateway may be gone, and the scene may have deleted some of it.
+        let bodies = [
+            ("/api/channels/batch_delete", json!(self.channels)),
+            ("/api/model_configs/batch_delete", json!(self.models)),
+        ];
+        for (path, body) in bodies {
+            let _ = self.admin.send(Request::post(path, &body));
         }
-    }
-
-    /// # Panics
-    /// When the answer is not a whole, successful one.
-    #[track_caller]
-    pub fn assert_served(&self, text: &str) {
-        assert_eq!(self.status(), 200, "{}", self.response.text());
-        assert_eq!(self.text(), text, "{}", self.response.text());
-        assert_eq!(self.response.end, End::Whole);
-        if self.is_stream() {
-            assert!(
-                self.dialect.is_ended(&self.events()),
-                "{}",
-                self.response.text()
-            );
-        }
-    }
-
-    /// Checks status, shape and request id of an error, and gives its words.
-    ///
-    /// # Panics
-    /// When it is no such error.
-    #[track_caller]
-    pub fn assert_error(&self, status: u16) -> String {
-        assert_eq!(self.status(), status, "{}", self.response.text());
-        let (_, message) = self.dialect.error_of(&self.json());
-        assert!(!self.request_id().is_empty());
-        message
-    }
-
-    /// The request id, in the header that the dialect's SDK reads.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
-    #[track_caller]
-    pub fn request_id(&self) -> String {
-        let header = match self.dialect {
-            Dialect::Anthropic => "request-id",
-            _ => "x-request-id",
-        };
-        let id = self.response.header(header);
-        id.unwrap_or_else(|| panic!("no {header}: {:?}", self.response.headers))
-            .to_owned()
     }
 }
 
