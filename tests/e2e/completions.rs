@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_tests::dialect::array;
 use tollgate_tests::http::Request;
 use tollgate_tests::sdk::{Generation, Stage, play_through};
-use tollgate_tests::{Cut, Dialect, Fault, Gateway, Provider, Scene};
+use tollgate_tests::{Cut, Dialect, Fault, Gateway, Provider, Scene, at_once};
 
 const LEGACY: Dialect = Dialect::Completions;
 
@@ -170,7 +170,7 @@ fn m5_what_no_chat_model_can_do_is_refused_before_anybody_is_called() {
 
 #[test]
 fn errors_are_openai_s_before_a_stream_and_within_it() {
-    for upstream in upstreams() {
+    at_once(upstreams(), |upstream| {
         let limited = Provider::speaking(upstream)
             .plays(Fault::Status(429))
             .start();
@@ -197,7 +197,7 @@ fn errors_are_openai_s_before_a_stream_and_within_it() {
             "interrupted",
             "{upstream:?}"
         );
-    }
+    });
 }
 
 #[test]

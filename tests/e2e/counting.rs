@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate_tests::admin::LogRow;
 use tollgate_tests::http::{Request, Response};
 use tollgate_tests::sdk::{Generation, Stage, play_through};
-use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene};
+use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, at_once};
 
 /// Seven tokens; with what OpenAI's models get around a message, and before an answer, fourteen.
 const QUESTION: &str = "What is the capital of Mexico?";
@@ -52,14 +52,14 @@ fn usage_that_the_provider_never_tells_is_counted_and_billed() {
 fn a_stream_that_was_cut_is_counted_as_far_as_it_came() {
     let provider = Provider::openai().plays(Fault::Cut(6, Cut::Closed)).start();
     let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-    for caller in Dialect::CALLERS {
+    at_once(Dialect::CALLERS, |caller| {
         let answer = scene.ask_stream(caller, QUESTION);
         let row = scene.log_of(&answer);
         assert_eq!(row.outcome(), "interrupted", "{row:?}");
         assert_eq!(answer.text(), "This answer does not come");
         assert_eq!(row.tokens(), (QUESTION_TOKENS, 5), "{caller:?}: {row:?}");
         assert!(is_estimated(&row), "{row:?}");
-    }
+    });
 }
 
 /// A count as each dialect asks for it, and where it stands in the answer.

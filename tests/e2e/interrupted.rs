@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_tests::dialect::array;
 use tollgate_tests::http::{End, Request};
-use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene};
+use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, at_once};
 
 #[test]
 fn a_stream_that_the_provider_cuts_never_looks_complete() {
@@ -18,7 +18,7 @@ fn a_stream_that_the_provider_cuts_never_looks_complete() {
         for upstream in Dialect::UPSTREAMS {
             let provider = Provider::speaking(upstream).plays(fault.clone()).start();
             let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-            for caller in Dialect::CALLERS {
+            at_once(Dialect::CALLERS, |caller| {
                 let what = format!("{fault:?} of {upstream:?} for {caller:?}");
                 let answer = scene.ask_stream(caller, "hello");
                 assert_eq!(answer.status(), 200, "{what}");
@@ -52,7 +52,7 @@ fn a_stream_that_the_provider_cuts_never_looks_complete() {
                         "{what}: the input had been told: {row:?}"
                     );
                 }
-            }
+            });
         }
     }
 }
@@ -64,14 +64,14 @@ fn what_had_arrived_before_the_cut_reaches_the_caller() {
             .plays(Fault::Cut(6, Cut::Closed))
             .start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-        for caller in Dialect::CALLERS {
+        at_once(Dialect::CALLERS, |caller| {
             let text = scene.ask_stream(caller, "hello").text();
             assert!(
                 "This answer does not come to its end.".starts_with(&text),
                 "{text}"
             );
             assert!(text.len() >= 10, "{upstream:?} for {caller:?}: {text:?}");
-        }
+        });
     }
 }
 
@@ -82,9 +82,8 @@ fn a_caller_that_leaves_a_stream_ends_the_provider_s_work_and_is_booked() {
             .chunks(200)
             .delay(Duration::from_millis(20));
         let provider = Provider::speaking(upstream).plays(slow).start();
-        for caller in Dialect::CALLERS {
+        at_once(Dialect::CALLERS, |caller| {
             let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-            let before = provider.calls().len();
             let mut stream = scene.open_stream(caller, "hello");
             assert_eq!(stream.status, 200);
             let mut heard = Vec::new();
@@ -92,14 +91,15 @@ fn a_caller_that_leaves_a_stream_ends_the_provider_s_work_and_is_booked() {
                 heard.extend(stream.next_event());
             }
             drop(stream);
-            provider.wait_until_abandoned(before + 1);
             let row = scene.log();
             assert_eq!((row.code(), row.outcome()), (200, "client_gone"), "{row:?}");
             assert_eq!(array(&row.0["attempts"]).len(), 1, "{row:?}");
             if [Dialect::Anthropic, Dialect::Gemini].contains(&upstream) {
                 assert_eq!(row.tokens().0, 11, "what had been told is booked: {row:?}");
             }
-        }
+        });
+        provider.wait_until_abandoned(Dialect::CALLERS.len());
+        assert_eq!(provider.calls().len(), Dialect::CALLERS.len());
     }
 }
 
@@ -130,7 +130,7 @@ fn a_stream_is_passed_on_as_it_comes() {
             .delay(Duration::from_millis(100));
         let provider = Provider::speaking(upstream).plays(slow).start();
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
-        for caller in Dialect::CALLERS {
+        at_once(Dialect::CALLERS, |caller| {
             let mut stream = scene.open_stream(caller, "hello");
             let mut heard = Vec::new();
             let started = std::time::Instant::now();
@@ -141,6 +141,6 @@ fn a_stream_is_passed_on_as_it_comes() {
                 started.elapsed() < Duration::from_secs(15),
                 "{upstream:?} for {caller:?}"
             );
-        }
+        });
     }
 }

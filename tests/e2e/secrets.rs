@@ -45,7 +45,7 @@ fn keys_and_tokens_are_found_nowhere_but_where_they_belong() {
         scene.ask_stream(dialect, "hello").assert_served("hi");
         let failed = alone.ask(dialect, "hello");
         failed.assert_error(502);
-        scene.log_of(&failed);
+        alone.log_of(&failed);
         let stranger = Request::post(dialect.path(), &dialect.ask(&scene.model, "hello", false))
             .header("authorization", "Bearer sk-token-canary-of-nobody");
         let refused = scene.send(dialect, &stranger);

@@ -1,4 +1,4 @@
-//! Waiting for a condition instead of sleeping.
+//! Waiting for a condition instead of sleeping, and for many at once.
 
 use std::env;
 use std::thread;
@@ -51,4 +51,23 @@ pub fn within<T, E: std::fmt::Display>(
         }
         counted += looked.elapsed().min(LOOK);
     }
+}
+
+/// Does this for all of them at the same time, where each mostly waits.
+///
+/// # Panics
+/// When one of them does.
+pub fn at_once<T: Send>(all: impl IntoIterator<Item = T>, act: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        let act = &act;
+        let started: Vec<_> = all
+            .into_iter()
+            .map(|one| scope.spawn(move || act(one)))
+            .collect();
+        for thread in started {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
 }

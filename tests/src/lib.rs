@@ -26,7 +26,7 @@ pub mod sdk;
 pub mod tools;
 
 pub use dialect::Dialect;
-pub use eventually::{eventually, patience};
+pub use eventually::{at_once, eventually, patience};
 pub use gateway::Gateway;
 pub use provider::{Answer, Cut, Fault, Provider};
 pub use scene::Scene;

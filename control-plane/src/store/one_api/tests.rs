@@ -42,7 +42,9 @@ async fn its_tables_are_read_on_each_database() {
                 file.to_str().unwrap().to_owned()
             }
             "postgres" => {
-                execute(&database.address, &[POSTGRES, ROWS]).await;
+                // In place of ours.
+                let empty = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+                execute(&database.address, &[empty, POSTGRES, ROWS]).await;
                 database.address.clone()
             }
             // Its tests' databases have our tables, and some of one-api's have the same names.
