@@ -1,15 +1,13 @@
 //! Responses in the background, before an upstream that knows nothing of them: asked for, come back
 //! for, cancelled, deleted; by their own tenant alone, and with an end whatever happens.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tollgate_tests::apart::Apart;
 use tollgate_tests::http::{Request, Response};
-use tollgate_tests::sdk::Generation;
-use tollgate_tests::{Answer, Fault, Gateway, Provider, Scene, eventually, tools};
+use tollgate_tests::sdk::{Generation, Stage, play_through};
+use tollgate_tests::{Answer, Fault, Gateway, Provider, Scene, eventually};
 
 const PATH: &str = "/v1/responses";
 
@@ -53,31 +51,9 @@ fn slow() -> Answer {
         .delay(Duration::from_millis(50))
 }
 
-fn sdk(scene: &Scene, generation: Generation) -> Value {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/openai_background.py");
-    let suffix = scene.model.strip_prefix("answered-").expect("its name");
-    let output = Command::new(tools::python(generation))
-        .arg(script)
-        .args([
-            &format!("http://{}", scene.address),
-            &scene.token.key,
-            suffix,
-        ])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("Python runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert!(!told.to_string().contains("raised\":"), "{told}\n{errors}");
-    told
-}
-
 #[test]
 fn the_sdk_asks_polls_cancels_and_deletes() {
-    for generation in [Generation::Current, Generation::Previous] {
+    for generation in Generation::ALL {
         let provider = Provider::anthropic()
             .model("cancelled", slow())
             .model("refused", Fault::Status(400))
@@ -86,7 +62,11 @@ fn the_sdk_asks_polls_cancels_and_deletes() {
             .channel(&provider)
             .models(&["answered", "cancelled", "refused"])
             .ready();
-        let told = sdk(&scene, generation);
+        let stage = Stage {
+            model: scene.model.strip_prefix("answered-").expect("its name"),
+            ..Stage::of(&scene)
+        };
+        let told = &play_through(generation, "openai_background.py", &[stage])[0];
 
         let answered = &told["answered"];
         assert_eq!(
@@ -126,7 +106,9 @@ fn the_sdk_asks_polls_cancels_and_deletes() {
         // The calls are booked, each once, under the response's id.
         let id = answered["id"].as_str().expect("an id");
         let id = id.strip_prefix("resp_tg").expect("one of ours");
-        let row = scene.admin.the_log(&format!("request_id={id}"));
+        let row = scene
+            .admin
+            .the_log(Some(&scene.group()), &format!("request_id={id}"));
         assert_eq!((row.code(), row.tokens().0), (200, 11), "{row:?}");
         eventually("what was used of the cancelled one is booked", || {
             let rows = scene.logs();

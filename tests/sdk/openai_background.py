@@ -1,12 +1,11 @@
 """OpenAI's SDK asks for responses that are made in the background, and comes back for them."""
 
-import sys
 import time
 
 import openai
 import play
 
-URL, KEY, SUFFIX = sys.argv[1:4]
+URL, KEY, SUFFIX = play.arguments()
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
 
 
