@@ -106,6 +106,8 @@ fn serve(account: &Account, folder: &Path, address: Option<SocketAddr>) -> Proce
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", folder.join("socket").display()))
+            // A server that starts removes what others have in the folder that they would share.
+            .arg(format!("--tmpdir={}", folder.display()))
             .args(network)
             .args(["--skip-grant-tables", "--skip-name-resolve"])
             .args(["--skip-log-bin", "--performance-schema=off", "--sync-frm=0"])

@@ -20,15 +20,7 @@ const ITS_OWN: [&str; 2] = ["id", "failed"];
 /// Books and copies until there are so many rows.
 pub(crate) async fn run(store: &Store, address: &str, rows: i64) -> anyhow::Result<()> {
     let tokens = load::scene(store).await?;
-    let address = match address.contains("://") {
-        true => address.to_owned(),
-        false => format!("sqlite://{address}"),
-    };
-    let pool = AnyPoolOptions::new()
-        .max_connections(1)
-        .connect(&address)
-        .await
-        .context("the database cannot be reached a second time")?;
+    let pool = pool(address).await?;
     let there = number(&pool, "SELECT count(*) FROM logs").await?;
     if there < BOOKED.min(rows) {
         load::book(store, &tokens, BOOKED.min(rows) - there).await?;
@@ -41,7 +33,7 @@ pub(crate) async fn run(store: &Store, address: &str, rows: i64) -> anyhow::Resu
         day += 1;
         run_one(&pool, copy(&columns, day, last)).await?;
     }
-    for summaries in summaries(last) {
+    for summaries in summaries() {
         run_one(&pool, summaries).await?;
     }
     // What the databases do by themselves in the background.
@@ -53,6 +45,24 @@ pub(crate) async fn run(store: &Store, address: &str, rows: i64) -> anyhow::Resu
     pool.execute(tidy).await?;
     pool.close().await;
     Ok(())
+}
+
+/// Makes a state that no method makes.
+pub(crate) async fn execute(address: &str, text: &'static str) -> anyhow::Result<()> {
+    let pool = pool(address).await?;
+    pool.execute(text).await?;
+    pool.close().await;
+    Ok(())
+}
+
+async fn pool(address: &str) -> anyhow::Result<AnyPool> {
+    let address = match address.contains("://") {
+        true => address.to_owned(),
+        false => format!("sqlite://{address}"),
+    };
+    let pool = AnyPoolOptions::new().max_connections(1);
+    let pool = pool.connect(&address).await;
+    pool.context("the database cannot be reached a second time")
 }
 
 /// The booked rows once more, over a whole day of those before.
@@ -74,8 +84,9 @@ fn copy(columns: &[String], day: i64, last: i64) -> String {
     )
 }
 
-/// What the copies add up to, by minute for the last week, by hour and by day.
-fn summaries(last: i64) -> Vec<String> {
+/// What all of them add up to, by minute for the last week, by hour and by day. Copies lie in the
+/// minutes of what was booked, too, so it is summed anew.
+fn summaries() -> Vec<String> {
     let spans = [(60_000, 7), (3_600_000, 1_000), (86_400_000, 1_000)];
     let tables = [
         ("group_summaries", "group_id, token_name, model"),
@@ -83,12 +94,13 @@ fn summaries(last: i64) -> Vec<String> {
     ];
     let mut statements = Vec::new();
     for (table, of) in tables {
+        statements.push(format!("DELETE FROM {table}"));
         for (span, days) in spans {
             let sums: Vec<String> = Tally::FIELDS.iter().map(|field| sum(field)).collect();
             statements.push(format!(
                 "INSERT INTO {table} (span, start_at, {of}, {}) \
                  SELECT {span}, created_at - created_at % {span}, {of}, {} FROM logs \
-                 WHERE id > {last} AND created_at > (SELECT max(created_at) FROM logs) - {} \
+                 WHERE created_at > (SELECT max(created_at) FROM logs) - {} \
                  GROUP BY created_at - created_at % {span}, {of}",
                 Tally::FIELDS.join(", "),
                 sums.join(", "),

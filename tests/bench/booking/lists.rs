@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -12,6 +12,8 @@ use tollgate::domain::now_unix_ms;
 use tollgate::secrets::Secret;
 use tollgate::store::Store;
 use tower::ServiceExt;
+
+use super::fill;
 
 /// The key of the administrator.
 const KEY: &str = "a key that is for the benchmark alone";
@@ -26,9 +28,9 @@ pub(crate) struct Measured {
     pub(crate) questions: Vec<(String, f64, f64)>,
 }
 
-pub(crate) async fn run(store: &Store) -> anyhow::Result<Vec<Measured>> {
+pub(crate) async fn run(store: &Store, address: &str) -> anyhow::Result<Vec<Measured>> {
     let api = router(State::new(store.clone(), Secret::new(KEY)));
-    let user = signed_in(&api).await?;
+    let user = signed_in(&api, address).await?;
     let mut measured = Vec::new();
     for (what, paths) in questions() {
         let mut questions = Vec::new();
@@ -141,7 +143,7 @@ fn questions() -> Vec<(&'static str, Vec<String>)> {
         "?token_id=1",
         "?token_id=1&model_name=model-1",
     ];
-    let week = format!("/groups/ip_groups?start={}", now - 7 * day + 60_000);
+    let week = format!("/groups/ip_groups?start={}&end={now}", now - 7 * day);
     let others = OTHERS.map(str::to_owned).into_iter();
     let others = others.chain([format!("{week}&threshold=10"), week]);
     let sums = SUMS.iter().flat_map(|path| {
@@ -237,25 +239,25 @@ const OTHERS: [&str; 12] = [
 ];
 
 /// The access token of somebody whose group has much.
-async fn signed_in(api: &Router) -> anyhow::Result<String> {
-    let user = serde_json::json!({
-        "username": "somebody", "password": "correct horse battery", "role": "user", "group": "group-0",
-    });
+async fn signed_in(api: &Router, address: &str) -> anyhow::Result<String> {
     let post = |path: &str, body: &serde_json::Value| {
         Request::post(format!("/api{path}"))
             .header("authorization", KEY)
             .body(Body::from(body.to_string()))
     };
-    // The second time they are there.
-    let _ = api.clone().oneshot(post("/users/", &user)?).await?;
-    let login = serde_json::json!({ "username": "somebody", "password": "correct horse battery" });
-    let answer = api.clone().oneshot(post("/auth/login", &login)?).await?;
+    let account =
+        serde_json::json!({ "username": "somebody", "password": "correct horse battery" });
+    let made = api.clone().oneshot(post("/users/", &account)?).await?;
+    ensure!(made.status().is_success(), "no user: {}", made.status());
+    fill::execute(address, "UPDATE users SET group_id = 'group-0'").await?;
+    let answer = api.clone().oneshot(post("/auth/login", &account)?).await?;
     let body = to_bytes(answer.into_body(), usize::MAX).await?;
     let answer: serde_json::Value = serde_json::from_slice(&body)?;
     let token = answer
         .pointer("/data/access_token")
-        .and_then(|token| token.as_str());
-    anyhow::Context::context(token.map(str::to_owned), format!("no token in {answer}"))
+        .and_then(serde_json::Value::as_str)
+        .map(str::to_owned);
+    token.with_context(|| format!("no token in {answer}"))
 }
 
 async fn get(api: &Router, path: &str, key: &str) -> anyhow::Result<()> {

@@ -123,7 +123,7 @@ async fn lists(
     for Measured {
         what,
         mut questions,
-    } in lists::run(store).await?
+    } in lists::run(store, address).await?
     {
         questions.sort_by(|(_, a, _), (_, b, _)| f64::total_cmp(a, b));
         let middle = questions.get(questions.len() / 2).map_or(0.0, |it| it.1);

@@ -52,7 +52,8 @@ static MARIADB: Kind = Kind {
     script: r#"
         bin=$0 dir=$1
         mkdir "$dir/data"
-        "$bin/mariadbd" --no-defaults --datadir="$dir/data" --socket="$dir/socket" --skip-networking \
+        "$bin/mariadbd" --no-defaults --datadir="$dir/data" --socket="$dir/socket" --tmpdir="$dir" \
+            --skip-networking \
             --skip-grant-tables --skip-name-resolve --skip-log-bin --performance-schema=off \
             --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-doublewrite=0 \
             --innodb-file-per-table=0 --innodb-stats-persistent=off --innodb-buffer-pool-size=64M \
