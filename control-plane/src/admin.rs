@@ -18,6 +18,7 @@
 //! - Any other field is refused by name. It is a typing error that would be missed otherwise.
 
 mod actor;
+mod alerts;
 mod answer;
 mod audit;
 mod auth;
@@ -184,6 +185,7 @@ fn all_routes() -> Routes {
         .merge(wallets::routes())
         .merge(redemption::routes())
         .merge(balance_services::routes())
+        .merge(alerts::routes())
         .merge(blacklist::routes())
         .merge(document::routes())
         .merge(one_api::routes())

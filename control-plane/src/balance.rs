@@ -23,7 +23,7 @@ use tollgate_policy::price::NanoUsd;
 pub use http::HttpService;
 
 use crate::domain::Consumption;
-use crate::store::{self, ServiceAccess, Store};
+use crate::store::{self, Notice, ServiceAccess, Store};
 
 /// Who keeps a group's money.
 pub trait BalanceProvider: Send + Sync + 'static {
@@ -106,8 +106,10 @@ impl Collector {
                 match provider.balance(&stale.group).await {
                     Ok(left) => store.set_credit(&stale, left).await,
                     Err(error) => {
-                        let group = &stale.group;
-                        tracing::warn!(group, %error, "a service does not tell a group's balance");
+                        store.notice(Notice::BalanceUnknown {
+                            group: stale.group,
+                            error: error.to_string(),
+                        });
                         Ok(())
                     }
                 }

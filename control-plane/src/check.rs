@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::bootstrap::{Bootstrap, ClientTls, EnvoyAdmin};
 use crate::cli::{BootstrapArgs, RunArgs};
 use crate::domain::shown;
+use crate::notify;
 use crate::oidc;
 use crate::publish;
 use crate::run;
@@ -32,6 +33,9 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     if let Some(settings) = oidc::Settings::read(&args.control.oidc)? {
         oidc::Provider::new(settings).check().await?;
         println!("OIDC      in order");
+    }
+    if !notify::Sinks::read(&args.control.notify)?.is_empty() {
+        println!("alerts    have somewhere to go");
     }
     let (store, _) = open_store(&args.control).await?;
     let left_out = publish::left_out(&store).await?;

@@ -3,6 +3,7 @@
 mod document;
 mod envoy;
 mod import;
+mod notify;
 mod oidc;
 mod rotate;
 
@@ -14,6 +15,7 @@ use url::Url;
 pub use document::{ApiArgs, ApplyArgs, ExportArgs};
 pub use envoy::{BootstrapArgs, EnvoyArgs, TrustArgs};
 pub use import::{ImportArgs, Origin};
+pub use notify::NotifyArgs;
 pub use oidc::{OidcArgs, OptionalUrl};
 pub use rotate::RotateKeyArgs;
 
@@ -128,6 +130,9 @@ pub struct ControlArgs {
 
     #[command(flatten)]
     pub oidc: OidcArgs,
+
+    #[command(flatten)]
+    pub notify: NotifyArgs,
 
     /// What seals provider keys in the database, 32 bytes as hex or base64; made and kept in the
     /// data folder if not given

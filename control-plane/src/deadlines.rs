@@ -1,5 +1,5 @@
-//! Ends what was to end, at the moment at which it was to: overlaps of rotated tokens, and stays of
-//! addresses on the black-list.
+//! Ends what was to end, at the moment at which it was to: overlaps of rotated tokens, stays of
+//! addresses on the black-list, and bans of channels.
 //!
 //! One task sleeps until the next of these moments, and looks again when something changes that
 //! could bring another one. Gateways know the moments too and keep to them while this program is

@@ -4,6 +4,7 @@
 //! nano-USD. A `…Patch` says what a request wants to change: a field that is `None` stays as it
 //! is, or gets its default when something new is made.
 
+mod alert;
 mod audit;
 mod balance_service;
 mod ban;
@@ -11,6 +12,7 @@ mod base_url;
 mod catalogued;
 mod ceiling;
 mod channel;
+mod channel_care;
 mod channel_configs;
 mod channel_key;
 mod channel_test;
@@ -35,6 +37,7 @@ mod wallet;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use alert::{Alert, Delivery, Level, NewAlert};
 pub use audit::Audit;
 pub use balance_service::{BalanceService, BalanceServicePatch, Consumption};
 pub use ban::{Ban, BanPatch, block, is_within};
@@ -42,6 +45,7 @@ pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use catalogued::{ImportedModels, Unpriced, catalogued};
 pub use ceiling::{ceiling, millionths};
 pub use channel::{Channel, ChannelPatch, DEFAULT_PRIORITY, PublishedChannel};
+pub use channel_care::{ChannelBalance, ChannelBan, ChannelCare, ChannelCarePatch, Share};
 pub use channel_configs::{ChannelConfigs, InvalidConfigs, config_schema};
 pub use channel_key::{Access, AwsKey, ChannelKey, InvalidChannelKey, on_one_line};
 pub use channel_test::{ChannelTest, TestKind};

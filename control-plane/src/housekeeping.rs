@@ -25,6 +25,9 @@ const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// Log rows are kept for this long at least, for the same reason.
 pub const LOG_HOURS_MIN: i64 = 24;
 
+/// Alerts are looked up when something went wrong, not years later.
+const ALERTS_KEPT_MS: i64 = 90 * 24 * HOUR_MS;
+
 /// Until it is dropped.
 pub async fn run(store: Store) {
     tokio::time::sleep(FIRST).await;
@@ -41,6 +44,9 @@ async fn tidy(store: &Store, now_ms: i64) -> Result<()> {
     let options = store.options().await?;
     let batch = options.whole(CLEAN_LOG_BATCH_SIZE).max(1);
     until_none(|| store.delete_booking_marks(now_ms, batch), batch).await?;
+    store
+        .delete_alerts(now_ms.saturating_sub(ALERTS_KEPT_MS))
+        .await?;
     if let Some(before) = before(&options, LOG_DETAIL_STORAGE_HOURS, 1, now_ms) {
         let delete = || store.delete_details(before, batch);
         until_none(delete, batch).await?;

@@ -15,6 +15,7 @@ use tollgate_config::meter::UsageEvent;
 use tracing::warn;
 
 use crate::domain::{day, now_unix_ms};
+use crate::health::Health;
 use crate::store::{Result, Store};
 use crate::tokenizer::Tokenizer;
 
@@ -23,6 +24,7 @@ use crate::tokenizer::Tokenizer;
 pub struct Ledger {
     store: Store,
     tokenizer: Tokenizer,
+    health: Health,
 }
 
 /// What became of a batch.
@@ -42,8 +44,17 @@ const MAX_EVENT_BYTES: usize = 256 * 1024 + 3 * counting::TEXT_BYTES_MAX;
 impl Ledger {
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let tokenizer = Tokenizer::default();
-        Self { store, tokenizer }
+        Self {
+            store,
+            tokenizer: Tokenizer::default(),
+            health: Health::default(),
+        }
+    }
+
+    /// What is booked is counted there.
+    #[must_use]
+    pub fn counted_by(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 
     /// Books events as they came over the wire; see [`Ledger::book`].
@@ -118,7 +129,9 @@ impl Ledger {
             entry.draw.day = day(&zone, entry.request_at_ms);
         }
         let booked = entries.len();
-        let new = self.store.book(entries).await?.len();
+        let new = self.store.book(entries).await?;
+        self.health.count(&new, now);
+        let new = new.len();
         Ok(Booked {
             new,
             repeated: booked - new,

@@ -151,6 +151,12 @@ impl Publisher {
             until_unix_ms: ban.expires_at_ms.unwrap_or(0),
         });
         plan.gateway.banned = banned.collect();
+        for ban in self.store.channel_bans().await? {
+            let mut channels = plan.gateway.channels.iter_mut();
+            if let Some(channel) = channels.find(|channel| channel.id == ban.channel_id) {
+                channel.banned.push(ban.model);
+            }
+        }
         for (channel, reason) in &plan.left_out {
             tracing::warn!(channel, reason, "channel is not published");
         }

@@ -23,9 +23,11 @@ use crate::balance::Collector;
 use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
 use crate::gateways::{self, Registry};
+use crate::health::{self, Health};
 use crate::leases::Leases;
 use crate::ledger::Ledger;
 use crate::meter::{self, Meter};
+use crate::notify::{self, Notifier};
 use crate::oidc;
 use crate::probes::Probes;
 use crate::publish::Publisher;
@@ -37,7 +39,10 @@ use crate::trust::Trust;
 use crate::unary::Unary;
 use crate::windows::Windows;
 use crate::xds::resources::Settings;
-use crate::{admin, billing, deadlines, home, housekeeping, log_mover, shared_keys, swagger, xds};
+use crate::{
+    admin, billing, deadlines, home, housekeeping, log_mover, provider_balance, shared_keys,
+    swagger, usage_alerts, xds,
+};
 
 pub(crate) use open::{demo_token_file, dsn, open_store, redis, wasm_file};
 pub use ports::Defaults;
@@ -77,9 +82,11 @@ impl ControlPlane {
         node_token: Option<Secret>,
     ) -> Result<Self> {
         let provider = oidc::Settings::read(&args.oidc)?.map(oidc::Provider::new);
+        let sinks = notify::Sinks::read(&args.notify)?;
         make_data_folder(&args.data)?;
         let claim = store::claim(&dsn(args.sql_dsn.as_ref(), &args.data)?)?;
         let (store, admin_key) = open_store(args).await?;
+        let notifier = Notifier::new(store.clone(), sinks);
         let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));
         let mut trust = Trust::new(&args.trust, xds_listen)?;
         if !trust.asks_something() {
@@ -110,7 +117,8 @@ impl ControlPlane {
             Publisher::start(store.clone(), settings, behaviours.clone(), tokens).await?;
         let days = u64::from(args.responses_retention_days);
         let responses = Responses::new(store.clone(), Duration::from_secs(days * 24 * 60 * 60));
-        let ledger = Ledger::new(store.clone());
+        let health = Health::default();
+        let ledger = Ledger::new(store.clone()).counted_by(health.clone());
         let leases = Leases::new(store.clone());
         let meter = Meter::new(
             store.clone(),
@@ -148,6 +156,22 @@ impl ControlPlane {
             windows,
         };
         control.spawn_grpc(xds, snapshots, closed, services)?;
+        let healing = health::heal(control.store.clone(), probes.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(healing));
+        let watching = health::Watch::new(control.store.clone(), health).run();
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(watching));
+        let spending = usage_alerts::watch(control.store.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(spending));
+        let asking = provider_balance::keep(control.store.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(asking));
         let state = admin::State::new(control.store.clone(), admin_key)
             .with_jwt_secret(args.jwt_secret.clone())
             .with_oidc(provider)
@@ -188,6 +212,12 @@ impl ControlPlane {
         control
             .tasks
             .spawn(control.ending.clone().run_until_cancelled_owned(deadlines));
+        control.tasks.spawn(
+            control
+                .ending
+                .clone()
+                .run_until_cancelled_owned(notifier.run()),
+        );
         let sharing = shared_keys::Watch::new(control.store.clone()).run();
         control
             .tasks

@@ -9,12 +9,14 @@
 //! The log may be in a database of its own ([`log_outbox`]): rows of calls, bodies that were kept, and
 //! summaries. Everything else, all that has to do with money among it, is in the main one.
 
+mod alerts;
 mod apply;
 mod audits;
 mod background;
 mod blacklist;
 mod booking;
 mod budgets;
+mod channel_bans;
 mod channel_tests;
 mod channels;
 mod connect;
@@ -34,6 +36,7 @@ mod log_outbox;
 mod logs;
 mod migrate;
 mod models;
+mod notice;
 mod one_api;
 mod options;
 mod overlaps;
@@ -63,14 +66,15 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::AnyPool;
 use tokio::sync::broadcast;
-use tollgate_policy::price::NanoUsd;
 
+pub use alerts::{AlertQuery, CHANNEL_BALANCES, LOW_BALANCES, USAGE_ALERTS};
 pub(crate) use apply::{Left, Step, Then};
 pub use audits::AuditQuery;
 pub(crate) use background::Queued;
 pub use blacklist::SHARED_ADDRESSES;
 pub use booking::NewLog;
 pub use budgets::Spending;
+pub use channel_bans::{BANNED_CHANNELS, Clears};
 pub use channels::ChannelQuery;
 pub use connect::{Claim, claim};
 pub use conversations::{ConversationFacts, ItemPage, ItemQuery};
@@ -82,6 +86,7 @@ pub use keys::Rotation;
 pub(crate) use leases::{Asked, Granted, Held};
 pub use logs::{CodeType, LogQuery};
 pub use models::ModelQuery;
+pub use notice::Notice;
 pub use one_api::{
     ChannelRow, Tables, TokenRow, UserRow, mysql_url, read_one_api, read_one_api_channels,
 };
@@ -142,33 +147,6 @@ pub enum Change {
     Revoked(Vec<TokenHash>),
 }
 
-/// Something that people should hear of. It changes nothing by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// What a group may spend has fallen below the threshold that was set for it.
-    BalanceLow {
-        group: String,
-        balance: NanoUsd,
-        threshold: NanoUsd,
-    },
-    /// A service did not take what a group used. It is told again, until it does.
-    ConsumeFailed {
-        group: String,
-        amount: NanoUsd,
-        error: String,
-    },
-    /// From one address, the keys of these groups were used within an hour.
-    SharedKeys {
-        address: String,
-        groups: Vec<String>,
-    },
-    /// The same, of so many groups that the address was black-listed and the groups were disabled.
-    AddressBanned {
-        address: String,
-        groups: Vec<String>,
-    },
-}
-
 impl Store {
     /// Changes from now on.
     #[must_use]
@@ -187,37 +165,9 @@ impl Store {
         self.0.notices.subscribe()
     }
 
-    fn notice(&self, notice: Notice) {
-        match &notice {
-            Notice::BalanceLow {
-                group,
-                balance,
-                threshold,
-            } => {
-                tracing::warn!(group, %balance, %threshold, "the balance of a group is low (USD)");
-            }
-            Notice::ConsumeFailed {
-                group,
-                amount,
-                error,
-            } => {
-                tracing::warn!(group, %amount, error, "a balance service did not take usage (USD)");
-            }
-            Notice::SharedKeys { address, groups } => {
-                tracing::warn!(
-                    address,
-                    ?groups,
-                    "the keys of several groups are used by one address"
-                );
-            }
-            Notice::AddressBanned { address, groups } => {
-                tracing::error!(
-                    address,
-                    ?groups,
-                    "an address used the keys of many groups: it is black-listed, they are disabled"
-                );
-            }
-        }
+    /// People are to hear of this.
+    pub(crate) fn notice(&self, notice: Notice) {
+        notice.log();
         // It fails when nobody listens, which is no failure.
         let _ = self.0.notices.send(notice);
     }

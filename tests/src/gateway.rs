@@ -87,6 +87,8 @@ impl Builder {
             .env_remove("GEMINI_API_KEY")
             .env_remove("SQL_DSN")
             .env_remove("LOG_SQL_DSN")
+            .env_remove("NOTIFY_FEISHU_WEBHOOK")
+            .env_remove("NOTIFY_WEBHOOK")
             .env_remove("TZ")
             .current_dir(self.data.path());
         for (name, value) in &self.env {

@@ -21,6 +21,7 @@ mod script;
 mod server;
 mod sigv4;
 mod token_endpoint;
+mod webhook;
 mod wire;
 
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub use openid::{CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Signs};
 pub use script::Script;
 pub use sigv4::AccessKey;
 pub use token_endpoint::{TOKEN, TokenEndpoint, service_account};
+pub use webhook::{WEBHOOK_CANARY, Webhook};
 
 use crate::dialect::Dialect;
 use crate::patience;

@@ -1,5 +1,6 @@
 //! `/api/channels…` and `/api/channel/…`.
 
+mod balances;
 mod form;
 mod probing;
 
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Routes {
         .read("/channel/type_metas", get(type_metas))
         .read("/channel/{id}", get(show).put(update).delete(delete))
         .route("/channel/{id}/status", post(set_status))
+        .merge(balances::routes())
         .merge(probing::routes())
 }
 
@@ -75,6 +77,23 @@ struct View {
     priority: i32,
     status: i64,
     skip_tls_verify: bool,
+    /// From this share of errors on, somebody is told; 0: from the one that the option says.
+    warn_error_rate: f64,
+    /// From this share of errors on, a model is banned for a while; 0: never.
+    max_error_rate: f64,
+    /// A model that the provider refuses with 401 to 404 is banned for a while.
+    enabled_no_permission_ban: bool,
+    /// Its provider is asked for its balance every ten minutes.
+    enabled_auto_balance_check: bool,
+    /// Below it, somebody is told; 0: never. In the provider's currency.
+    #[schemars(with = "f64")]
+    balance_threshold: Usd,
+    /// In the provider's currency.
+    #[schemars(with = "f64")]
+    balance: Usd,
+    /// Empty: nobody asked yet.
+    balance_currency: String,
+    balance_updated_at: i64,
     used_amount: Usd,
     used_amount_nano_usd: i64,
     request_count: i64,
@@ -332,6 +351,14 @@ impl From<Channel> for View {
             priority: channel.priority,
             status: channel.status.number(),
             skip_tls_verify: channel.skip_tls_verify,
+            warn_error_rate: channel.care.warn_error_rate.number(),
+            max_error_rate: channel.care.max_error_rate.number(),
+            enabled_no_permission_ban: channel.care.no_permission_ban,
+            enabled_auto_balance_check: channel.care.auto_balance_check,
+            balance_threshold: Usd(channel.care.balance_threshold),
+            balance: Usd(channel.balance.amount),
+            balance_currency: channel.balance.currency,
+            balance_updated_at: channel.balance.updated_at_ms,
             used_amount: Usd(channel.used_amount),
             used_amount_nano_usd: channel.used_amount.0,
             request_count: channel.request_count,

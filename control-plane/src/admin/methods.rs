@@ -47,6 +47,14 @@ where
     Methods::default().post(handler)
 }
 
+pub(super) fn delete<H, T, A>(handler: H) -> Methods
+where
+    H: Handler<T, State> + Answers<A>,
+    T: 'static,
+{
+    Methods::default().delete(handler)
+}
+
 impl Methods {
     pub(super) fn get<H, T, A>(self, handler: H) -> Self
     where

@@ -9,7 +9,7 @@ use http::Method;
 use super::State;
 use super::auth::Principal;
 use super::methods::{Methods, Operation};
-pub(super) use super::methods::{get, post};
+pub(super) use super::methods::{delete, get, post};
 use crate::domain::Role;
 
 /// Who may use a path, by what a request wants there.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tollgate_policy::price::NanoUsd;
 
-use super::{BaseUrl, Status};
+use super::{BaseUrl, ChannelBalance, ChannelCare, ChannelCarePatch, Status};
 use crate::secrets::Secret;
 
 /// The priority of a channel that names none, and what AI Proxy makes of 0.
@@ -31,6 +31,8 @@ pub struct Channel {
     pub priority: i32,
     pub status: Status,
     pub skip_tls_verify: bool,
+    pub care: ChannelCare,
+    pub balance: ChannelBalance,
     pub used_amount: NanoUsd,
     /// Attempts made at it.
     pub request_count: i64,
@@ -53,6 +55,7 @@ pub struct ChannelPatch {
     pub priority: Option<i32>,
     pub status: Option<Status>,
     pub skip_tls_verify: Option<bool>,
+    pub care: ChannelCarePatch,
 }
 
 /// An enabled channel with everything that Envoy needs, its key included.

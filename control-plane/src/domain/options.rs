@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub use rule::{InvalidOption, Mappings, Models, Ratio, Rule};
 use serde::de::DeserializeOwned;
 
+use super::Share;
+
 /// One option: what it is called, what it may be, whom a change concerns.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -279,6 +281,59 @@ pub const DEFAULT_CHANNEL_MODEL_MAPPING: &Definition = &Definition {
     about: "The mapping of model names that a new channel of a type gets when it has none.",
 };
 
+pub const DEFAULT_WARN_NOTIFY_ERROR_RATE: &Definition = &Definition {
+    name: "DefaultWarnNotifyErrorRate",
+    env: "DEFAULT_WARN_NOTIFY_ERROR_RATE",
+    default: "0.5",
+    rule: Rule::Share,
+    reach: Reach::ControlPlane,
+    about: "Share of the attempts of two minutes (ten or more) at a model of a channel that may \
+            fail before somebody is warned, for channels that do not say; 0: nobody is.",
+};
+
+pub const USAGE_ALERT_THRESHOLD: &Definition = &Definition {
+    name: "UsageAlertThreshold",
+    env: "USAGE_ALERT_THRESHOLD",
+    default: "0",
+    rule: USD,
+    reach: Reach::ControlPlane,
+    about: "USD that a group must have spent today before somebody is warned that this is far more \
+            than on the three days before; 0: nobody is.",
+};
+
+pub const USAGE_ALERT_MIN_AVG_THRESHOLD: &Definition = &Definition {
+    name: "UsageAlertMinAvgThreshold",
+    env: "USAGE_ALERT_MIN_AVG_THRESHOLD",
+    default: "0",
+    rule: USD,
+    reach: Reach::ControlPlane,
+    about: "USD a day that it must have spent on average on these three days.",
+};
+
+pub const USAGE_ALERT_WHITELIST: &Definition = &Definition {
+    name: "UsageAlertWhitelist",
+    env: "USAGE_ALERT_WHITELIST",
+    default: "[]",
+    rule: Rule::Groups,
+    reach: Reach::ControlPlane,
+    about: "Groups that may spend what they like.",
+};
+
+/// Whole dollars.
+const USD: Rule = Rule::Whole {
+    min: 0,
+    max: 1_000_000_000,
+};
+
+pub const NOTIFY_NOTE: &Definition = &Definition {
+    name: "NotifyNote",
+    env: "NOTIFY_NOTE",
+    default: "",
+    rule: Rule::Line { max: 256 },
+    reach: Reach::ControlPlane,
+    about: "What stands below every alert, such as the name of this installation; empty: Tollgate.",
+};
+
 /// Every option there is.
 pub const ALL: &[&Definition] = &[
     DISABLE_SERVE,
@@ -303,6 +358,11 @@ pub const ALL: &[&Definition] = &[
     OIDC_REGISTRATION_ENABLED,
     DEFAULT_CHANNEL_MODELS,
     DEFAULT_CHANNEL_MODEL_MAPPING,
+    DEFAULT_WARN_NOTIFY_ERROR_RATE,
+    USAGE_ALERT_THRESHOLD,
+    USAGE_ALERT_MIN_AVG_THRESHOLD,
+    USAGE_ALERT_WHITELIST,
+    NOTIFY_NOTE,
 ];
 
 /// The option with this name.
@@ -384,6 +444,16 @@ impl Options {
     #[must_use]
     pub fn ratios(&self, option: &Definition) -> Vec<Ratio> {
         rule::ratios(self.text(option).0).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn names(&self, option: &Definition) -> Vec<String> {
+        rule::names(self.text(option).0).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn share(&self, option: &Definition) -> Share {
+        rule::share(self.text(option).0).unwrap_or_default()
     }
 
     /// Of an option by type of channel.

@@ -147,6 +147,7 @@ impl Plan {
             model_mapping: channel.model_mapping.clone(),
             sets: channel.sets.clone(),
             priority: channel.priority,
+            banned: Vec::new(),
         });
         self.upstreams.push(upstream);
         Ok(())

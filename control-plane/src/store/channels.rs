@@ -5,12 +5,13 @@ use tollgate_policy::price::NanoUsd;
 
 use super::publish::base_url;
 use super::query::Conditions;
-use super::row::{Columns, readable, to_json};
+use super::row::{Columns, readable, to_json, unexpected};
 use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
-    Channel, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed, Page, Status, now_unix_ms,
+    Channel, ChannelBalance, ChannelCare, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed,
+    Page, Share, Status, now_unix_ms,
 };
 use crate::secrets::{Place, hint};
 
@@ -28,7 +29,8 @@ pub struct ChannelQuery {
 
 const COLUMNS: &str = "SELECT id, created_at, name, type, base_url, key_hint, models, \
     model_mapping, configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
-    retry_count FROM channels";
+    retry_count, warn_error_rate, max_error_rate, no_permission_ban, auto_balance_check, \
+    balance_threshold, balance, balance_currency, balance_updated_at FROM channels";
 
 /// Where a channel's key is sealed for.
 pub(super) fn key_place(channel: i64) -> Place {
@@ -107,6 +109,27 @@ impl Store {
             .await
     }
 
+    /// Keeps what a channel's provider said of its balance.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn set_channel_balance(&self, id: i64, balance: &ChannelBalance) -> Result<()> {
+        let done = sql(
+            "UPDATE channels SET balance = $2, balance_currency = $3, balance_updated_at = $4 \
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(balance.amount.0)
+        .bind(balance.currency.clone())
+        .bind(balance.updated_at_ms)
+        .execute(self.writer())
+        .await?;
+        match done.rows_affected() {
+            0 => Err(Error::missing("channel", id)),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes channels, all or none.
     ///
     /// # Errors
@@ -135,8 +158,10 @@ impl Write {
             let sets = new.sets.filter(|sets| !sets.is_empty());
             let row = sql(
                 "INSERT INTO channels (created_at, name, type, base_url, key_sealed, key_hint, \
-                 models, model_mapping, sets, priority, status, skip_tls_verify, configs) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+                 models, model_mapping, sets, priority, status, skip_tls_verify, configs, \
+                 warn_error_rate, max_error_rate, no_permission_ban, auto_balance_check, \
+                 balance_threshold) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+                 $13, $14, $15, $16, $17, $18) RETURNING id",
             )
             .bind(now_unix_ms())
             .bind(new.name.unwrap_or_default())
@@ -153,6 +178,11 @@ impl Write {
             .bind(new.status.unwrap_or_default().number())
             .bind(i64::from(new.skip_tls_verify.unwrap_or_default()))
             .bind(to_json(&new.configs.unwrap_or_default()))
+            .bind(new.care.warn_error_rate.map_or(0, Share::millionths))
+            .bind(new.care.max_error_rate.map_or(0, Share::millionths))
+            .bind(i64::from(new.care.no_permission_ban.unwrap_or_default()))
+            .bind(i64::from(new.care.auto_balance_check.unwrap_or_default()))
+            .bind(new.care.balance_threshold.unwrap_or_default().0)
             .fetch_one(&mut *self.transaction)
             .await?;
             let id = row.int("id")?;
@@ -190,9 +220,17 @@ impl Write {
              model_mapping = coalesce($8, model_mapping), sets = coalesce($9, sets), \
              priority = coalesce($10, priority), status = coalesce($11, status), \
              skip_tls_verify = coalesce($12, skip_tls_verify), \
-             configs = coalesce($13, configs) WHERE id = $1 \
+             configs = coalesce($13, configs), \
+             warn_error_rate = coalesce($14, warn_error_rate), \
+             max_error_rate = coalesce($15, max_error_rate), \
+             no_permission_ban = coalesce($16, no_permission_ban), \
+             auto_balance_check = coalesce($17, auto_balance_check), \
+             balance_threshold = coalesce($18, balance_threshold) WHERE id = $1 \
              RETURNING id, created_at, name, type, base_url, key_hint, models, model_mapping, \
-             configs, sets, priority, status, skip_tls_verify, used_amount, request_count, retry_count",
+             configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
+             retry_count, warn_error_rate, max_error_rate, no_permission_ban, \
+             auto_balance_check, balance_threshold, balance, balance_currency, \
+             balance_updated_at",
         )
         .bind(id)
         .bind(patch.name)
@@ -207,6 +245,11 @@ impl Write {
         .bind(patch.status.map(Status::number))
         .bind(patch.skip_tls_verify.map(i64::from))
         .bind(patch.configs.as_ref().map(to_json))
+        .bind(patch.care.warn_error_rate.map(Share::millionths))
+        .bind(patch.care.max_error_rate.map(Share::millionths))
+        .bind(patch.care.no_permission_ban.map(i64::from))
+        .bind(patch.care.auto_balance_check.map(i64::from))
+        .bind(patch.care.balance_threshold.map(|amount| amount.0))
         .fetch_optional(&mut *self.transaction)
         .await?;
         self.changed(Change::Topology);
@@ -243,8 +286,25 @@ fn channel(row: &AnyRow) -> Result<Channel> {
         priority: row.narrow("priority")?,
         status: row.status()?,
         skip_tls_verify: row.flag("skip_tls_verify")?,
+        care: ChannelCare {
+            warn_error_rate: share(row, "warn_error_rate")?,
+            max_error_rate: share(row, "max_error_rate")?,
+            no_permission_ban: row.flag("no_permission_ban")?,
+            auto_balance_check: row.flag("auto_balance_check")?,
+            balance_threshold: NanoUsd(row.int("balance_threshold")?),
+        },
+        balance: ChannelBalance {
+            amount: NanoUsd(row.int("balance")?),
+            currency: row.text("balance_currency")?,
+            updated_at_ms: row.int("balance_updated_at")?,
+        },
         used_amount: NanoUsd(row.int("used_amount")?),
         request_count: row.int("request_count")?,
         retry_count: row.int("retry_count")?,
     })
+}
+
+fn share(row: &AnyRow, column: &'static str) -> Result<Share> {
+    let share = Share::from_millionths(row.int(column)?);
+    share.ok_or_else(|| unexpected(column, "no share"))
 }

@@ -14,6 +14,7 @@ impl Store {
         let mut next: Option<i64> = None;
         for select in [
             "SELECT min(ends_at) AS ends_at FROM token_overlaps",
+            "SELECT min(until_at) AS ends_at FROM channel_bans",
             "SELECT min(expires_at) AS ends_at FROM ip_blacklist WHERE expires_at > 0",
         ] {
             let row = sql(select).fetch_one(self.reader()).await?;
@@ -38,6 +39,13 @@ impl Store {
                 if !rows.is_empty() {
                     let revoked = rows.iter().map(hash).collect::<Result<_>>()?;
                     write.changed(Change::Revoked(revoked));
+                }
+                let passed = sql("DELETE FROM channel_bans WHERE until_at <= $1")
+                    .bind(now_ms)
+                    .execute(&mut *write.transaction)
+                    .await?;
+                if passed.rows_affected() > 0 {
+                    write.changed(Change::Topology);
                 }
                 write.lift_ended(now_ms).await
             })

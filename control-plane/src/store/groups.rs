@@ -124,6 +124,19 @@ impl Store {
         let ids = ids.to_owned();
         self.write(|write| Box::pin(write.delete_groups(ids))).await
     }
+
+    /// How many groups may use exactly these sets.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn groups_by_sets(&self) -> Result<Vec<(Vec<String>, i64)>> {
+        let rows =
+            sql("SELECT available_sets, count(*) AS count FROM groups GROUP BY available_sets")
+                .fetch_all(self.reader())
+                .await?;
+        let of = |row: &AnyRow| Ok((row.json("available_sets")?, row.int("count")?));
+        rows.iter().map(of).collect()
+    }
 }
 
 impl Write {

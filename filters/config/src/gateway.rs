@@ -96,6 +96,9 @@ pub struct Channel {
     pub sets: Vec<String>,
     /// Share of the traffic among channels that can serve a request; higher gets more.
     pub priority: i32,
+    /// Models for which it comes after all others, because it failed with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub banned: Vec<String>,
 }
 
 /// A further dialect of an upstream.

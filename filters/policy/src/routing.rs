@@ -108,17 +108,25 @@ impl Routes {
 }
 
 /// Orders channels at random, weighted by priority: a channel of priority 20 comes before one of
-/// priority 10 in two of three requests. `random` gives fresh bits for each draw.
+/// priority 10 in two of three requests. Those that are banned for the model come last. `random`
+/// gives fresh bits for each draw.
 #[must_use]
 pub fn order(
     config: &GatewayConfig,
     channels: &[usize],
+    model: &str,
     mut random: impl FnMut() -> u64,
 ) -> Vec<usize> {
     let mut left = channels.to_vec();
     let mut ordered = Vec::with_capacity(left.len());
     while left.len() > 1 {
-        let weight = |index: &usize| config.channels.get(*index).map_or(0, weight);
+        // Of those that are left when only banned ones are, the first is as good as any.
+        let weight = |index: &usize| match config.channels.get(*index) {
+            Some(channel) if !channel.banned.iter().any(|banned| banned == model) => {
+                weight(channel)
+            }
+            _ => 0,
+        };
         let total: u64 = left.iter().map(weight).sum();
         let mut ticket = random() % total.max(1);
         let drawn = left.iter().position(|index| {
@@ -246,11 +254,32 @@ mod tests {
         let config = config(vec![channel(1, 10, &[], &[]), channel(2, 30, &[], &[])]);
         let mut firsts = 0;
         for ticket in 0..40 {
-            let mut order = order(&config, &[0, 1], || ticket);
+            let mut order = order(&config, &[0, 1], "m", || ticket);
             firsts += u32::from(order.first() == Some(&1));
             order.sort_unstable();
             assert_eq!(order, [0, 1]);
         }
         assert_eq!(firsts, 30);
+    }
+
+    #[test]
+    fn who_is_banned_for_the_model_comes_last() {
+        let mut config = config(vec![
+            channel(1, 1000, &[], &[]),
+            channel(2, 1, &[], &[]),
+            channel(3, 1, &[], &[]),
+        ]);
+        config.channels[0].banned = vec!["m".into()];
+        for ticket in 0..10 {
+            let of = |model| order(&config, &[0, 1, 2], model, || ticket);
+            assert_eq!(of("m").last(), Some(&0));
+            assert_eq!(of("n").first(), Some(&0));
+        }
+        for channel in &mut config.channels {
+            channel.banned = vec!["m".into()];
+        }
+        let mut all = order(&config, &[0, 1, 2], "m", || 7);
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tollgate_catalog::{Unfilled, builtin};
 
 use super::MASK;
@@ -10,8 +10,8 @@ use crate::admin::fields::Fields;
 use crate::admin::{ApiError, rules};
 use crate::demo::Behaviour;
 use crate::domain::{
-    BaseUrl, ChannelConfigs, ChannelKey, ChannelPatch, DEFAULT_PRIORITY, InvalidConfigs,
-    on_one_line,
+    BaseUrl, ChannelCarePatch, ChannelConfigs, ChannelKey, ChannelPatch, DEFAULT_PRIORITY,
+    InvalidConfigs, Share, on_one_line,
 };
 use crate::secrets::Secret;
 
@@ -39,15 +39,15 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
         priority: priority(fields)?,
         status: rules::status(fields)?,
         skip_tls_verify: fields.flag("skip_tls_verify")?,
+        care: ChannelCarePatch {
+            warn_error_rate: share(fields, "warn_error_rate")?,
+            max_error_rate: share(fields, "max_error_rate")?,
+            no_permission_ban: fields.flag("enabled_no_permission_ban")?,
+            auto_balance_check: fields.flag("enabled_auto_balance_check")?,
+            balance_threshold: fields.usd("balance_threshold")?,
+        },
     };
-    fields.not_yet(&[
-        "proxy_url",
-        "enabled_auto_balance_check",
-        "balance_threshold",
-        "enabled_no_permission_ban",
-        "warn_error_rate",
-        "max_error_rate",
-    ])?;
+    fields.not_yet(&["proxy_url"])?;
     fields.ignore(&[
         "id",
         "created_at",
@@ -57,11 +57,26 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
         "request_count",
         "retry_count",
         "balance",
+        "balance_currency",
         "balance_updated_at",
         "last_test_error_at",
         "channel_tests",
     ]);
     Ok(patch)
+}
+
+fn share(fields: &mut Fields, name: &str) -> Result<Option<Share>, ApiError> {
+    fields
+        .hears(name)
+        .is(|| json!({ "type": "number", "minimum": 0, "maximum": 1 }));
+    let Some(raw) = fields.raw(name) else {
+        return Ok(None);
+    };
+    let number: Option<f64> = serde_json::from_str(raw.get()).ok();
+    let share = number.and_then(Share::from_number);
+    share
+        .map(Some)
+        .ok_or_else(|| ApiError::field(name, "must be a number from 0 to 1"))
 }
 
 /// Configs that the channel's type does not have are refused, and so is a key that is none of its

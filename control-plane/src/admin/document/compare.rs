@@ -15,7 +15,7 @@ pub(super) struct Change {
 }
 
 /// Fields that the server writes, and that say nothing about what was asked for.
-pub(super) const OWN: [&str; 17] = [
+pub(super) const OWN: [&str; 20] = [
     "id",
     "group_id",
     "created_at",
@@ -33,6 +33,9 @@ pub(super) const OWN: [&str; 17] = [
     "rotates_until",
     "channel_tests",
     "last_test_error_at",
+    "balance",
+    "balance_currency",
+    "balance_updated_at",
 ];
 
 /// The fields in which two views differ, but for those of the server's own.

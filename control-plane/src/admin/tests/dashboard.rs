@@ -1,7 +1,8 @@
 //! Dashboards, ranking and monitor.
 
 use super::*;
-use crate::domain::now_unix_ms;
+use crate::domain::{ChannelBan, now_unix_ms};
+use crate::store::Notice;
 
 /// A call of token `t` of this group, served by the channel.
 fn call(id: usize, group: &str, model: &str, channel_id: i64, status: u32) -> UsageEvent {
@@ -201,24 +202,26 @@ async fn the_monitor_tells_what_fails() {
         let groups = api
             .get("/monitor/group_summary_metrics?groups=g,none")
             .await;
-        assert_eq!(groups["none"], json!({"rpm": 0, "tpm": 0}));
-        assert!(groups["g"]["rpm"].as_i64().unwrap() >= 1);
-        for path in [
-            "group_token_metrics/g",
-            "group_model_metrics/g",
-            "group_tokenname_model_metrics/g",
+        let still = json!({"rpm": 0, "tpm": 0, "rps": 0.0, "tps": 0.0});
+        assert_eq!(groups["groups"]["none"], still);
+        assert!(groups["groups"]["g"]["rpm"].as_i64().unwrap() >= 1);
+        for (path, field) in [
+            ("group_token_metrics/g", "tokens"),
+            ("group_model_metrics/g", "models"),
         ] {
             let found = api.get(&format!("/monitor/{path}")).await;
-            assert!(!found.as_object().unwrap().is_empty(), "{path}");
+            assert!(!found[field].as_object().unwrap().is_empty(), "{path}");
         }
+        let path = "/monitor/group_tokenname_model_metrics/g";
+        let item = &api.get(path).await["items"][0];
+        assert_eq!((&item["group"], &item["model"]), (&json!("g"), &json!("m")));
         let wanted = json!([{"group": "h", "token_name": "t"}, {"group": "h", "token_name": "u"}]);
+        let wanted = json!({ "items": wanted });
         let found = api
             .ok("POST", "/monitor/batch_group_token_metrics", wanted)
             .await;
-        assert_eq!(
-            found[1],
-            json!({"group": "h", "token_name": "u", "rpm": 0, "tpm": 0})
-        );
+        assert_eq!(found["items"][1]["token_name"], "u");
+        assert_eq!(found["items"][1]["rps"], 0.0);
         api.refused(
             "GET",
             "/monitor/group_summary_metrics",
@@ -239,6 +242,67 @@ async fn a_page_far_beyond_the_end_is_empty() {
             let far = format!("{path}?page={}&per_page=100", i64::MAX);
             api.get(&far).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bans_are_shown_and_what_is_cleared_is_gone() {
+    with_store(async |store| {
+        let api = scene(&store).await;
+        let ban = |channel_id, model: &str| ChannelBan {
+            channel_id,
+            model: model.into(),
+            banned_at_ms: now_unix_ms(),
+            until_ms: now_unix_ms() + 60_000,
+            reason: "why".into(),
+        };
+        let notice = |channel| Notice::ChannelBanned {
+            channel,
+            name: "c".into(),
+            model: "m".into(),
+            why: "why".into(),
+        };
+        let channel = json!({"name": "c", "type": 1, "key": "k", "models": ["m", "a/b"]});
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            let made = api.ok("POST", "/channel/", channel.clone()).await;
+            ids.push(made[0]["id"].as_i64().unwrap());
+        }
+        let (one, two) = (ids[0], ids[1]);
+        api.ok("POST", "/group/others", json!({})).await;
+        for (id, model) in [(one, "m"), (one, "a/b"), (two, "m")] {
+            assert!(store.ban_channel(ban(id, model), notice(id)).await.unwrap());
+            assert!(!store.ban_channel(ban(id, model), notice(id)).await.unwrap());
+        }
+        let banned = async || api.get("/monitor/banned_channels").await;
+        assert_eq!(banned().await, json!({"m": [one, two], "a/b": [one]}));
+        let runtime = api.get("/monitor/runtime_metrics").await;
+        let id = one.to_string();
+        assert_eq!(runtime["models"]["m"]["banned_channels"], 2);
+        assert_eq!(runtime["models"]["m"]["channels"][&id]["banned_models"], 1);
+        assert_eq!(runtime["channels"][&id]["banned_models"], 2);
+        assert_eq!(runtime["channel_models"][&id]["a/b"]["banned"], true);
+        assert!(
+            runtime["models"]["m"]["accessible_groups"]
+                .as_i64()
+                .unwrap()
+                >= 1
+        );
+
+        api.ok("DELETE", &format!("/monitor/{one}/a/b"), Value::Null)
+            .await;
+        assert_eq!(banned().await, json!({"m": [one, two]}));
+        api.ok("DELETE", &format!("/monitor/{two}"), Value::Null)
+            .await;
+        assert_eq!(banned().await, json!({"m": [one]}));
+        let none = format!("/monitor/{}", two + 100);
+        api.refused("DELETE", &none, Value::Null, 404, "does not exist")
+            .await;
+        assert_ne!(api.get("/monitor/").await, json!({}));
+        api.ok("DELETE", "/monitor/", Value::Null).await;
+        assert_eq!(banned().await, json!({}));
+        assert_eq!(api.get("/monitor/").await, json!({}), "no error counts");
     })
     .await;
 }

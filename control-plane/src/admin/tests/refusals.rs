@@ -69,8 +69,8 @@ async fn bodies_that_are_refused() {
         .await;
         check(
             "max_error_rate",
-            json!(0.5),
-            "max_error_rate is not available yet",
+            json!(1.5),
+            "max_error_rate must be a number from 0 to 1",
         )
         .await;
         check("modles", json!(["m"]), "modles is not a field").await;

@@ -20,15 +20,22 @@ const ANYONE: [&str; 8] = [
 const SIGNED_IN: [&str; 3] = ["/auth/logout", "/auth/logout_all", "/self/password"];
 
 /// What changes nothing, although it is not `GET`.
-const QUESTIONS: [&str; 2] = ["/channels/batch_info", "/model_configs/contains"];
+const QUESTIONS: [&str; 3] = [
+    "/channels/batch_info",
+    "/model_configs/contains",
+    "/monitor/batch_group_token_metrics",
+];
 
 /// What administrators see and read-only users do not; a reason stands beside each.
-const NOT_FOR_READERS: [&str; 4] = [
+const NOT_FOR_READERS: [&str; 6] = [
     // They are calls, which somebody pays for.
     "/channels/test",
     "/channel/{id}/test",
     "/channel/{id}/test/",
     "/channel/{id}/test/{model}",
+    // Providers are asked, with channels' keys.
+    "/channel/{id}/update_balance",
+    "/channels/update_balance",
 ];
 
 /// What is 503 where no gateway is.

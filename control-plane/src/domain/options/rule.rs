@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Number;
 use tollgate_policy::price::NanoUsd;
 
+use crate::domain::Share;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// `true` or `false`.
@@ -12,6 +14,15 @@ pub enum Rule {
     Whole {
         min: i64,
         max: i64,
+    },
+    /// A JSON list of names of groups.
+    Groups,
+    /// A share from 0 to 1, in at most six decimals.
+    Share,
+    /// One line of text; it may be empty.
+    Line {
+        /// Bytes.
+        max: usize,
     },
     /// A JSON object of amounts in USD and ratios, such as `{"100": 1.5}`; `{}` is none.
     Ratios,
@@ -63,6 +74,10 @@ impl Rule {
                 .ok()
                 .filter(|number| (min..=max).contains(number))
                 .map(|number| number.to_string()),
+            Self::Groups => names(value).map(|_| value.to_owned()),
+            Self::Share => share(value).map(|share| share.number().to_string()),
+            Self::Line { max } => (value.len() <= max && !value.chars().any(char::is_control))
+                .then(|| value.to_owned()),
             Self::Ratios => ratios(value).map(|_| value.to_owned()),
             Self::ModelsByType => models(value).map(|_| value.to_owned()),
             Self::MappingsByType => mappings(value).map(|_| value.to_owned()),
@@ -82,6 +97,9 @@ impl Rule {
     pub fn text(self) -> String {
         match self {
             Self::Flag => "must be true or false".into(),
+            Self::Groups => "must be a list of names of groups, such as [\"g\"]".into(),
+            Self::Share => "must be a number from 0 to 1".into(),
+            Self::Line { max } => format!("must be one line of at most {max} bytes"),
             Self::Whole { min, max } => format!("must be a whole number from {min} to {max}"),
             Self::Ratios => format!(
                 "must be an object of at most {MAX_RATIOS} amounts in USD and ratios from 0 to \
@@ -108,6 +126,16 @@ fn flag(value: &str) -> Option<bool> {
         "false" | "0" => Some(false),
         _ => None,
     }
+}
+
+pub(super) fn names(value: &str) -> Option<Vec<String>> {
+    let names: Vec<String> = serde_json::from_str(value).ok()?;
+    (value.len() <= MAX_BY_TYPE && names.iter().all(|name| is_model(name))).then_some(names)
+}
+
+pub(super) fn share(value: &str) -> Option<Share> {
+    let number: f64 = value.parse().ok()?;
+    number.is_finite().then(|| Share::from_number(number))?
 }
 
 fn models(value: &str) -> Option<Models> {

@@ -173,8 +173,9 @@ impl Incoming {
         let config = &self.active.config;
         let candidates = self.active.routes.candidates(config, token, &peek.model);
         let candidates = candidates.map_err(|reason| refusal::no_route(reason, &peek.model))?;
-        let ordered = order(config, &candidates.channels, || host.random());
-        Ok((candidates.model.to_owned(), ordered))
+        let model = candidates.model;
+        let ordered = order(config, &candidates.channels, model, || host.random());
+        Ok((model.to_owned(), ordered))
     }
 
     fn channels<'a>(

@@ -69,7 +69,9 @@ pub(super) fn plan(
         .map_err(|reason| refusal::no_route(reason, &peek.model))?;
     let model = candidates.model.to_owned();
 
-    let mut ordered = order(&active.config, &candidates.channels, || host.random());
+    let mut ordered = order(&active.config, &candidates.channels, &model, || {
+        host.random()
+    });
     let mut speaks = ordered
         .iter()
         .filter_map(|index| active.channel(*index))
