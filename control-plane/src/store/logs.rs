@@ -94,14 +94,14 @@ const COUNTED_MAX: i64 = 10_000;
 
 /// So many of the newest rows are searched for a word. Which ones that are is what the other filters
 /// say, a time above all.
-const SEARCHED_MAX: i64 = 20_000;
+const SEARCHED_MAX: i64 = 10_000;
 
 impl Store {
     /// A page of log rows in the order of their booking, and how many there are, counted up to
     /// 10,001. Of a page's order only the direction counts.
     ///
     /// A keyword that is the id of a request, or an upstream's, finds that; any other is looked for
-    /// in the newest 20,000 rows that the other filters leave.
+    /// in the newest 10,000 rows that the other filters leave.
     ///
     /// # Errors
     /// When the database is away.
