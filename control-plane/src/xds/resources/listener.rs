@@ -25,13 +25,6 @@ use super::{Settings, pb, route as routes};
 /// Idle time of a stream in either direction; above the route's, which is the one that decides.
 const STREAM_IDLE_S: i64 = 960;
 
-/// Names of the filters that undo what `content-encoding` names, one each.
-pub(super) const DECOMPRESSORS: [&str; 3] = [
-    "envoy.filters.http.decompressor.gzip",
-    "envoy.filters.http.decompressor.brotli",
-    "envoy.filters.http.decompressor.zstd",
-];
-
 /// Name of the listener for callers, also in Envoy's statistics.
 pub const CALLERS: &str = "tollgate";
 
@@ -89,8 +82,7 @@ pub(super) fn closed(settings: &Settings) -> listener::Listener {
 }
 
 /// What callers compress is read like everything else: before the gateway filter, which counts and
-/// bounds what comes out. Answers are left alone. They are off until a route asks for them, so that
-/// other requests pay nothing (see `route`).
+/// bounds what comes out. Answers are left alone.
 fn decompressors() -> [hcm::HttpFilter; 3] {
     let off = core::RuntimeFeatureFlag {
         default_value: pb::boolean(false),
@@ -113,17 +105,15 @@ fn decompressors() -> [hcm::HttpFilter; 3] {
             }),
         };
         hcm::HttpFilter {
-            name: name.into(),
+            name: format!("envoy.filters.http.decompressor.{name}"),
             config_type: Some(hcm::http_filter::ConfigType::TypedConfig(pack_any(config))),
-            disabled: true,
             ..Default::default()
         }
     };
-    let [gzip, brotli, zstd] = DECOMPRESSORS;
     [
-        filter(gzip, pb::extension("gzip", Gzip::default())),
-        filter(brotli, pb::extension("brotli", Brotli::default())),
-        filter(zstd, pb::extension("zstd", Zstd::default())),
+        filter("gzip", pb::extension("gzip", Gzip::default())),
+        filter("brotli", pb::extension("brotli", Brotli::default())),
+        filter("zstd", pb::extension("zstd", Zstd::default())),
     ]
 }
 

@@ -1,5 +1,5 @@
 //! One route for all model traffic, one for everything else and for what callers ask about their
-//! budgets; and before each of them the same for requests that are compressed.
+//! budgets.
 
 use envoy_types::pb::envoy::config::route::v3 as route;
 use envoy_types::pb::envoy::extensions::matching::common_inputs::network::v3::FilterStateInput;
@@ -9,7 +9,6 @@ use envoy_types::util::pack_any;
 use prost::{Message, Name};
 use tollgate_config::names;
 
-use super::listener::DECOMPRESSORS;
 use super::{Settings, ordered, pb};
 
 /// Name of the route configuration and of its one virtual host.
@@ -40,7 +39,7 @@ const HEADROOM_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) fn routes<'a>(
     clusters: impl Iterator<Item = &'a str>,
     settings: &Settings,
-) -> ordered::RouteConfiguration {
+) -> route::RouteConfiguration {
     let model_action = route::RouteAction {
         cluster_specifier: Some(
             route::route_action::ClusterSpecifier::InlineClusterSpecifierPlugin(by_filter_state(
@@ -60,7 +59,7 @@ pub(super) fn routes<'a>(
         }],
         ..Default::default()
     };
-    let model_route = |prefix: &str| ordered::Route {
+    let model_route = |prefix: &str| route::Route {
         request_body_buffer_limit: pb::uint64(settings.max_body_bytes + HEADROOM_BYTES),
         ..to(
             route::route_match::PathSpecifier::PathSeparatedPrefix(prefix.into()),
@@ -75,14 +74,14 @@ pub(super) fn routes<'a>(
         idle_timeout: pb::seconds(SILENCE_S),
         ..Default::default()
     };
-    let admin_route = ordered::Route {
+    let admin_route = route::Route {
         typed_per_filter_config: [(names::GATEWAY_FILTER.to_owned(), disabled())].into(),
         ..to(
             route::route_match::PathSpecifier::Prefix("/".into()),
             admin_action,
         )
     };
-    let billing_route = ordered::Route {
+    let billing_route = route::Route {
         r#match: Some(route::RouteMatch {
             path_specifier: Some(route::route_match::PathSpecifier::PathSeparatedPrefix(
                 BILLING_PATH.into(),
@@ -91,53 +90,31 @@ pub(super) fn routes<'a>(
         }),
         ..admin_route.clone()
     };
-    let host = ordered::VirtualHost {
+    let host = route::VirtualHost {
         name: NAME.into(),
         domains: vec!["*".into()],
         routes: std::iter::once(billing_route)
             .chain(MODEL_PATHS.map(model_route))
             .chain([admin_route])
-            .flat_map(|route| [compressed(route.clone()), route])
             .collect(),
+        ..Default::default()
     };
-    ordered::RouteConfiguration {
+    route::RouteConfiguration {
         name: NAME.into(),
         virtual_hosts: vec![host],
         // Channels come and go by CDS; a route that names one a moment early is no error.
         validate_clusters: pb::boolean(false),
+        ..Default::default()
     }
 }
 
-/// The same route for requests that say `content-encoding`: only they pass the filters that undo it.
-fn compressed(mut route: ordered::Route) -> ordered::Route {
-    let on = pack_any(route::FilterConfig {
-        // There is nothing to say about the filter but that it is wanted; Envoy wants something
-        // here all the same, and takes a filter that is optional.
-        config: Some(pack_any(route::FilterConfig::default())),
-        is_optional: true,
-        disabled: false,
-    });
-    let filters = DECOMPRESSORS.map(|name| (name.to_owned(), on.clone()));
-    route.typed_per_filter_config.extend(filters);
-    if let Some(condition) = &mut route.r#match {
-        condition.headers.push(route::HeaderMatcher {
-            name: "content-encoding".into(),
-            header_match_specifier: Some(
-                route::header_matcher::HeaderMatchSpecifier::PresentMatch(true),
-            ),
-            ..Default::default()
-        });
-    }
-    route
-}
-
-fn to(path: route::route_match::PathSpecifier, action: route::RouteAction) -> ordered::Route {
-    ordered::Route {
+fn to(path: route::route_match::PathSpecifier, action: route::RouteAction) -> route::Route {
+    route::Route {
         r#match: Some(route::RouteMatch {
             path_specifier: Some(path),
             ..Default::default()
         }),
-        route: Some(action),
+        action: Some(route::route::Action::Route(action)),
         ..Default::default()
     }
 }
