@@ -94,13 +94,22 @@ impl Plane {
 
     /// The response once it has ended.
     async fn ended(&self, id: &str) -> Value {
-        loop {
-            let told = self.show(id).await;
-            if !["queued", "in_progress"].contains(&told["status"].as_str().unwrap()) {
-                return told;
+        self.past(id, &["queued", "in_progress"]).await
+    }
+
+    /// The response once it is none of these.
+    async fn past(&self, id: &str, statuses: &[&str]) -> Value {
+        let look = async {
+            loop {
+                let told = self.show(id).await;
+                if !statuses.contains(&told["status"].as_str().unwrap()) {
+                    return told;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(60), look).await;
+        told.unwrap_or_else(|_| panic!("{id} stays one of {statuses:?}"))
     }
 }
 
@@ -135,10 +144,7 @@ async fn a_call_is_made_for_the_caller_and_its_answer_is_shown() {
         }
         assert_eq!(plane.ask("h", &id, call::Kind::Show(Nothing {})).await, missing());
         stream.write_all(STREAM.as_bytes()).await.unwrap();
-        while plane.show(&id).await["status"] == "queued" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(plane.show(&id).await["status"], "in_progress");
+        assert_eq!(plane.past(&id, &["queued"]).await["status"], "in_progress");
         let last = "event: response.in_progress\ndata: {}\n\nevent: response.completed\n\
             data: {\"response\":{\"id\":\"x\",\"status\":\"completed\",\"background\":false,\"output\":[7]}}\n\n";
         stream.write_all(last.as_bytes()).await.unwrap();
