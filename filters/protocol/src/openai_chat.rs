@@ -60,7 +60,9 @@ impl Codec for OpenaiChat {
         losses: &mut Losses,
     ) -> Option<Vec<u8>> {
         let mends = mend::chat(body, edits, losses);
-        peek.rewrite_with(body, Some(edits.model), edits.include_usage, mends)
+        let takes_options = edits.target.is_none_or(|target| !target.no_stream_options);
+        let include_usage = edits.include_usage && takes_options;
+        peek.rewrite_with(body, Some(edits.model), include_usage, mends)
     }
 
     fn is_answer(&self, answer: Json<'_>) -> bool {

@@ -293,12 +293,16 @@ pub(crate) fn replace_string(
     Some((start..start.checked_add(old.raw().len())?, quoted))
 }
 
-/// Replaces the spans, which are in order and do not overlap.
+/// Replaces the spans, which are in order. An edit inside what an earlier one replaced has lost its
+/// place and is left out, so that two that contradict each other still leave valid JSON.
 pub(crate) fn apply(bytes: &[u8], edits: &[(Range<usize>, Vec<u8>)]) -> Vec<u8> {
     let added: usize = edits.iter().map(|(_, text)| text.len()).sum();
     let mut edited = Vec::with_capacity(bytes.len() + added);
     let mut at = 0;
     for (span, text) in edits {
+        if span.start < at {
+            continue;
+        }
         edited.extend_from_slice(bytes.get(at..span.start).unwrap_or_default());
         edited.extend_from_slice(text);
         at = span.end;

@@ -192,7 +192,7 @@ fn passed_on_bodies_are_mended_and_nothing_else() {
         };
         let edits = PassOn {
             model: "m",
-            include_usage: dialect == C && !target.no_stream_options,
+            include_usage: dialect == C,
             target: Some(&target),
             ..PassOn::default()
         };
@@ -212,6 +212,15 @@ fn passed_on_bodies_are_mended_and_nothing_else() {
         same,
         same,
         &[],
+    );
+
+    // Removed whole, whatever else would be written into it.
+    check(
+        C,
+        &["no-stream-options"],
+        r#"{"model":"m","stream":true,"stream_options":{"other":1},"user":"u"}"#,
+        r#"{"model":"m","stream":true,"user":"u"}"#,
+        &["stream_options"],
     );
 
     let codex = r#"{"model":"m","client_metadata":{"a":"b"}, "input":"a"}"#;
