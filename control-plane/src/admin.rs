@@ -17,6 +17,7 @@
 //!   does not hold.
 //! - Any other field is refused by name. It is a typing error that would be missed otherwise.
 
+mod access;
 mod actor;
 mod alerts;
 mod answer;
@@ -48,6 +49,7 @@ mod own;
 mod params;
 mod price_history;
 mod prices;
+mod principal;
 mod redemption;
 mod routes;
 mod rules;
@@ -67,8 +69,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 
+pub use access::{Access, Allowed};
 pub use answer::ApiError;
-pub use routes::{Access, Allowed};
 
 use self::auth::Gate;
 use self::routes::Routes;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::auth::Principal;
+use super::principal::Principal;
 
 /// The name of whoever is asking.
 pub(super) struct Actor(String);

@@ -16,8 +16,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answer::{Reply, data};
-use super::auth::Principal;
 use super::params::Params;
+use super::principal::Principal;
 use super::routes::{Routes, get};
 use super::{ApiError, MAX_BODY_BYTES, State};
 use crate::accounts::caller;

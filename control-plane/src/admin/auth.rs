@@ -1,33 +1,18 @@
-//! Who asks, and whether they may: the one gate before every route of the admin API.
+//! The one gate before every route of the admin API.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State as Extract};
-use axum::http::request::Parts;
+use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 
+use super::access::{Access, Allowed};
 use super::audit::recorded;
-use super::routes::{Access, Allowed};
+use super::principal::Principal;
 use super::{ApiError, State};
-use crate::accounts::{Session, caller};
-
-/// Who is asking.
-#[derive(Debug, Clone)]
-pub(super) enum Principal {
-    /// Whoever has the admin key: an administrator without a name.
-    AdminKey,
-    User(Session),
-}
-
-/// The user who is asking, for routes about what is their own.
-pub(super) struct Own(pub(super) Session);
-
-/// The address of whoever is asking.
-pub(super) struct Caller(pub(super) String);
 
 /// What the gate needs to know of the routes behind it.
 #[derive(Debug, Clone)]
@@ -117,43 +102,5 @@ fn bare(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
         _ => value.trim(),
-    }
-}
-
-// === impl Principal ===
-
-impl Principal {
-    fn is_not_enough(&self) -> &'static str {
-        match self {
-            Self::AdminKey => "the admin key has nothing of its own; sign in as a user",
-            Self::User(_) => "your role does not allow this",
-        }
-    }
-}
-
-// === impl Own ===
-
-impl<S: Sync> FromRequestParts<S> for Own {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get::<Principal>() {
-            Some(Principal::User(session)) => Ok(Self(session.clone())),
-            Some(key @ Principal::AdminKey) => Err(ApiError::Forbidden(key.is_not_enough().into())),
-            None => Err(ApiError::Unauthorized),
-        }
-    }
-}
-
-// === impl Caller ===
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        _: &S,
-    ) -> Result<Self, std::convert::Infallible> {
-        Ok(Self(caller(parts)))
     }
 }

@@ -18,7 +18,7 @@ use super::default_models::DefaultModels;
 use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
-use super::{ApiError, State, rules};
+use super::{ApiError, State};
 use crate::domain::{Channel, ChannelPatch, Listed, config_schema};
 use crate::store::ChannelQuery;
 
@@ -278,7 +278,7 @@ pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<()
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let id = path.id()?;
     let mut fields = body.object()?;
-    let status = Some(rules::required_status(&mut fields)?);
+    let status = Some(fields.required_status()?);
     fields.finish()?;
     let patch = ChannelPatch {
         status,

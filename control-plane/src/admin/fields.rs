@@ -1,5 +1,7 @@
 //! Reading a JSON object field by field, so that every error names its field and rule.
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;

@@ -109,7 +109,7 @@ async fn update(
 /// Enables (1) or disables (2) a group.
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
-    let status = Some(rules::required_status(&mut fields)?);
+    let status = Some(fields.required_status()?);
     fields.finish()?;
     let patch = GroupPatch {
         status,
@@ -143,7 +143,7 @@ async fn set_ratio(state: &State, path: &Segments, body: &Body, name: &str) -> R
 /// Enables (1) or disables (2) groups.
 async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
     let mut fields = body.object()?;
-    let status = rules::required_status(&mut fields)?;
+    let status = fields.required_status()?;
     let groups = fields.names("groups", rules::MAX_GROUP)?;
     fields.finish()?;
     let groups = groups.ok_or_else(|| ApiError::field("groups", "is required"))?;
@@ -168,8 +168,8 @@ async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
 
 pub(super) fn read(mut fields: Fields) -> Result<GroupPatch, ApiError> {
     let patch = GroupPatch {
-        status: rules::status(&mut fields)?,
-        available_sets: rules::sets(&mut fields, "available_sets")?,
+        status: fields.status()?,
+        available_sets: fields.sets("available_sets")?,
         balance_alert_enabled: fields.flag("balance_alert_enabled")?,
         balance_alert_threshold: money::amount(&mut fields, "balance_alert_threshold")?,
         limits: limits::read_group(&mut fields)?,

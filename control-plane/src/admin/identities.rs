@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data, done};
-use super::auth::Own;
 use super::body::Body;
 use super::params::Segments;
+use super::principal::Own;
 use super::routes::{Routes, get};
 use super::sign_in_oidc::ticket;
 use super::users::required;

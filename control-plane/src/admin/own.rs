@@ -13,10 +13,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Reply, data};
-use super::auth::{Caller, Own};
 use super::body::Body;
 use super::params::{Params, Segments};
 use super::prices::TariffView;
+use super::principal::{Caller, Own};
 use super::routes::{Routes, get, post};
 use super::sign_in::{self, secret, signed_in};
 use super::users::{self, UserView, email, ignore_shown, required};

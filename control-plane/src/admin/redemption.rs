@@ -8,7 +8,7 @@ use super::answer::{Reply, Usd, data, data_with_note};
 use super::body::Body;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
-use super::{ApiError, State, money, rules};
+use super::{ApiError, State, money};
 use crate::domain::{Listed, RedemptionCode, now_unix_ms};
 use crate::store::{CodeQuery, NewCodes};
 
@@ -101,7 +101,7 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> 
 /// Enables (1) or disables (2) a redemption code.
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let mut fields = body.object()?;
-    let status = rules::required_status(&mut fields)?;
+    let status = fields.required_status()?;
     fields.finish()?;
     let code = state
         .store

@@ -1,8 +1,6 @@
-//! Rules for what several resources have in common: names, states, sets.
+//! Rules for texts that several resources have in common.
 
 use super::ApiError;
-use super::fields::Fields;
-use crate::domain::{DEFAULT_SET, Status};
 
 pub(super) const MAX_GROUP: usize = 64;
 pub(super) const MAX_TOKEN_NAME: usize = 32;
@@ -45,27 +43,4 @@ pub(super) fn name(field: &str, text: &str, max: usize) -> Result<(), ApiError> 
         ));
     }
     Ok(())
-}
-
-/// `status` of a body that is about nothing else.
-pub(super) fn required_status(fields: &mut Fields) -> Result<Status, ApiError> {
-    status(fields)?.ok_or_else(|| ApiError::field("status", "is required: 1 enabled, 2 disabled"))
-}
-
-/// `status`; 0 counts as absent.
-pub(super) fn status(fields: &mut Fields) -> Result<Option<Status>, ApiError> {
-    let number = fields.int("status", 0, 2)?;
-    Ok(number.and_then(Status::from_number))
-}
-
-/// A list of sets; an empty one is the default set.
-pub(super) fn sets(fields: &mut Fields, name: &str) -> Result<Option<Vec<String>>, ApiError> {
-    let sets = fields.names(name, MAX_SET)?;
-    Ok(sets.map(|sets| {
-        if sets.is_empty() {
-            vec![DEFAULT_SET.to_owned()]
-        } else {
-            sets
-        }
-    }))
 }

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, Reply, data, done};
-use super::auth::{Caller, Own};
 use super::body::Body;
 use super::fields::Fields;
+use super::principal::{Caller, Own};
 use super::routes::{Routes, get, post};
 use super::users::{UserView, email, password, required, username};
 use super::{ApiError, State};

@@ -15,8 +15,8 @@ use axum::response::{IntoResponse, Response};
 use schemars::{Schema, SchemaGenerator};
 
 use super::answer::{Answer, Described, Reply};
-use super::auth::Caller;
 use super::params::Params;
+use super::principal::Caller;
 use super::routes::{Routes, get, post};
 use super::sign_in::{self, signed_in};
 use super::{ApiError, State};

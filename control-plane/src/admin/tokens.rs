@@ -181,7 +181,7 @@ pub(super) async fn set_status(
     body: Body,
 ) -> Reply<View> {
     let mut fields = body.object()?;
-    let status = Some(rules::required_status(&mut fields)?);
+    let status = Some(fields.required_status()?);
     fields.finish()?;
     let patch = TokenPatch {
         status,
@@ -247,7 +247,7 @@ async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body)
 pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
     let patch = TokenPatch {
         name: name(&mut fields)?,
-        status: rules::status(&mut fields)?,
+        status: fields.status()?,
         models: fields.names("models", rules::MAX_MODEL)?,
         subnets: subnets(&mut fields)?,
         limits: limits::read(&mut fields)?,

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
-use super::{ApiError, State, rules};
+use super::{ApiError, State};
 use crate::domain::{Listed, NewUser, Role, User, UserPatch};
 use crate::secrets::Secret;
 use crate::store::UserQuery;
@@ -92,7 +92,7 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply<UserView> {
     let username = required("username", username(&mut fields)?)?;
     let chosen = required("password", password(&mut fields, "password", &username)?)?;
     let (role, email) = (role(&mut fields)?, email(&mut fields)?);
-    let status = rules::status(&mut fields)?;
+    let status = fields.status()?;
     fields.finish()?;
     let new = NewUser {
         username,
@@ -116,7 +116,7 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     }
     let email = email(&mut fields)?;
     let role = role(&mut fields)?.filter(|role| *role != now.role);
-    let status = rules::status(&mut fields)?.filter(|status| *status != now.status);
+    let status = fields.status()?.filter(|status| *status != now.status);
     let chosen = password(&mut fields, "password", &now.username)?;
     ignore_shown(&mut fields);
     fields.finish()?;
@@ -136,7 +136,7 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
 /// Enables (1) or disables (2) a user.
 async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<UserView> {
     let mut fields = body.object()?;
-    let status = Some(rules::required_status(&mut fields)?);
+    let status = Some(fields.required_status()?);
     fields.finish()?;
     let patch = UserPatch {
         status,

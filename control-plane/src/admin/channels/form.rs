@@ -35,9 +35,9 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
         models: fields.names("models", rules::MAX_MODEL)?,
         model_mapping: model_mapping(fields)?,
         configs: fields.object("configs")?,
-        sets: rules::sets(fields, "sets")?,
+        sets: fields.sets("sets")?,
         priority: priority(fields)?,
-        status: rules::status(fields)?,
+        status: fields.status()?,
         skip_tls_verify: fields.flag("skip_tls_verify")?,
         care: ChannelCarePatch {
             warn_error_rate: share(fields, "warn_error_rate")?,

@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::admin::answer::{Reply, Usd, data};
-use crate::admin::auth::Own;
 use crate::admin::logs::code_type;
 use crate::admin::params::{Params, Segments};
 use crate::admin::prices::PriceView;
+use crate::admin::principal::Own;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
 use crate::domain::{Listed, Log};

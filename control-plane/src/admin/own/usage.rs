@@ -1,8 +1,8 @@
 //! What a user's keys used, by day and model.
 
 use crate::admin::answer::{Reply, Usd, data};
-use crate::admin::auth::Own;
 use crate::admin::params::Params;
+use crate::admin::principal::Own;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
 use crate::domain::{Tally, now_unix_ms};

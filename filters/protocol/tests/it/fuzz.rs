@@ -19,7 +19,9 @@ fn corpus() -> Vec<Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap();
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     paths.sort(); // so that a seed means the same everywhere
-    let texts = paths.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let texts = paths
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap());
     texts
         .flat_map(|text| {
             let parts = text.split("\n------");

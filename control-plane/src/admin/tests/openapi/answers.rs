@@ -3,7 +3,7 @@
 use serde_json::Map;
 
 use super::super::*;
-use crate::admin::routes::Access;
+use crate::admin::Access;
 
 /// By status.
 pub(super) fn responses(

@@ -9,9 +9,9 @@ use super::answers::{envelopes, refusals, responses};
 use super::scene::Scene;
 use super::schemas::{body, schema};
 use super::{comments, explore};
+use crate::admin::Access;
 use crate::admin::heard::Shape;
 use crate::admin::methods::Operation;
-use crate::admin::routes::Access;
 
 const ABOUT: &str = "Channels, groups, tokens, models, prices, wallets, logs and users of a \
 Tollgate gateway, and what users do for themselves. Every answer is an envelope, `{success, message, \

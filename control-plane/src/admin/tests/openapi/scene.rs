@@ -1,7 +1,7 @@
 //! What is there while routes are asked what they know.
 
 use super::super::*;
-use crate::admin::routes::Access;
+use crate::admin::Access;
 
 /// One of everything, so that there is something to ask about.
 pub(super) struct Scene;
