@@ -33,6 +33,7 @@ mod price;
 mod summary;
 mod token;
 mod user;
+mod verdict;
 mod wallet;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -67,6 +68,7 @@ pub use price::{
 pub use summary::{Span, Tally};
 pub use token::{Token, TokenPatch};
 pub use user::{NewUser, PasswordHash, Role, User, UserPatch};
+pub use verdict::Verdict;
 pub use wallet::{Charge, RedemptionCode, TransactionKind, Wallet, WalletTransaction};
 
 /// Channels, groups and tokens can be switched off; as numbers, these are AI Proxy's.

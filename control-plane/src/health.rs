@@ -20,7 +20,7 @@ pub use heal::heal;
 
 use self::ring::Ring;
 use crate::domain::options::DEFAULT_WARN_NOTIFY_ERROR_RATE;
-use crate::domain::{Channel, ChannelBan, Log, now_unix_ms};
+use crate::domain::{Channel, ChannelBan, Log, Verdict, now_unix_ms};
 use crate::secrets::random;
 use crate::store::{self, Error, Notice, Store};
 
@@ -51,15 +51,6 @@ struct Counts {
     failed: BTreeMap<Key, Option<u32>>,
 }
 
-/// How an attempt went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Good,
-    Bad,
-    /// It was the caller's doing.
-    Neither,
-}
-
 impl Health {
     /// Counts the attempts of calls that were booked now. What happened long ago, because its usage
     /// had to wait, says nothing about the present.
@@ -77,7 +68,7 @@ impl Health {
                 continue;
             }
             for (at, attempt) in log.attempts.iter().enumerate() {
-                let verdict = verdict(log, at);
+                let verdict = log.verdict(at);
                 if verdict == Verdict::Neither {
                     continue;
                 }
@@ -108,18 +99,6 @@ impl Health {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = counts.rings.get(key);
         ring.map_or((0, 0), |ring| ring.sums(now_ms, since_ms))
-    }
-}
-
-/// Whatever a provider answered is an error, unless a caller can bring it about.
-fn verdict(log: &Log, at: usize) -> Verdict {
-    let (Some(attempt), is_last) = (log.attempts.get(at), at + 1 == log.attempts.len()) else {
-        return Verdict::Neither;
-    };
-    match (is_last, log.outcome.as_str(), attempt.status) {
-        (true, "success", _) => Verdict::Good,
-        (true, "client_gone", _) | (_, _, 400 | 413 | 422 | 451) => Verdict::Neither,
-        _ => Verdict::Bad,
     }
 }
 

@@ -145,6 +145,9 @@ pub enum Change {
     AllTokens,
     /// The tokens with these hashes exist no longer.
     Revoked(Vec<TokenHash>),
+    /// Something that gateways are not told of. It raises the revision like the others, for those who
+    /// change the same thing at the same time.
+    Settings,
 }
 
 impl Store {

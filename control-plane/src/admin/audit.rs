@@ -116,10 +116,10 @@ pub(super) async fn recorded(
         actor: actor.to_owned(),
         ip: caller(&parts),
         method: parts.method.to_string(),
+        fields: shown::fields(&route, &body),
         route,
         path: readable(called.path()),
         targets,
-        fields: shown::fields(&body),
         code: 0,
     };
     let id = match state.store.begin_audit(&audit).await {

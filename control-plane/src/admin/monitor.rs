@@ -33,14 +33,14 @@ pub(super) fn routes() -> Routes {
 /// Errors are counted over this many minutes, and the present one.
 const WINDOW_MINUTES: i64 = 10;
 
-/// The share of attempts that failed, by channel and model.
+/// The share of attempts that failed, by channel and model. What callers bring about does not count.
 async fn error_rates(
     Extract(state): Extract<State>,
 ) -> Reply<BTreeMap<i64, BTreeMap<String, f64>>> {
     let mut channels: BTreeMap<i64, BTreeMap<String, f64>> = BTreeMap::new();
     for ((channel, model), tally) in recent(&state, None).await? {
         let models = channels.entry(channel).or_default();
-        models.insert(model, error_rate(&tally));
+        models.insert(model, tally.error_rate());
     }
     data(channels)
 }
@@ -122,14 +122,6 @@ fn by_model(found: BTreeMap<(i64, String), Tally>) -> BTreeMap<String, f64> {
     }
     let rates = models
         .into_iter()
-        .map(|(model, tally)| (model, error_rate(&tally)));
+        .map(|(model, tally)| (model, tally.error_rate()));
     rates.filter(|(model, _)| !model.is_empty()).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
-fn error_rate(tally: &Tally) -> f64 {
-    if tally.request_count == 0 {
-        return 0.0;
-    }
-    tally.exception_count as f64 / tally.request_count as f64
 }

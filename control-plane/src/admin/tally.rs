@@ -37,6 +37,8 @@ struct Counts {
     request_count: i64,
     retry_count: i64,
     exception_count: i64,
+    /// Those of them that were their caller's doing.
+    caller_error_count: i64,
     status_2xx_count: i64,
     status_4xx_count: i64,
     status_5xx_count: i64,
@@ -173,6 +175,7 @@ impl TallyView {
                 request_count: tally.request_count,
                 retry_count: tally.retry_count,
                 exception_count: tally.exception_count,
+                caller_error_count: tally.caller_error_count,
                 status_2xx_count: tally.status_2xx_count,
                 status_4xx_count: tally.status_4xx_count,
                 status_5xx_count: tally.status_5xx_count,

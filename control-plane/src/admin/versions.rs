@@ -1,7 +1,6 @@
 //! Two people who change the same thing: the second is told what the first has changed.
 //!
-//! What can be read and changed at one path (channels, groups, tokens, model configs) is answered
-//! with an `ETag`. A request that sends it back in `If-Match` (RFC 9110 §13.1.1) is done only if
+//! What can be read and changed at one path is answered with an `ETag`. A request that sends it back in `If-Match` (RFC 9110 §13.1.1) is done only if
 //! nobody else has changed the thing meanwhile; else it gets 409, which names the fields that are
 //! others now. Without `If-Match`, the last one wins as ever.
 //!
@@ -25,21 +24,29 @@ use super::{ApiError, MAX_BODY_BYTES};
 use crate::store::{Store, unless_written_since};
 
 /// Where one thing can be read and changed.
-pub(super) const PATHS: [&str; 5] = [
+pub(super) const PATHS: [&str; 12] = [
     "/channel/{id}",
     "/group/{group}",
+    "/group/{group}/model_config/{*model}",
     "/tokens/{id}",
     "/token/{group}/{id}",
+    "/self/tokens/{id}",
+    "/keys/{id}",
     "/model_config/{*model}",
+    "/user/{id}",
+    "/option/{name}",
+    "/balance_services/{id}",
+    "/ip_blacklist/{id}",
 ];
 
 /// Fields that change by themselves, or that nobody can set.
-const NOT_SET_BY_ANYBODY: [&str; 10] = [
+const NOT_SET_BY_ANYBODY: [&str; 11] = [
     "id",
     "key",
     "created_at",
     "updated_at",
     "accessed_at",
+    "last_login_at",
     "last_test_error_at",
     "channel_tests",
     "balance",

@@ -2,7 +2,7 @@
 
 use tollgate_policy::price::NanoUsd;
 
-use super::Log;
+use super::{Log, Verdict};
 
 /// How long a summary is: minutes, hours and days begin at whole ones of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +74,8 @@ tally! {
     retry_count,
     /// What did not end well.
     exception_count,
+    /// Those of them that were the caller's doing.
+    caller_error_count,
     status_2xx_count,
     status_4xx_count,
     status_5xx_count,
@@ -105,6 +107,23 @@ tally! {
 }
 
 impl Tally {
+    /// The share of errors among the attempts that say something of the channel.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    pub fn error_rate(&self) -> f64 {
+        let attempts = self.request_count.saturating_sub(self.caller_error_count);
+        if attempts <= 0 {
+            return 0.0;
+        }
+        self.errors() as f64 / attempts as f64
+    }
+
+    /// What did not end well, and was not the caller's doing.
+    #[must_use]
+    pub fn errors(&self) -> i64 {
+        self.exception_count.saturating_sub(self.caller_error_count)
+    }
+
     /// Nano-USD.
     #[must_use]
     pub fn amount(&self) -> NanoUsd {
@@ -122,6 +141,8 @@ impl Tally {
         let mut tally = Self::of_status(log.code, log.outcome == "success");
         let retries = log.attempts.len().saturating_sub(1);
         tally.retry_count = i64::try_from(retries).unwrap_or(i64::MAX);
+        let by_caller = retries < log.attempts.len() && log.verdict(retries) == Verdict::Neither;
+        tally.caller_error_count = i64::from(by_caller);
         tally.total_time_milliseconds = log.duration_ms.max(0);
         tally.total_ttfb_milliseconds = log.ttfb_ms.unwrap_or(0).max(0);
         tally.use_of(log);
@@ -138,6 +159,7 @@ impl Tally {
             let served = next.is_none() && log.outcome == "success";
             let mut tally = Self::of_status(i64::from(attempt.status), served);
             tally.retry_count = i64::from(at > 0);
+            tally.caller_error_count = i64::from(log.verdict(at) == Verdict::Neither);
             let end = next.map_or(log.duration_ms, |next| next.started_ms);
             tally.total_time_milliseconds = end.saturating_sub(attempt.started_ms).max(0);
             if next.is_none() {

@@ -211,7 +211,7 @@ impl Session {
                 let held = patiently("leases", || leases.all_held(holder)).await;
                 return self.recall(held).await;
             }
-            Change::Topology | Change::Revoked(_) => return Ok(()),
+            Change::Topology | Change::Revoked(_) | Change::Settings => return Ok(()),
         };
         let records = updates.iter().filter_map(|it| it.record.as_ref());
         let limited = records.filter(|record| !record.budgets.is_empty());
@@ -233,7 +233,7 @@ impl Session {
                 Err(RecvError::Closed) => return Err(Status::unavailable("the store is closed")),
             };
             match change {
-                Change::Topology => {}
+                Change::Topology | Change::Settings => {}
                 Change::AllTokens => {
                     self.send_snapshot().await?;
                     self.budgets_changed(&Change::AllTokens, &[]).await?;
@@ -332,7 +332,7 @@ async fn updates(store: &Store, change: &Change) -> crate::store::Result<Vec<Tok
                 record: None,
             })
             .collect()),
-        Change::Topology | Change::AllTokens => Ok(Vec::new()),
+        Change::Topology | Change::AllTokens | Change::Settings => Ok(Vec::new()),
     }
 }
 

@@ -73,11 +73,11 @@ impl Write {
             .bind(now_unix_ms())
             .execute(&mut *self.transaction)
             .await?;
+            if option.name.starts_with("IPGroups") {
+                self.make_due(SHARED_ADDRESSES).await?;
+            }
             match option.reach {
-                Reach::ControlPlane if option.name.starts_with("IPGroups") => {
-                    self.make_due(SHARED_ADDRESSES).await?;
-                }
-                Reach::ControlPlane => {}
+                Reach::ControlPlane => self.changed(Change::Settings),
                 Reach::Gateways => self.changed(Change::Topology),
                 Reach::Tokens => self.changed(Change::AllTokens),
             }

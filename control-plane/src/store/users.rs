@@ -158,6 +158,7 @@ impl Write {
         .fetch_optional(&mut *self.transaction)
         .await?;
         let user = user(&row.ok_or_else(|| Error::missing("user", id))?)?;
+        self.changed(Change::Settings);
         if ends_sessions {
             self.end_sessions(id).await?;
         }
@@ -182,6 +183,7 @@ impl Write {
             let row = row.ok_or_else(|| Error::missing("user", id))?;
             groups.push(row.text("group_id")?);
         }
+        self.changed(Change::Settings);
         self.delete_groups(groups).await
     }
 }

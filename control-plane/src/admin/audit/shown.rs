@@ -4,8 +4,10 @@
 use serde_json::{Map, Value, json};
 
 /// Fields whose texts are kept.
-const PLAIN: [&str; 23] = [
+const PLAIN: [&str; 28] = [
+    "address",
     "available_sets",
+    "base_url",
     "email",
     "group",
     "groups",
@@ -16,11 +18,14 @@ const PLAIN: [&str; 23] = [
     "model_mapping",
     "models",
     "name",
+    "note",
     "output_price",
     "owner",
     "period_type",
     "price",
     "quota",
+    "reason",
+    "request_id",
     "role",
     "sets",
     "status",
@@ -36,8 +41,12 @@ const LONGEST: usize = 256;
 /// Of all, in bytes of JSON.
 const MOST: usize = 8 * 1024;
 
+/// Routes whose bodies hold no secret: what operators set is for every reader to see.
+const PLAIN_ROUTES: &str = "/api/option";
+
 /// The fields of a body, secrets left out; `null` for what is no JSON.
-pub(super) fn fields(body: &[u8]) -> Value {
+pub(super) fn fields(route: &str, body: &[u8]) -> Value {
+    let plain = route.starts_with(PLAIN_ROUTES);
     let value = match serde_json::from_slice(body) {
         // Lists of bare names are lists of what is to be removed or shown.
         Ok(Value::Array(items)) => Value::Array(
@@ -45,11 +54,11 @@ pub(super) fn fields(body: &[u8]) -> Value {
                 .into_iter()
                 .map(|item| match item {
                     Value::String(name) => Value::String(short(&name)),
-                    other => shown(other, false),
+                    other => shown(other, plain),
                 })
                 .collect(),
         ),
-        Ok(value) => shown(value, false),
+        Ok(value) => shown(value, plain),
         Err(_) => Value::Null,
     };
     if value.to_string().len() > MOST {
@@ -60,7 +69,9 @@ pub(super) fn fields(body: &[u8]) -> Value {
 
 fn shown(value: Value, plain: bool) -> Value {
     match value {
-        Value::String(text) if plain || text.is_empty() => Value::String(short(&text)),
+        Value::String(text) if plain && !is_pasted(&text) || text.is_empty() => {
+            Value::String(short(&text))
+        }
         Value::String(_) => REDACTED.into(),
         Value::Array(items) => items.into_iter().map(|item| shown(item, plain)).collect(),
         Value::Object(fields) => {
@@ -73,6 +84,11 @@ fn shown(value: Value, plain: bool) -> Value {
         }
         other => other,
     }
+}
+
+/// A URL with a password or a key in it, which is refused, but written down before.
+fn is_pasted(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?'])
 }
 
 /// What a name promises of texts, it does not promise of all that stands below it.
@@ -134,27 +150,52 @@ mod tests {
                 json!({"groups": [{"id": "g", "tokens": [{"name": "t", "key": "canary"}]}]}),
                 json!({"groups": [{"id": "g", "tokens": [{"name": "t", "key": REDACTED}]}]}),
             ),
+            (
+                json!({"base_url": "https://a.example/v1"}),
+                json!({"base_url": "https://a.example/v1"}),
+            ),
+            (
+                json!({"base_url": "https://u:canary@a.example"}),
+                json!({"base_url": REDACTED}),
+            ),
+            (
+                json!({"base_url": "https://a.example?key=canary"}),
+                json!({"base_url": REDACTED}),
+            ),
             (json!([1, 2]), json!([1, 2])),
             (json!(["g"]), json!(["g"])),
             (json!("canary"), json!(REDACTED)),
         ] {
-            assert_eq!(fields(body.to_string().as_bytes()), expected, "{body}");
+            let kept = fields("/api/channel", body.to_string().as_bytes());
+            assert_eq!(kept, expected, "{body}");
         }
+        let option = json!({"key": "RegistrationEnabled", "value": "true"});
+        assert_eq!(
+            fields("/api/option/", option.to_string().as_bytes()),
+            option
+        );
         for body in ["", "{", "\u{1}"] {
-            assert_eq!(fields(body.as_bytes()), Value::Null, "{body}");
+            assert_eq!(
+                fields("/api/channel", body.as_bytes()),
+                Value::Null,
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let long = json!({"name": "é".repeat(1000)});
-        let kept = fields(long.to_string().as_bytes());
+        let kept = fields("/api/group", long.to_string().as_bytes());
         assert_eq!(kept["name"].as_str().unwrap().chars().count(), LONGEST);
 
         let many: Vec<_> = (0..1000).map(|at| json!(format!("model-{at}"))).collect();
-        let kept = fields(json!({"models": many, "type": 1}).to_string().as_bytes());
+        let kept = fields(
+            "/api/group",
+            json!({"models": many, "type": 1}).to_string().as_bytes(),
+        );
         assert_eq!(kept, json!({"too_large_to_keep": ["models", "type"]}));
-        let kept = fields(json!(many).to_string().as_bytes());
+        let kept = fields("/api/group", json!(many).to_string().as_bytes());
         assert_eq!(kept, json!({"too_large_to_keep": 1000}));
     }
 }

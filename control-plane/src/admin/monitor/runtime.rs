@@ -72,7 +72,8 @@ struct OfModel {
     banned_channels: i64,
 }
 
-/// Of the last 60 seconds; `requests` and `errors` of the last minutes.
+/// Of the last 60 seconds; `requests` and `errors` of the last minutes, without those that their
+/// callers brought about.
 #[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 struct Metrics {
     rpm: i64,
@@ -89,8 +90,8 @@ async fn runtime(Extract(state): Extract<State>) -> Reply<Runtime> {
     let mut found: BTreeMap<(i64, String), PairMetrics> = BTreeMap::new();
     for (key, tally) in recent(&state, None).await? {
         let pair = found.entry(key).or_default();
-        pair.metrics.requests = tally.request_count;
-        pair.metrics.errors = tally.exception_count;
+        pair.metrics.requests = tally.request_count - tally.caller_error_count;
+        pair.metrics.errors = tally.errors();
     }
     let by = [Dimension::Channel, Dimension::Model];
     for rate in rates(&state.store, Of::Channels(None), None, &by).await? {

@@ -187,6 +187,9 @@ async fn the_ranking_begins_with_who_used_most() {
 async fn the_monitor_tells_what_fails() {
     with_store(async |store| {
         let api = scene(&store).await;
+        // What a caller brings about says nothing of a channel.
+        let callers = vec![call(5, "g", "m", 1, 400), call(6, "h", "m", 2, 422)];
+        Ledger::new(store.clone()).book("n", callers).await.unwrap();
         let rates = json!({"1": {"m": 0.0}, "2": {"m": 0.0, "x": 1.0}});
         assert_eq!(api.get("/monitor/").await, rates);
         assert_eq!(api.get("/monitor/2").await, rates["2"]);

@@ -49,6 +49,15 @@ async fn of_two_writers_the_second_is_told_what_changed() {
         api.ok("POST", "/model_config/a/b", json!({"owner": "o"}))
             .await;
         let token = token["id"].as_i64().unwrap();
+        let user = json!({"username": "somebody", "password": "long enough, too"});
+        let user = api.ok("POST", "/user", user).await;
+        let service =
+            json!({"name": "s", "url": "https://money.example", "secret": "0123456789abcdef"});
+        let service = api.ok("POST", "/balance_services", service).await;
+        let ban = json!({"address": "192.0.2.1"});
+        let ban = api.ok("POST", "/ip_blacklist", ban).await;
+        let price = json!({"override_price": true, "price": {"input_price": 1}});
+        api.ok("POST", "/group/g/model_config/a/b", price).await;
         for (path, first, second, field) in [
             (
                 channel.clone(),
@@ -79,6 +88,43 @@ async fn of_two_writers_the_second_is_told_what_changed() {
                 json!({"owner": "p"}),
                 json!({"retry_times": 1}),
                 "owner",
+            ),
+            (
+                "/group/g/model_config/a/b".into(),
+                json!({"override_price": true, "price": {"input_price": 2}}),
+                json!({"override_price": true, "price": {"input_price": 3}}),
+                "price",
+            ),
+            (
+                format!("/user/{}", user["id"]),
+                json!({"email": "a@example.org"}),
+                json!({"role": "read_only"}),
+                "email",
+            ),
+            (
+                format!("/balance_services/{}", service["id"]),
+                json!({"name": "t"}),
+                json!({"url": "https://other.example"}),
+                "name",
+            ),
+            (
+                format!("/ip_blacklist/{}", ban["id"]),
+                json!({"reason": "a"}),
+                json!({"address": "192.0.2.2"}),
+                "reason",
+            ),
+            // One that gateways have, and one that they have not.
+            (
+                "/option/RetryTimes".into(),
+                json!({"value": "1"}),
+                json!({"value": "2"}),
+                "source, value",
+            ),
+            (
+                "/option/NotifyNote".into(),
+                json!({"value": "a"}),
+                json!({"value": "b"}),
+                "source, value",
             ),
         ] {
             let (tag, _) = send(&api, "GET", &path, "", Value::Null).await;

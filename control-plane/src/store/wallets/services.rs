@@ -9,7 +9,7 @@ use crate::store::query::Conditions;
 use crate::store::row::{Columns, unexpected};
 use crate::store::sql::sql;
 use crate::store::write::Write;
-use crate::store::{Error, Result, Store};
+use crate::store::{Change, Error, Result, Store};
 
 const COLUMNS: &str =
     "SELECT id, created_at, name, url, private, secret_hint FROM balance_services";
@@ -100,6 +100,7 @@ impl Store {
                     .execute(&mut *write.transaction)
                     .await
                     .on_conflict(|| in_use().into())?;
+                write.changed(Change::Settings);
                 (done.rows_affected() == 1)
                     .then_some(())
                     .ok_or_else(|| missing(id))
@@ -156,6 +157,7 @@ impl Write {
         .fetch_optional(&mut *self.transaction)
         .await
         .on_conflict(|| "there is a balance service of this name already".into())?;
+        self.changed(Change::Settings);
         service(&row.ok_or_else(|| missing(id))?)
     }
 }
