@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::bootstrap::{Bootstrap, ClientTls, EnvoyAdmin};
 use crate::cli::{BootstrapArgs, RunArgs};
 use crate::domain::shown;
+use crate::environment;
 use crate::notify;
 use crate::oidc;
 use crate::publish;
@@ -36,6 +37,9 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     }
     if !notify::Sinks::read(&args.control.notify)?.is_empty() {
         println!("alerts    have somewhere to go");
+    }
+    for (variable, instead) in environment::in_vain() {
+        println!("{variable} has no effect here: {instead}");
     }
     let (store, _) = open_store(&args.control).await?;
     let left_out = publish::left_out(&store).await?;

@@ -15,6 +15,7 @@ pub mod deadlines;
 pub mod demo;
 pub mod details;
 pub mod domain;
+mod environment;
 pub mod gateways;
 pub mod health;
 pub mod home;

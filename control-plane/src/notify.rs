@@ -1,11 +1,13 @@
 //! Operators are told what they should know of: in the alert history, and at their webhooks.
 //!
-//! Two tasks, so that nothing that is told waits for anybody who is told. One writes what it hears of
-//! into the database, where subjects are told of only so often, whichever control plane it is that
-//! hears. The other delivers what stands there, again and later if it has to, also after a restart.
-//! Neither is in the way of what it hears from: who does not listen in time misses something, and
-//! balances are looked at again by themselves.
+//! Three tasks, so that nothing that is told waits for anybody who is told. One writes what it hears
+//! of into the database, where subjects are told of only so often, whichever control plane it is that
+//! hears. Another delivers what stands there, again and later if it has to, also after a restart.
+//! The third tells what cannot be written down: that the database is away. None is in the way of
+//! what it hears from: who does not listen in time misses something, and balances are looked at
+//! again by themselves.
 
+mod away;
 mod message;
 mod sinks;
 
@@ -78,10 +80,12 @@ impl Notifier {
             sinks: Arc::clone(&sinks),
             told: Arc::clone(&told),
         };
+        let away = away::Watch::new(store.clone(), Arc::clone(&sinks));
         let deliverer = Deliverer { store, sinks };
         tokio::select! {
             () = writer.run(notices) => {}
             () = deliverer.run(&told) => {}
+            () = away.run() => {}
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::access_tokens::AccessTokens;
 use crate::balance::Collector;
 use crate::cli::ControlArgs;
 use crate::demo::{self, Behaviours};
+use crate::environment;
 use crate::gateways::{self, Registry};
 use crate::health::{self, Health};
 use crate::leases::Leases;
@@ -81,6 +82,9 @@ impl ControlPlane {
         defaults: Defaults,
         node_token: Option<Secret>,
     ) -> Result<Self> {
+        for (variable, instead) in environment::in_vain() {
+            tracing::warn!(variable, instead, "AI Proxy's variable has no effect here");
+        }
         let provider = oidc::Settings::read(&args.oidc)?.map(oidc::Provider::new);
         let sinks = notify::Sinks::read(&args.notify)?;
         make_data_folder(&args.data)?;

@@ -17,10 +17,10 @@ use crate::store::testing::with_store;
 use crate::store::{AlertQuery, Movement};
 
 /// What came to it, by path.
-type Heard = mpsc::UnboundedReceiver<(&'static str, Value)>;
+pub(super) type Heard = mpsc::UnboundedReceiver<(&'static str, Value)>;
 
 /// Answers with these one after the other; the last one stays.
-async fn webhook(answers: &[(u16, &'static str)]) -> (Sinks, Heard) {
+pub(super) async fn webhook(answers: &[(u16, &'static str)]) -> (Sinks, Heard) {
     let (sender, heard) = mpsc::unbounded_channel();
     let answers = Arc::new(Mutex::new(answers.to_vec()));
     let at = |path: &'static str| {

@@ -60,9 +60,10 @@ pub(crate) fn dsn(told: Option<&Secret>, data: &Path) -> Result<String> {
 
 /// Where rates are counted for all gateways together, if anywhere.
 pub(crate) fn redis(args: &ControlArgs) -> Result<Option<Windows>> {
-    let of_ai_proxy = || std::env::var("REDIS").ok().map(Secret::new);
-    let url = args.redis_url.clone().or_else(of_ai_proxy);
-    let url = url.filter(|url| !url.is_empty());
+    let of_ai_proxy = ["REDIS", "REDIS_CONN_STRING"].map(std::env::var);
+    let of_ai_proxy = of_ai_proxy.into_iter().flatten().map(Secret::new);
+    let mut urls = args.redis_url.clone().into_iter().chain(of_ai_proxy);
+    let url = urls.find(|url| !url.is_empty());
     let Some(url) = url else { return Ok(None) };
     let authorities = args.redis_ca_file.as_deref().map(|file| {
         std::fs::read(file).with_context(|| format!("REDIS_CA_FILE={}", file.display()))
