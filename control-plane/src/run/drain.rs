@@ -58,7 +58,8 @@ pub(super) async fn drain(envoy: &Client, control: &ControlPlane, patience: Dura
 async fn calls_end(envoy: &Client) -> Result<()> {
     // Callers that keep a connection are told to close it with their next answer.
     envoy.post("/healthcheck/fail").await?;
-    envoy.post("/drain_listeners").await?;
+    // The others are what calls under way may still go through.
+    envoy.post("/drain_listeners?inboundonly").await?;
     while envoy.stat(ACTIVE).await? > 0 {
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -63,10 +63,12 @@ fn callers(settings: &Settings) -> listener::Listener {
         local_reply_config: Some(local_replies()),
         ..connection_manager(CALLERS)
     };
-    on(
-        pb::address(&settings.listen.ip().to_string(), settings.listen.port()),
-        manager,
-    )
+    let address = pb::address(&settings.listen.ip().to_string(), settings.listen.port());
+    listener::Listener {
+        // What alone is drained when the gateway is stopped.
+        traffic_direction: core::TrafficDirection::Inbound.into(),
+        ..on(address, manager)
+    }
 }
 
 /// The same for nobody: it listens nowhere. While the other one is taken down, it keeps the gateway
