@@ -100,7 +100,7 @@ impl Bootstrap {
                     "validation_context": { "trusted_ca": file(&self.authorities) },
                 }],
             },
-            "bootstrap_extensions": [self.meter()],
+            "bootstrap_extensions": [self.meter(), internal_listeners()],
             "overload_manager": self.overload_manager(),
         })
     }
@@ -285,6 +285,16 @@ impl ClientTls {
     }
 }
 
+/// Without it Envoy refuses what leads to providers through proxies (`xds::resources`).
+fn internal_listeners() -> Value {
+    json!({
+        "name": "envoy.bootstrap.internal_listener",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+        },
+    })
+}
+
 fn cluster<const N: usize>(
     name: &str,
     address: &HostPort,
@@ -366,8 +376,9 @@ mod tests {
             ..bootstrap()
         };
         let mut json = bootstrap.json();
-        // Its code is for the end-to-end tests.
-        json.as_object_mut().unwrap().remove("bootstrap_extensions");
+        // The meter's code is for the end-to-end tests.
+        let extensions = json.pointer_mut("/bootstrap_extensions").unwrap();
+        extensions.as_array_mut().unwrap().remove(0);
         let file = dir.path().join("bootstrap.json");
         std::fs::write(&file, json.to_string()).unwrap();
         let output = Command::new(envoy)

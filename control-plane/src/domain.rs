@@ -30,6 +30,7 @@ pub mod options;
 mod page;
 mod period;
 mod price;
+mod proxy_url;
 mod summary;
 mod token;
 mod user;
@@ -65,6 +66,7 @@ pub use period::{Period, Window, day, shown};
 pub use price::{
     BookedPrice, ConditionFields, PriceChange, PriceValue, tariff_from_json, tariff_to_json,
 };
+pub use proxy_url::{InvalidProxyUrl, ProxyUrl};
 pub use summary::{Span, Tally};
 pub use token::{Token, TokenPatch};
 pub use user::{NewUser, PasswordHash, Role, User, UserPatch};

@@ -3,9 +3,12 @@
 //! An address from a key file or a form must not become a way into the operator's own network, so
 //! the guard stands where the connection is made: the name is resolved here, every address that is
 //! not public is left out, and the connection goes to one of the rest. No redirect is followed.
+//! Through a proxy, which only administrators can name, it is the proxy that resolves the name: then
+//! the guard knows addresses alone, and what keeps a call from going astray is the certificate.
 
 mod guard;
 mod hosts;
+mod tunnel;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +29,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Url};
 
+use crate::domain::ProxyUrl;
 use guard::is_public;
 
 pub use hosts::Hosts;
@@ -54,6 +58,8 @@ pub enum CallError {
     Http(String, hyper::Error),
     #[error("{0}: the answer cannot be read")]
     Answer(String),
+    #[error("the proxy {0} refuses to connect, with status {1}")]
+    NoTunnel(String, u16),
 }
 
 /// For everything, unless the call says otherwise: finding the address, connecting, the whole
@@ -68,6 +74,7 @@ pub struct Call<'a> {
     method: Method,
     url: &'a Url,
     reach: Reach,
+    proxy: Option<&'a ProxyUrl>,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     patience: Duration,
@@ -106,6 +113,7 @@ impl<'a> Call<'a> {
             method: Method::GET,
             url,
             reach,
+            proxy: None,
             headers: Vec::new(),
             body: Vec::new(),
             patience: PATIENCE,
@@ -122,10 +130,22 @@ impl<'a> Call<'a> {
         post.header("content-type", content_type.to_owned())
     }
 
+    #[must_use]
+    pub fn form(url: &'a Url, reach: Reach, form: String) -> Self {
+        let form_type = "application/x-www-form-urlencoded";
+        Self::post(url, reach, form_type, form.into_bytes())
+    }
+
     /// How long to wait for the whole answer.
     #[must_use]
     pub fn within(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Through this proxy, if there is one.
+    #[must_use]
+    pub fn through(self, proxy: Option<&'a ProxyUrl>) -> Self {
+        Self { proxy, ..self }
     }
 
     #[must_use]
@@ -133,19 +153,6 @@ impl<'a> Call<'a> {
         self.headers.push((name, value));
         self
     }
-}
-
-/// Posts a form and reads the whole answer.
-///
-/// # Errors
-/// When no answer comes, or the address is none that may be called.
-pub async fn post_form(
-    url: &Url,
-    reach: Reach,
-    form: String,
-) -> Result<(StatusCode, Bytes), CallError> {
-    let form_type = "application/x-www-form-urlencoded";
-    call(Call::post(url, reach, form_type, form.into_bytes())).await
 }
 
 /// Calls and reads the whole answer.
@@ -186,21 +193,51 @@ pub async fn open(call: Call<'_>) -> Result<(StatusCode, Answer), CallError> {
 
 async fn exchange(call: Call<'_>, host: &str) -> Result<(StatusCode, Answer), CallError> {
     let failed = |error| CallError::Io(host.to_owned(), error);
+    let stream = match call.proxy {
+        Some(proxy) => {
+            if call.reach == Reach::Public && is_no_public_address(call.url) {
+                return Err(CallError::NotPublic(host.to_owned()));
+            }
+            let port = call.url.port_or_known_default().unwrap_or_default();
+            tunnel::open(proxy, host, port).await?
+        }
+        None => direct(&call, host).await?,
+    };
+    let stream = match call.url.scheme() {
+        "https" => encrypted(stream, host).await.map_err(failed)?,
+        _ => stream,
+    };
+    send(stream, call, host).await
+}
+
+/// A connection, whatever is below it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+async fn direct(call: &Call<'_>, host: &str) -> Result<Box<dyn Stream>, CallError> {
+    let failed = |error| CallError::Io(host.to_owned(), error);
     let addresses = addresses(call.url, call.reach).await.map_err(failed)?;
     if addresses.is_empty() {
         return Err(CallError::NotPublic(host.to_owned()));
     }
-    let stream = TcpStream::connect(addresses.as_slice())
-        .await
-        .map_err(failed)?;
-    if call.url.scheme() != "https" {
-        return send(stream, call, host).await;
+    let stream = TcpStream::connect(addresses.as_slice()).await;
+    Ok(Box::new(stream.map_err(failed)?))
+}
+
+async fn encrypted(stream: impl Stream + 'static, host: &str) -> io::Result<Box<dyn Stream>> {
+    let name =
+        ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
+    let stream = TlsConnector::from(tls()?).connect(name, stream).await?;
+    Ok(Box::new(stream))
+}
+
+fn is_no_public_address(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => !is_public(address.into()),
+        Some(Host::Ipv6(address)) => !is_public(address.into()),
+        Some(Host::Domain(_)) | None => false,
     }
-    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-        .map_err(|error| failed(io::Error::other(error)))?;
-    let connector = TlsConnector::from(tls().map_err(failed)?);
-    let stream = connector.connect(name, stream).await.map_err(failed)?;
-    send(stream, call, host).await
 }
 
 async fn addresses(url: &Url, reach: Reach) -> io::Result<Vec<SocketAddr>> {
@@ -270,32 +307,6 @@ fn tls() -> io::Result<Arc<ClientConfig>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_not_public_is_not_called() {
-        let call = async |url: &str, reach| {
-            let url = Url::parse(url).unwrap();
-            post_form(&url, reach, String::new())
-                .await
-                .unwrap_err()
-                .to_string()
-        };
-        let public = Reach::Public;
-        assert!(
-            call("http://oauth2.googleapis.com/", public)
-                .await
-                .contains("https://")
-        );
-        for url in ["https://127.0.0.1/", "https://localhost/", "https://[::1]/"] {
-            assert!(
-                call(url, public).await.contains("no public address"),
-                "{url}"
-            );
-        }
-        // Nobody listens there, but it is asked.
-        let told = call("http://127.0.0.1:1/", Reach::Anywhere).await;
-        assert!(told.starts_with("127.0.0.1: "), "{told}");
-    }
-}
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

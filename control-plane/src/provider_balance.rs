@@ -1,6 +1,6 @@
 //! What is left of the money at providers that tell it.
 //!
-//! They are asked from here, with the channel's key, at public addresses alone: nothing that a base
+//! They are asked from here, with the channel's key and through its proxy, at public addresses alone: nothing that a base
 //! URL names may be a way into the operator's own network. Neither the key nor anything else of what
 //! was sent or came back is in an error.
 
@@ -57,7 +57,7 @@ impl From<CallError> for BalanceError {
             CallError::NotEncrypted | CallError::NotPublic(_) => Self::NotPublic,
             CallError::Late(..) => Self::Late,
             CallError::Answer(_) => Self::Answer,
-            CallError::Io(..) | CallError::Http(..) => Self::Unreachable,
+            CallError::Io(..) | CallError::Http(..) | CallError::NoTunnel(..) => Self::Unreachable,
         }
     }
 }

@@ -4,9 +4,9 @@
 //! under way keep the old one, and a new key never goes to an old address. What is no longer
 //! wanted stays published for a while, because requests under way may still have it on their list.
 
+mod leaving;
 mod plan;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_config::Banned;
 
+use self::leaving::Upstreams;
 use crate::access_tokens::AccessTokens;
 use crate::demo::Behaviours;
 use crate::domain::options;
@@ -23,14 +24,10 @@ use crate::probes::Guests;
 use crate::secrets::Secret;
 use crate::store::{Change, Store};
 use crate::xds::Snapshot;
-use crate::xds::resources::{Settings, Topology, Upstream};
+use crate::xds::resources::{Settings, Topology};
 
 /// Changes that come in quick succession are one update.
 const DEBOUNCE: Duration = Duration::from_millis(20);
-
-/// How long an unwanted cluster stays. A request has its list of channels when it begins, and may
-/// still move on to the next one while nothing has been answered.
-const LINGER: Duration = Duration::from_secs(60);
 
 /// Until the next try when the database is away.
 const RETRY: Duration = Duration::from_secs(1);
@@ -49,8 +46,7 @@ pub struct Publisher {
     guests: Guests,
     changes: Receiver<Change>,
     snapshots: watch::Sender<Arc<Snapshot>>,
-    current: BTreeMap<String, Upstream>,
-    leaving: BTreeMap<String, (Upstream, Instant)>,
+    upstreams: Upstreams,
 }
 
 impl Publisher {
@@ -67,7 +63,6 @@ impl Publisher {
         // Before the first read, so that nothing falls between the two.
         let changes = store.changes();
         let (snapshots, receiver) = watch::channel(Arc::default());
-        let (current, leaving) = (BTreeMap::new(), BTreeMap::new());
         let mut publisher = Self {
             store,
             settings,
@@ -76,8 +71,7 @@ impl Publisher {
             guests: Guests::default(),
             changes,
             snapshots,
-            current,
-            leaving,
+            upstreams: Upstreams::default(),
         };
         let channels = publisher.store.published_channels().await?;
         publisher.tokens.want(&plan::google_keys(&channels));
@@ -98,11 +92,10 @@ impl Publisher {
         let mut tokens = self.tokens.changes();
         let mut guests = self.guests.changes();
         loop {
-            let next_leave = self.leaving.values().map(|(_, until)| *until).min();
             let wake = if failed {
                 Some(Instant::now() + RETRY)
             } else {
-                next_leave
+                self.upstreams.next_leave()
             };
             tokio::select! {
                 change = self.changes.recv() => match change {
@@ -162,12 +155,11 @@ impl Publisher {
         }
         self.guests.published(&plan.left_out);
         self.demo.replace(plan.demo);
-        self.retire(plan.upstreams);
-        let leaving = self.leaving.values().map(|(upstream, _)| upstream);
+        self.upstreams.replace(plan.upstreams, Instant::now());
         let topology = Topology {
             settings: self.settings.clone(),
             gateway: plan.gateway,
-            upstreams: self.current.values().chain(leaving).cloned().collect(),
+            upstreams: self.upstreams.published().cloned().collect(),
         };
         let snapshot = Arc::new(topology.snapshot());
         self.snapshots.send_if_modified(|current| {
@@ -176,20 +168,6 @@ impl Publisher {
             changed
         });
         Ok(())
-    }
-
-    fn retire(&mut self, upstreams: Vec<Upstream>) {
-        let wanted: BTreeMap<_, _> = upstreams
-            .into_iter()
-            .map(|u| (u.cluster.clone(), u))
-            .collect();
-        let now = Instant::now();
-        for (name, upstream) in std::mem::replace(&mut self.current, wanted) {
-            self.leaving.insert(name, (upstream, now + LINGER));
-        }
-        let current = &self.current;
-        self.leaving
-            .retain(|name, (_, until)| *until > now && !current.contains_key(name));
     }
 }
 

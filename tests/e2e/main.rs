@@ -26,6 +26,7 @@ mod limits;
 mod limits_together;
 mod mutual_tls;
 mod passthrough;
+mod proxies;
 mod refusals;
 mod runs;
 mod sdk;

@@ -9,6 +9,7 @@ use tollgate_tests::envoy::EnvoyAdmin;
 use tollgate_tests::gateway::ADMIN_KEY;
 use tollgate_tests::http::Request;
 use tollgate_tests::provider::{AccessKey, TOKEN, TokenEndpoint, service_account};
+use tollgate_tests::proxy::Proxy;
 use tollgate_tests::scene::provider_key;
 use tollgate_tests::{Dialect, Fault, Gateway, Provider, Scene};
 
@@ -177,6 +178,70 @@ fn the_clouds_credentials_are_found_nowhere() {
         for (at, secret) in secrets.iter().enumerate() {
             let found = call.everything().contains(secret.as_str());
             assert_eq!(found, at == whose, "{secret}: {}", call.everything());
+        }
+    }
+}
+
+/// A proxy's credentials are for the proxy: neither Envoy's pages nor the provider see them.
+#[test]
+fn a_proxy_s_credentials_are_found_with_the_proxy_alone() {
+    let gateway = Gateway::builder()
+        .env("RUST_LOG", "debug")
+        .env("TOLLGATE_LOG", "debug");
+    let (gateway, envoy) = EnvoyAdmin::with(gateway);
+    let (proxy, refusing) = (Proxy::start(), Proxy::that_refuses(407));
+    let provider = Provider::openai().start();
+    let credentials = "proxy-user-canary:proxy-password-canary";
+    let channel = |proxy: &Proxy| {
+        let fields = json!({ "proxy_url": proxy.url_with(credentials) });
+        Scene::on(&gateway).channel_with(&provider, fields).ready()
+    };
+    let (served, refused) = (channel(&proxy), channel(&refusing));
+    let mut seen = Vec::new();
+    for dialect in Dialect::CALLERS {
+        served.ask(dialect, "hello").assert_served("hi");
+        served.ask_stream(dialect, "hello").assert_served("hi");
+        let failed = refused.ask(dialect, "hello");
+        failed.assert_error(502);
+        seen.push(("an error", failed.response.text()));
+    }
+    let wrong = json!({"type": 1, "key": "k", "proxy_url": format!("socks5://{credentials}@p")});
+    let wrong = gateway.admin().send(Request::post("/api/channel/", &wrong));
+    seen.push(("a refusal", wrong.unwrap().text()));
+    for path in [
+        "channels/all",
+        "config/export",
+        "logs/?per_page=100",
+        "gateways",
+        "audit_logs",
+    ] {
+        let path = format!("/api/{path}");
+        seen.push(("the admin API", gateway.admin().get(&path).to_string()));
+    }
+    let dump = envoy.get("/config_dump?include_eds");
+    assert!(
+        dump.contains("proxy-authorization"),
+        "it is there to be looked at"
+    );
+    seen.push(("Envoy's configuration dump", dump));
+    for page in ["/clusters", "/stats", "/listeners", "/init_dump"] {
+        seen.push(("Envoy's admin interface", envoy.get(page)));
+    }
+    seen.push(("the output", gateway.process().output()));
+    for call in provider.calls() {
+        seen.push(("a call at the provider", call.everything()));
+    }
+    let encoded = "cHJveHktdXNlci1jYW5hcnk6cHJveHktcGFzc3dvcmQtY2FuYXJ5";
+    // As Envoy's dump would show the bytes of the header.
+    let twice = "QmFzaWMgY0hKdmVIa3RkWE5sY2kxallXNWhjbms2Y0hKdmVIa3RjR0Z6YzNkdmNtUXRZMkZ1WVhK";
+    for secret in ["user-canary", "password-canary", encoded, twice] {
+        nowhere_in(&seen, secret);
+        nowhere_below(gateway.data(), secret);
+    }
+    for proxy in [&proxy, &refusing] {
+        for call in proxy.asked() {
+            let expected = format!("Basic {encoded}");
+            assert_eq!(call.header("proxy-authorization"), Some(expected.as_str()));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use crate::admin::Admin;
@@ -51,6 +52,22 @@ impl Apart {
     #[must_use]
     #[track_caller]
     pub fn start_as(node: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_all(node, settings, &[])
+    }
+
+    /// With an Envoy that trusts this authority and no other.
+    ///
+    /// # Panics
+    /// When one of the two does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_trusting(authority: &Path) -> Self {
+        let authority = authority.to_str().expect("a path in Unicode");
+        Self::start_all("apart", &[], &["--authorities", authority])
+    }
+
+    #[track_caller]
+    fn start_all(node: &str, settings: &[(&str, &str)], bootstrap: &[&str]) -> Self {
         let [address, admin, xds, demo, unavailable] = [(); 5].map(|()| free_address());
         let builder = settings
             .iter()
@@ -68,7 +85,7 @@ impl Apart {
         eventually("the control plane answers", || {
             Request::get("/api/status").send(admin)
         });
-        let envoy = Self::envoy_beside(&builder, node, admin, xds);
+        let envoy = Self::envoy_with(&builder, node, admin, xds, bootstrap);
         eventually("Envoy serves", || is_ready(address));
         Self {
             envoy,
@@ -92,8 +109,20 @@ impl Apart {
         admin: SocketAddr,
         xds: SocketAddr,
     ) -> Process {
+        Self::envoy_with(builder, node, admin, xds, &[])
+    }
+
+    #[track_caller]
+    fn envoy_with(
+        builder: &Builder,
+        node: &str,
+        admin: SocketAddr,
+        xds: SocketAddr,
+        more: &[&str],
+    ) -> Process {
         let bootstrap = builder
             .command(&["bootstrap", "--node", node])
+            .args(more)
             .args([
                 "--control-plane",
                 &xds.to_string(),

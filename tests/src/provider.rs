@@ -35,6 +35,7 @@ pub use call::Call;
 pub use fault::{Cut, Fault};
 pub use openid::{CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Signs};
 pub use script::Script;
+pub(crate) use server::read_call;
 pub use sigv4::AccessKey;
 pub use token_endpoint::{TOKEN, TokenEndpoint, service_account};
 pub use webhook::{WEBHOOK_CANARY, Webhook};

@@ -12,7 +12,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::domain::{GoogleKey, Grant};
-use crate::outbound::{self, CallError, Reach};
+use crate::outbound::{self, Call, CallError, Reach};
 use crate::secrets::Secret;
 
 /// Where tokens are made: as the operator says, else as the key says, which is at Google's.
@@ -67,11 +67,11 @@ struct Refusal {
 pub(super) async fn token(key: &GoogleKey, endpoint: &Endpoint) -> Result<Minted, FetchError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let form = form(key, now.unwrap_or_default().as_secs())?;
-    let (url, reach) = match &endpoint.0 {
-        Some(told) => (told, Reach::Anywhere),
-        None => (key.token_uri(), Reach::Public),
+    let call = match &endpoint.0 {
+        Some(told) => Call::form(told, Reach::Anywhere, form),
+        None => Call::form(key.token_uri(), Reach::Public, form).through(key.proxy()),
     };
-    let (status, body) = outbound::post_form(url, reach, form).await?;
+    let (status, body) = outbound::call(call).await?;
     if !status.is_success() {
         return Err(FetchError::Refused(status.as_u16(), code(&body)));
     }

@@ -19,7 +19,7 @@ use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
 use super::{ApiError, State};
-use crate::domain::{Channel, ChannelPatch, Listed, config_schema};
+use crate::domain::{Channel, ChannelPatch, Listed, ProxyUrl, config_schema};
 use crate::store::ChannelQuery;
 
 pub(super) fn routes() -> Routes {
@@ -68,6 +68,8 @@ struct View {
     type_name: &'static str,
     /// Empty: the provider's own.
     base_url: String,
+    /// The proxy through which the provider is reached; empty: none. Its credentials are masked.
+    proxy_url: String,
     /// Masked; it never comes back whole.
     key: String,
     models: Vec<String>,
@@ -256,7 +258,7 @@ fn check_new(channel: &ChannelPatch) -> Result<(), ApiError> {
 }
 
 /// That a channel may become what the patch wants. A key that is left empty, or sent back as it was
-/// shown, stays.
+/// shown, stays, and so does a proxy that is sent back as it was shown.
 pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<(), ApiError> {
     patch.key = patch
         .key
@@ -271,7 +273,15 @@ pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<()
         let kind = patch.kind.unwrap_or(now.kind);
         form::check_configs(kind, configs, base_url.is_some(), key)?;
     }
-    Ok(())
+    let shown = |proxy: &Option<ProxyUrl>| proxy.as_ref().map(ToString::to_string);
+    patch.proxy = patch.proxy.take().filter(|proxy| {
+        let masked = proxy.as_ref().is_some_and(ProxyUrl::is_masked);
+        !masked || shown(proxy) != shown(&now.proxy)
+    });
+    match &patch.proxy {
+        Some(proxy) => form::check_proxy(patch.kind.unwrap_or(now.kind), proxy.as_ref()),
+        None => Ok(()),
+    }
 }
 
 /// Enables (1) or disables (2) a channel.
@@ -343,6 +353,7 @@ impl From<Channel> for View {
                 .base_url
                 .map(|url| url.to_string())
                 .unwrap_or_default(),
+            proxy_url: channel.proxy.map(|url| url.to_string()).unwrap_or_default(),
             key: format!("{MASK}{}", channel.key_hint),
             models: channel.models,
             model_mapping: channel.model_mapping,

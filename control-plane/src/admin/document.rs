@@ -171,6 +171,11 @@ impl Planned {
             // The last four characters may be the same.
             fields.entry("key".into()).or_insert_with(Change::hidden);
         }
+        if self.new_proxy {
+            fields
+                .entry("proxy_url".into())
+                .or_insert_with(Change::hidden);
+        }
         fields
     }
 }

@@ -15,6 +15,7 @@ mod openapi;
 mod options;
 mod own;
 mod prices;
+mod proxies;
 mod refusals;
 mod resources;
 mod roles;

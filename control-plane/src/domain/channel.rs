@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tollgate_policy::price::NanoUsd;
 
-use super::{BaseUrl, ChannelBalance, ChannelCare, ChannelCarePatch, Status};
+use super::{BaseUrl, ChannelBalance, ChannelCare, ChannelCarePatch, ProxyUrl, Status};
 use crate::secrets::Secret;
 
 /// The priority of a channel that names none, and what AI Proxy makes of 0.
@@ -21,6 +21,8 @@ pub struct Channel {
     pub kind: i64,
     /// `None`: the provider's own.
     pub base_url: Option<BaseUrl>,
+    /// Its credentials, if it has any, are not part of it.
+    pub proxy: Option<ProxyUrl>,
     /// Last four characters of the key; empty for a short or missing one.
     pub key_hint: String,
     pub models: Vec<String>,
@@ -48,6 +50,8 @@ pub struct ChannelPatch {
     pub key: Option<Secret>,
     /// `Some(None)`: back to the provider's own.
     pub base_url: Option<Option<BaseUrl>>,
+    /// `Some(None)`: none any more.
+    pub proxy: Option<Option<ProxyUrl>>,
     pub models: Option<Vec<String>>,
     pub model_mapping: Option<BTreeMap<String, String>>,
     pub configs: Option<Map<String, Value>>,
@@ -67,6 +71,8 @@ pub struct PublishedChannel {
     pub kind: i64,
     /// `None`: the provider's own.
     pub base_url: Option<BaseUrl>,
+    /// With its credentials.
+    pub proxy: Option<ProxyUrl>,
     pub key: Secret,
     pub models: Vec<String>,
     pub model_mapping: BTreeMap<String, String>,

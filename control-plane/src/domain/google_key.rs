@@ -7,6 +7,7 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use url::Url;
 
+use super::ProxyUrl;
 use crate::secrets::Secret;
 
 /// What access tokens are fetched with.
@@ -15,6 +16,7 @@ pub struct GoogleKey {
     fingerprint: [u8; 32],
     project: String,
     token_uri: Url,
+    proxy: Option<Box<ProxyUrl>>,
     pub grant: Grant,
 }
 
@@ -92,11 +94,32 @@ impl GoogleKey {
                 .or(file.quota_project_id)
                 .unwrap_or_default(),
             token_uri: token_uri.ok_or("has a token_uri that is not Google's")?,
+            proxy: None,
             grant,
         })
     }
 
-    /// Tells keys apart; nothing can be learned from it.
+    /// The same, with its tokens fetched through this proxy.
+    #[must_use]
+    pub fn through(self, proxy: Option<&ProxyUrl>) -> Self {
+        let Some(proxy) = proxy else { return self };
+        let mut hash = Sha256::new_with_prefix(self.fingerprint);
+        hash.update(proxy.to_string());
+        hash.update(proxy.credentials().map_or("", Secret::expose));
+        Self {
+            fingerprint: hash.finalize().into(),
+            proxy: Some(Box::new(proxy.clone())),
+            ..self
+        }
+    }
+
+    /// Through which its tokens are fetched.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&ProxyUrl> {
+        self.proxy.as_deref()
+    }
+
+    /// Tells keys apart, and the ways to their tokens; nothing can be learned from it.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint

@@ -135,6 +135,7 @@ mod tests {
             name: "c".into(),
             kind: 1,
             base_url: None,
+            proxy: None,
             key: Secret::new("k"),
             models: vec!["m".into()],
             model_mapping: BTreeMap::new(),

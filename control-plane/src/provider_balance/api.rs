@@ -54,6 +54,7 @@ impl Api {
         let get = async |path: &str| {
             let url = Url::parse(&format!("{base}{path}")).map_err(|_| BalanceError::NoApi)?;
             let call = Call::get(&url, reach)
+                .through(channel.proxy.as_ref())
                 .header("authorization", format!("Bearer {key}"))
                 .within(PATIENCE);
             let (status, body) = outbound::call(call).await?;

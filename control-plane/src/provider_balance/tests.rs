@@ -6,7 +6,8 @@ use axum::routing::get;
 use tollgate_policy::price::NanoUsd;
 
 use super::*;
-use crate::domain::{BaseUrl, ChannelCarePatch, ChannelPatch};
+use crate::domain::{BaseUrl, ChannelCarePatch, ChannelPatch, ProxyUrl};
+use crate::outbound::testing::Proxy;
 use crate::secrets::Secret;
 use crate::store::testing::with_store;
 
@@ -68,6 +69,29 @@ async fn what_the_provider_says_is_kept_and_told_if_it_is_little() {
             };
             assert_eq!(notices.try_recv().ok(), low.then_some(expected));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_provider_behind_a_proxy_is_asked_through_it() {
+    with_store(async |store| {
+        let said = r#"{"balance_infos":[{"currency":"CNY","total_balance":"2"}]}"#;
+        let url = url::Url::parse(&provider(said).await).unwrap();
+        let address = url.socket_addrs(|| None).unwrap().remove(0);
+        let proxy = Proxy::leading_to(Some(address)).await;
+        let channel = channel(&store, 36, "http://provider.invalid/v1").await;
+        let through = format!("http://me:canary@{}", proxy.address);
+        let patch = ChannelPatch {
+            proxy: Some(ProxyUrl::parse(&through).ok()),
+            ..ChannelPatch::default()
+        };
+        let channel = store.update_channel(channel.id, patch).await.unwrap();
+        let said = update_at(&store, &channel, Reach::Anywhere).await.unwrap();
+        assert_eq!(said.amount, NanoUsd(2_000_000_000));
+        let head = proxy.heads().remove(0);
+        assert!(head.contains("provider.invalid:80"), "{head}");
+        assert!(!head.contains(KEY), "{head}");
     })
     .await;
 }

@@ -14,10 +14,10 @@ use tollgate_config::{Channel, GatewayConfig, names};
 use self::place::Place;
 use crate::demo::Behaviour;
 use crate::domain::{
-    Access, BaseUrl, ChannelConfigs, ChannelKey, GoogleKey, ModelConfig, PublishedChannel,
+    Access, BaseUrl, ChannelConfigs, ChannelKey, GoogleKey, ModelConfig, ProxyUrl, PublishedChannel,
 };
 use crate::secrets::Secret;
-use crate::xds::resources::{Credential, Settings, Signing, Tls, Upstream};
+use crate::xds::resources::{Credential, Proxy, Settings, Signing, Tls, Upstream};
 
 pub(super) use self::details::add_details;
 
@@ -38,7 +38,7 @@ pub(super) fn google_keys(channels: &[PublishedChannel]) -> Vec<GoogleKey> {
     let key = |channel: &PublishedChannel| {
         let provider = tollgate_catalog::builtin().provider(channel.kind)?;
         match ChannelKey::read(provider, &channel.key).ok()?.access {
-            Access::Google(key) => Some(key),
+            Access::Google(key) => Some(key.through(channel.proxy.as_ref())),
             Access::Key(_) | Access::Aws(_) => None,
         }
     };
@@ -110,6 +110,7 @@ impl Plan {
             Access::Key(key) if key.is_empty() => {}
             Access::Key(key) => upstream.credential = Some(credential(&provider.auth, key)),
             Access::Google(key) => {
+                let key = key.through(channel.proxy.as_ref());
                 upstream.credential = Some(credential(&Auth::default(), access_token(&key)?));
             }
             Access::Aws(key) => {
@@ -122,13 +123,15 @@ impl Plan {
                 });
             }
         }
-        name(&mut upstream, channel.id);
         if provider.demo {
+            // It is here, where no proxy leads.
+            upstream.proxy = None;
             self.demo.insert(
                 channel.id,
                 Behaviour::of_channel(channel.kind, &channel.configs),
             );
         }
+        name(&mut upstream, channel.id);
         self.gateway.channels.push(Channel {
             id: channel.id,
             name: channel.name.clone(),
@@ -164,8 +167,19 @@ fn upstream(channel: &PublishedChannel, base_url: &BaseUrl) -> Upstream {
         host: base_url.host().to_owned(),
         port: base_url.port(),
         tls,
+        proxy: channel.proxy.as_ref().map(proxy),
         credential: None,
         signing: None,
+    }
+}
+
+fn proxy(url: &ProxyUrl) -> Proxy {
+    Proxy {
+        name: String::new(),
+        host: url.host().to_owned(),
+        port: url.port(),
+        https: url.is_https(),
+        authorization: url.authorization(),
     }
 }
 
@@ -184,10 +198,13 @@ fn name(upstream: &mut Upstream, channel: i64) {
     if let Some(credential) = &mut upstream.credential {
         credential.secret = format!("{}-{generation}", names::channel_secret(channel));
     }
+    if let Some(proxy) = &mut upstream.proxy {
+        proxy.name = format!("{}-proxy-{generation}", names::channel_cluster(channel));
+    }
 }
 
-/// Distinguishes addresses of one channel. The key is not part of it: a new key replaces the old
-/// one in place.
+/// Distinguishes addresses of one channel, and the ways there. The key is not part of it: a new key
+/// replaces the old one in place, and so do new credentials for a proxy.
 fn generation(upstream: &Upstream) -> String {
     let header = upstream
         .credential
@@ -199,6 +216,10 @@ fn generation(upstream: &Upstream) -> String {
     );
     if let Some(signing) = &upstream.signing {
         address.push_str(&signing.region);
+    }
+    if let Some(proxy) = &upstream.proxy {
+        let place = (&proxy.host, proxy.port, proxy.https);
+        address.push_str(&format!("{:?}", (place, proxy.authorization.is_some())));
     }
     hex::encode(Sha256::digest(address).get(..4).unwrap_or_default())
 }

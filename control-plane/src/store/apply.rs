@@ -8,7 +8,7 @@ use super::{Created, Error, Result, Store};
 use crate::domain::options::Definition;
 use crate::domain::{
     Channel, ChannelPatch, Group, GroupModelConfig, GroupPatch, ModelConfig, ModelConfigPatch,
-    NewGroupModel, Token, TokenPatch, Wallet,
+    NewGroupModel, ProxyUrl, Token, TokenPatch, Wallet,
 };
 use crate::secrets::{NewToken, Secret};
 
@@ -102,6 +102,18 @@ impl Store {
         let published = self.key_of_channel(id).await?;
         // Two empty ones are the same, too.
         Ok(published.expose() == key.expose())
+    }
+
+    /// Whether this is the proxy that a channel has, credentials and all.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such channel.
+    pub(crate) async fn channel_has_proxy(
+        &self,
+        id: i64,
+        proxy: Option<&ProxyUrl>,
+    ) -> Result<bool> {
+        Ok(self.proxy_of_channel(id).await?.as_ref() == proxy)
     }
 }
 

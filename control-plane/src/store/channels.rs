@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
-use super::publish::base_url;
+use super::publish::{base_url, proxy};
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json, unexpected};
 use super::sql::sql;
@@ -11,7 +11,7 @@ use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
     Channel, ChannelBalance, ChannelCare, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed,
-    Page, Share, Status, now_unix_ms,
+    Page, ProxyUrl, Share, Status, now_unix_ms,
 };
 use crate::secrets::{Place, hint};
 
@@ -30,13 +30,22 @@ pub struct ChannelQuery {
 const COLUMNS: &str = "SELECT id, created_at, name, type, base_url, key_hint, models, \
     model_mapping, configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
     retry_count, warn_error_rate, max_error_rate, no_permission_ban, auto_balance_check, \
-    balance_threshold, balance, balance_currency, balance_updated_at FROM channels";
+    balance_threshold, balance, balance_currency, balance_updated_at, proxy_url FROM channels";
 
 /// Where a channel's key is sealed for.
 pub(super) fn key_place(channel: i64) -> Place {
     Place {
         table: "channels",
         column: "key",
+        row: channel,
+    }
+}
+
+/// Where the credentials of a channel's proxy are sealed for.
+pub(super) fn proxy_place(channel: i64) -> Place {
+    Place {
+        table: "channels",
+        column: "proxy",
         row: channel,
     }
 }
@@ -154,14 +163,15 @@ impl Write {
                 .map(|url| url.to_string())
                 .unwrap_or_default();
             let key = new.key.unwrap_or_default();
+            let proxy = new.proxy.flatten();
             let models = new.models.unwrap_or_default();
             let sets = new.sets.filter(|sets| !sets.is_empty());
             let row = sql(
                 "INSERT INTO channels (created_at, name, type, base_url, key_sealed, key_hint, \
                  models, model_mapping, sets, priority, status, skip_tls_verify, configs, \
                  warn_error_rate, max_error_rate, no_permission_ban, auto_balance_check, \
-                 balance_threshold) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 $13, $14, $15, $16, $17, $18) RETURNING id",
+                 balance_threshold, proxy_url, proxy_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, \
+                 $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING id",
             )
             .bind(now_unix_ms())
             .bind(new.name.unwrap_or_default())
@@ -183,14 +193,18 @@ impl Write {
             .bind(i64::from(new.care.no_permission_ban.unwrap_or_default()))
             .bind(i64::from(new.care.auto_balance_check.unwrap_or_default()))
             .bind(new.care.balance_threshold.unwrap_or_default().0)
+            .bind(proxy.as_ref().map(ToString::to_string).unwrap_or_default())
+            .bind(Vec::new())
             .fetch_one(&mut *self.transaction)
             .await?;
             let id = row.int("id")?;
             // The seal is bound to the row, whose id is known only now.
             let sealed = self.seal(key_place(id), &key).await?;
-            sql("UPDATE channels SET key_sealed = $2 WHERE id = $1")
+            let proxy_sealed = self.seal_proxy(id, proxy.as_ref()).await?;
+            sql("UPDATE channels SET key_sealed = $2, proxy_sealed = $3 WHERE id = $1")
                 .bind(id)
                 .bind(sealed)
+                .bind(proxy_sealed)
                 .execute(&mut *self.transaction)
                 .await?;
             ids.push(id);
@@ -210,6 +224,13 @@ impl Write {
             Some(key) => Some(self.seal(key_place(id), key).await?),
             None => None,
         };
+        let proxy_sealed = match &patch.proxy {
+            Some(proxy) => Some(self.seal_proxy(id, proxy.as_ref()).await?),
+            None => None,
+        };
+        let proxy_url = patch
+            .proxy
+            .map(|url| url.map(|url| url.to_string()).unwrap_or_default());
         let base_url = patch
             .base_url
             .map(|url| url.map(|url| url.to_string()).unwrap_or_default());
@@ -225,12 +246,14 @@ impl Write {
              max_error_rate = coalesce($15, max_error_rate), \
              no_permission_ban = coalesce($16, no_permission_ban), \
              auto_balance_check = coalesce($17, auto_balance_check), \
-             balance_threshold = coalesce($18, balance_threshold) WHERE id = $1 \
+             balance_threshold = coalesce($18, balance_threshold), \
+             proxy_url = coalesce($19, proxy_url), \
+             proxy_sealed = coalesce($20, proxy_sealed) WHERE id = $1 \
              RETURNING id, created_at, name, type, base_url, key_hint, models, model_mapping, \
              configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
              retry_count, warn_error_rate, max_error_rate, no_permission_ban, \
              auto_balance_check, balance_threshold, balance, balance_currency, \
-             balance_updated_at",
+             balance_updated_at, proxy_url",
         )
         .bind(id)
         .bind(patch.name)
@@ -250,10 +273,20 @@ impl Write {
         .bind(patch.care.no_permission_ban.map(i64::from))
         .bind(patch.care.auto_balance_check.map(i64::from))
         .bind(patch.care.balance_threshold.map(|amount| amount.0))
+        .bind(proxy_url)
+        .bind(proxy_sealed)
         .fetch_optional(&mut *self.transaction)
         .await?;
         self.changed(Change::Topology);
         channel(&row.ok_or_else(|| Error::missing("channel", id))?)
+    }
+
+    /// Empty where there is nothing to seal.
+    async fn seal_proxy(&mut self, id: i64, proxy: Option<&ProxyUrl>) -> Result<Vec<u8>> {
+        match proxy.and_then(ProxyUrl::credentials) {
+            Some(credentials) => self.seal(proxy_place(id), credentials).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) async fn delete_channels(&mut self, ids: Vec<i64>) -> Result<()> {
@@ -278,6 +311,7 @@ fn channel(row: &AnyRow) -> Result<Channel> {
         name: row.text("name")?,
         kind: row.int("type")?,
         base_url: base_url(row)?,
+        proxy: proxy(row)?,
         key_hint: row.text("key_hint")?,
         models: row.json("models")?,
         model_mapping: row.json("model_mapping")?,

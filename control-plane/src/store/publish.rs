@@ -3,16 +3,16 @@
 use sqlx::any::AnyRow;
 use tollgate_config::meter::{TokenRecord, TokenUpdate};
 
-use super::channels::key_place;
+use super::channels::{key_place, proxy_place};
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
 use super::sql::sql;
 use super::{Error, Result, Store, limits};
-use crate::domain::{BaseUrl, PublishedChannel, Status};
+use crate::domain::{BaseUrl, ProxyUrl, PublishedChannel, Status};
 use crate::secrets::Secret;
 
 const PUBLISHED: &str = "SELECT id, name, type, base_url, key_sealed, models, model_mapping, \
-    configs, sets, priority, skip_tls_verify FROM channels";
+    configs, sets, priority, skip_tls_verify, proxy_url, proxy_sealed FROM channels";
 
 impl Store {
     /// All enabled channels with their keys, by id.
@@ -49,8 +49,34 @@ impl Store {
             .fetch_all(self.reader())
             .await?;
         self.know_keys(&rows, "key_sealed").await?;
+        self.know_keys(&rows, "proxy_sealed").await?;
         let read = |row: &AnyRow| self.published_channel(row);
         Ok(readable(&rows, "a channel", "id", read))
+    }
+
+    /// A channel's proxy with its credentials, enabled or not.
+    pub(super) async fn proxy_of_channel(&self, id: i64) -> Result<Option<ProxyUrl>> {
+        let row = sql("SELECT proxy_url, proxy_sealed FROM channels WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.reader())
+            .await?
+            .ok_or_else(|| Error::missing("channel", id))?;
+        self.know_keys(std::slice::from_ref(&row), "proxy_sealed")
+            .await?;
+        self.opened_proxy(id, &row)
+    }
+
+    fn opened_proxy(&self, id: i64, row: &AnyRow) -> Result<Option<ProxyUrl>> {
+        let Some(proxy) = proxy(row)? else {
+            return Ok(None);
+        };
+        if !proxy.is_masked() {
+            return Ok(Some(proxy));
+        }
+        let credentials = self
+            .open(proxy_place(id), &row.bytes("proxy_sealed")?)
+            .map_err(|error| unexpected("proxy_sealed", error))?;
+        Ok(Some(proxy.with_credentials(credentials)))
     }
 
     /// The key of a channel, enabled or not.
@@ -76,6 +102,7 @@ impl Store {
             name: row.text("name")?,
             kind: row.int("type")?,
             base_url: base_url(row)?,
+            proxy: self.opened_proxy(id, row)?,
             key,
             models: row.json("models")?,
             model_mapping: row.json("model_mapping")?,
@@ -181,5 +208,15 @@ pub(super) fn base_url(row: &AnyRow) -> Result<Option<BaseUrl>> {
         return Ok(None);
     }
     let (url, _) = BaseUrl::parse(&text).map_err(|error| unexpected("base_url", error))?;
+    Ok(Some(url))
+}
+
+/// The proxy of a channel row, without its credentials; `None` when it has none.
+pub(super) fn proxy(row: &AnyRow) -> Result<Option<ProxyUrl>> {
+    let text = row.text("proxy_url")?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = ProxyUrl::parse(&text).map_err(|error| unexpected("proxy_url", error))?;
     Ok(Some(url))
 }

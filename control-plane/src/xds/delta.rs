@@ -3,8 +3,8 @@
 //! Requests and snapshots go in, responses come out of [`Stream::respond`] until it is empty. Order
 //! is make-before-break: secrets and clusters first; listeners and routes when those are
 //! acknowledged; the gateway's plugin configuration, which is what sends traffic to a channel,
-//! when the routes are; removals when the gateway holds everything else. At most one response per
-//! kind is unanswered.
+//! when listeners (one leads to each proxy) and routes are; removals when the gateway holds
+//! everything else. At most one response per kind is unanswered.
 //!
 //! A refused response (NACK) counts as answered: the gateway keeps its last good version, and one
 //! bad cluster does not hold back a hundred good ones. What was refused is remembered until it is
@@ -183,13 +183,19 @@ impl Stream {
         match kind {
             Kind::Secret | Kind::Cluster => true,
             Kind::Listener | Kind::Route => self.has_clusters(),
-            Kind::Extension => self.has_clusters() && self.is_settled(Kind::Route),
+            Kind::Extension => {
+                self.has_clusters() && self.is_settled(Kind::Route) && self.has(Kind::Listener)
+            }
         }
     }
 
-    /// A cluster is ready only with its secret, which the gateway asks for after it has seen the
-    /// cluster; a refused cluster never asks.
     fn has_clusters(&self) -> bool {
+        self.has(Kind::Cluster)
+    }
+
+    /// A cluster or a listener is ready only with its secret, which the gateway asks for after it has
+    /// seen the thing itself; a refused one never asks.
+    fn has(&self, kind: Kind) -> bool {
         let secrets = self.kinds.get(&Kind::Secret);
         let has_secret = |name: &str| {
             let wanted = self.snapshot.resource(Kind::Secret, name);
@@ -198,16 +204,16 @@ impl Stream {
             })
         };
         let refused = |name: &str| {
-            let clusters = self.kinds.get(&Kind::Cluster);
-            clusters.is_some_and(|it| it.refused.contains(name))
+            let things = self.kinds.get(&kind);
+            things.is_some_and(|it| it.refused.contains(name))
         };
-        self.is_settled(Kind::Cluster)
+        self.is_settled(kind)
             && secrets.is_none_or(|it| it.pending.is_none())
             && self
                 .snapshot
-                .resources(Kind::Cluster)
+                .resources(kind)
                 .filter(|(name, _)| !refused(name))
-                .filter_map(|(_, cluster)| cluster.secret.as_deref())
+                .filter_map(|(_, thing)| thing.secret.as_deref())
                 .all(has_secret)
     }
 

@@ -10,6 +10,7 @@ mod pb;
 mod route;
 mod secret;
 mod signature;
+mod tunnel;
 pub mod wasm;
 
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub struct Upstream {
     pub host: String,
     pub port: u16,
     pub tls: Option<Tls>,
+    /// Through which it is reached.
+    pub proxy: Option<Proxy>,
     pub credential: Option<Credential>,
     pub signing: Option<Signing>,
 }
@@ -63,6 +66,20 @@ pub struct Upstream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tls {
     pub verify: bool,
+}
+
+/// A proxy of one channel that makes tunnels (CONNECT).
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// Name of all that it takes: a listener, a cluster, a secret. It changes as the name of the
+    /// channel's cluster does.
+    pub name: String,
+    pub host: String,
+    pub port: u16,
+    /// It is itself reached over TLS.
+    pub https: bool,
+    /// What it is told in `proxy-authorization`.
+    pub authorization: Option<Secret>,
 }
 
 /// A key and the header that carries it.
@@ -100,13 +117,14 @@ impl Topology {
             .iter()
             .filter_map(|it| it.credential.as_ref());
         let secrets = credentials.map(|credential| {
-            let secret = Resource::new(&secret::secret(credential));
+            let secret = Resource::new(&secret::secret(&credential.secret, &credential.key));
             (Kind::Secret, credential.secret.clone(), secret)
         });
         let listeners = listener::listeners(settings).map(|listener| {
             let resource = Resource::new(&listener);
             (Kind::Listener, listener.name, resource)
         });
+        let tunnels = self.upstreams.iter().flat_map(tunnel);
         let names = self
             .upstreams
             .iter()
@@ -120,9 +138,29 @@ impl Topology {
         clusters
             .chain(secrets)
             .chain(listeners)
+            .chain(tunnels)
             .chain(single)
             .collect()
     }
+}
+
+/// All that a channel's proxy takes.
+fn tunnel(upstream: &Upstream) -> Vec<(Kind, String, Resource)> {
+    let Some(proxy) = &upstream.proxy else {
+        return Vec::new();
+    };
+    let authorization = proxy.authorization.as_ref();
+    let name = || proxy.name.clone();
+    let listener = Resource::new(&tunnel::listener(proxy, upstream));
+    let listener = listener.with_secret(authorization.map(|_| name()));
+    let cluster = Resource::new(&tunnel::cluster(proxy));
+    let secret = authorization.map(|it| Resource::new(&secret::secret(&proxy.name, it)));
+    let mut all = vec![
+        (Kind::Listener, name(), listener),
+        (Kind::Cluster, name(), cluster),
+    ];
+    all.extend(secret.map(|secret| (Kind::Secret, name(), secret)));
+    all
 }
 
 /// In the place of the listener for callers, for a gateway that is to have none.

@@ -35,7 +35,7 @@ struct Resources {
 pub struct Resource {
     pub version: String,
     pub body: Any,
-    /// Name of the secret that a cluster is of no use without.
+    /// Name of the secret that a cluster or a listener is of no use without.
     pub secret: Option<String>,
 }
 

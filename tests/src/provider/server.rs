@@ -336,7 +336,7 @@ impl Connection {
     }
 }
 
-pub(super) fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
+pub(crate) fn read_call(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Call>> {
     let line = read_line(reader)?;
     if line.is_empty() {
         return Ok(None);

@@ -11,7 +11,7 @@ use crate::admin::{ApiError, rules};
 use crate::demo::Behaviour;
 use crate::domain::{
     BaseUrl, ChannelCarePatch, ChannelConfigs, ChannelKey, ChannelPatch, DEFAULT_PRIORITY,
-    InvalidConfigs, Share, on_one_line,
+    InvalidConfigs, InvalidProxyUrl, ProxyUrl, Share, on_one_line,
 };
 use crate::secrets::Secret;
 
@@ -32,6 +32,7 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
         kind,
         key: key(fields)?,
         base_url: base_url(fields, notes)?,
+        proxy: proxy(fields)?,
         models: fields.names("models", rules::MAX_MODEL)?,
         model_mapping: model_mapping(fields)?,
         configs: fields.object("configs")?,
@@ -47,7 +48,6 @@ pub(super) fn read(fields: &mut Fields, notes: &mut Vec<String>) -> Result<Chann
             balance_threshold: fields.usd("balance_threshold")?,
         },
     };
-    fields.not_yet(&["proxy_url"])?;
     fields.ignore(&[
         "id",
         "created_at",
@@ -152,6 +152,8 @@ pub(super) fn complete(patch: ChannelPatch) -> Result<ChannelPatch, ApiError> {
             format!("is required: {}", provider.key_help),
         ));
     }
+    let proxy = patch.proxy.as_ref().and_then(Option::as_ref);
+    check_proxy(provider.id, proxy)?;
     let name = patch.name.filter(|name| !name.is_empty());
     Ok(ChannelPatch {
         name: Some(name.unwrap_or_else(|| provider.name.clone())),
@@ -231,6 +233,32 @@ fn base_url(
         ));
     }
     Ok(Some(Some(url)))
+}
+
+fn proxy(fields: &mut Fields) -> Result<Option<Option<ProxyUrl>>, ApiError> {
+    let Some(text) = fields.text("proxy_url")? else {
+        return Ok(None);
+    };
+    if text.trim().is_empty() {
+        return Ok(Some(None));
+    }
+    let url = ProxyUrl::parse(&text).map_err(|rule| ApiError::field("proxy_url", rule))?;
+    Ok(Some(Some(url)))
+}
+
+/// Where there is none that is shown already, credentials must be told. The demo provider is nowhere
+/// that a proxy could lead to.
+pub(super) fn check_proxy(kind: i64, proxy: Option<&ProxyUrl>) -> Result<(), ApiError> {
+    let Some(proxy) = proxy else {
+        return Ok(());
+    };
+    if proxy.is_masked() {
+        return Err(ApiError::field("proxy_url", InvalidProxyUrl::Masked));
+    }
+    if builtin().provider(kind).is_some_and(|it| it.demo) {
+        return Err(ApiError::field("proxy_url", "is of no use for this type"));
+    }
+    Ok(())
 }
 
 fn model_mapping(fields: &mut Fields) -> Result<Option<BTreeMap<String, String>>, ApiError> {

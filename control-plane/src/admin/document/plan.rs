@@ -21,6 +21,8 @@ pub(super) struct Planned {
     pub(super) before: Value,
     /// A channel's key changes.
     pub(super) new_key: bool,
+    /// Likewise its proxy, perhaps in its credentials alone.
+    pub(super) new_proxy: bool,
     pub(super) step: Step,
 }
 
@@ -145,11 +147,21 @@ impl Plan<'_> {
         {
             patch.key = None;
         }
+        if let Some(proxy) = &patch.proxy
+            && self
+                .state
+                .store
+                .channel_has_proxy(there.id, proxy.as_ref())
+                .await?
+        {
+            patch.proxy = None;
+        }
         let new_key = patch.key.is_some();
+        let new_proxy = patch.proxy.is_some();
         let step = Step::Channel(Some(there.id), Box::new(patch));
         self.push("channel", name, Verb::Update, channels::shown(there), step);
         if let Some(last) = self.steps.last_mut() {
-            last.new_key = new_key;
+            (last.new_key, last.new_proxy) = (new_key, new_proxy);
         }
         Ok(())
     }
@@ -320,6 +332,7 @@ impl Plan<'_> {
             verb,
             before,
             new_key: false,
+            new_proxy: false,
             step,
         });
     }

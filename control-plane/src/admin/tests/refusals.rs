@@ -58,9 +58,11 @@ async fn bodies_that_are_refused() {
         check(
             "proxy_url",
             json!("socks5://p"),
-            "proxy_url is not available yet",
+            "proxy_url must begin with http:// or https://",
         )
         .await;
+        check("proxy_url", json!("http://p/x"), "nothing behind host").await;
+        check("proxy_url", json!("http://****@p"), "is a masked one").await;
         check(
             "configs",
             json!({"a": 1}),

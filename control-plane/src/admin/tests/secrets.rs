@@ -28,6 +28,13 @@ async fn secrets_stay_where_they_belong() {
                 .await
                 .text,
         );
+        let proxy = format!("http://CANARY-user:{CANARY}@proxy.example");
+        let proxied = json!({"proxy_url": proxy}).to_string();
+        texts.push(api.call("PUT", "/channel/1", proxied).await.text);
+        for bad in [format!("{proxy}/path"), proxy.replace("http:", "socks5:")] {
+            let bad = json!({"proxy_url": bad}).to_string();
+            texts.push(api.call("PUT", "/channel/1", bad).await.text);
+        }
         let url = json!({"base_url": format!("https://{CANARY}@a.example")});
         texts.push(api.call("PUT", "/channel/1", url.to_string()).await.text);
         texts.push(
@@ -47,6 +54,8 @@ async fn secrets_stay_where_they_belong() {
             "/groups/",
             "/logs/",
             "/models/enabled",
+            "/config/export",
+            "/audit_logs",
         ] {
             texts.push(api.call("GET", path, "").await.text);
         }

@@ -10,6 +10,7 @@ fn channel(id: i64, kind: i64, base_url: &str, key: &str) -> PublishedChannel {
         name: format!("c{id}"),
         kind,
         base_url: (!base_url.is_empty()).then(|| BaseUrl::parse(base_url).unwrap().0),
+        proxy: None,
         key: Secret::new(key),
         models: vec!["m".into()],
         model_mapping: BTreeMap::new(),
@@ -198,6 +199,41 @@ fn a_new_address_is_a_new_cluster_and_a_new_secret_and_a_new_key_is_not() {
     let (cluster, secret) = name(&upstream("https://b.example", "two"));
     assert!(cluster != first.0 && secret != first.1);
     assert!(cluster.starts_with("channel-1-") && secret.unwrap().starts_with("channel-1-key-"));
+}
+
+#[test]
+fn another_proxy_is_a_new_cluster_and_new_credentials_are_not() {
+    let named = |proxy: &str| {
+        let proxy = (!proxy.is_empty()).then(|| ProxyUrl::parse(proxy).unwrap());
+        let channel = PublishedChannel {
+            proxy,
+            ..channel(1, 1, "https://a.example", "k")
+        };
+        let upstream = plan_of(&[channel]).upstreams.remove(0);
+        (upstream.cluster, upstream.proxy.map(|it| it.name))
+    };
+    let first = named("http://me:one@proxy.example");
+    assert!(first.1.as_ref().unwrap().starts_with("channel-1-proxy-"));
+    assert_eq!(named("http://me:two@proxy.example"), first);
+    for other in [
+        "http://proxy.example",
+        "https://me:one@proxy.example",
+        "http://me:one@proxy.example:81",
+        "http://me:one@another.example",
+        "",
+    ] {
+        let other = named(other);
+        assert!(other.0 != first.0 && other.1 != first.1, "{other:?}");
+    }
+}
+
+#[test]
+fn what_is_here_is_behind_no_proxy() {
+    let channel = PublishedChannel {
+        proxy: Some(ProxyUrl::parse("http://proxy.example").unwrap()),
+        ..channel(1, 53, "", "")
+    };
+    assert!(plan_of(&[channel]).upstreams[0].proxy.is_none());
 }
 
 #[test]

@@ -12,7 +12,7 @@
 use sqlx::any::AnyRow;
 
 use super::{DataKey, Place, SealedWith, key_id};
-use crate::store::channels::key_place;
+use crate::store::channels::{key_place, proxy_place};
 use crate::store::row::Columns;
 use crate::store::sessions::signing_secret_place;
 use crate::store::sql::sql;
@@ -42,6 +42,12 @@ const SEALED: &[Sealed] = &[
         place: key_place,
         select: "SELECT id, key_sealed AS sealed FROM channels WHERE id > $1 ORDER BY id LIMIT $2",
         update: "UPDATE channels SET key_sealed = $3 WHERE id = $1 AND key_sealed = $2",
+    },
+    Sealed {
+        place: proxy_place,
+        select: "SELECT id, proxy_sealed AS sealed FROM channels \
+                 WHERE id > $1 AND length(proxy_sealed) > 0 ORDER BY id LIMIT $2",
+        update: "UPDATE channels SET proxy_sealed = $3 WHERE id = $1 AND proxy_sealed = $2",
     },
     Sealed {
         place: service_place,

@@ -1,7 +1,7 @@
 //! Rotations on both databases, broken off anywhere.
 
 use super::*;
-use crate::domain::{BalanceServicePatch, BaseUrl, ChannelPatch};
+use crate::domain::{BalanceServicePatch, BaseUrl, ChannelPatch, ProxyUrl};
 use crate::store::testing::{Database, on_each_database};
 
 fn channel(name: &str) -> ChannelPatch {
@@ -9,6 +9,7 @@ fn channel(name: &str) -> ChannelPatch {
         kind: Some(1),
         name: Some(name.into()),
         key: Some(Secret::new(format!("sk-{name}"))),
+        proxy: Some(ProxyUrl::parse(&format!("http://u:{name}@p.example")).ok()),
         ..ChannelPatch::default()
     }
 }
@@ -23,7 +24,9 @@ async fn connect(database: &Database, ring: &KeyRing) -> Store {
 async fn opened(store: &Store) -> Vec<String> {
     let channels = store.published_channels().await.unwrap();
     let keys = channels.iter().map(|it| it.key.expose().to_owned());
-    let mut all: Vec<_> = keys.collect();
+    let proxies = channels.iter().filter_map(|it| it.proxy.as_ref());
+    let credentials = proxies.filter_map(|it| Some(it.credentials()?.expose().to_owned()));
+    let mut all: Vec<_> = keys.chain(credentials).collect();
     let service = store.service_access(1).await.unwrap();
     all.push(service.secret.expose().to_owned());
     all
@@ -39,7 +42,9 @@ async fn filled(store: &Store) -> Vec<String> {
         secret: Some(Secret::new("hush")),
     };
     store.create_balance_service(service).await.unwrap();
-    ["sk-a", "sk-b", "sk-c", "hush"].map(str::to_owned).to_vec()
+    ["sk-a", "sk-b", "sk-c", "u:a", "u:b", "u:c", "hush"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// As a database from before there were data keys.
@@ -101,7 +106,7 @@ async fn a_rotation_that_breaks_off_anywhere_leaves_everything_readable() {
                 check("broken off", &rings[..if old_form { 2 } else { 3 }]).await;
             }
             let store = connect(&database, &both).await;
-            assert_eq!(store.rotate_keys().await.unwrap().resealed, 2);
+            assert_eq!(store.rotate_keys().await.unwrap().resealed, 5);
             assert_eq!(store.rotate_keys().await.unwrap(), Rotation::default());
             check("rotated", &[&old, &both, &new]).await;
 

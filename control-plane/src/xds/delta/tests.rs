@@ -2,7 +2,7 @@
 //!
 //! `> clusters *` subscribes, `> secrets a -b` also unsubscribes, `> ack clusters`,
 //! `> nack clusters [name]`, `= clusters:a@1 routes:r@1` publishes, `> late` runs out of patience.
-//! The secret of cluster `a` is `a-key`, if there is one.
+//! The secret of cluster or listener `a` is `a-key`, if there is one.
 //! `< clusters +a -b` is a response; every response must be in the script, in order.
 
 use envoy_types::pb::google::protobuf::StringValue;
@@ -24,8 +24,9 @@ fn snapshot(text: &str) -> Arc<Snapshot> {
             value: content.into(),
         };
         let key = format!("{name}-key");
-        let secret =
-            (label == "clusters" && text.contains(&format!("secrets:{key}@"))).then_some(key);
+        let secret = (matches!(label, "clusters" | "listeners")
+            && text.contains(&format!("secrets:{key}@")))
+        .then_some(key);
         let resource = Resource::new(&message).with_secret(secret);
         (kind(label), name.to_owned(), resource)
     };
@@ -160,6 +161,33 @@ fn a_new_channel_is_usable_before_anything_names_it() {
          < extensions +g
          > ack extensions",
     );
+}
+
+#[test]
+fn a_new_proxy_is_usable_before_anything_names_its_channel() {
+    let all = "= clusters:a@1 clusters:b@1 secrets:a-key@1 listeners:l@1 listeners:p@1 secrets:p-key@1 routes:r@2 extensions:g@2
+         < clusters +b
+         > ack clusters
+         < listeners +p
+         < routes +r";
+    check_after_start(&format!(
+        "{all}
+         > ack routes
+         > ack listeners
+         > secrets p-key
+         < secrets +p-key
+         > ack secrets
+         < extensions +g
+         > ack extensions"
+    ));
+    // Envoy that was told of no internal listeners.
+    check_after_start(&format!(
+        "{all}
+         > ack routes
+         > nack listeners p
+         < extensions +g
+         > ack extensions"
+    ));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! resolve would fail requests that others could serve. The second priority turns that into an
 //! attempt that failed, after which the next channel is tried. (A TLS cluster fails there a step
 //! earlier, in the handshake, because that place speaks none; a plain socket for it alone is not to
-//! be had together with ALPN.)
+//! be had together with ALPN.) The first is the provider itself, or what leads there through a proxy
+//! (`tunnel`).
 
 use envoy_types::pb::envoy::config::cluster::v3 as cluster;
 use envoy_types::pb::envoy::config::core::v3 as core;
@@ -29,22 +30,54 @@ const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 const PLENTY: u32 = 1_000_000;
 
 pub(super) fn cluster(upstream: &Upstream, settings: &Settings) -> cluster::Cluster {
-    let dns = cluster::cluster::DiscoveryType::StrictDns;
+    let place = match &upstream.proxy {
+        Some(proxy) => proxy.address(),
+        None => pb::address(upstream.peer().bare_host(), upstream.port),
+    };
+    let unavailable = pb::address("127.0.0.1", settings.unavailable_port);
+    let at = |priority, address| endpoint::LocalityLbEndpoints {
+        priority,
+        lb_endpoints: vec![pb::endpoint(address)],
+        ..Default::default()
+    };
+    let places = vec![at(0, place), at(1, unavailable)];
+    let common = match &upstream.proxy {
+        Some(_) => static_cluster(&upstream.cluster, places),
+        None => dns_cluster(&upstream.cluster, places),
+    };
     cluster::Cluster {
-        name: upstream.cluster.clone(),
-        cluster_discovery_type: Some(cluster::cluster::ClusterDiscoveryType::Type(dns.into())),
-        dns_lookup_family: cluster::cluster::DnsLookupFamily::V4Preferred.into(),
-        // A name that does not resolve must not hold back the start of everything else.
-        wait_for_warm_on_init: pb::boolean(false),
-        connect_timeout: pb::seconds(5),
-        load_assignment: Some(endpoints(upstream, settings)),
-        transport_socket: upstream.tls.map(|tls| encrypted(upstream, tls)),
+        transport_socket: upstream.tls.map(|tls| encrypted(upstream.peer(), tls)),
         typed_extension_protocol_options: [(
             HTTP_OPTIONS.to_owned(),
             pack_any(http_options(upstream, settings)),
         )]
         .into(),
-        circuit_breakers: Some(no_circuit_breakers()),
+        ..common
+    }
+}
+
+/// Of addresses that are no names. Behind the first one is another connection, to the proxy, and what
+/// the proxy does before the provider is reached.
+fn static_cluster(name: &str, places: Vec<endpoint::LocalityLbEndpoints>) -> cluster::Cluster {
+    let kind = cluster::cluster::DiscoveryType::Static;
+    cluster::Cluster {
+        cluster_discovery_type: Some(cluster::cluster::ClusterDiscoveryType::Type(kind.into())),
+        connect_timeout: pb::seconds(10),
+        ..common(name, places)
+    }
+}
+
+pub(super) fn dns_cluster(
+    name: &str,
+    places: Vec<endpoint::LocalityLbEndpoints>,
+) -> cluster::Cluster {
+    let dns = cluster::cluster::DiscoveryType::StrictDns;
+    cluster::Cluster {
+        cluster_discovery_type: Some(cluster::cluster::ClusterDiscoveryType::Type(dns.into())),
+        dns_lookup_family: cluster::cluster::DnsLookupFamily::V4Preferred.into(),
+        // A name that does not resolve must not hold back the start of everything else.
+        wait_for_warm_on_init: pb::boolean(false),
+        connect_timeout: pb::seconds(5),
         upstream_connection_options: Some(cluster::UpstreamConnectionOptions {
             tcp_keepalive: Some(core::TcpKeepalive {
                 keepalive_time: pb::uint32(60),
@@ -53,30 +86,19 @@ pub(super) fn cluster(upstream: &Upstream, settings: &Settings) -> cluster::Clus
             }),
             ..Default::default()
         }),
-        ..Default::default()
+        ..common(name, places)
     }
 }
 
-fn endpoints(upstream: &Upstream, settings: &Settings) -> endpoint::ClusterLoadAssignment {
-    let at = |priority, host: &str, port| endpoint::LocalityLbEndpoints {
-        priority,
-        lb_endpoints: vec![endpoint::LbEndpoint {
-            host_identifier: Some(endpoint::lb_endpoint::HostIdentifier::Endpoint(
-                endpoint::Endpoint {
-                    address: Some(pb::address(host, port)),
-                    ..Default::default()
-                },
-            )),
+fn common(name: &str, endpoints: Vec<endpoint::LocalityLbEndpoints>) -> cluster::Cluster {
+    cluster::Cluster {
+        name: name.into(),
+        load_assignment: Some(endpoint::ClusterLoadAssignment {
+            cluster_name: name.into(),
+            endpoints,
             ..Default::default()
-        }],
-        ..Default::default()
-    };
-    endpoint::ClusterLoadAssignment {
-        cluster_name: upstream.cluster.clone(),
-        endpoints: vec![
-            at(0, upstream.bare_host(), upstream.port),
-            at(1, "127.0.0.1", settings.unavailable_port),
-        ],
+        }),
+        circuit_breakers: Some(no_circuit_breakers()),
         ..Default::default()
     }
 }
@@ -135,16 +157,16 @@ fn filter<M: Message + Name>(name: &str, config: M) -> hcm::HttpFilter {
     }
 }
 
-fn encrypted(upstream: &Upstream, tls: Tls) -> core::TransportSocket {
+pub(super) fn encrypted(peer: Peer<'_>, tls: Tls) -> core::TransportSocket {
     let context = tls::UpstreamTlsContext {
         // An address is not a server name (RFC 6066, section 3).
-        sni: if upstream.is_address() {
+        sni: if peer.is_address() {
             String::new()
         } else {
-            upstream.host.clone()
+            peer.host.to_owned()
         },
         common_tls_context: Some(tls::CommonTlsContext {
-            validation_context_type: tls.verify.then(|| verification(upstream)),
+            validation_context_type: tls.verify.then(|| verification(peer)),
             ..Default::default()
         }),
         ..Default::default()
@@ -153,13 +175,13 @@ fn encrypted(upstream: &Upstream, tls: Tls) -> core::TransportSocket {
 }
 
 /// Signed by an authority that the gateway's machine trusts, and for this very host.
-fn verification(upstream: &Upstream) -> tls::common_tls_context::ValidationContextType {
-    let san_type = if upstream.is_address() {
+fn verification(peer: Peer<'_>) -> tls::common_tls_context::ValidationContextType {
+    let san_type = if peer.is_address() {
         tls::subject_alt_name_matcher::SanType::IpAddress
     } else {
         tls::subject_alt_name_matcher::SanType::Dns
     };
-    let exact = string_matcher::MatchPattern::Exact(upstream.bare_host().into());
+    let exact = string_matcher::MatchPattern::Exact(peer.bare_host().into());
     let name = tls::SubjectAltNameMatcher {
         san_type: san_type.into(),
         matcher: Some(StringMatcher {
@@ -198,11 +220,25 @@ fn no_circuit_breakers() -> cluster::CircuitBreakers {
     }
 }
 
+/// Who is at the other end, provider or proxy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer<'a> {
+    pub(super) host: &'a str,
+}
+
 // === impl Upstream ===
 
 impl Upstream {
+    fn peer(&self) -> Peer<'_> {
+        Peer { host: &self.host }
+    }
+}
+
+// === impl Peer ===
+
+impl Peer<'_> {
     /// Without the brackets around an IPv6 address.
-    fn bare_host(&self) -> &str {
+    pub(super) fn bare_host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 

@@ -1,6 +1,7 @@
 //! Short forms for protobuf's longer ones.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
+use envoy_types::pb::envoy::config::endpoint::v3 as endpoint;
 use envoy_types::pb::google::protobuf::{
     Any, BoolValue, Duration, StringValue, UInt32Value, UInt64Value,
 };
@@ -82,6 +83,18 @@ pub(super) fn address(host: &str, port: u16) -> core::Address {
             ipv4_compat: host == "::",
             ..Default::default()
         })),
+    }
+}
+
+pub(super) fn endpoint(address: core::Address) -> endpoint::LbEndpoint {
+    endpoint::LbEndpoint {
+        host_identifier: Some(endpoint::lb_endpoint::HostIdentifier::Endpoint(
+            endpoint::Endpoint {
+                address: Some(address),
+                ..Default::default()
+            },
+        )),
+        ..Default::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Provider keys. They travel as SDS secrets and in no other resource.
+//! Provider keys, and credentials for proxies. They travel as SDS secrets and in no other resource.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::extensions::filters::http::credential_injector::v3::CredentialInjector;
@@ -6,12 +6,16 @@ use envoy_types::pb::envoy::extensions::http::injected_credentials::generic::v3:
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as tls;
 
 use super::{Credential, pb};
+use crate::secrets::Secret;
 
-pub(super) fn secret(credential: &Credential) -> tls::Secret {
-    let value =
-        core::data_source::Specifier::InlineBytes(credential.key.expose().as_bytes().to_vec());
+/// How long what waits for a secret waits. Long, because it runs while Envoy takes in all clusters,
+/// which may be thousands.
+pub(super) const PATIENCE_S: i64 = 120;
+
+pub(super) fn secret(name: &str, secret: &Secret) -> tls::Secret {
+    let value = core::data_source::Specifier::InlineBytes(secret.expose().as_bytes().to_vec());
     tls::Secret {
-        name: credential.secret.clone(),
+        name: name.into(),
         r#type: Some(tls::secret::Type::GenericSecret(tls::GenericSecret {
             secret: Some(core::DataSource {
                 specifier: Some(value),
@@ -27,8 +31,7 @@ pub(super) fn injector(credential: &Credential) -> CredentialInjector {
     let generic = Generic {
         credential: Some(tls::SdsSecretConfig {
             name: credential.secret.clone(),
-            // Long, because it runs while Envoy takes in all clusters, which may be thousands.
-            sds_config: Some(pb::ads(120)),
+            sds_config: Some(pb::ads(PATIENCE_S)),
         }),
         header: credential.header.clone(),
         header_value_prefix: credential.prefix.clone(),

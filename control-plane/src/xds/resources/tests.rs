@@ -4,8 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 use envoy_types::pb::envoy::config::bootstrap::v3 as bootstrap;
+use envoy_types::pb::envoy::config::cluster::v3 as cluster_pb;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::listener::v3 as listener_pb;
+use envoy_types::pb::envoy::extensions::bootstrap::internal_listener::v3::InternalListener;
+use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as tls;
 use prost::Message;
 
@@ -24,6 +27,7 @@ fn topology() -> Topology {
         host: host.into(),
         port: 443,
         tls,
+        proxy: None,
         credential: keyed.then(|| Credential {
             secret: format!("{name}-key"),
             header: "authorization".into(),
@@ -66,7 +70,27 @@ fn topology() -> Topology {
                 Some(Tls { verify: false }),
                 true,
             ),
+            proxied(upstream(
+                "channel-5",
+                "far.example",
+                Some(Tls { verify: true }),
+                true,
+            )),
         ],
+    }
+}
+
+fn proxied(upstream: Upstream) -> Upstream {
+    let proxy = Proxy {
+        name: format!("{}-proxy", upstream.cluster),
+        host: "[::1]".into(),
+        port: 3128,
+        https: true,
+        authorization: Some(Secret::new(CANARY)),
+    };
+    Upstream {
+        proxy: Some(proxy),
+        ..upstream
     }
 }
 
@@ -137,6 +161,50 @@ fn a_rotated_key_changes_only_its_secret() {
     }
 }
 
+/// All of a proxy, and what refers to what.
+#[test]
+fn what_is_behind_a_proxy_is_reached_by_its_name() {
+    let snapshot = topology().snapshot();
+    let name = "channel-5-proxy";
+    let listener = snapshot.resource(Kind::Listener, name).expect("published");
+    assert_eq!(listener.secret.as_deref(), Some(name));
+    assert!(snapshot.resource(Kind::Secret, name).is_some());
+    let listener = listener_pb::Listener::decode(&*listener.body.value).unwrap();
+    let filter = &listener.filter_chains[0].filters[0];
+    let Some(listener_pb::filter::ConfigType::TypedConfig(any)) = &filter.config_type else {
+        panic!("a filter with its configuration");
+    };
+    let tunnel = TcpProxy::decode(&*any.value).unwrap().tunneling_config;
+    assert_eq!(tunnel.unwrap().hostname, "far.example:443");
+
+    let cluster = |name: &str| {
+        let cluster = snapshot.resource(Kind::Cluster, name).expect("published");
+        cluster_pb::Cluster::decode(&*cluster.body.value).unwrap()
+    };
+    let places = |cluster: &cluster_pb::Cluster| {
+        let places = cluster.load_assignment.clone().unwrap().endpoints;
+        let text = |place| format!("{place:?}");
+        places.into_iter().map(text).collect::<Vec<_>>()
+    };
+    let channel = cluster("channel-5");
+    let [first, second] = &places(&channel)[..] else {
+        panic!("the provider, and the place that answers 503");
+    };
+    assert!(
+        first.contains(&format!("ServerListenerName({name:?})")),
+        "{first}"
+    );
+    assert!(second.contains("18009"), "{second}");
+    assert!(format!("{channel:?}").contains("transport_sockets.tls"));
+    let proxy = cluster(name);
+    assert!(places(&proxy)[0].contains("\"::1\""), "{proxy:?}");
+    assert!(format!("{proxy:?}").contains("transport_sockets.tls"));
+    // Nobody can be sent to the proxy itself.
+    let routes = snapshot.resources(Kind::Route).next().unwrap().1;
+    let routes = String::from_utf8_lossy(&routes.body.value);
+    assert!(routes.contains("channel-5") && !routes.contains(name));
+}
+
 /// As static resources, where Envoy checks them without a control plane.
 #[test]
 fn envoy_accepts_the_resources() {
@@ -153,6 +221,14 @@ fn envoy_accepts_the_resources() {
         .upstreams
         .iter_mut()
         .for_each(|upstream| upstream.credential = None);
+    let mut proxies = topology
+        .upstreams
+        .iter_mut()
+        .filter_map(|it| it.proxy.as_mut());
+    // Likewise.
+    proxies
+        .by_ref()
+        .for_each(|proxy| proxy.authorization = None);
     topology.upstreams[0].signing = Some(signing());
     std::fs::write(&topology.settings.wasm, EMPTY_FILTER).expect("written");
     let snapshot = topology.snapshot();
@@ -161,7 +237,7 @@ fn envoy_accepts_the_resources() {
     assert_eq!(instead.resource(Kind::Listener, CALLERS), None);
     let closed = decoded::<listener_pb::Listener>(&instead, Kind::Listener);
     listeners.extend(closed.into_iter().filter(|it| it.bind_to_port.is_some()));
-    assert_eq!(listeners.len(), 3);
+    assert_eq!(listeners.len(), 4);
     let authorities = tls::Secret {
         name: cluster::AUTHORITIES.into(),
         r#type: Some(tls::secret::Type::ValidationContext(
@@ -171,7 +247,12 @@ fn envoy_accepts_the_resources() {
             },
         )),
     };
+    let internal = pb::extension(
+        "envoy.bootstrap.internal_listener",
+        InternalListener::default(),
+    );
     let bootstrap = bootstrap::Bootstrap {
+        bootstrap_extensions: vec![internal],
         node: Some(core::Node {
             id: "test".into(),
             cluster: "test".into(),

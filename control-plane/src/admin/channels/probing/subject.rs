@@ -94,6 +94,7 @@ fn published(patch: ChannelPatch) -> PublishedChannel {
         name: patch.name.unwrap_or_default(),
         kind: patch.kind.unwrap_or_default(),
         base_url,
+        proxy: patch.proxy.flatten(),
         key: patch.key.unwrap_or_default(),
         models: patch.models.unwrap_or_default(),
         model_mapping: patch.model_mapping.unwrap_or_default(),
