@@ -27,6 +27,7 @@ mod limits_together;
 mod mutual_tls;
 mod passthrough;
 mod proxies;
+mod quiet;
 mod refusals;
 mod runs;
 mod sdk;
