@@ -35,6 +35,7 @@ mod sdk_content;
 mod secrets;
 mod sign_in;
 mod slow_callers;
+mod spellings;
 mod stored;
 mod the_provider;
 mod users;

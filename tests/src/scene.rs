@@ -168,6 +168,21 @@ impl Scene {
         Self { token, ..scene }
     }
 
+    /// Waits until the gateway knows the token, which all of its workers hear of at once.
+    #[must_use]
+    #[track_caller]
+    pub fn known(self) -> Self {
+        let request = self.with_token(Request::get("/v1/models"));
+        eventually("the token is known", || {
+            let answer = request.send(self.address).map_err(|e| e.to_string())?;
+            match answer.status {
+                200 => Ok(()),
+                status => Err(status.to_string()),
+            }
+        });
+        self
+    }
+
     /// The same at another gateway.
     #[must_use]
     pub fn through(&self, address: SocketAddr) -> Self {

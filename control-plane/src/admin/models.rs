@@ -188,18 +188,20 @@ async fn enabled_in(Extract(state): Extract<State>, path: Segments) -> Reply<Vec
 
 async fn by_set(state: &State) -> Result<BTreeMap<String, Vec<View>>, ApiError> {
     let configs = state.store.model_configs().await?;
-    let known: BTreeMap<_, _> = configs
+    let known: BTreeMap<String, _> = configs
         .iter()
-        .map(|config| (&config.model, config))
+        .rev()
+        .map(|config| (config.model.to_ascii_lowercase(), config))
         .collect();
     let mut sets: BTreeMap<String, BTreeMap<String, View>> = BTreeMap::new();
     for channel in state.store.all_channels().await? {
         for set in channel.sets.iter().filter(|_| channel.status.is_enabled()) {
             let models = sets.entry(set.clone()).or_default();
             for model in &channel.models {
-                let config = known.get(model).map(|config| (*config).clone());
+                let key = model.to_ascii_lowercase();
+                let config = known.get(&key).map(|config| (*config).clone());
                 models
-                    .entry(model.clone())
+                    .entry(key)
                     .or_insert_with(|| View::from(config.unwrap_or_else(|| without_config(model))));
             }
         }

@@ -55,7 +55,11 @@ impl TestKind {
     #[must_use]
     pub fn of(model: &str, config: Option<&ModelConfig>) -> Option<Self> {
         let told = config.map(|config| config.kind).filter(|kind| *kind != 0);
-        let listed = || builtin().models().find(|it| it.id == model);
+        let listed = || {
+            builtin()
+                .models()
+                .find(|it| it.id.eq_ignore_ascii_case(model))
+        };
         match told.or_else(|| Some(listed()?.kind)).unwrap_or(0) {
             0 if model.to_ascii_lowercase().contains("embed") => Some(Self::Embeddings),
             0 => Some(Self::Chat),

@@ -57,7 +57,7 @@ async fn test(
     ban: ChannelBan,
 ) -> store::Result<()> {
     let configs = store
-        .model_configs_of(std::slice::from_ref(&ban.model))
+        .model_configs_meant(std::slice::from_ref(&ban.model))
         .await?;
     // What has no test comes back when its time is up.
     let Some(kind) = TestKind::of(&ban.model, configs.first()) else {

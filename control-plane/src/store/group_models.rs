@@ -129,6 +129,14 @@ impl Write {
             if must_exist && old.is_none() {
                 return Err(missing(&group, &model));
             }
+            if old.is_none()
+                && let Some(twin) = self.group_model_twin(&group, &model).await?
+            {
+                return Err(Error::Conflict(format!(
+                    "the config of the group for model {twin} exists, and {model} is the same model \
+                     in another case: change that one, or remove it first"
+                )));
+            }
             let new = price.clone().map(PriceValue::of);
             let change = (old.flatten(), new);
             self.price_changed(&by, &group, &model, change, now).await?;
@@ -171,6 +179,18 @@ impl Write {
         }
         self.changed(Change::GroupTokens(group));
         Ok(())
+    }
+
+    /// A model that the group has something of its own for, and whose name differs in case alone.
+    async fn group_model_twin(&mut self, group: &str, model: &str) -> Result<Option<String>> {
+        let row = sql("SELECT model FROM group_model_configs \
+             WHERE group_id = $1 AND lower(model) = $2 AND model <> $3")
+        .bind(group.to_owned())
+        .bind(model.to_ascii_lowercase())
+        .bind(model.to_owned())
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        row.map(|row| row.text("model")).transpose()
     }
 
     /// The price of one that is there; nobody else changes it until the end of this transaction.

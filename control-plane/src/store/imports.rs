@@ -35,6 +35,11 @@ impl Write {
         for (model, patch) in models {
             let new = snapshot(&patch);
             let Some((now, imported)) = self.imported(&model).await? else {
+                if self.model_twin(&model).await?.is_some() {
+                    // An administrator has it under another spelling.
+                    done.kept.push(model);
+                    continue;
+                }
                 self.import(&by, &model, patch, new).await?;
                 done.added.push(model);
                 continue;

@@ -84,6 +84,27 @@ impl Store {
         Ok(readable(&rows, "a model config", "model", model_config))
     }
 
+    /// The configs that these names mean, which may differ from theirs in case.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn model_configs_meant(&self, models: &[String]) -> Result<Vec<ModelConfig>> {
+        let mut found = self.model_configs_of(models).await?;
+        let is_found = |model: &&String| found.iter().any(|config| config.model == **model);
+        let others: Vec<String> = models.iter().filter(|it| !is_found(it)).cloned().collect();
+        if !others.is_empty() {
+            let mut conditions = Conditions::default();
+            conditions.names_in_any_case("lower(model)", &others);
+            let rows = conditions
+                .statement(COLUMNS, " ORDER BY model")
+                .fetch_all(self.reader())
+                .await?;
+            let others = readable(&rows, "a model config", "model", model_config);
+            found.extend(others);
+        }
+        Ok(found)
+    }
+
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn model_config(&self, model: &str) -> Result<ModelConfig> {
@@ -146,7 +167,16 @@ impl Write {
     ) -> Result<()> {
         let now = now_unix_ms();
         for (model, patch) in configs {
-            let (old_price, mut settings) = self.lock_model(&model).await?;
+            let old = self.lock_model(&model).await?;
+            if old.is_none()
+                && let Some(twin) = self.model_twin(&model).await?
+            {
+                return Err(Error::Conflict(format!(
+                    "the config of model {twin} exists, and {model} is the same model in another \
+                     case: change that one, or remove it first"
+                )));
+            }
+            let (old_price, mut settings) = old.unwrap_or_default();
             let settings = (!patch.settings.is_empty()).then(|| {
                 settings.extend(patch.settings);
                 to_json(&settings)
@@ -189,12 +219,22 @@ impl Write {
         Ok(())
     }
 
+    /// A model with a config whose name differs in case alone.
+    pub(super) async fn model_twin(&mut self, model: &str) -> Result<Option<String>> {
+        let row = sql("SELECT model FROM model_configs WHERE lower(model) = $1 AND model <> $2")
+            .bind(model.to_ascii_lowercase())
+            .bind(model.to_owned())
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        row.map(|row| row.text("model")).transpose()
+    }
+
     /// The price and the settings of a model that has a config; nobody else changes it until the
     /// end of this transaction.
     async fn lock_model(
         &mut self,
         model: &str,
-    ) -> Result<(Option<PriceValue>, Map<String, Value>)> {
+    ) -> Result<Option<(Option<PriceValue>, Map<String, Value>)>> {
         let row = sql(
             "UPDATE model_configs SET model = model WHERE model = $1 RETURNING price, settings",
         )
@@ -202,11 +242,11 @@ impl Write {
         .fetch_optional(&mut *self.transaction)
         .await?;
         let Some(row) = row else {
-            return Ok((None, Map::new()));
+            return Ok(None);
         };
         let price = price(&row)?;
         let old = (!price.is_free()).then_some(PriceValue::of(price));
-        Ok((old, row.json("settings")?))
+        Ok(Some((old, row.json("settings")?)))
     }
 
     pub(super) async fn delete_model_configs(
@@ -216,7 +256,7 @@ impl Write {
     ) -> Result<()> {
         let now = now_unix_ms();
         for model in models {
-            let (old_price, _) = self.lock_model(&model).await?;
+            let (old_price, _) = self.lock_model(&model).await?.unwrap_or_default();
             let change = (old_price, None);
             self.price_changed(&by, "", &model, change, now).await?;
             let done = sql("DELETE FROM model_configs WHERE model = $1")

@@ -3,9 +3,10 @@
 //! Tables hold the prices of now; every change of one is written down in the same transaction. The
 //! price at an instant is the old one of the first change after it, else the present one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::any::AnyRow;
+use tollgate_config::names::of_model;
 use tollgate_policy::price::{Multiplier, Tariff};
 
 use super::query::Conditions;
@@ -28,14 +29,14 @@ pub struct PriceQuery {
     pub end_ms: Option<i64>,
 }
 
-/// The prices that a batch of calls needs.
+/// The prices that a batch of calls needs. Models are looked for in any case.
 #[derive(Debug, Default)]
 pub struct PriceBook {
-    models: HashMap<String, Tariff>,
+    models: Vec<(String, Tariff)>,
     /// Those whose sizes in pixels are not taken for their class.
     unfuzzy: Vec<String>,
-    /// By group and model.
-    overrides: HashMap<(String, String), Tariff>,
+    /// By group, with their models.
+    overrides: HashMap<String, Vec<(String, Tariff)>>,
     multipliers: HashMap<String, Multiplier>,
     /// Since the first call began, oldest first.
     changes: Vec<PriceChange>,
@@ -92,23 +93,25 @@ impl Store {
         since_ms: i64,
     ) -> Result<PriceBook> {
         let mut book = PriceBook::default();
-        for config in self.model_configs_of(models).await? {
+        for config in self.model_configs_meant(models).await? {
             if config.settings.disable_resolution_fuzzy_match {
                 book.unfuzzy.push(config.model.clone());
             }
-            book.models.insert(config.model, config.price);
+            book.models.push((config.model, config.price));
         }
         let mut conditions = Conditions::default();
         conditions.names("group_id", groups);
-        conditions.names("model", models);
+        conditions.names_in_any_case("lower(model)", models);
         conditions.fixed("price IS NOT NULL");
-        let rows =
-            conditions.statement("SELECT group_id, model, price FROM group_model_configs", "");
+        let rows = conditions.statement(
+            "SELECT group_id, model, price FROM group_model_configs",
+            " ORDER BY group_id, model",
+        );
         for row in rows.fetch_all(self.reader()).await? {
             let tariff = tariff_from_json(&row.text("price")?);
             let tariff = tariff.map_err(|error| unexpected("price", error))?;
-            let key = (row.text("group_id")?, row.text("model")?);
-            book.overrides.insert(key, tariff);
+            let own = book.overrides.entry(row.text("group_id")?).or_default();
+            own.push((row.text("model")?, tariff));
         }
         let mut conditions = Conditions::default();
         conditions.names("id", groups);
@@ -119,7 +122,9 @@ impl Store {
         }
         // Read last: what changes between these reads is among the changes then.
         let mut conditions = Conditions::default();
-        let subjects: Vec<_> = models.iter().cloned().chain([String::new()]).collect();
+        let known = book.models.iter().chain(book.overrides.values().flatten());
+        let known: BTreeSet<_> = known.map(|(name, _)| name).chain(models).collect();
+        let subjects: Vec<_> = known.into_iter().cloned().chain([String::new()]).collect();
         conditions.names("model", &subjects);
         conditions.int("changed_at > ?", Some(since_ms));
         let rows = conditions
@@ -199,13 +204,17 @@ impl PriceBook {
                 is_later && change.group == group && change.model == model
             })
         };
-        let own = match changed(group, model).filter(|_| !group.is_empty()) {
+        let own = self.overrides.get(group);
+        let own = own.and_then(|own| of_model(own, model, |(name, _)| name));
+        let own = match changed(group, name_of(own, model)).filter(|_| !group.is_empty()) {
             Some(change) => change.old.as_ref().and_then(PriceValue::tariff),
-            None => self.overrides.get(&(group.to_owned(), model.to_owned())),
+            None => own.map(|(_, tariff)| tariff),
         };
-        let general = match changed("", model) {
+        let general = of_model(&self.models, model, |(name, _)| name);
+        let general_name = name_of(general, model);
+        let general = match changed("", general_name) {
             Some(change) => change.old.as_ref().and_then(PriceValue::tariff),
-            None => self.models.get(model),
+            None => general.map(|(_, tariff)| tariff),
         };
         let multiplier = match changed(group, "") {
             Some(change) => change.old.as_ref().and_then(PriceValue::multiplier),
@@ -215,9 +224,14 @@ impl PriceBook {
             tariff: own.or(general.filter(|tariff| !tariff.is_free()))?,
             of_group: own.is_some(),
             multiplier: multiplier.unwrap_or_default(),
-            fuzzy: !self.unfuzzy.iter().any(|name| name == model),
+            fuzzy: !self.unfuzzy.iter().any(|name| name == general_name),
         })
     }
+}
+
+/// Under which a price is in the history: what is gone has left its name there.
+fn name_of<'a>(known: Option<&'a (String, Tariff)>, model: &'a str) -> &'a str {
+    known.map_or(model, |(name, _)| name)
 }
 
 fn change(row: &AnyRow) -> Result<PriceChange> {

@@ -76,6 +76,12 @@ impl Conditions {
         self.any_of(column, names.iter().map(|name| Bound::Text(name.clone())));
     }
 
+    /// Names in any case. No index helps, so other conditions have to leave few rows.
+    pub(super) fn names_in_any_case(&mut self, lowered: &'static str, names: &[String]) {
+        let lower = |name: &String| Bound::Text(name.to_ascii_lowercase());
+        self.any_of(lowered, names.iter().map(lower));
+    }
+
     fn any_of(&mut self, column: &'static str, values: impl Iterator<Item = Bound>) {
         self.join();
         let before = self.values.len();

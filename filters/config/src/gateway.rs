@@ -10,6 +10,7 @@ use tollgate_protocol::{Dialect, Quirk, Thinking};
 
 use crate::detail::Details;
 use crate::named;
+use crate::names::of_model;
 
 /// Everything the gateway role needs to route a request. Published whole by ECDS.
 ///
@@ -229,10 +230,17 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Channel {
-    /// The provider's name for a model that callers know as `model`.
+    /// The provider's name for a model that callers know as `model`, in any case: what the mapping
+    /// says, else the channel's own spelling.
     #[must_use]
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
-        self.model_mapping.get(model).map_or(model, String::as_str)
+        let mapped = self.model_mapping.get(model).or_else(|| {
+            let mut mapped = self.model_mapping.iter();
+            let found = mapped.find(|(name, _)| name.eq_ignore_ascii_case(model));
+            found.map(|(_, sent)| sent)
+        });
+        let listed = || of_model(&self.models, model, String::as_str);
+        mapped.or_else(listed).map_or(model, String::as_str)
     }
 }
 
@@ -310,6 +318,29 @@ mod tests {
             (config.models[0].vision, config.models[0].efforts.len()),
             (None, 0)
         );
+    }
+
+    #[test]
+    fn a_provider_is_sent_the_name_that_its_channel_has() {
+        let models = ["GPT-5", "Alias", "Both", "both"];
+        let mapping = [("ALIAS", "Sent-1"), ("both", "lower"), ("Both", "upper")];
+        let mapping = mapping.map(|(name, sent)| (name.to_owned(), sent.to_owned()));
+        let channel = Channel {
+            models: models.map(str::to_owned).into(),
+            model_mapping: mapping.into(),
+            ..Channel::default()
+        };
+        for (asked, sent) in [
+            ("gpt-5", "GPT-5"),
+            ("GPT-5", "GPT-5"),
+            ("alias", "Sent-1"),
+            ("Alias", "Sent-1"),
+            ("both", "lower"),
+            ("Both", "upper"),
+            ("other", "other"),
+        ] {
+            assert_eq!(channel.upstream_model(asked), sent, "{asked}");
+        }
     }
 
     #[test]

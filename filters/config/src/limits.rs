@@ -4,6 +4,8 @@
 use prost::Message;
 
 use crate::Ceiling;
+use crate::meter::TokenRecord;
+use crate::names::of_model;
 
 /// How much may be asked for; 0 is without limit.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
@@ -53,6 +55,16 @@ pub struct Share {
     /// nobody does.
     #[prost(bool, tag = "3")]
     pub is_counted_together: bool,
+}
+
+// === impl TokenRecord ===
+
+impl TokenRecord {
+    /// What its group has of its own with a model, spelled in any case.
+    #[must_use]
+    pub fn own(&self, model: &str) -> Option<&ModelLimits> {
+        of_model(&self.model_limits, model, |own| &own.model)
+    }
 }
 
 // === impl ModelLimits ===

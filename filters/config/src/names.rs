@@ -96,6 +96,21 @@ pub fn channel_secret(channel_id: i64) -> String {
     format!("channel-{channel_id}-key")
 }
 
+/// Of things that are named after models, the one with this name. Callers, channels and administrators
+/// spell a model in any case, so it may differ in that; where two names differ in nothing else, the one
+/// that is spelled like this.
+pub fn of_model<'a, T>(
+    things: &'a [T],
+    model: &str,
+    name: impl Fn(&'a T) -> &'a str,
+) -> Option<&'a T> {
+    let exact = things.iter().find(|thing| name(thing) == model);
+    exact.or_else(|| {
+        let mut things = things.iter();
+        things.find(|thing| name(thing).eq_ignore_ascii_case(model))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +118,20 @@ mod tests {
     #[test]
     fn a_token_key_is_the_hash_in_hex() {
         assert_eq!(token_key(&[0x00, 0xaf, 0x9c]), "t/00af9c");
+    }
+
+    #[test]
+    fn a_model_is_the_same_in_any_case() {
+        let names = ["GPT-5".to_owned(), "gpt-5".to_owned(), "Other".to_owned()];
+        for (model, found) in [
+            ("GPT-5", Some("GPT-5")),
+            ("gpt-5", Some("gpt-5")),
+            ("Gpt-5", Some("GPT-5")),
+            ("other", Some("Other")),
+            ("gpt-5-mini", None),
+        ] {
+            let name = of_model(&names, model, |name| name).map(String::as_str);
+            assert_eq!(name, found, "{model}");
+        }
     }
 }

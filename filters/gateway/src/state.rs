@@ -28,7 +28,7 @@ thread_local! {
 pub(crate) struct Active {
     pub(crate) config: GatewayConfig,
     pub(crate) routes: Routes,
-    /// By names that administrators gave.
+    /// By names that administrators gave, in lower case.
     models: HashMap<String, usize, FxBuildHasher>,
     /// Blocks of addresses that are refused, and until when; 0: for ever.
     banned: Vec<(Subnet, i64)>,
@@ -64,9 +64,10 @@ pub(crate) fn remove(id: &str) {
 impl Active {
     pub(crate) fn new(config: GatewayConfig) -> Self {
         let routes = Routes::new(&config);
-        let named = config.models.iter().enumerate();
+        // Of two that differ in case alone, the first counts.
+        let named = config.models.iter().enumerate().rev();
         let models = named
-            .map(|(index, model)| (model.model.clone(), index))
+            .map(|(index, model)| (model.model.to_ascii_lowercase(), index))
             .collect();
         let banned = config.banned.iter();
         let banned = banned
@@ -80,11 +81,15 @@ impl Active {
         }
     }
 
-    /// What is configured about a model; nothing is a fine answer.
+    /// What is configured about a model, spelled in any case; nothing is a fine answer.
     pub(crate) fn model(&self, model: &str) -> Option<&Model> {
-        self.models
-            .get(model)
-            .and_then(|index| self.config.models.get(*index))
+        let found = self.models.get(model).or_else(|| {
+            // Most are spelled like their keys.
+            let has_upper = model.bytes().any(|byte| byte.is_ascii_uppercase());
+            self.models
+                .get(&has_upper.then(|| model.to_ascii_lowercase())?)
+        });
+        found.and_then(|index| self.config.models.get(*index))
     }
 
     /// Whether there is anybody to refuse.

@@ -14,7 +14,9 @@ const PRIORITY_DEFAULT: u64 = 10;
 /// Channels by the model that they serve, made once per configuration.
 #[derive(Debug, Default)]
 pub struct Routes {
-    /// Lower-case model → (its name as configured, indices into `GatewayConfig::channels`).
+    /// Lower-case model → (its name, indices into `GatewayConfig::channels`). The name is the one that
+    /// its config has, under which it is priced, limited and logged, whatever channels call it; where it
+    /// has none, that of the first channel.
     by_model: ByModel,
 }
 
@@ -30,7 +32,7 @@ pub enum NoRoute {
     ModelNotAllowed,
 }
 
-/// A model as its channels name it, with the channels that may serve it, as places in
+/// A model by its one name, with the channels that may serve it, as places in
 /// `GatewayConfig::channels`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidates<'a> {
@@ -41,12 +43,18 @@ pub struct Candidates<'a> {
 impl Routes {
     #[must_use]
     pub fn new(config: &GatewayConfig) -> Self {
+        let configured = config.models.iter().rev().map(|it| &it.model);
+        let configured: HashMap<String, &String, FxBuildHasher> = configured
+            .map(|model| (model.to_ascii_lowercase(), model))
+            .collect();
         let mut by_model = ByModel::default();
         for (index, channel) in config.channels.iter().enumerate() {
             for model in &channel.models {
+                let key = model.to_ascii_lowercase();
+                let name = configured.get(&key).copied().unwrap_or(model);
                 let (_, channels) = by_model
-                    .entry(model.to_ascii_lowercase())
-                    .or_insert_with(|| (model.clone(), Vec::new()));
+                    .entry(key)
+                    .or_insert_with(|| (name.clone(), Vec::new()));
                 if channels.last() != Some(&index) {
                     channels.push(index);
                 }
@@ -122,7 +130,12 @@ pub fn order(
     while left.len() > 1 {
         // Of those that are left when only banned ones are, the first is as good as any.
         let weight = |index: &usize| match config.channels.get(*index) {
-            Some(channel) if !channel.banned.iter().any(|banned| banned == model) => {
+            Some(channel)
+                if !channel
+                    .banned
+                    .iter()
+                    .any(|banned| banned.eq_ignore_ascii_case(model)) =>
+            {
                 weight(channel)
             }
             _ => 0,
@@ -185,6 +198,7 @@ mod tests {
             stores_responses: false,
             closed: false,
             retry_times: None,
+            own_details: Vec::new(),
             banned: Vec::new(),
             max_response_bytes: 0,
             details: None,
@@ -223,6 +237,43 @@ mod tests {
         );
         assert_eq!(routes.models(&config, &basic), ["gpt-5"]);
         assert_eq!(routes.models(&config, &both), ["claude", "gpt-5"]);
+    }
+
+    #[test]
+    fn a_model_has_the_name_of_its_config_whatever_channels_call_it() {
+        let channels = vec![
+            channel(1, 10, &["GPT-5", "Own"], &["vip"]),
+            channel(2, 10, &["gpt-5", "OWN"], &["default"]),
+        ];
+        let named = |model: &str| tollgate_config::Model {
+            model: model.to_owned(),
+            ..Default::default()
+        };
+        let config = GatewayConfig {
+            // The first of two that differ in case alone, as everywhere.
+            models: vec![named("gpt-5"), named("Gpt-5")],
+            ..config(channels)
+        };
+        let routes = Routes::new(&config);
+        for (sets, allowed, asked, name, index) in [
+            (&["default"][..], &[][..], "gpt-5", "gpt-5", vec![1]),
+            (&["default"], &["GPT-5"], "GPT-5", "gpt-5", vec![1]),
+            (&["vip"], &[], "gpt-5", "gpt-5", vec![0]),
+            (
+                &["vip", "default"],
+                &["gpt-5"],
+                "Gpt-5",
+                "gpt-5",
+                vec![0, 1],
+            ),
+            (&["default"], &["own"], "own", "Own", vec![1]),
+        ] {
+            let found = routes.candidates(&config, &token(sets, allowed), asked);
+            let found = found.map(|it| (it.model, it.channels));
+            assert_eq!(found, Ok((name, index)), "{sets:?} {asked}");
+        }
+        let listed = routes.models(&config, &token(&["default"], &[]));
+        assert_eq!(listed, ["Own", "gpt-5"]);
     }
 
     #[test]
@@ -269,7 +320,7 @@ mod tests {
             channel(2, 1, &[], &[]),
             channel(3, 1, &[], &[]),
         ]);
-        config.channels[0].banned = vec!["m".into()];
+        config.channels[0].banned = vec!["M".into()];
         for ticket in 0..10 {
             let of = |model| order(&config, &[0, 1, 2], model, || ticket);
             assert_eq!(of("m").last(), Some(&0));

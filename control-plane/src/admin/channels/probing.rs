@@ -8,6 +8,7 @@ mod subject;
 mod view;
 
 use axum::extract::State as Extract;
+use tollgate_config::names::of_model;
 
 use self::run::{alone, many};
 use self::subject::{subjects, unsaved};
@@ -44,10 +45,10 @@ struct Wanted {
 /// Tests one model of a channel by a tiny real call.
 async fn one(Extract(state): Extract<State>, path: Segments, params: Params) -> Reply<View> {
     let channel = state.store.channel(path.id()?).await?;
-    let model = path.text("model").to_owned();
-    if !channel.models.contains(&model) {
+    let model = of_model(&channel.models, path.text("model"), String::as_str).cloned();
+    let Some(model) = model else {
         return Err(ApiError::field("model", "is none of the channel's models"));
-    }
+    };
     let mut subjects = subjects(&state.store, vec![channel], Some(&model)).await?;
     let subject = subjects.pop().ok_or(ApiError::Internal)?;
     alone(&state, subject, params.flag("success_body")?).await

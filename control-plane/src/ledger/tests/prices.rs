@@ -4,6 +4,7 @@ use tollgate_policy::price::{Condition, Conditional, Multiplier, Range};
 
 use super::*;
 use crate::domain::{BookedPrice, GroupPatch, Log, NewGroupModel};
+use crate::store::Error;
 
 fn rate(nano: i64, unit: u32) -> Rate {
     Rate {
@@ -133,6 +134,61 @@ async fn a_group_can_have_a_model_for_nothing_and_pay_for_a_free_one() {
         set_override(&store, tariff()).await;
         let log = book(&store, event("paid", token, &[])).await;
         assert_eq!(log.amount, NanoUsd(13_500));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_costs_what_it_costs_in_whatever_case_it_is_spelled() {
+    with_store(async |store| {
+        let (token, _) = scene(&store).await;
+        let named = |id: &str, model: &str| UsageEvent {
+            model: model.into(),
+            ..now(event(id, token, &[]))
+        };
+        let log = book_as_it_is(&store, named("loud", "M")).await;
+        assert_eq!(log.amount, NanoUsd(COST));
+
+        let config = NewGroupModel {
+            model: "M".into(),
+            price: Some(tariff()),
+            ..NewGroupModel::default()
+        };
+        let saved = store.save_group_models("someone", "g", vec![config], false);
+        saved.await.unwrap();
+        let log = book_as_it_is(&store, named("own", "m")).await;
+        assert_eq!(log.amount, NanoUsd(13_500));
+
+        // One that began before the group had its own.
+        let early = UsageEvent {
+            started_unix_ms: 2,
+            ..named("early", "m")
+        };
+        assert_eq!(book_as_it_is(&store, early).await.amount, NanoUsd(COST));
+
+        // None comes beside another of the same name.
+        let config = vec![("M".to_owned(), ModelConfigPatch::default())];
+        let twin = store.save_model_configs(config).await.unwrap_err();
+        assert!(
+            matches!(&twin, Error::Conflict(why) if why.contains("model m ")),
+            "{twin}"
+        );
+        let twin = NewGroupModel {
+            model: "m".into(),
+            ..NewGroupModel::default()
+        };
+        let twin = store.save_group_models("someone", "g", vec![twin], false);
+        let twin = twin.await.unwrap_err();
+        assert!(
+            matches!(&twin, Error::Conflict(why) if why.contains("model M ")),
+            "{twin}"
+        );
+        let imported = vec![("M".to_owned(), ModelConfigPatch::default())];
+        let imported = store.import_models("someone", imported).await.unwrap();
+        assert_eq!(
+            (imported.kept, imported.added),
+            (vec!["M".to_owned()], vec![])
+        );
     })
     .await;
 }

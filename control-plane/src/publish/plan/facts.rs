@@ -2,7 +2,7 @@
 //! sent in their place. By the facts of the caller's name alone, Gemini's model mapped to one of
 //! OpenAI's would be sent what only Gemini's takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_config::{Channel, Model};
 use tollgate_protocol::Thinking;
@@ -10,25 +10,44 @@ use tollgate_protocol::neutral::Effort;
 
 use crate::domain::{ModelConfig, ceiling};
 
-/// Those with a config, then those that only the catalogue knows.
+/// Those with a config, then those that only the catalogue knows: of each name one, for it means the
+/// same in any case.
 pub(super) fn models(configs: &[ModelConfig], channels: &[Channel]) -> Vec<Model> {
-    let configured: BTreeSet<&str> = configs.iter().map(|config| &*config.model).collect();
+    let configs = distinct(configs);
+    let mut known_names: BTreeSet<String> = configs.keys().cloned().collect();
     let named = channels
         .iter()
         .flat_map(|channel| channel.models.iter().chain(channel.model_mapping.values()))
         .map(String::as_str);
-    let others: BTreeSet<&str> = named.filter(|name| !configured.contains(name)).collect();
-    let catalogued = others.into_iter().filter(|name| known(name).is_some());
+    let others: BTreeSet<&str> = named.collect();
+    let mut catalogued: Vec<&str> = others.into_iter().collect();
+    catalogued.retain(|name| known_names.insert(name.to_ascii_lowercase()));
+    catalogued.retain(|name| known(name).is_some());
     configs
-        .iter()
+        .into_values()
         .map(model)
-        .chain(catalogued.map(|name| model(&bare(name))))
+        .chain(catalogued.into_iter().map(|name| model(&bare(name))))
         .collect()
+}
+
+/// By their names in lower case. New ones are not let in beside others that differ in case alone; of
+/// those that are there, the first with a price counts, so that no call is free by mistake.
+fn distinct(configs: &[ModelConfig]) -> BTreeMap<String, &ModelConfig> {
+    let mut distinct: BTreeMap<String, &ModelConfig> = BTreeMap::new();
+    for config in configs {
+        let known = distinct
+            .entry(config.model.to_ascii_lowercase())
+            .or_insert(config);
+        if known.price.is_free() && !config.price.is_free() {
+            *known = config;
+        }
+    }
+    distinct
 }
 
 fn known(name: &str) -> Option<&'static tollgate_catalog::Model> {
     let mut models = tollgate_catalog::builtin().models();
-    models.find(|known| known.id == name)
+    models.find(|known| known.id.eq_ignore_ascii_case(name))
 }
 
 /// A config that says nothing.
@@ -89,6 +108,8 @@ fn model(config: &ModelConfig) -> Model {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_policy::price::{NanoUsd, Price, Tariff};
+
     use super::*;
 
     fn config(name: &str, config: serde_json::Value) -> ModelConfig {
@@ -110,6 +131,23 @@ mod tests {
         assert_eq!(names, ["own", "claude-sonnet-4-6", "gpt-5"]);
         assert_eq!(told[1].thinking, Thinking::Adaptive);
         assert!(told[2].drops_sampling);
+    }
+
+    #[test]
+    fn a_model_is_told_once_in_whatever_cases_it_is_spelled() {
+        let channel = Channel {
+            models: vec!["GPT-5".into(), "OWN".into(), "Gpt-5".into()],
+            ..Channel::default()
+        };
+        let nothing = || serde_json::json!({});
+        let priced = ModelConfig {
+            price: Tariff::of(Price::for_request(NanoUsd(1))),
+            ..bare("own")
+        };
+        let told = models(&[config("Own", nothing()), priced], &[channel]);
+        let names: Vec<&str> = told.iter().map(|model| model.model.as_str()).collect();
+        assert_eq!(names, ["own", "GPT-5"]);
+        assert!(told[1].drops_sampling, "it is the catalogue's gpt-5");
     }
 
     #[test]

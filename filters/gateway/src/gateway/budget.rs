@@ -187,7 +187,7 @@ fn ceiling(stream: &Stream) -> Ceiling {
     let (Some(plan), Some(token)) = (&stream.plan, &stream.token) else {
         return Ceiling::default();
     };
-    let own = token.model_limits.iter().find(|it| it.model == plan.model);
+    let own = token.own(&plan.model);
     let model = || stream.active.as_ref()?.model(&plan.model);
     let ceiling = own
         .and_then(ModelLimits::ceiling)

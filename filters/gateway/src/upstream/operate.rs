@@ -80,7 +80,8 @@ pub(super) fn prepare(
         Operation::Count { dialect, .. } => call.count(&active, *dialect)?,
     };
     let sent_model = channel.upstream_model(&plan.model).to_owned();
-    let shown_model = (sent_model != plan.model).then(|| plan.peek.model.clone());
+    let shown_model =
+        (!sent_model.eq_ignore_ascii_case(&plan.model)).then(|| plan.peek.model.clone());
     let source = plan.source.as_ref()?;
     let length = made
         .body

@@ -107,7 +107,8 @@ pub(super) fn prepare(host: &dyn Host, stream: &mut Stream) -> Option<Prepared> 
     let terms = Terms {
         from,
         to,
-        shown_model: (sent_model != plan.model).then(|| plan.peek.model.clone()),
+        shown_model: (!sent_model.eq_ignore_ascii_case(&plan.model))
+            .then(|| plan.peek.model.clone()),
         drops_usage_chunk: from.takes_as_it_is(to)
             && asks_for_usage
             && plan.peek.include_usage != Some(true),

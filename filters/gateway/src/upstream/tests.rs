@@ -256,6 +256,24 @@ fn a_mapped_model_is_the_only_edit() {
 }
 
 #[test]
+fn a_provider_is_sent_its_channels_spelling_and_its_answer_passes() {
+    for (listed, asked) in [("M", "m"), ("m", "M"), ("M", "M")] {
+        let mut spelled = channel(1, "openai-chat");
+        spelled.models = vec![listed.into()];
+        let named = |name: &str| OPENAI_REQUEST.replace(r#""m""#, &format!("\"{name}\""));
+        let (host, gateway, mut attempt) = begin(vec![spelled], CHAT, &named(asked));
+        assert_eq!(host.text(Body::Request), named(listed));
+        answer(&host, &mut attempt, "200", OPENAI_ANSWER);
+        assert_eq!(host.text(Body::Response), OPENAI_ANSWER);
+        let event = event(&host, gateway, 200);
+        assert_eq!(
+            (event.model.as_str(), &*event.attempts[0].model),
+            ("m", listed)
+        );
+    }
+}
+
+#[test]
 fn a_mapped_model_has_the_facts_of_what_is_sent() {
     let fact = |name: &str| Model {
         model: name.into(),

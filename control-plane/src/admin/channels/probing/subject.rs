@@ -1,6 +1,8 @@
 //! What is to be tested: channels of the database, or one that is not saved.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use tollgate_config::names::of_model;
 
 use crate::admin::ApiError;
 use crate::admin::channels::form;
@@ -107,13 +109,10 @@ fn published(patch: ChannelPatch) -> PublishedChannel {
 
 /// What to ask each of these models for.
 async fn kinds(store: &Store, models: Vec<String>) -> Result<Vec<(String, TestKind)>, ApiError> {
-    let configs = store.model_configs_of(&models).await?;
-    let configs: HashMap<_, _> = configs
-        .iter()
-        .map(|config| (config.model.as_str(), config))
-        .collect();
+    let configs = store.model_configs_meant(&models).await?;
     let kind = |model: String| {
-        let kind = TestKind::of(&model, configs.get(model.as_str()).copied())?;
+        let config = of_model(&configs, &model, |config| &config.model);
+        let kind = TestKind::of(&model, config)?;
         Some((model, kind))
     };
     Ok(models.into_iter().filter_map(kind).collect())

@@ -132,7 +132,7 @@ fn what_raises_the_cost_raises_what_is_held_and_what_is_drawn() {
     };
     let plain = i64::try_from(body("").len().div_ceil(4)).unwrap();
     let own = |is_priced| ModelLimits {
-        model: "m".into(),
+        model: "M".into(),
         is_priced,
         request_nano_usd: 0,
         input_nano_usd: 3_000_000,

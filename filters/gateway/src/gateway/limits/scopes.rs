@@ -40,7 +40,7 @@ pub(super) fn scopes(host: &dyn Host, stream: &Stream, plan: &Plan) -> Vec<Scope
 
 /// What the token's group may ask of a model.
 fn of_model(active: &Active, token: &TokenRecord, model: &str) -> Option<Limits> {
-    let own = token.model_limits.iter().find(|own| own.model == model);
+    let own = token.own(model);
     let of_all = active.model(model).map(|model| Limits {
         rpm: model.rpm,
         tpm: model.tpm,

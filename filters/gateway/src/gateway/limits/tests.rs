@@ -1,9 +1,9 @@
 mod together;
 
 use prost::Message;
-use tollgate_config::Model;
 use tollgate_config::meter::{Limits, ModelLimits, Share, TokenRecord};
 use tollgate_config::names::REQUEST_ID_HEADER;
+use tollgate_config::{Channel, Model};
 use tollgate_host::mock::{MockHost, Reply};
 use tollgate_host::{Flow, Map, MeterHost};
 use tollgate_policy::limits::{Key, Slot};
@@ -57,6 +57,47 @@ fn own(limits: Limits) -> TokenRecord {
         limits: Some(limits),
         ..TokenRecord::default()
     }
+}
+
+#[test]
+fn a_model_is_limited_in_whatever_case_channels_and_callers_spell_it() {
+    let loud = Channel {
+        models: vec!["M".into()],
+        sets: vec!["vip".into()],
+        ..channel(1, "openai-chat")
+    };
+    let model = Model {
+        model: "m".into(),
+        rpm: 1,
+        ..Model::default()
+    };
+    let host = host_with(vec![loud, channel(2, "openai-chat")], model);
+    set(&host, "good", TokenRecord::default());
+    let body = OPENAI_REQUEST.replace(r#""m""#, r#""M""#);
+    let gateway = call(&host, CHAT, &body).unwrap();
+    let event = event(&host, gateway, 499);
+    assert_eq!(event.model, "m", "the config's name is the model's");
+    assert_eq!(call(&host, CHAT, OPENAI_REQUEST).err().unwrap().status, 429);
+
+    // The group's own, in another case still.
+    let own = ModelLimits {
+        model: "M".into(),
+        limits: Some(limits(5, 0, 0)),
+        ..ModelLimits::default()
+    };
+    let group = TokenRecord {
+        group: "other".into(),
+        ..token(TokenRecord {
+            model_limits: vec![own],
+            ..TokenRecord::default()
+        })
+    };
+    host.set_shared(&key_of("good"), Some(&group.encode_to_vec()))
+        .unwrap();
+    for _ in 0..5 {
+        call(&host, CHAT, OPENAI_REQUEST).unwrap();
+    }
+    assert_eq!(call(&host, CHAT, &body).err().unwrap().status, 429);
 }
 
 /// A call that was let through, or its refusal.
