@@ -38,5 +38,6 @@ mod slow_callers;
 mod spellings;
 mod stored;
 mod the_provider;
+mod timeouts;
 mod users;
 mod wallets;

@@ -29,7 +29,9 @@ pub struct ModelSettings {
     pub disable_resolution_fuzzy_match: bool,
 }
 
-/// Seconds; 0: as for all models.
+/// Seconds until an answer begins to be passed on, for each channel that is tried: one that is no stream
+/// when all of it is there, a stream with its first piece. 0: as for all models, 15 minutes, which is also
+/// the most.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Timeouts {

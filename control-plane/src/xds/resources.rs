@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 pub use cluster::AUTHORITIES;
 pub use listener::CALLERS;
+pub use route::SILENCE_S;
 use tollgate_config::GatewayConfig;
 
 use super::{Kind, Resource, Snapshot};

@@ -127,6 +127,12 @@ pub struct Model {
     /// Further attempts after the first failed. `None`: as many as there are other channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_times: Option<u32>,
+    /// How long each channel may take until its answer begins to be passed on, in seconds: of calls
+    /// that ask for no stream, and of those that do. 0: as long as the route allows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub request_timeout_s: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stream_timeout_s: u32,
     /// How it is told to think.
     #[serde(default, skip_serializing_if = "is_default", with = "named::one")]
     pub thinking: Thinking,

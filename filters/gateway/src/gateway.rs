@@ -2,8 +2,7 @@
 //!
 //! The head decides who calls and what ([`admit`]); the whole body decides which channels can serve
 //! it ([`plan`]), and whether it must wait ([`limits`]). A request that continues a kept response waits for its history first, and one
-//! about a kept response is answered from there ([`kept`]). Then Envoy's router takes over, with the first channel's cluster in filter state
-//! and as many retries as there are further channels. What comes back was made fit for the caller
+//! about a kept response is answered from there ([`kept`]). Then Envoy's router takes over ([`router`]). What comes back was made fit for the caller
 //! by the upstream role, or is Envoy's own and is made so here ([`answer`]). At the end one usage
 //! event is left for the meter, whatever happened.
 
@@ -17,11 +16,11 @@ pub(crate) mod limits;
 mod models;
 mod operate;
 mod plan;
+mod router;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
 use tollgate_protocol::embeddings::Shape;
@@ -35,9 +34,6 @@ use crate::state;
 use crate::stream::{Plan, Stream};
 
 pub(crate) use plan::target;
-
-/// More attempts than this make no request better.
-const RETRIES_MAX: usize = 8;
 
 /// One request, as the gateway role sees it.
 pub(crate) struct Gateway {
@@ -356,35 +352,9 @@ fn decide(
         limits::admit(host, stream, &plan)?;
     }
     keep_evidence(stream, &mut plan);
-    let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
-    let first = plan
-        .channels
-        .first()
-        .and_then(|index| active.channel(*index));
-    let cluster = first.map(|channel| channel.cluster.as_str());
-    let retries = plan.channels.len().saturating_sub(1).min(RETRIES_MAX);
-    let told = host
-        .set_property(CLUSTER_PROPERTY, cluster.unwrap_or_default().as_bytes())
-        .and_then(|()| match retries {
-            // The route's own number.
-            0 => Ok(()),
-            _ => {
-                let retries = retries.to_string();
-                let name = "x-envoy-max-retries";
-                host.set_header(Map::Request, name, Some(retries.as_bytes()))
-            }
-        })
-        .and_then(|()| {
-            host.set_header(Map::Request, REQUEST_ID_HEADER, Some(stream.id.as_bytes()))
-        });
+    router::tell(host, stream, &plan)?;
     stream.plan = Some(plan);
-    told.map(|()| None).map_err(|error| {
-        host.log(Level::Error, &format!("router not told: {error}"));
-        ErrorInfo::new(
-            tollgate_protocol::ErrorKind::Internal,
-            "The gateway failed to route the request.",
-        )
-    })
+    Ok(None)
 }
 
 /// Keeps of the request what its tokens are counted from, should its upstream not tell them.

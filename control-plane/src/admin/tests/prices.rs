@@ -277,7 +277,6 @@ async fn fields_without_an_effect_are_not_taken_and_others_are_kept() {
         let api = Api::new(&store);
         for (name, value) in [
             ("exclude_from_tests", json!(true)),
-            ("timeout_config", json!({"request_timeout": 1})),
             ("max_image_generation_count", json!(1)),
             ("allowed_resolutions", json!(["720p"])),
             ("summary_service_tier", json!(true)),
@@ -286,6 +285,20 @@ async fn fields_without_an_effect_are_not_taken_and_others_are_kept() {
             api.refused("POST", "/model_config/m", json!({name: value}), 400, &words)
                 .await;
         }
+        for (seconds, words) in [
+            (json!({"request_timeout": 901}), "timeout_config.request_timeout must be"),
+            (json!({"stream_request_timeout": -1}), "timeout_config.stream_request_timeout must"),
+            (json!({"idle": 1}), "timeout_config.idle is not a field"),
+        ] {
+            let body = json!({"timeout_config": seconds});
+            api.refused("POST", "/model_config/m", body, 400, words).await;
+        }
+        let slow = json!({"timeout_config": {"request_timeout": 900}});
+        let saved = api.ok("POST", "/model_config/slow", slow).await;
+        assert_eq!(
+            saved["timeout_config"],
+            json!({"request_timeout": 900, "stream_request_timeout": 0})
+        );
         let strict = json!({"disable_resolution_fuzzy_match": true});
         let saved = api.ok("POST", "/model_config/m", strict).await;
         assert_eq!(saved["disable_resolution_fuzzy_match"], true);

@@ -70,6 +70,8 @@ fn bare(name: &str) -> ModelConfig {
 fn model(config: &ModelConfig) -> Model {
     let known = known(&config.model);
     let ceiling = ceiling(&config.price);
+    let timeouts = config.settings.timeout_config;
+    let seconds = |given: i64| u32::try_from(given).unwrap_or(0);
     let efforts = || -> Vec<Effort> {
         let names = known.map(|known| known.efforts.iter());
         let names = names.into_iter().flatten();
@@ -83,6 +85,8 @@ fn model(config: &ModelConfig) -> Model {
             .max_output_tokens()
             .or(known.map(|known| known.max_output_tokens)),
         retry_times: config.retry_times,
+        request_timeout_s: seconds(timeouts.request_timeout),
+        stream_timeout_s: seconds(timeouts.stream_request_timeout),
         thinking: config
             .thinking()
             .or_else(|| Thinking::read(known?.thinking.as_deref()?))

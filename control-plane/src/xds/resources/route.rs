@@ -30,7 +30,7 @@ const RETRIABLE_STATUSES: [u32; 8] = [401, 402, 403, 404, 408, 409, 425, 429];
 const RETRIES: u32 = 0;
 
 /// Longest silence of an upstream, before or within an answer: reasoning models think for minutes.
-const SILENCE_S: i64 = 900;
+pub const SILENCE_S: i64 = 900;
 
 /// Room above the limits on what is held of a request and of its answer, so that the filter is the
 /// one who refuses, in the caller's own dialect. Envoy reads in pieces of up to 1 MiB.

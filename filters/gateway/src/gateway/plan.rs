@@ -12,6 +12,7 @@ use tollgate_protocol::{
     peek_addressed, read_request, write_request,
 };
 
+use super::router::RETRIES_MAX;
 use crate::memory::{Hold, READ_FACTOR};
 use crate::refusal;
 use crate::state::{Active, dialect};
@@ -145,7 +146,7 @@ pub(super) fn as_many_as_tried(active: &Active, model: &str, channels: &mut Vec<
     if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
         channels.truncate(retries.saturating_add(1));
     }
-    channels.truncate(super::RETRIES_MAX + 1);
+    channels.truncate(RETRIES_MAX + 1);
 }
 
 /// What a request is written for.

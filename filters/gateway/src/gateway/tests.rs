@@ -264,6 +264,28 @@ fn a_model_that_does_not_say_is_retried_as_often_as_all() {
 }
 
 #[test]
+fn a_model_s_time_is_told_to_the_router_for_streams_and_for_whole_answers() {
+    let stream = OPENAI_REQUEST.replacen('{', r#"{"stream":true,"#, 1);
+    for (whole_s, stream_s, body, told) in [
+        (0, 0, OPENAI_REQUEST, ""),
+        (7, 0, OPENAI_REQUEST, "7000"),
+        (7, 0, &stream, ""),
+        (7, 900, &stream, "900000"),
+    ] {
+        let model = Model {
+            model: "m".into(),
+            request_timeout_s: whole_s,
+            stream_timeout_s: stream_s,
+            ..Model::default()
+        };
+        let host = host_with(vec![channel(1, "openai-chat")], model);
+        let _gateway = request(&host, CHAT, body);
+        let shown = host.shown(Map::Request, "x-envoy-upstream-rq-per-try-timeout-ms");
+        assert_eq!(shown, told, "{whole_s} {stream_s}");
+    }
+}
+
+#[test]
 fn models_are_listed_in_the_callers_shape() {
     let host = host(vec![channel(1, "openai-chat")]);
     for (path, version, text) in [
