@@ -22,7 +22,7 @@ use crate::demo::Behaviours;
 use crate::domain::options;
 use crate::probes::Guests;
 use crate::secrets::Secret;
-use crate::store::{Change, Store};
+use crate::store::{Change, GroupModelQuery, Store};
 use crate::xds::Snapshot;
 use crate::xds::resources::{Settings, Topology};
 
@@ -137,7 +137,8 @@ impl Publisher {
         plan.gateway.retry_times = u32::try_from(options.whole(options::RETRY_TIMES))
             .ok()
             .filter(|times| *times > 0);
-        plan::add_details(&mut plan.gateway, &models, &options);
+        let groups = self.store.group_models(&GroupModelQuery::default()).await?;
+        plan::add_details(&mut plan.gateway, &models, &groups, &options);
         let bans = self.store.present_bans().await?.into_iter();
         let banned = bans.map(|ban| Banned {
             block: ban.address,

@@ -17,6 +17,7 @@ mod counting;
 mod documented;
 mod failover;
 mod first_start;
+mod group_overrides;
 mod hostile;
 mod imports;
 mod interrupted;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_policy::price::Tariff;
 
-use super::Timeouts;
+use super::{ModelSettings, Timeouts};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupModelConfig {
@@ -42,6 +42,32 @@ pub struct Overrides {
     pub summary_service_tier: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary_claude_long_context: Option<bool>,
+}
+
+impl Overrides {
+    /// Whether the log wants other bodies than of the model's other calls.
+    #[must_use]
+    pub fn has_details(&self) -> bool {
+        self.force_save_detail.is_some()
+            || self.request_body_storage_max_size.is_some()
+            || self.response_body_storage_max_size.is_some()
+    }
+
+    /// A model's settings of that, with these in their places.
+    #[must_use]
+    pub fn details(&self, settings: &ModelSettings) -> ModelSettings {
+        let of = settings;
+        ModelSettings {
+            force_save_detail: self.force_save_detail.unwrap_or(of.force_save_detail),
+            request_body_storage_max_size: self
+                .request_body_storage_max_size
+                .unwrap_or(of.request_body_storage_max_size),
+            response_body_storage_max_size: self
+                .response_body_storage_max_size
+                .unwrap_or(of.response_body_storage_max_size),
+            ..ModelSettings::default()
+        }
+    }
 }
 
 /// Requests and tokens per minute; 0 is without limit.

@@ -60,6 +60,7 @@ pub(super) fn plan(
             stores_responses: settings.stores_responses,
             closed: false,
             retry_times: None,
+            own_details: Vec::new(),
             banned: Vec::new(),
             details: None,
             channels: Vec::new(),

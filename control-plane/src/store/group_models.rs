@@ -154,6 +154,8 @@ impl Write {
             .await?;
         }
         self.changed(Change::GroupTokens(group));
+        // Which bodies the log wants of it.
+        self.changed(Change::Topology);
         Ok(())
     }
 
@@ -178,6 +180,8 @@ impl Write {
                 .await?;
         }
         self.changed(Change::GroupTokens(group));
+        // Which bodies the log wants of it.
+        self.changed(Change::Topology);
         Ok(())
     }
 

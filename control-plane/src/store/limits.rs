@@ -43,7 +43,8 @@ impl Store {
 }
 
 impl Store {
-    /// Gives tokens the limits and prices that their groups have instead of some models' own.
+    /// Gives tokens what their groups have instead of some models' own. Which bodies are kept is not
+    /// among it: that is published with the models.
     pub(super) async fn add_model_limits(&self, updates: &mut [TokenUpdate]) -> Result<()> {
         let mut own: BTreeMap<String, Vec<ModelLimits>> = BTreeMap::new();
         for config in self.group_models(&GroupModelQuery::default()).await? {
@@ -52,7 +53,11 @@ impl Store {
                 tpm: limit.tpm.unsigned_abs(),
                 max_concurrency: 0,
             });
-            if limits.is_none() && config.price.is_none() {
+            let number = |given: i64| u32::try_from(given).unwrap_or(0);
+            let timeouts = config.overrides.timeout_config;
+            let retry_times = config.overrides.retry_times.map(number);
+            let is_other = limits.is_some() || retry_times.is_some() || timeouts.is_some();
+            if !is_other && config.price.is_none() {
                 continue;
             }
             let most = config.price.as_ref().map(ceiling).unwrap_or_default();
@@ -64,6 +69,9 @@ impl Store {
                 input_nano_usd: most.input,
                 output_nano_usd: most.output,
                 search_nano_usd: most.search,
+                retry_times,
+                request_timeout_s: timeouts.map(|it| number(it.request_timeout)),
+                stream_timeout_s: timeouts.map(|it| number(it.stream_request_timeout)),
             });
         }
         for record in updates.iter_mut().filter_map(|it| it.record.as_mut()) {

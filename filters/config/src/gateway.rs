@@ -34,12 +34,24 @@ pub struct GatewayConfig {
     /// Which bodies the log wants of models that do not say; absent: of no model any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// And of a group's calls of a model, where that differs from what holds for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_details: Vec<OwnDetails>,
     /// Callers that are refused, whatever they show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub banned: Vec<Banned>,
     pub channels: Vec<Channel>,
     /// Limits and names of models; a model that no channel lists is not served.
     pub models: Vec<Model>,
+}
+
+/// Which bodies the log wants of a group's calls of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDetails {
+    pub group: String,
+    /// In any case.
+    pub model: String,
+    pub details: Details,
 }
 
 /// Addresses that nothing is done for.
@@ -192,6 +204,14 @@ pub struct InvalidConfig(pub String);
 // === impl GatewayConfig ===
 
 impl GatewayConfig {
+    /// What the log wants of a group's calls of a model, if that is the group's own.
+    #[must_use]
+    pub fn own_details(&self, group: &str, model: &str) -> Option<Details> {
+        let mut own = self.own_details.iter();
+        let is = |own: &&OwnDetails| own.group == group && own.model.eq_ignore_ascii_case(model);
+        own.find(is).map(|own| own.details)
+    }
+
     /// Checks what serde cannot.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod role;
 pub mod together;
 
 pub use gateway::{
-    Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, times_millionths,
+    Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, OwnDetails,
+    times_millionths,
 };
 pub use role::{Role, RoleConfig};

@@ -21,7 +21,7 @@ pub struct Limits {
     pub max_concurrency: u64,
 }
 
-/// What a group has instead of a model's own limits and price.
+/// What a group has instead of what a model has itself.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct ModelLimits {
     #[prost(string, tag = "1")]
@@ -40,6 +40,14 @@ pub struct ModelLimits {
     pub output_nano_usd: u64,
     #[prost(uint64, tag = "7")]
     pub search_nano_usd: u64,
+    /// Further attempts; 0: as for models that do not say.
+    #[prost(uint32, optional, tag = "8")]
+    pub retry_times: Option<u32>,
+    /// As the model's; 0: as long as the route allows.
+    #[prost(uint32, optional, tag = "9")]
+    pub request_timeout_s: Option<u32>,
+    #[prost(uint32, optional, tag = "10")]
+    pub stream_timeout_s: Option<u32>,
 }
 
 /// Which part of every limit a gateway has: limits hold over all gateways together.

@@ -68,8 +68,9 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &UsageEvent) {
     let Some(active) = &stream.active else {
         return;
     };
-    let own = active.model(&event.model).and_then(|model| model.details);
-    let Some(wanted) = own.or(active.config.details) else {
+    let own = active.config.own_details(&event.group, &event.model);
+    let of_model = || active.model(&event.model)?.details;
+    let Some(wanted) = own.or_else(of_model).or(active.config.details) else {
         return;
     };
     let failed = event.outcome() != Outcome::Success && event.status != 429;

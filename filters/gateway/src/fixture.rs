@@ -60,6 +60,7 @@ pub(crate) fn host_with(channels: Vec<Channel>, model: Model) -> MockHost {
         stores_responses: true,
         closed: false,
         retry_times: None,
+        own_details: Vec::new(),
         banned: Vec::new(),
         details: None,
         channels,

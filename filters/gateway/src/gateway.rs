@@ -352,7 +352,7 @@ fn decide(
         limits::admit(host, stream, &plan)?;
     }
     keep_evidence(stream, &mut plan);
-    router::tell(host, stream, &plan)?;
+    router::tell(host, stream, &mut plan)?;
     stream.plan = Some(plan);
     Ok(None)
 }

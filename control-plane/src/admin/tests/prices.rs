@@ -155,8 +155,8 @@ async fn a_group_has_prices_and_a_multiplier_of_its_own() {
             ),
             (json!({"retry_times": 1}), "without override_retry_times"),
             (
-                json!({"override_retry_times": true, "retry_times": 3}),
-                "override_retry_times is not available yet",
+                json!({"override_summary_service_tier": true, "summary_service_tier": true}),
+                "override_summary_service_tier is not available yet",
             ),
             (json!({"model": "x"}), "model must be the one in the path"),
             (json!({"prices": 1}), "prices is not a field"),
@@ -166,6 +166,21 @@ async fn a_group_has_prices_and_a_multiplier_of_its_own() {
             ),
         ] {
             api.refused("POST", path, body, 400, words).await;
+        }
+        let own = json!({
+            "override_retry_times": true, "retry_times": 3,
+            "override_timeout_config": true, "timeout_config": {"stream_request_timeout": 60},
+            "override_force_save_detail": true, "force_save_detail": true,
+            "override_request_body_storage_max_size": true, "request_body_storage_max_size": -1,
+            "override_response_body_storage_max_size": true, "response_body_storage_max_size": 9,
+        });
+        let saved = api.ok("POST", path, own.clone()).await;
+        for (name, value) in own.as_object().unwrap() {
+            let value = match name.as_str() {
+                "timeout_config" => json!({"request_timeout": 0, "stream_request_timeout": 60}),
+                _ => value.clone(),
+            };
+            assert_eq!(saved[name], value, "{name}");
         }
         let none = json!({"override_limit": true});
         api.refused(

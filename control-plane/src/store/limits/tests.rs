@@ -4,7 +4,7 @@ use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
 
 use crate::domain::{
     GroupLimitsPatch, GroupPatch, LimitsPatch, ModelConfigPatch, NewGroupModel, Overrides, Ratio,
-    TokenPatch, options,
+    Timeouts, TokenPatch, options,
 };
 use crate::ledger::Ledger;
 use crate::store::testing::with_store;
@@ -131,13 +131,26 @@ async fn what_a_group_pays_otherwise_reaches_its_tokens() {
             own("free", Some(Tariff::default())),
             own("m", Some(Tariff::of(price))),
             own("same", None),
+            NewGroupModel {
+                overrides: Overrides {
+                    retry_times: Some(2),
+                    timeout_config: Some(Timeouts {
+                        request_timeout: 30,
+                        stream_request_timeout: 0,
+                    }),
+                    force_save_detail: Some(true),
+                    ..Overrides::default()
+                },
+                ..own("slow", None)
+            },
         ];
+        let mut changes = store.changes();
         let saved = store.save_group_models("me", "g", configs, false);
         saved.await.unwrap();
         let record = published(&store).await;
         assert_eq!(record.price_multiplier, Some(1_234_568));
         let told: Vec<_> = record.model_limits.iter().collect();
-        assert_eq!((told[0].model.as_str(), told.len()), ("free", 2));
+        assert_eq!((told[0].model.as_str(), told.len()), ("free", 3));
         assert_eq!(told[0].ceiling(), Some(Ceiling::default()));
         let ceiling = Ceiling {
             output: 3_000,
@@ -145,6 +158,16 @@ async fn what_a_group_pays_otherwise_reaches_its_tokens() {
             ..Ceiling::default()
         };
         assert_eq!(told[1].ceiling(), Some(ceiling));
+        assert_eq!(
+            (told[1].retry_times, told[1].request_timeout_s),
+            (None, None)
+        );
+        let slow = (told[2].request_timeout_s, told[2].stream_timeout_s);
+        assert_eq!((told[2].retry_times, slow), (Some(2), (Some(30), Some(0))));
+        assert_eq!((told[2].ceiling(), told[2].limits), (None, None));
+        // Which bodies are kept, is published with the models.
+        assert_eq!(changes.recv().await, Ok(Change::GroupTokens("g".into())));
+        assert_eq!(changes.recv().await, Ok(Change::Topology));
     })
     .await;
 }

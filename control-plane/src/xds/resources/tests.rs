@@ -49,6 +49,7 @@ fn topology() -> Topology {
             stores_responses: true,
             closed: false,
             retry_times: None,
+            own_details: Vec::new(),
             banned: Vec::new(),
             details: None,
             max_response_bytes: 32 << 20,

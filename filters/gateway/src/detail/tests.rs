@@ -1,8 +1,8 @@
 //! Which bodies leave a worker, and how much of them.
 
-use tollgate_config::GatewayConfig;
 use tollgate_config::detail::Details;
 use tollgate_config::meter::UsageBatch;
+use tollgate_config::{GatewayConfig, OwnDetails};
 use tollgate_host::mock::MockHost;
 
 use super::*;
@@ -121,6 +121,31 @@ fn no_configuration_makes_a_request_hold_more_than_the_bound() {
     let kept = kept(&host, &large, &[&large, &large], 200).unwrap();
     assert_eq!((kept.request.len(), kept.response.len()), (bound, bound));
     assert!(kept.request_truncated && kept.response_truncated);
+}
+
+#[test]
+fn a_group_s_own_wish_comes_before_the_model_s() {
+    for (group, model, own, wanted) in [
+        ("g", "m", ALL, true),
+        ("g", "M", ALL, true),
+        ("g", "m", NOTHING, false),
+        ("other", "m", ALL, false),
+        ("g", "other", ALL, false),
+    ] {
+        let host = host(Some(NOTHING), Some(ERRORS));
+        let own = OwnDetails {
+            group: group.into(),
+            model: model.into(),
+            details: own,
+        };
+        let config = GatewayConfig {
+            own_details: vec![own],
+            ..state::active().unwrap().config.clone()
+        };
+        state::activate(config).unwrap();
+        let kept = kept(&host, b"in", &[b"out"], 200);
+        assert_eq!(kept.is_some(), wanted, "{group} {model}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tollgate_protocol::{Body, Dialect, ErrorInfo, Peek, Unsupported, Written};
 
 use crate::call::Endpoint;
 use crate::gateway::counting::Counting;
-use crate::gateway::plan::{Gathered, as_many_as_tried, target};
+use crate::gateway::plan::{Gathered, target};
 use crate::memory::{Hold, READ_FACTOR};
 use crate::operation::{Operation, counter, shape};
 use crate::refusal;
@@ -240,8 +240,7 @@ impl Incoming {
         }
     }
 
-    fn plan(mut self, peek: Peek, model: String, (mut channels, written): Able) -> Plan {
-        as_many_as_tried(&self.active, &model, &mut channels);
+    fn plan(mut self, peek: Peek, model: String, (channels, written): Able) -> Plan {
         self.hold.shrink_to(self.size.saturating_mul(4));
         Plan {
             peek,

@@ -12,7 +12,6 @@ use tollgate_protocol::{
     peek_addressed, read_request, write_request,
 };
 
-use super::router::RETRIES_MAX;
 use crate::memory::{Hold, READ_FACTOR};
 use crate::refusal;
 use crate::state::{Active, dialect};
@@ -116,11 +115,7 @@ pub(super) fn plan(
         }
     }
     let request = request.filter(|_| foreign);
-    let Able {
-        mut channels,
-        written,
-    } = able(active, caller, &model, request.as_ref(), &ordered)?;
-    as_many_as_tried(active, &model, &mut channels);
+    let Able { channels, written } = able(active, caller, &model, request.as_ref(), &ordered)?;
     hold.shrink_to(size.saturating_mul(4));
     Ok(Plan {
         peek,
@@ -137,16 +132,6 @@ pub(super) fn plan(
         tried: 0,
         written,
     })
-}
-
-/// Leaves as many channels as Envoy will try: one that never gets its turn is none.
-pub(super) fn as_many_as_tried(active: &Active, model: &str, channels: &mut Vec<usize>) {
-    let own = active.model(model).and_then(|model| model.retry_times);
-    let retries = own.or(active.config.retry_times);
-    if let Some(retries) = retries.and_then(|retries| usize::try_from(retries).ok()) {
-        channels.truncate(retries.saturating_add(1));
-    }
-    channels.truncate(RETRIES_MAX + 1);
 }
 
 /// What a request is written for.

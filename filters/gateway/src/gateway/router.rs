@@ -6,10 +6,11 @@ use tollgate_host::{Host, Level, Map};
 use tollgate_protocol::{ErrorInfo, ErrorKind};
 
 use crate::refusal;
+use crate::state::Active;
 use crate::stream::{Plan, Stream};
 
 /// More attempts than this make no request better.
-pub(super) const RETRIES_MAX: usize = 8;
+const RETRIES_MAX: usize = 8;
 
 const MAX_RETRIES: &str = "x-envoy-max-retries";
 
@@ -18,12 +19,16 @@ const MAX_RETRIES: &str = "x-envoy-max-retries";
 /// last one's caller gets 504. What has begun is not ended by it.
 const ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
-pub(super) fn tell(host: &dyn Host, stream: &Stream, plan: &Plan) -> Result<(), ErrorInfo> {
+/// Tells it, and leaves as many channels in the plan as it will try: one that never gets its turn is
+/// none.
+pub(super) fn tell(host: &dyn Host, stream: &Stream, plan: &mut Plan) -> Result<(), ErrorInfo> {
     let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
+    plan.channels
+        .truncate(attempts(stream, active, &plan.model));
     let first = plan.channels.first();
     let first = first.and_then(|index| active.channel(*index));
     let cluster = first.map(|channel| channel.cluster.as_str());
-    let retries = plan.channels.len().saturating_sub(1).min(RETRIES_MAX);
+    let retries = plan.channels.len().saturating_sub(1);
     let set = |name, number: u64| match number {
         // The route's own number.
         0 => Ok(()),
@@ -40,12 +45,33 @@ pub(super) fn tell(host: &dyn Host, stream: &Stream, plan: &Plan) -> Result<(), 
         })
 }
 
-/// What the model's config says; 0: nothing.
+/// How many channels may be tried: by the group's config for the model, else the model's, else what
+/// holds for all.
+fn attempts(stream: &Stream, active: &Active, model: &str) -> usize {
+    let of_model = || active.model(model)?.retry_times;
+    let own = stream.token.as_ref().and_then(|token| token.own(model));
+    let own = match own.and_then(|own| own.retry_times) {
+        Some(own) => Some(own).filter(|own| *own > 0),
+        None => of_model(),
+    };
+    let retries = own.or(active.config.retry_times);
+    let retries = retries.map_or(RETRIES_MAX, |it| usize::try_from(it).unwrap_or(RETRIES_MAX));
+    retries.min(RETRIES_MAX) + 1
+}
+
+/// What the group's config for the model says, else the model's; 0: nothing.
 fn timeout_ms(stream: &Stream, plan: &Plan) -> u64 {
-    let model = stream.active.as_ref().and_then(|it| it.model(&plan.model));
-    let seconds = model.map_or(0, |model| match plan.peek.stream {
-        true => model.stream_timeout_s,
-        false => model.request_timeout_s,
+    let own = stream.token.as_ref().and_then(|it| it.own(&plan.model));
+    let own = own.and_then(|own| match plan.peek.stream {
+        true => own.stream_timeout_s,
+        false => own.request_timeout_s,
     });
-    u64::from(seconds) * 1_000
+    let of_model = || {
+        let model = stream.active.as_ref()?.model(&plan.model)?;
+        Some(match plan.peek.stream {
+            true => model.stream_timeout_s,
+            false => model.request_timeout_s,
+        })
+    };
+    u64::from(own.or_else(of_model).unwrap_or(0)) * 1_000
 }

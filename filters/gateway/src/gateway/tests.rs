@@ -1,9 +1,9 @@
 use prost::Message;
 use tollgate_config::Model;
-use tollgate_config::meter::{Outcome, TokenRecord};
+use tollgate_config::meter::{ModelLimits, Outcome, TokenRecord};
 use tollgate_config::names::CLUSTER_PROPERTY;
-use tollgate_host::Host;
 use tollgate_host::mock::MockHost;
+use tollgate_host::{Host, MeterHost};
 
 use super::*;
 use crate::fixture::{
@@ -282,6 +282,55 @@ fn a_model_s_time_is_told_to_the_router_for_streams_and_for_whole_answers() {
         let _gateway = request(&host, CHAT, body);
         let shown = host.shown(Map::Request, "x-envoy-upstream-rq-per-try-timeout-ms");
         assert_eq!(shown, told, "{whole_s} {stream_s}");
+    }
+}
+
+#[test]
+fn a_group_s_retries_and_times_come_before_the_model_s() {
+    let stream = OPENAI_REQUEST.replacen('{', r#"{"stream":true,"#, 1);
+    for (own, retries, whole_ms, stream_ms) in [
+        (None, "1", "7000", "9000"),
+        (Some((None, None)), "1", "7000", "9000"),
+        (Some((Some(2), None)), "2", "7000", "9000"),
+        // As for models that say nothing.
+        (Some((Some(0), None)), "3", "7000", "9000"),
+        (Some((None, Some((30, 0)))), "1", "30000", ""),
+    ] {
+        let model = Model {
+            model: "m".into(),
+            retry_times: Some(1),
+            request_timeout_s: 7,
+            stream_timeout_s: 9,
+            ..Model::default()
+        };
+        let host = host_with(
+            (1..=4).map(|id| channel(id, "openai-chat")).collect(),
+            model,
+        );
+        let limits = own.map(|(retry_times, timeouts)| ModelLimits {
+            model: "M".into(),
+            retry_times,
+            request_timeout_s: timeouts.map(|(whole, _)| whole),
+            stream_timeout_s: timeouts.map(|(_, stream)| stream),
+            ..ModelLimits::default()
+        });
+        let record = host.shared(&key_of("good")).unwrap();
+        let record = TokenRecord {
+            model_limits: limits.into_iter().collect(),
+            ..TokenRecord::decode(record.as_slice()).unwrap()
+        };
+        host.set_shared(&key_of("good"), Some(&record.encode_to_vec()))
+            .unwrap();
+        for (body, ms) in [(OPENAI_REQUEST, whole_ms), (&*stream, stream_ms)] {
+            let _gateway = request(&host, CHAT, body);
+            let told = |name| host.shown(Map::Request, name);
+            assert_eq!(told("x-envoy-max-retries"), retries, "{own:?}");
+            assert_eq!(
+                told("x-envoy-upstream-rq-per-try-timeout-ms"),
+                ms,
+                "{own:?}"
+            );
+        }
     }
 }
 

@@ -138,7 +138,7 @@ fn what_raises_the_cost_raises_what_is_held_and_what_is_drawn() {
         input_nano_usd: 3_000_000,
         output_nano_usd: 0,
         search_nano_usd: 7,
-        limits: None,
+        ..ModelLimits::default()
     };
     let with = |multiplier, own: Option<ModelLimits>| TokenRecord {
         price_multiplier: multiplier,

@@ -132,6 +132,7 @@ fn nothing_is_kept_where_nothing_is_to_be() {
         stores_responses: false,
         closed: false,
         retry_times: None,
+        own_details: Vec::new(),
         banned: Vec::new(),
         ..state::active().unwrap().config.clone()
     };
