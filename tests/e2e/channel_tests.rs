@@ -92,6 +92,44 @@ fn a_channel_tells_what_its_provider_says() {
 }
 
 #[test]
+fn a_model_that_is_kept_out_of_tests_is_tested_by_its_name_alone() {
+    let provider = Provider::openai().text("OK").start();
+    let scene = Scene::on(Gateway::shared())
+        .models(&["usual", "dear"])
+        .channel(&provider)
+        .made();
+    let [usual, dear] = [&scene.models[0], &scene.models[1]];
+    scene
+        .admin
+        .set_model(dear, &json!({"exclude_from_tests": true}));
+    let path = format!("/api/channel/{}/test", scene.channels[0]);
+    let tested = |path: &str| {
+        let lines = scene.admin.get(path);
+        let models = array(&lines)
+            .iter()
+            .map(|line| line["data"]["model"].clone());
+        let all: Vec<Value> = models.collect();
+        all
+    };
+    assert_eq!(
+        tested(&format!("{path}?return_success=true")),
+        [usual.as_str()]
+    );
+    let told = scene.admin.get(&format!("{path}/{}", dear.to_uppercase()));
+    assert_eq!(
+        (&told["success"], &told["model"]),
+        (&json!(true), &json!(dear)),
+        "{told}"
+    );
+    let form = json!({"type": Dialect::OpenAi.channel_type(), "key": provider_key("form"),
+        "base_url": provider.base_url(), "models": [usual, dear]});
+    let lines = scene
+        .admin
+        .post("/api/channel/test-preview-all?return_success=true", &form);
+    assert_eq!(array(&lines).len(), 1, "{lines}");
+}
+
+#[test]
 fn what_no_caller_can_reach_is_tested_all_the_same() {
     let provider = Provider::openai().text("OK").start();
     let scene = Scene::on(Gateway::shared())

@@ -53,10 +53,13 @@ pub enum Part {
 
 /// One price: a rate for each part.
 ///
-/// A part that is left out takes the rate of what the price refines; where it refines nothing, it
-/// has none. **No rate, or one of zero, means "no price of its own"**, as in AI Proxy: cached
-/// tokens are then charged like any other input, thinking like any other output. Input, output
-/// and searches without a rate cost nothing.
+/// A part that is left out takes the rate of what the price refines; where it refines nothing, it has
+/// no price of its own: cached tokens are then charged like any other input, thinking like any other
+/// output. Input, output and searches without a rate cost nothing. **A rate of zero makes its part
+/// free**, whatever the others cost.
+///
+/// A tariff's base is the exception ([`Price::without_zeros`]): it is entered and shown with all its
+/// parts, as in AI Proxy, where zero says that a part has no price of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Price {
     /// When not zero, a call that succeeded costs exactly this and nothing else is counted.
@@ -198,6 +201,15 @@ impl Price {
         self.per_request = self.per_request.or(general.per_request);
         for (own, general) in self.rates.iter_mut().zip(general.rates) {
             *own = own.or(general);
+        }
+        self
+    }
+
+    /// The same, with no rate where it has one of zero.
+    #[must_use]
+    pub fn without_zeros(mut self) -> Self {
+        for rate in &mut self.rates {
+            *rate = rate.filter(|rate| !rate.is_free());
         }
         self
     }

@@ -291,7 +291,6 @@ async fn fields_without_an_effect_are_not_taken_and_others_are_kept() {
     with_store(async |store| {
         let api = Api::new(&store);
         for (name, value) in [
-            ("exclude_from_tests", json!(true)),
             ("max_image_generation_count", json!(1)),
             ("allowed_resolutions", json!(["720p"])),
             ("summary_service_tier", json!(true)),
@@ -301,12 +300,19 @@ async fn fields_without_an_effect_are_not_taken_and_others_are_kept() {
                 .await;
         }
         for (seconds, words) in [
-            (json!({"request_timeout": 901}), "timeout_config.request_timeout must be"),
-            (json!({"stream_request_timeout": -1}), "timeout_config.stream_request_timeout must"),
+            (
+                json!({"request_timeout": 901}),
+                "timeout_config.request_timeout must be",
+            ),
+            (
+                json!({"stream_request_timeout": -1}),
+                "timeout_config.stream_request_timeout must",
+            ),
             (json!({"idle": 1}), "timeout_config.idle is not a field"),
         ] {
             let body = json!({"timeout_config": seconds});
-            api.refused("POST", "/model_config/m", body, 400, words).await;
+            api.refused("POST", "/model_config/m", body, 400, words)
+                .await;
         }
         let slow = json!({"timeout_config": {"request_timeout": 900}});
         let saved = api.ok("POST", "/model_config/slow", slow).await;

@@ -35,22 +35,15 @@ pub fn cost(price: &Price, usage: &Usage, status: u32, multiplier: Multiplier) -
 }
 
 fn input(price: &Price, usage: &Usage, sum: &mut Sum) {
-    let any = price.rate(Part::CacheCreation);
-    let or_any = |rate: Rate| if rate.is_free() { any } else { rate };
+    let written = |part| price.own(part).or(price.own(Part::CacheCreation));
     let mut rest = usage.input_tokens;
     for (tokens, rate) in [
-        (usage.cache_read_tokens, price.rate(Part::Cached)),
-        (
-            usage.cache_write_5m_tokens,
-            or_any(price.rate(Part::CacheCreation5m)),
-        ),
-        (
-            usage.cache_write_1h_tokens,
-            or_any(price.rate(Part::CacheCreation1h)),
-        ),
-        (usage.image_input_tokens, price.rate(Part::ImageInput)),
-        (usage.audio_input_tokens, price.rate(Part::AudioInput)),
-        (usage.video_input_tokens, price.rate(Part::VideoInput)),
+        (usage.cache_read_tokens, price.own(Part::Cached)),
+        (usage.cache_write_5m_tokens, written(Part::CacheCreation5m)),
+        (usage.cache_write_1h_tokens, written(Part::CacheCreation1h)),
+        (usage.image_input_tokens, price.own(Part::ImageInput)),
+        (usage.audio_input_tokens, price.own(Part::AudioInput)),
+        (usage.video_input_tokens, price.own(Part::VideoInput)),
     ] {
         sum.add_part_of(&mut rest, tokens, rate);
     }
@@ -64,7 +57,7 @@ fn output(price: &Price, usage: &Usage, sum: &mut Sum) {
         (usage.image_output_tokens, Part::ImageOutput),
         (usage.audio_output_tokens, Part::AudioOutput),
     ] {
-        sum.add_part_of(&mut rest, tokens, price.rate(part));
+        sum.add_part_of(&mut rest, tokens, price.own(part));
     }
     sum.add(rest, price.rate(Part::Output));
 }
@@ -93,9 +86,9 @@ impl Default for Sum {
 }
 
 impl Sum {
-    /// Counts `tokens` of what is left of a total, if they have a price of their own.
-    fn add_part_of(&mut self, rest: &mut u64, tokens: u64, rate: Rate) {
-        if !rate.is_free() {
+    /// Counts `tokens` of what is left of a total, if they have a price of their own, which may be none.
+    fn add_part_of(&mut self, rest: &mut u64, tokens: u64, rate: Option<Rate>) {
+        if let Some(rate) = rate {
             let tokens = tokens.min(*rest);
             *rest -= tokens;
             self.add(tokens, rate);

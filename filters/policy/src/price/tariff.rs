@@ -11,7 +11,8 @@ pub struct Tariff {
     pub conditional: Vec<Conditional>,
 }
 
-/// A price for calls that meet a condition. What it leaves out, it inherits.
+/// A price for calls that meet a condition. What it leaves out, it inherits; what it says to be zero is
+/// free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conditional {
     pub condition: Condition,
@@ -55,10 +56,11 @@ impl Tariff {
     pub fn select(&self, call: &CallFacts<'_>, fuzzy: bool) -> Selected<'_> {
         let found = self.closest(call, false);
         let found = found.or_else(|| self.closest(call, true).filter(|_| fuzzy));
+        let base = self.base.without_zeros();
         Selected {
             price: match found {
-                Some(found) => found.price.inherit(&self.base),
-                None => self.base,
+                Some(found) => found.price.inherit(&base),
+                None => base,
             },
             condition: found.map(|found| &found.condition),
         }

@@ -58,11 +58,12 @@ fn the_cost_of_tokens() {
     // Sub-counts beyond the total count as the total.
     check(sonnet(), usage(10, 0, 600, 300), 10 * 300);
     check(sonnet(), usage(10, 0, 4, 300), 4 * 300 + 6 * 3_750);
-    // A part without a rate of its own is ordinary input.
-    let plain = sonnet()
+    // A part without a rate of its own is ordinary input, one with a rate of zero is free.
+    let zeros = sonnet()
         .with(Part::Cached, Rate::FREE)
         .with(Part::CacheCreation, Rate::FREE);
-    check(plain, usage(1000, 0, 600, 300), 3_000_000);
+    check(zeros.without_zeros(), usage(1000, 0, 600, 300), 3_000_000);
+    check(zeros, usage(1000, 0, 600, 300), 100 * 3_000);
     check(Price::FREE, usage(u64::MAX, u64::MAX, 1, 1), 0);
 }
 
@@ -281,6 +282,8 @@ fn i16_any_sum_is_the_exact_one_rounded_once() {
             if dice.below(3) > 0 {
                 let unit = UNITS[usize::try_from(dice.below(7)).unwrap()];
                 let nano = i64::try_from(dice.below(1 << 26)).unwrap();
+                // Some are free, which is not the same as none.
+                let nano = if dice.below(5) == 0 { 0 } else { nano };
                 price.set(part, Some(rate(nano, unit)));
             }
         }
@@ -308,19 +311,19 @@ fn i16_any_sum_is_the_exact_one_rounded_once() {
         let mut add = |count: u64, rate: Rate| {
             sum += i128::from(count) * i128::from(rate.price.0) * (common / i128::from(rate.unit));
         };
-        let or = |part, other| match price.rate(part).is_free() {
-            true => price.rate(other),
-            false => price.rate(part),
+        let or = |part, other| match price.own(part) {
+            None => price.own(other),
+            own => own,
         };
-        let mut share = |rest: &mut u64, count: u64, rate: Rate| {
-            if !rate.is_free() {
+        let mut share = |rest: &mut u64, count: u64, rate: Option<Rate>| {
+            if let Some(rate) = rate {
                 let count = count.min(*rest);
                 *rest -= count;
                 add(count, rate);
             }
         };
         let mut rest = usage.input_tokens;
-        share(&mut rest, usage.cache_read_tokens, price.rate(Part::Cached));
+        share(&mut rest, usage.cache_read_tokens, price.own(Part::Cached));
         let short = or(Part::CacheCreation5m, Part::CacheCreation);
         share(&mut rest, usage.cache_write_5m_tokens, short);
         let long = or(Part::CacheCreation1h, Part::CacheCreation);
@@ -328,36 +331,36 @@ fn i16_any_sum_is_the_exact_one_rounded_once() {
         share(
             &mut rest,
             usage.image_input_tokens,
-            price.rate(Part::ImageInput),
+            price.own(Part::ImageInput),
         );
         share(
             &mut rest,
             usage.audio_input_tokens,
-            price.rate(Part::AudioInput),
+            price.own(Part::AudioInput),
         );
         share(
             &mut rest,
             usage.video_input_tokens,
-            price.rate(Part::VideoInput),
+            price.own(Part::VideoInput),
         );
-        share(&mut rest.clone(), rest, price.rate(Part::Input));
+        share(&mut rest.clone(), rest, price.own(Part::Input));
         let mut rest = usage.output_tokens;
         share(
             &mut rest,
             usage.reasoning_tokens,
-            price.rate(Part::Reasoning),
+            price.own(Part::Reasoning),
         );
         share(
             &mut rest,
             usage.image_output_tokens,
-            price.rate(Part::ImageOutput),
+            price.own(Part::ImageOutput),
         );
         share(
             &mut rest,
             usage.audio_output_tokens,
-            price.rate(Part::AudioOutput),
+            price.own(Part::AudioOutput),
         );
-        share(&mut rest.clone(), rest, price.rate(Part::Output));
+        share(&mut rest.clone(), rest, price.own(Part::Output));
         add(usage.web_searches, price.rate(Part::WebSearch));
 
         let over = common * 1_000_000_000;
@@ -665,6 +668,90 @@ fn a_conditional_price_inherits_what_it_leaves_out() {
         &used,
         9,
     );
+}
+
+#[test]
+fn a_zero_in_a_conditional_price_makes_its_part_free() {
+    let one = |nano| rate(nano, 1);
+    // 100 of each part, and 100 of input and of output that are none of them.
+    let used = Usage {
+        input_tokens: 700,
+        output_tokens: 400,
+        cache_read_tokens: 100,
+        cache_write_5m_tokens: 100,
+        cache_write_1h_tokens: 100,
+        image_input_tokens: 100,
+        audio_input_tokens: 100,
+        video_input_tokens: 100,
+        reasoning_tokens: 100,
+        image_output_tokens: 100,
+        audio_output_tokens: 100,
+        web_searches: 100,
+        ..Usage::default()
+    };
+    // All at 1, and where the base says zero, at the price of what the part is part of.
+    let plain = price([
+        (Part::Input, one(1)),
+        (Part::Output, one(1)),
+        (Part::WebSearch, one(1)),
+    ]);
+    let zeros = plain
+        .with(Part::Cached, one(0))
+        .with(Part::Reasoning, Rate::FREE);
+    let mut every = plain;
+    for part in Part::ALL {
+        every.set(part, Some(one(1)));
+    }
+    let call = CallFacts {
+        service_tier: "flex",
+        ..CallFacts::default()
+    };
+    let all = 700 + 400 + 100;
+    for (part, freed) in [
+        (Part::Input, 100),
+        (Part::Cached, 100),
+        (Part::CacheCreation5m, 100),
+        (Part::CacheCreation1h, 100),
+        (Part::ImageInput, 100),
+        (Part::AudioInput, 100),
+        (Part::VideoInput, 100),
+        (Part::Output, 100),
+        (Part::Reasoning, 100),
+        (Part::ImageOutput, 100),
+        (Part::AudioOutput, 100),
+        (Part::WebSearch, 100),
+    ] {
+        let tariff = |base| Tariff {
+            base,
+            conditional: vec![Conditional {
+                condition: tier("flex"),
+                price: price([(part, Rate::FREE)]),
+            }],
+        };
+        costs(&tariff(every).select(&call, true).price, &used, all - freed);
+        let other = CallFacts::default();
+        for base in [plain, zeros, every] {
+            costs(&tariff(base).select(&other, true).price, &used, all);
+        }
+        // Of parts that have no price of their own, more is charged at that of the whole.
+        let freed = match part {
+            Part::Input => 700,
+            Part::Output => 400,
+            _ => freed,
+        };
+        for base in [plain, zeros] {
+            costs(&tariff(base).select(&call, true).price, &used, all - freed);
+        }
+    }
+    // Of cache writes, the lifetime that has a price of its own keeps it.
+    let tariff = Tariff {
+        base: plain.with(Part::CacheCreation1h, one(5)),
+        conditional: vec![Conditional {
+            condition: tier("flex"),
+            price: price([(Part::CacheCreation, Rate::FREE)]),
+        }],
+    };
+    costs(&tariff.select(&call, true).price, &used, all - 200 + 500);
 }
 
 #[test]

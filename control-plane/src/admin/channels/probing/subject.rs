@@ -45,7 +45,7 @@ pub(super) async fn subjects(
         subjects.push(Subject {
             saved: true,
             served: served.get(&channel.id).copied().unwrap_or_default(),
-            models: kinds(store, models).await?,
+            models: kinds(store, models, only.is_some()).await?,
             channel,
         });
     }
@@ -74,6 +74,7 @@ pub(super) async fn unsaved(
         Some(&key),
     )?;
     let mut channel = published(patch);
+    let is_named = only.is_some();
     if let Some(model) = only {
         channel.models = vec![model];
     }
@@ -82,7 +83,7 @@ pub(super) async fn unsaved(
         return Err(ApiError::field("models", rule));
     }
     Ok(Subject {
-        models: kinds(store, channel.models.clone()).await?,
+        models: kinds(store, channel.models.clone(), is_named).await?,
         channel,
         saved: false,
         served: false,
@@ -107,11 +108,19 @@ fn published(patch: ChannelPatch) -> PublishedChannel {
     }
 }
 
-/// What to ask each of these models for.
-async fn kinds(store: &Store, models: Vec<String>) -> Result<Vec<(String, TestKind)>, ApiError> {
+/// What to ask each of these models for. Those that are not to be tested with others are left out, unless
+/// they were asked for by name.
+async fn kinds(
+    store: &Store,
+    models: Vec<String>,
+    is_named: bool,
+) -> Result<Vec<(String, TestKind)>, ApiError> {
     let configs = store.model_configs_meant(&models).await?;
     let kind = |model: String| {
         let config = of_model(&configs, &model, |config| &config.model);
+        if !is_named && config.is_some_and(|config| config.settings.exclude_from_tests) {
+            return None;
+        }
         let kind = TestKind::of(&model, config)?;
         Some((model, kind))
     };
