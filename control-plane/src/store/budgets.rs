@@ -1,6 +1,6 @@
 //! Budgets: what tokens and groups may still spend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use sqlx::any::AnyRow;
@@ -13,6 +13,7 @@ use super::query::Conditions;
 use super::row::Columns;
 use super::sql::sql;
 use super::tokens::period;
+use super::write::Write;
 use super::{Error, Result, Store};
 use crate::domain::{Period, Token, options, shown};
 use crate::secrets::TokenHash;
@@ -271,6 +272,24 @@ async fn group_balance(
     let Some(row) = row else { return Ok(None) };
     let left = row.int("balance")?.saturating_add(row.int("credit")?);
     Ok(Some(NanoUsd(left)))
+}
+
+impl Write {
+    /// Lets bookings and grants of tokens and groups wait until the end of this transaction. They lock
+    /// tokens, and then groups, each in the order of their ids: whoever does it in another order waits
+    /// for somebody who waits for them.
+    pub(super) async fn lock_in_order(&mut self, tokens: &[i64], groups: &[String]) -> Result<()> {
+        for token in BTreeSet::from_iter(tokens) {
+            sql("UPDATE tokens SET status = status WHERE id = $1")
+                .bind(*token)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        for group in BTreeSet::from_iter(groups) {
+            self.lock_balance(group).await?;
+        }
+        Ok(())
+    }
 }
 
 fn remaining(limit: i64, used: i64) -> i64 {

@@ -8,6 +8,7 @@ use super::limits::group_limits;
 use super::models::NOBODY;
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json};
+use super::rows::pieces;
 use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
@@ -206,6 +207,7 @@ impl Write {
     }
 
     async fn set_group_status(&mut self, ids: Vec<String>, status: Status) -> Result<()> {
+        self.lock_in_order(&[], &ids).await?;
         for id in ids {
             let done = sql("UPDATE groups SET status = $2 WHERE id = $1")
                 .bind(id.clone())
@@ -222,17 +224,33 @@ impl Write {
 
     pub(super) async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
         let mut revoked: Vec<TokenHash> = Vec::new();
-        for id in ids {
-            // Whoever makes a token of it waits, and then finds that the group is gone.
-            self.lock_balance(&id).await?;
-            revoked.extend(self.end_overlaps_of_group(&id).await?);
-            let tokens = sql("DELETE FROM tokens WHERE group_id = $1 RETURNING hash")
+        let mut tokens = Vec::new();
+        for id in &ids {
+            let rows = sql("SELECT id FROM tokens WHERE group_id = $1")
                 .bind(id.clone())
                 .fetch_all(&mut *self.transaction)
                 .await?;
-            for token in &tokens {
-                revoked.push(super::tokens::hash(token)?);
+            for row in &rows {
+                tokens.push(row.int("id")?);
             }
+        }
+        // Whoever makes a token from here on waits, and then finds that the group is gone.
+        self.lock_in_order(&tokens, &ids).await?;
+        // Of one that was made before that, some booking may have the lock: it keeps its group.
+        for piece in pieces(&tokens) {
+            let mut conditions = Conditions::default();
+            conditions.ids("token_id", piece);
+            let overlaps = conditions.statement("DELETE FROM token_overlaps", " RETURNING hash");
+            let mut conditions = Conditions::default();
+            conditions.ids("id", piece);
+            let gone = conditions.statement("DELETE FROM tokens", " RETURNING hash");
+            for deletion in [overlaps, gone] {
+                for row in deletion.fetch_all(&mut *self.transaction).await? {
+                    revoked.push(super::tokens::hash(&row)?);
+                }
+            }
+        }
+        for id in ids {
             let done = sql("DELETE FROM groups WHERE id = $1")
                 .bind(id.clone())
                 .execute(&mut *self.transaction)
@@ -267,3 +285,6 @@ fn group(row: &AnyRow) -> Result<Group> {
         price_multiplier: Multiplier::from_nano(row.int("price_multiplier")?),
     })
 }
+
+#[cfg(test)]
+mod tests;

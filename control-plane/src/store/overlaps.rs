@@ -136,16 +136,6 @@ impl Write {
             .await?;
         rows.iter().map(hash).collect()
     }
-
-    /// The same for all tokens of a group.
-    pub(super) async fn end_overlaps_of_group(&mut self, group: &str) -> Result<Vec<TokenHash>> {
-        let rows = sql("DELETE FROM token_overlaps WHERE token_id IN \
-             (SELECT id FROM tokens WHERE group_id = $1) RETURNING hash")
-        .bind(group.to_owned())
-        .fetch_all(&mut *self.transaction)
-        .await?;
-        rows.iter().map(hash).collect()
-    }
 }
 
 #[cfg(test)]

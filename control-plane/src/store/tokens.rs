@@ -300,6 +300,7 @@ impl Write {
         group: Option<String>,
     ) -> Result<()> {
         let mut revoked = Vec::with_capacity(ids.len());
+        self.lock_in_order(&ids, &[]).await?;
         for id in ids {
             let overlaps = self.end_overlaps(id).await?;
             let row = sql(
