@@ -54,6 +54,7 @@ async fn tidy(store: &Store, now_ms: i64) -> Result<()> {
     if let Some(before) = before(&options, LOG_STORAGE_HOURS, LOG_HOURS_MIN, now_ms) {
         let delete = || store.delete_logs(before, batch);
         until_none(delete, batch).await?;
+        until_none(|| store.delete_oldest_addresses(before), 1).await?;
     }
     if let Some(before) = before(&options, SUMMARY_MINUTE_STORAGE_HOURS, 1, now_ms) {
         until_none(|| store.delete_oldest_minute(before), 1).await?;
@@ -102,6 +103,7 @@ mod tests {
                 id: format!("e{id:02}"),
                 token_id: 1,
                 group: "g".into(),
+                ip: "192.0.2.1".into(),
                 ..UsageEvent::default()
             });
             let ledger = Ledger::new(store.clone());
@@ -129,6 +131,17 @@ mod tests {
             );
             store.execute_for_tests(old).await;
 
+            let days = 24 * HOUR_MS;
+            let old = format!(
+                "UPDATE address_groups SET start_at = start_at - {}",
+                10 * days
+            );
+            store.execute_for_tests(old).await;
+            let addresses = async || {
+                let found = store.ip_groups(1, now - 12 * days, now - 8 * days).await;
+                found.unwrap().len()
+            };
+
             let page = Page {
                 number: 1,
                 size: 1,
@@ -150,6 +163,7 @@ mod tests {
             // By default log rows stay for ever.
             tidy(&store, now).await.unwrap();
             assert_eq!((total().await, minutes().await), (40, 0));
+            assert_eq!(addresses().await, 1);
             let ids = ["e00".to_owned(), "e01".to_owned()];
             let kept = store.details_of(&ids).await.unwrap();
             assert_eq!(kept.len(), 1);
@@ -160,6 +174,7 @@ mod tests {
             store.set_options(vec![hours, batch]).await.unwrap();
             tidy(&store, now).await.unwrap();
             assert_eq!(total().await, 10, "of the last day all stay");
+            assert_eq!(addresses().await, 0, "they go with the rows");
             let all = SummaryQuery::each(Of::Channels(None), Span::Day, 0, i64::MAX);
             let summed = store.summed(&all, &[]).await.unwrap();
             assert_eq!(summed[0].tally.request_count, 40);

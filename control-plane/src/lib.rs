@@ -4,6 +4,7 @@
 pub mod access_tokens;
 pub mod accounts;
 pub mod address;
+pub mod addresses;
 pub mod admin;
 pub mod apply;
 pub mod balance;

@@ -41,8 +41,8 @@ use crate::unary::Unary;
 use crate::windows::Windows;
 use crate::xds::resources::Settings;
 use crate::{
-    admin, billing, deadlines, home, housekeeping, log_mover, provider_balance, shared_keys,
-    swagger, usage_alerts, xds,
+    addresses, admin, billing, deadlines, home, housekeeping, log_mover, provider_balance,
+    shared_keys, swagger, usage_alerts, xds,
 };
 
 pub(crate) use open::{demo_token_file, dsn, open_store, redis, wasm_file};
@@ -208,6 +208,10 @@ impl ControlPlane {
         control
             .tasks
             .spawn(control.ending.clone().run_until_cancelled_owned(moving));
+        let filling = addresses::run(control.store.clone());
+        control
+            .tasks
+            .spawn(control.ending.clone().run_until_cancelled_owned(filling));
         let tidying = housekeeping::run(control.store.clone());
         control
             .tasks

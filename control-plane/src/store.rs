@@ -9,12 +9,14 @@
 //! The log may be in a database of its own ([`log_outbox`]): rows of calls, bodies that were kept, and
 //! summaries. Everything else, all that has to do with money among it, is in the main one.
 
+mod address_groups;
 mod alerts;
 mod apply;
 mod audits;
 mod background;
 mod blacklist;
 mod booking;
+mod bounded;
 mod budgets;
 mod channel_bans;
 mod channel_tests;
@@ -95,7 +97,7 @@ pub use prices::{PriceBook, PriceQuery, Quote};
 pub use responses::{Conversation, Turn};
 pub use seed::{FirstKeys, Seeded};
 pub use sessions::{NewSession, Renewed};
-pub use summaries::{Dimension, Of, SummaryQuery, Summed, Top};
+pub use summaries::{DailyHours, Dimension, Of, SummaryQuery, Summed, Top};
 pub use tokens::{Created, TokenQuery};
 pub use usage::{UsageQuery, UsageRow};
 pub use users::UserQuery;

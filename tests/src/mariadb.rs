@@ -20,6 +20,14 @@ pub struct MariaDb {
     process: Process,
     address: Option<SocketAddr>,
     folder: TempDir,
+    size: Size,
+}
+
+/// How much it may hold in memory, and write before it tidies up.
+#[derive(Debug, Clone, Copy)]
+enum Size {
+    Small,
+    Large,
 }
 
 impl MariaDb {
@@ -28,7 +36,17 @@ impl MariaDb {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
-        Self::start_at(None)
+        Self::start_at(None, Size::Small)
+    }
+
+    /// The same with the memory that a server of its own would have, for measuring.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start_large() -> Self {
+        Self::start_at(None, Size::Large)
     }
 
     /// The same on a port as well.
@@ -38,22 +56,23 @@ impl MariaDb {
     #[must_use]
     #[track_caller]
     pub fn start_on_a_port() -> Self {
-        Self::start_at(Some(free_address()))
+        Self::start_at(Some(free_address()), Size::Small)
     }
 
     #[track_caller]
-    fn start_at(address: Option<SocketAddr>) -> Self {
+    fn start_at(address: Option<SocketAddr>, size: Size) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let account = Account::other_than_root("mysql");
         account.give(folder.path());
         // Its data recover from a crash only after they were closed in order for the first time.
-        let mut first = serve(&account, folder.path(), address);
+        let mut first = serve(&account, folder.path(), address, size);
         first.signal(Signal::SIGTERM);
         first.wait(crate::eventually::patience());
         Self {
-            process: serve(&account, folder.path(), address),
+            process: serve(&account, folder.path(), address, size),
             address,
             folder,
+            size,
         }
     }
 
@@ -63,7 +82,7 @@ impl MariaDb {
         self.process.signal(Signal::SIGKILL);
         self.process.wait(crate::eventually::patience());
         let account = Account::other_than_root("mysql");
-        self.process = serve(&account, self.folder.path(), self.address);
+        self.process = serve(&account, self.folder.path(), self.address, self.size);
     }
 
     /// Where it listens beside its socket.
@@ -84,7 +103,11 @@ impl MariaDb {
 
 /// Without the tables of accounts it is there at once, and lets everybody in who finds the socket.
 #[track_caller]
-fn serve(account: &Account, folder: &Path, address: Option<SocketAddr>) -> Process {
+fn serve(account: &Account, folder: &Path, address: Option<SocketAddr>, size: Size) -> Process {
+    let (pool, log) = match size {
+        Size::Small => ("64M", "32M"),
+        Size::Large => ("1G", "1G"),
+    };
     let network = match address {
         None => vec!["--skip-networking".to_owned()],
         Some(address) => vec![
@@ -113,8 +136,8 @@ fn serve(account: &Account, folder: &Path, address: Option<SocketAddr>) -> Proce
             .args(["--skip-log-bin", "--performance-schema=off", "--sync-frm=0"])
             // What is committed survives the server, if not the machine.
             .args(["--innodb-flush-log-at-trx-commit=2"])
-            .arg("--innodb-buffer-pool-size=64M")
-            .arg("--innodb-log-file-size=32M")
+            .arg(format!("--innodb-buffer-pool-size={pool}"))
+            .arg(format!("--innodb-log-file-size={log}"))
             .current_dir(folder),
     );
     eventually("MariaDB accepts connections", || {

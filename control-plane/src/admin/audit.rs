@@ -58,10 +58,12 @@ struct View {
 #[schemars(rename = "Audits")]
 struct ListView {
     audit_logs: Vec<View>,
+    /// 10,001 stands for more.
     total: i64,
 }
 
-/// Who changed what, the newest first.
+/// Who changed what, the newest first. The total stops at 10,001, which stands for more; `keyword` is
+/// looked for in the newest 10,000 rows that the other filters leave.
 async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let query = AuditQuery {
         user_id: params.int("user_id")?,

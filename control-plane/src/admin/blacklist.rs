@@ -86,8 +86,9 @@ async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
     done()
 }
 
-/// Groups by the address from which their keys are used. Of the last hour, and of addresses with
-/// `threshold` groups or more, unless told otherwise; of a week at most.
+/// Groups by the address from which their keys are used, in whole hours: those from the hour in which
+/// `start` lies to that of `end`. Of the last hour, and of addresses with one group or more, unless told
+/// otherwise (`threshold`); of a week at most.
 async fn ip_groups(
     Extract(state): Extract<State>,
     params: Params,

@@ -5,6 +5,7 @@
 //! Days and months begin in the time zone that is asked for; where its offset is no whole number of
 //! hours, the hour in which a day begins counts for the day in which that hour began.
 
+mod days;
 mod ranking;
 mod time;
 
@@ -20,8 +21,9 @@ use super::routes::{Routes, get};
 use super::tally::{Shown, TallyView, rates};
 use super::{ApiError, State};
 use crate::domain::{Span, Tally};
-use crate::store::{Dimension, Of, SummaryQuery, Summed, Top};
+use crate::store::{Dimension, Of, Store, SummaryQuery, Summed, Top};
 
+use days::Buckets;
 use time::Time;
 pub(super) use time::zone;
 
@@ -181,16 +183,12 @@ async fn series(
     let spans = &["minute", "hour", "day", "month"];
     let time = Time::read(&state.store, &params, spans).await?;
     let shown = Shown::read(&params)?;
-    let query = SummaryQuery::each(of, time.source(), time.start_ms, time.end_ms)
-        .with_model(params.text("model"));
-    let by = [Dimension::Time, Dimension::Model];
-    let pieces = state.store.summed(&query, &by).await?;
-    let mut moments: BTreeMap<i64, BTreeMap<String, Tally>> = BTreeMap::new();
-    for piece in pieces {
-        let moment = moments.entry(time.bucket(piece.start_ms)?).or_default();
-        moment.entry(piece.model).or_default().add(&piece.tally);
-    }
-    let moments: Vec<_> = moments
+    let model = params.text("model");
+    let buckets = match time.has_days_of_its_own() {
+        true => days::sums(&state.store, &time, &of, model.as_ref()).await?,
+        false => pieces(&state.store, &time, of, model).await?,
+    };
+    let moments: Vec<_> = buckets
         .into_iter()
         .map(|(timestamp, models)| Moment {
             timestamp,
@@ -205,6 +203,23 @@ async fn series(
         })
         .collect();
     data(moments)
+}
+
+/// Sums of each model in buckets that summaries fit into.
+async fn pieces(
+    store: &Store,
+    time: &Time,
+    of: Of,
+    model: Option<String>,
+) -> Result<Buckets, ApiError> {
+    let query = SummaryQuery::each(of, time.source(), time.start_ms, time.end_ms).with_model(model);
+    let by = [Dimension::Time, Dimension::Model];
+    let mut buckets = Buckets::default();
+    for piece in store.summed(&query, &by).await? {
+        let models = buckets.entry(time.bucket(piece.start_ms)?).or_default();
+        models.entry(piece.model).or_default().add(&piece.tally);
+    }
+    Ok(buckets)
 }
 
 /// Whose summaries the path and the filters name.

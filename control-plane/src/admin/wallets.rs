@@ -88,6 +88,7 @@ pub(super) struct TransactionView {
 #[schemars(rename = "WalletTransactions")]
 pub(super) struct TransactionsView {
     transactions: Vec<TransactionView>,
+    /// 10,001 stands for more.
     total: i64,
 }
 

@@ -25,6 +25,28 @@ impl Span {
         }
     }
 
+    /// A time, widened to whole hours, in days and what is left of it in hours: from and to before
+    /// when, in Unix milliseconds.
+    #[must_use]
+    pub fn parts(start_ms: i64, end_ms: i64) -> Vec<(Self, i64, i64)> {
+        let end = end_ms.saturating_add(Self::Hour.millis() - 1);
+        let (start, end) = (Self::Hour.start(start_ms), Self::Hour.start(end));
+        let day = Self::Day.millis();
+        let first_day = Self::Day.start(start.saturating_add(day - 1));
+        let last_day = Self::Day.start(end);
+        let mut parts = if first_day < last_day {
+            vec![
+                (Self::Hour, start, first_day),
+                (Self::Day, first_day, last_day),
+                (Self::Hour, last_day, end),
+            ]
+        } else {
+            vec![(Self::Hour, start, end)]
+        };
+        parts.retain(|(_, from_ms, to_ms)| from_ms < to_ms);
+        parts
+    }
+
     /// Beginning of the one in which a moment lies, in Unix milliseconds.
     #[must_use]
     pub fn start(self, at_ms: i64) -> i64 {
@@ -62,6 +84,11 @@ macro_rules! tally {
             /// Adds another one; sums stop at the largest number.
             pub fn add(&mut self, other: &Self) {
                 $(self.$field = self.$field.saturating_add(other.$field);)*
+            }
+
+            /// Takes away what was added.
+            pub fn subtract(&mut self, other: &Self) {
+                $(self.$field = self.$field.saturating_sub(other.$field);)*
             }
         }
     };

@@ -10,7 +10,7 @@ use sqlx::{Any, Transaction};
 
 use super::limits::Terms;
 use super::write::Write;
-use super::{Result, Store, log_outbox, summaries};
+use super::{Result, Store, address_groups, log_outbox, summaries};
 use crate::domain::{Log, now_unix_ms};
 
 pub(super) use rows::known;
@@ -80,7 +80,7 @@ async fn insert(
 }
 
 /// Rows that arrive in the log database: those that are not there yet, and what they add to the
-/// summaries.
+/// summaries and to what is known of addresses.
 pub(super) async fn take(
     transaction: &mut Transaction<'_, Any>,
     logs: &BTreeMap<String, Log>,
@@ -91,7 +91,8 @@ pub(super) async fn take(
     let new: Vec<&Log> = new.map(|(_, log)| log).collect();
     rows::insert(transaction, &new).await?;
     let new: Vec<Log> = new.into_iter().cloned().collect();
-    summaries::add(transaction, &new).await
+    summaries::add(transaction, &new).await?;
+    address_groups::add(transaction, &new).await
 }
 
 /// Everything that grows with new rows. Each of these takes the rows that it locks in the order of
@@ -104,6 +105,7 @@ async fn add(
     growth::add(transaction, written).await?;
     if !is_separate {
         summaries::add(transaction, written).await?;
+        address_groups::add(transaction, written).await?;
     }
     budgets::add(transaction, written).await
 }

@@ -3,9 +3,9 @@
 use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
+use super::bounded::Bounded;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
-use super::sql::Statement;
 use super::{Error, Result, Store};
 use crate::domain::{BookedPrice, Circumstances, Draw, Listed, Log, Page, TokenCounts};
 
@@ -79,22 +79,14 @@ const COLUMNS: &str = "SELECT id, request_id, node, request_at, created_at, dura
     file_search_count, service_tier, resolution, native_resolution, quality, input_media, \
     input_video, output_audio FROM logs";
 
-/// What is in every index.
-const IDS: &str = "SELECT id, created_at FROM logs";
-const COUNTED_IDS: &str = "SELECT id, created_at, CAST(count(*) OVER () AS BIGINT) AS total \
-    FROM (SELECT id, created_at FROM logs";
-
-/// The order of lists, and the other way round. Rows are listed in the order of their booking, which
-/// every index ends with; `id` parts those of one batch.
-const NEWEST_FIRST: &str = " ORDER BY created_at DESC, id DESC";
-const OLDEST_FIRST: &str = " ORDER BY created_at ASC, id ASC";
-
-/// More rows than this are not counted, so that counting takes no longer the more there are.
-const COUNTED_MAX: i64 = 10_000;
-
-/// So many of the newest rows are searched for a word. Which ones that are is what the other filters
-/// say, a time above all.
-const SEARCHED_MAX: i64 = 10_000;
+/// In the order of their booking, which every index ends with; `id` parts those of one batch.
+const LIST: Bounded = Bounded {
+    what: "a log row",
+    table: "logs",
+    id: "logs.id",
+    select: COLUMNS,
+    order: &["created_at", "id"],
+};
 
 impl Store {
     /// A page of log rows in the order of their booking, and how many there are, counted up to
@@ -118,7 +110,7 @@ impl Store {
             }
         }
         let mut conditions = query.conditions();
-        conditions.within_newest("logs", NEWEST_FIRST, SEARCHED_MAX);
+        LIST.within_newest(&mut conditions);
         conditions.keyword(
             "lower(request_id) LIKE lower(?) ESCAPE '\\' OR lower(model) LIKE lower(?) ESCAPE '\\' \
              OR lower(token_name) LIKE lower(?) ESCAPE '\\' OR lower(group_id) LIKE lower(?) ESCAPE '\\' \
@@ -150,11 +142,7 @@ impl Store {
             };
             conditions.pair(beyond, created_at_ms, id);
         }
-        let order = if descending {
-            NEWEST_FIRST
-        } else {
-            OLDEST_FIRST
-        };
+        let order = LIST.order(descending);
         let tail = format!("{order} LIMIT {}", conditions.place(limit));
         let rows = conditions
             .statement(COLUMNS, &tail)
@@ -163,86 +151,8 @@ impl Store {
         Ok(readable(&rows, "a log row", "id", log))
     }
 
-    /// One walk over an index says which rows the page has, and how many there are. Rows are read when
-    /// it is known which.
     async fn log_page(&self, conditions: &Conditions, page: Page) -> Result<Listed<Log>> {
-        let order = match page.order.descending {
-            true => NEWEST_FIRST,
-            false => OLDEST_FIRST,
-        };
-        let (found, total) = match page.offset() {
-            offset if offset < COUNTED_MAX => {
-                let last = offset.saturating_add(page.size).max(COUNTED_MAX + 1);
-                self.counted(conditions, order, page, last).await?
-            }
-            // Beyond what is counted.
-            _ => {
-                let first = Page { number: 1, ..page };
-                let (_, total) = self
-                    .counted(conditions, order, first, COUNTED_MAX + 1)
-                    .await?;
-                let found = match total > COUNTED_MAX {
-                    true => self.far(conditions, order, page).await?,
-                    false => Vec::new(),
-                };
-                (found, total)
-            }
-        };
-        if found.is_empty() {
-            let items = Vec::new();
-            return Ok(Listed { items, total });
-        }
-        let mut listed = Conditions::default();
-        listed.ids("id", &found);
-        let rows = listed
-            .statement(COLUMNS, order)
-            .fetch_all(self.log_reader()?)
-            .await?;
-        let items = readable(&rows, "a log row", "id", log);
-        let total = total.min(COUNTED_MAX + 1);
-        Ok(Listed { items, total })
-    }
-
-    /// The ids of a page, and how many rows there are among the first `last`.
-    async fn counted(
-        &self,
-        conditions: &Conditions,
-        order: &str,
-        page: Page,
-        last: i64,
-    ) -> Result<(Vec<i64>, i64)> {
-        let found = counted(conditions, order, page, last)
-            .fetch_all(self.log_reader()?)
-            .await?;
-        if let Some(row) = found.first() {
-            return Ok((ids(&found)?, row.int("total")?));
-        }
-        // Nothing, or nothing so late.
-        if page.offset() == 0 {
-            return Ok((Vec::new(), 0));
-        }
-        let first = Page {
-            number: 1,
-            size: 1,
-            ..page
-        };
-        let found = counted(conditions, order, first, last)
-            .fetch_all(self.log_reader()?)
-            .await?;
-        let total = found.first().map_or(Ok(0), |row| row.int("total"))?;
-        Ok((Vec::new(), total))
-    }
-
-    /// The ids of a page that is so late that what is before it is passed over without counting.
-    async fn far(&self, conditions: &Conditions, order: &str, page: Page) -> Result<Vec<i64>> {
-        let mut conditions = conditions.clone();
-        let (limit, offset) = (conditions.place(page.size), conditions.place(page.offset()));
-        let tail = format!("{order} LIMIT {limit} OFFSET {offset}");
-        let found = conditions
-            .statement(IDS, &tail)
-            .fetch_all(self.log_reader()?)
-            .await?;
-        ids(&found)
+        LIST.page(self.log_reader()?, conditions, page, log).await
     }
 
     /// # Errors
@@ -256,21 +166,6 @@ impl Store {
             .await?;
         log(&row.ok_or_else(|| Error::missing("log", id))?)
     }
-}
-
-/// With the number of rows beside each id.
-fn counted(conditions: &Conditions, order: &str, page: Page, last: i64) -> Statement {
-    // In the text, so that a plan that is kept for all values knows how few these rows are.
-    let mut conditions = conditions.clone();
-    let (limit, offset) = (conditions.place(page.size), conditions.place(page.offset()));
-    conditions.statement(
-        COUNTED_IDS,
-        &format!("{order} LIMIT {last}) AS counted{order} LIMIT {limit} OFFSET {offset}"),
-    )
-}
-
-fn ids(rows: &[AnyRow]) -> Result<Vec<i64>> {
-    rows.iter().map(|row| row.int("id")).collect()
 }
 
 fn log(row: &AnyRow) -> Result<Log> {

@@ -35,12 +35,15 @@ impl Store {
             .execute(self.writer())
             .await?;
         if done.rows_affected() == 0 {
-            sql("INSERT INTO control_planes (id, beat, gateways) VALUES ($1, $2, $3)")
-                .bind(peer.id.clone())
-                .bind(peer.beat)
-                .bind(gateways)
-                .execute(self.writer())
-                .await?;
+            sql(
+                "INSERT INTO control_planes (id, beat, gateways, notes_addresses) \
+                 VALUES ($1, $2, $3, 1)",
+            )
+            .bind(peer.id.clone())
+            .bind(peer.beat)
+            .bind(gateways)
+            .execute(self.writer())
+            .await?;
         }
         Ok(())
     }

@@ -108,7 +108,7 @@ impl Conditions {
 
     /// From here on conditions are about the first `limit` rows, in this order, of those that the
     /// conditions so far leave.
-    pub(super) fn within_newest(&mut self, table: &'static str, order: &'static str, limit: i64) {
+    pub(super) fn within_newest(&mut self, table: &'static str, order: &str, limit: i64) {
         let limit = self.place(limit);
         let conditions = std::mem::take(&mut self.sql);
         // Their ids are in the index that has the order: no row is read that is not shown.

@@ -11,7 +11,8 @@
 //! - The `WHERE` of an `UPDATE … RETURNING` holds before and after: it looks at nothing that is `SET`.
 //!   `UPDATE t SET a = a WHERE … RETURNING …` reads a row and locks it until the transaction ends.
 //! - `SET` does not look at a column that it sets further to the left: MySQL sees the new value.
-//! - `ON CONFLICT … DO NOTHING` writes one row. In `DO UPDATE SET` the row that was to be inserted is
+//! - `ON CONFLICT … DO NOTHING` writes one row, or names the key and is not asked how many it wrote. In
+//!   `DO UPDATE SET` the row that was to be inserted is
 //!   `excluded`, and the one that is there goes by the table's name.
 //! - An `INSERT`, `UPDATE` or `DELETE` does not read its own table in a subquery, which MySQL refuses
 //!   (MariaDB takes some): what it needs is read first, and then named.

@@ -12,7 +12,7 @@ use super::rows::{pieces, places};
 use super::sql::sql;
 use crate::domain::{Log, Span, Tally};
 
-pub use read::{Dimension, Of, SummaryQuery, Summed, Top};
+pub use read::{DailyHours, Dimension, Of, SummaryQuery, Summed, Top};
 
 /// Whose a summary is: the key after `span` and `start_at`, in the order of the key's columns.
 type Key<'l, Of> = (i64, i64, Of, &'l str);

@@ -4,6 +4,7 @@
 //! Migrations take longer than most tests. So one database of each kind is migrated, and every test
 //! gets a copy of it.
 
+mod explain;
 mod mariadb;
 mod postgres;
 mod server;
@@ -13,6 +14,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, ConnectOptions};
 use tempfile::TempDir;
 
+pub(super) use self::explain::Explain;
 use self::server::Used;
 use super::Store;
 use super::sql::sql;

@@ -1,5 +1,6 @@
 //! A million log rows in little time: some are booked as usage is, and then copied, each copy of
-//! them on an earlier day, with the summaries that they add up to.
+//! them on an earlier day, with the summaries that they add up to. As many rows of other lists are made
+//! from them.
 
 use anyhow::Context;
 use sqlx::any::AnyPoolOptions;
@@ -7,7 +8,7 @@ use sqlx::{AnyPool, AssertSqlSafe, Column, Executor, Row};
 use tollgate::domain::Tally;
 use tollgate::store::Store;
 
-use super::load;
+use super::{load, others};
 
 /// Rows that are booked; there are copies enough of them for a month or two.
 const BOOKED: i64 = 20_000;
@@ -36,10 +37,15 @@ pub(crate) async fn run(store: &Store, address: &str, rows: i64) -> anyhow::Resu
     for summaries in summaries() {
         run_one(&pool, summaries).await?;
     }
+    while store.fill_addresses().await? {}
+    others::run(store, &pool).await?;
     // What the databases do by themselves in the background.
     let tidy = match pool.acquire().await?.backend_name() {
         "PostgreSQL" => "VACUUM ANALYZE",
-        "MySQL" => "ANALYZE TABLE logs, group_summaries, channel_summaries",
+        "MySQL" => {
+            "ANALYZE TABLE logs, group_summaries, channel_summaries, address_groups, audit_logs, \
+             transactions, postings, charges"
+        }
         _ => "PRAGMA optimize",
     };
     pool.execute(tidy).await?;

@@ -13,7 +13,7 @@ use tollgate::secrets::Secret;
 use tollgate::store::Store;
 use tower::ServiceExt;
 
-use super::fill;
+use super::{fill, others};
 
 /// The key of the administrator.
 const KEY: &str = "a key that is for the benchmark alone";
@@ -146,11 +146,13 @@ fn questions() -> Vec<(&'static str, Vec<String>)> {
     let week = format!("/groups/ip_groups?start={}&end={now}", now - 7 * day);
     let others = OTHERS.map(str::to_owned).into_iter();
     let others = others.chain([format!("{week}&threshold=10"), week]);
+    // Days of Shanghai have a third of their hours in another one of UTC, those of Auckland half.
     let sums = SUMS.iter().flat_map(|path| {
         [
             "type=day",
             "type=month",
             "type=month&timezone=Asia/Shanghai",
+            "type=month&timezone=Pacific/Auckland",
         ]
         .map(|time| format!("{path}{time}"))
     });
@@ -168,9 +170,86 @@ fn questions() -> Vec<(&'static str, Vec<String>)> {
             usage.map(|filter| format!("/self/usage{filter}")).to_vec(),
         ),
         ("dashboards", sums.collect()),
+        ("audit", audits(&times)),
+        ("wallet", transactions(&times)),
         ("rankings and monitor", others.collect()),
     ]
 }
+
+/// The audit log: with each filter, each two, and a time; later pages, and words.
+fn audits(times: &[String]) -> Vec<String> {
+    let mut filters: Vec<String> = AUDIT_FILTERS.iter().map(|it| (*it).to_owned()).collect();
+    for (at, first) in AUDIT_FILTERS.iter().enumerate() {
+        let name = |filter: &'static str| filter.split('=').next();
+        let others = AUDIT_FILTERS.iter().skip(at + 1);
+        let others = others.filter(|second| name(second) != name(first));
+        filters.extend(others.map(|second| format!("{first}&{second}")));
+    }
+    let timed = AUDIT_FILTERS
+        .iter()
+        .flat_map(|filter| times.iter().map(move |time| format!("{filter}&{time}")));
+    let timed: Vec<String> = timed.chain(times.iter().cloned()).collect();
+    let words = ["route-7", "nowhere", "model-19", "user-1"];
+    let words = words.iter().flat_map(|word| {
+        ["", "actor=user-7&", "code=409&"].map(|filter| format!("{filter}keyword={word}"))
+    });
+    let pages = ["", "page=1001", "per_page=100&page=1000", "order=id-asc"];
+    let pages = pages.iter().map(|page| (*page).to_owned());
+    let all = filters.into_iter().chain(timed).chain(words).chain(pages);
+    all.map(|filter| format!("/audit_logs/?{filter}")).collect()
+}
+
+/// A wallet's transactions, as administrators and as its owner see them.
+fn transactions(times: &[String]) -> Vec<String> {
+    let kinds = [
+        "",
+        "kind=recharge&",
+        "kind=usage&",
+        "kind=refund&",
+        "kind=deduction&",
+    ];
+    let timed = times.iter().map(String::as_str);
+    let filters: Vec<&str> = timed
+        .chain([
+            "",
+            "page=1001",
+            "order=id-asc",
+            "request_id=00000000000000000000000000000777",
+            "request_id=nothing",
+        ])
+        .collect();
+    let wallet = format!("/group/{}/wallet/transactions?", others::GROUP);
+    let front = [wallet.as_str(), "/self/wallet/transactions?"];
+    let mut paths = Vec::new();
+    for front in front {
+        for kind in kinds {
+            paths.extend(
+                filters
+                    .iter()
+                    .map(|filter| format!("{front}{kind}{filter}")),
+            );
+        }
+    }
+    paths
+}
+
+const AUDIT_FILTERS: [&str; 15] = [
+    "user_id=0",
+    "user_id=7",
+    "user_id=99",
+    "actor=user-7",
+    "actor=nobody",
+    "ip=10.0.0.0",
+    "ip=10.0.1.7",
+    "method=PUT",
+    "method=DELETE",
+    "method=PATCH",
+    "route=/api/route-7/%7Bid%7D",
+    "route=/api/nothing",
+    "code=200",
+    "code=409",
+    "code=418",
+];
 
 /// Values of each filter: with much, with little, with nothing.
 const FILTERS: &[&[&str]] = &[

@@ -8,6 +8,7 @@
 mod fill;
 mod lists;
 mod load;
+mod others;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -56,7 +57,7 @@ async fn measure(effort: &Effort) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("tollgate.db");
     let postgres = tokio::task::spawn_blocking(Postgres::start).await?;
-    let mariadb = tokio::task::spawn_blocking(MariaDb::start).await?;
+    let mariadb = tokio::task::spawn_blocking(MariaDb::start_large).await?;
     let databases = [
         ("SQLite", path(&file)?.to_owned(), Some(SQLITE_RATE)),
         ("PostgreSQL", postgres.dsn(), Some(POSTGRES_RATE)),

@@ -100,6 +100,11 @@ impl Time {
         }
     }
 
+    /// Whether its buckets are days or months that do not begin with those of UTC.
+    pub(super) fn has_days_of_its_own(&self) -> bool {
+        matches!(self.bucket, Bucket::Day | Bucket::Month) && self.source() != Span::Day
+    }
+
     /// Whether there are few minutes in it.
     pub(super) fn is_short(&self) -> bool {
         self.end_ms - self.start_ms <= DAY_MS + Span::Hour.millis()

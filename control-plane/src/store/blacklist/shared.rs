@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 
 use crate::domain::{Status, now_unix_ms};
-use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::sql::sql;
 use crate::store::write::Write;
@@ -14,61 +13,9 @@ use crate::store::{Change, Notice, Result, Store};
 /// The duty of looking for them.
 pub const SHARED_ADDRESSES: &str = "shared_addresses";
 
-/// Addresses in one answer, those with the most groups first.
-const MOST: i64 = 1000;
-
 const PARDONS_KEPT_MS: i64 = 2 * 60 * 60 * 1000;
 
 impl Store {
-    /// Addresses from which at least `threshold` groups made calls that were booked from `start_ms`
-    /// to `end_ms`, and these groups.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn ip_groups(
-        &self,
-        threshold: i64,
-        start_ms: i64,
-        end_ms: i64,
-    ) -> Result<BTreeMap<String, Vec<String>>> {
-        let rows = sql("SELECT ip, count(DISTINCT group_id) AS shared FROM logs \
-             WHERE created_at >= $1 AND created_at <= $2 AND token_id <> 0 AND ip <> '' \
-             GROUP BY ip HAVING count(DISTINCT group_id) >= $3 \
-             ORDER BY shared DESC, ip LIMIT $4")
-        .bind(start_ms)
-        .bind(end_ms)
-        .bind(threshold)
-        .bind(MOST)
-        .fetch_all(self.log_reader()?)
-        .await?;
-        let mut found = BTreeMap::new();
-        for row in &rows {
-            found.insert(row.text("ip")?, Vec::new());
-        }
-        if found.is_empty() {
-            return Ok(found);
-        }
-        let addresses: Vec<_> = found.keys().cloned().collect();
-        let mut conditions = Conditions::default();
-        conditions.int("created_at >= ?", Some(start_ms));
-        conditions.int("created_at <= ?", Some(end_ms));
-        conditions.fixed("token_id <> 0");
-        conditions.names("ip", &addresses);
-        let rows = conditions
-            .statement(
-                "SELECT DISTINCT ip, group_id FROM logs",
-                " ORDER BY group_id",
-            )
-            .fetch_all(self.log_reader()?)
-            .await?;
-        for row in &rows {
-            if let Some(groups) = found.get_mut(&row.text("ip")?) {
-                groups.push(row.text("group_id")?);
-            }
-        }
-        Ok(found)
-    }
-
     /// The groups that made calls from an address that began after `after_ms`, until `end_ms`. When
     /// their usage arrived does not count: it may have waited.
     ///
@@ -122,6 +69,7 @@ impl Store {
                 if !write.ban_until(&address, reason, until_ms).await? {
                     return Ok(false);
                 }
+                write.lock_in_order(&[], &groups).await?;
                 for group in &groups {
                     let done = sql("UPDATE groups SET status = $2 WHERE id = $1 AND status = $3")
                         .bind(group.clone())

@@ -1,11 +1,9 @@
 //! That no list reads more of the table than it shows: what the databases plan for it.
 
-use sqlx::{Executor, Row};
-
 use super::*;
 use crate::domain::Order;
-use crate::store::sql::{Statement, sql};
-use crate::store::testing::{Database, on_each_database};
+use crate::store::sql::sql;
+use crate::store::testing::{Explain, on_each_database};
 
 /// No filter, each alone, and each with every other; all of that in a time, too.
 fn queries() -> Vec<LogQuery> {
@@ -44,111 +42,15 @@ fn queries() -> Vec<LogQuery> {
     queries
 }
 
-/// What a list, an export and a search ask the database, without a front: what is asked, of which
-/// rows, and in which order.
-fn statements(query: &LogQuery) -> Vec<(&'static str, String, Conditions)> {
-    let conditions = query.conditions();
-    let mut searched = conditions.clone();
-    searched.within_newest("logs", NEWEST_FIRST, SEARCHED_MAX);
-    let mut later = conditions.clone();
+/// What a list, an export and a search ask the database: what is asked, of which rows, and in which
+/// order.
+fn statements(query: &LogQuery) -> Vec<(String, String, Conditions)> {
+    let mut asked = LIST.asked(&query.conditions());
+    let mut later = query.conditions();
     later.pair("created_at <= ?1 AND (created_at < ?1 OR id < ?2)", 1, 1);
-    vec![
-        // Counting them comes after their limit.
-        (
-            IDS,
-            format!("{NEWEST_FIRST} LIMIT 10001"),
-            conditions.clone(),
-        ),
-        (
-            IDS,
-            format!("{OLDEST_FIRST} LIMIT 10001"),
-            conditions.clone(),
-        ),
-        (
-            IDS,
-            format!("{NEWEST_FIRST} LIMIT 10 OFFSET 20000"),
-            conditions,
-        ),
-        (COLUMNS, format!("{NEWEST_FIRST} LIMIT 10"), later),
-        (COLUMNS, " LIMIT 10".to_owned(), searched),
-    ]
-}
-
-/// What a database plans for a statement, as far as it is looked at here.
-struct Plan {
-    /// For people.
-    text: String,
-    /// How often the table of logs is read whole.
-    scans: usize,
-    sorts: bool,
-}
-
-/// How databases are asked for their plans.
-struct Explain {
-    database: &'static str,
-    connection: sqlx::pool::PoolConnection<sqlx::Any>,
-}
-
-impl Explain {
-    async fn on(database: &Database, store: &Store) -> Self {
-        let mut connection = store.writer().acquire().await.unwrap();
-        match database.name {
-            // The table is empty: without this it would be read whole, which is quick then. What has
-            // no index is read whole or sorted all the same.
-            "postgres" => {
-                let only_indexes = "SET enable_seqscan = off; SET enable_sort = off; \
-                                    SET enable_bitmapscan = off";
-                connection.execute(only_indexes).await.unwrap();
-            }
-            // It looks into the table to find out what is quick. Half of the rows are what is asked for.
-            "mariadb" => connection.execute(MANY_ROWS).await.map(drop).unwrap(),
-            _ => {}
-        }
-        Self {
-            database: database.name,
-            connection,
-        }
-    }
-
-    fn front(&self) -> &'static str {
-        match self.database {
-            "sqlite" => "EXPLAIN QUERY PLAN ",
-            _ => "EXPLAIN ",
-        }
-    }
-
-    async fn plan(&mut self, statement: Statement) -> Plan {
-        let rows = statement.fetch_all(&mut *self.connection).await.unwrap();
-        let step = |row: &AnyRow| -> String {
-            match self.database {
-                "postgres" => row.get(0),
-                "sqlite" => row.get(3),
-                _ => {
-                    let text = |column| row.get::<Option<String>, _>(column).unwrap_or_default();
-                    // It sorts what is little: rows of two milliseconds.
-                    let is_much = text("rows").parse().unwrap_or(0) > 100;
-                    let extra = match is_much {
-                        true => text("Extra"),
-                        false => String::new(),
-                    };
-                    [text("table"), text("type"), text("key"), extra].join(" ")
-                }
-            }
-        };
-        let steps: Vec<String> = rows.iter().map(step).collect();
-        let is_whole = |step: &&String| {
-            step.contains("Seq Scan on logs")
-                || (step.starts_with("SCAN logs") && !step.contains("USING"))
-                || step.starts_with("logs ALL")
-        };
-        let text = steps.join("\n");
-        let sorts = ["USE TEMP B-TREE", "Sort", "Using filesort"];
-        Plan {
-            scans: steps.iter().filter(is_whole).count(),
-            sorts: sorts.iter().any(|sort| text.contains(sort)),
-            text,
-        }
-    }
+    let tail = format!("{} LIMIT 10", LIST.order(true));
+    asked.push((COLUMNS.to_owned(), tail, later));
+    asked
 }
 
 const MANY_ROWS: &str = "INSERT INTO logs (request_id, node, request_at, created_at, duration_ms, \
@@ -164,23 +66,17 @@ const MANY_ROWS: &str = "INSERT INTO logs (request_id, node, request_at, created
 async fn lists_walk_an_index_in_their_order() {
     on_each_database(async |database| {
         let store = database.open().await;
-        let mut explain = Explain::on(&database, &store).await;
+        let mut explain = Explain::on(&database, &store, MANY_ROWS).await;
         let mut plans = 0;
         for query in queries() {
             for (head, tail, conditions) in statements(&query) {
-                let statement = conditions.explained(explain.front(), head, &tail);
-                let plan = explain.plan(statement).await;
+                let what = format!("{query:?}{tail}");
                 // A request id is of one row; that is sorted at no cost.
                 let is_one_row = query.request_id.is_some();
-                assert!(!plan.sorts || is_one_row, "{query:?}{tail}\n{}", plan.text);
-                // SQLite calls the rows of a subquery by the name that they have.
-                let is_searched =
-                    plan.text.contains("CO-ROUTINE") || plan.text.contains("MATERIALIZE");
-                assert!(
-                    plan.scans <= usize::from(is_searched),
-                    "{query:?}{tail}\n{}",
-                    plan.text
-                );
+                let asked = (&*head, &*tail, &conditions);
+                explain
+                    .walks_an_index("logs", asked, is_one_row, &what)
+                    .await;
                 plans += 1;
             }
         }
@@ -193,14 +89,20 @@ async fn lists_walk_an_index_in_their_order() {
 async fn other_questions_are_answered_by_an_index_too() {
     on_each_database(async |database| {
         let store = database.open().await;
-        let mut explain = Explain::on(&database, &store).await;
+        let mut explain = Explain::on(&database, &store, MANY_ROWS).await;
         for statement in [
             "SELECT id FROM logs WHERE created_at < 5 ORDER BY created_at LIMIT 7",
             "DELETE FROM logs WHERE id IN (1, 2)",
             "SELECT DISTINCT token_name FROM logs WHERE token_id = 1 AND group_id = 'g' \
              AND created_at >= 5 AND created_at < 9",
-            "SELECT ip, count(DISTINCT group_id) AS shared FROM logs WHERE created_at >= 5 \
-             AND created_at <= 9 AND token_id <> 0 AND ip <> '' GROUP BY ip",
+            "SELECT ip, count(DISTINCT group_id) AS shared FROM address_groups \
+             WHERE span = 3600000 AND start_at >= 5 AND start_at < 9 GROUP BY ip",
+            "SELECT ip, group_id FROM logs WHERE created_at >= 5 AND created_at < 9 \
+             AND token_id <> 0 AND ip <> ''",
+            "DELETE FROM address_groups WHERE span = 3600000 AND start_at = 5",
+            "SELECT start_at FROM address_groups WHERE span = 3600000 AND start_at <= 5 \
+             ORDER BY start_at LIMIT 1",
+            "SELECT created_at FROM logs WHERE created_at < 5 ORDER BY created_at DESC LIMIT 7",
             "SELECT DISTINCT group_id FROM logs WHERE created_at > 5 AND created_at <= 9 \
              AND ip = 'x' AND token_id <> 0 ORDER BY group_id",
             "SELECT start_at FROM group_summaries WHERE span = 60000 AND start_at < 5 \
@@ -210,9 +112,8 @@ async fn other_questions_are_answered_by_an_index_too() {
             "SELECT SUM(used_amount) FROM group_summaries WHERE span = 60000 AND start_at >= 5 \
              AND start_at < 9 AND group_id = 'g' GROUP BY token_name",
         ] {
-            let plan = explain
-                .plan(sql(format!("{}{statement}", explain.front())))
-                .await;
+            let explained = sql(format!("{}{statement}", explain.front()));
+            let plan = explain.plan("logs", explained).await;
             let whole = ["Seq Scan", "SCAN", " ALL "];
             let is_whole = plan.text.lines().any(|step| {
                 whole.iter().any(|scan| step.contains(scan)) && !step.contains("USING")

@@ -143,6 +143,15 @@ fn translate(text: &str) -> Plan {
     if let Some(update) = &update {
         main.add(" ON DUPLICATE KEY UPDATE ", update.form());
     }
+    if let Some(conflict) = conflict
+        .as_ref()
+        .filter(|_| nothing && body.writes_several())
+    {
+        // One of them that is there must not keep out the others.
+        let column = format!("{}.{}", body.table(), conflict.first_listed());
+        main.text
+            .push_str(&format!(" ON DUPLICATE KEY UPDATE {column} = {column}"));
+    }
     let mut plan = Plan {
         before: None,
         main,

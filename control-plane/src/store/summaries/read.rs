@@ -36,6 +36,21 @@ struct Part {
     span: Span,
     from_ms: i64,
     to_ms: i64,
+    /// Only those that begin in this piece of a day, as if they began with the day.
+    of_each_day: Option<(i64, i64)>,
+}
+
+/// The same hours of several days, all in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyHours {
+    /// Beginning of the first day.
+    pub from_ms: i64,
+    /// End of the last one.
+    pub to_ms: i64,
+    /// From this time of the day …
+    pub first_ms: i64,
+    /// … to before this one.
+    pub end_ms: i64,
 }
 
 /// What sums are told apart by.
@@ -73,35 +88,28 @@ pub struct Top {
     pub offset: i64,
 }
 
+impl Part {
+    fn whole(span: Span, from_ms: i64, to_ms: i64) -> Self {
+        Self {
+            span,
+            from_ms,
+            to_ms,
+            of_each_day: None,
+        }
+    }
+}
+
 impl SummaryQuery {
     /// A whole time, from `start_ms` to before `end_ms`, both widened to whole hours: days are read
     /// from the summaries of days, what is left from those of hours.
     #[must_use]
     pub fn whole(of: Of, start_ms: i64, end_ms: i64) -> Self {
-        let end = end_ms.saturating_add(Span::Hour.millis() - 1);
-        let (start, end) = (Span::Hour.start(start_ms), Span::Hour.start(end));
-        let day = Span::Day.millis();
-        let first_day = Span::Day.start(start.saturating_add(day - 1));
-        let last_day = Span::Day.start(end);
-        let part = |span, from_ms, to_ms| Part {
-            span,
-            from_ms,
-            to_ms,
-        };
-        let mut parts = if first_day < last_day {
-            vec![
-                part(Span::Hour, start, first_day),
-                part(Span::Day, first_day, last_day),
-                part(Span::Hour, last_day, end),
-            ]
-        } else {
-            vec![part(Span::Hour, start, end)]
-        };
-        parts.retain(|part| part.from_ms < part.to_ms);
+        let parts = Span::parts(start_ms, end_ms).into_iter();
+        let parts = parts.map(|(span, from_ms, to_ms)| Part::whole(span, from_ms, to_ms));
         Self {
             of,
             model: None,
-            parts,
+            parts: parts.collect(),
             only: None,
         }
     }
@@ -112,11 +120,22 @@ impl SummaryQuery {
         Self {
             of,
             model: None,
-            parts: vec![Part {
-                span,
-                from_ms: span.start(start_ms),
-                to_ms: end_ms,
-            }],
+            parts: vec![Part::whole(span, span.start(start_ms), end_ms)],
+            only: None,
+        }
+    }
+
+    /// The summaries of some hours of days. They count as if they began with their day.
+    #[must_use]
+    pub fn daily(of: Of, hours: &[DailyHours]) -> Self {
+        let part = |hours: &DailyHours| Part {
+            of_each_day: Some((hours.first_ms, hours.end_ms)),
+            ..Part::whole(Span::Hour, hours.from_ms, hours.to_ms)
+        };
+        Self {
+            of,
+            model: None,
+            parts: hours.iter().map(part).collect(),
             only: None,
         }
     }
@@ -222,12 +241,23 @@ impl Sql {
             Of::Channels(_) => "channel_summaries",
             Of::Groups { .. } => "group_summaries",
         };
-        let columns = columns.join(", ");
+        let with_their_day: Vec<&str> = columns
+            .iter()
+            .map(|column| match *column {
+                "start_at" => "start_at - start_at % 86400000 AS start_at",
+                column => column,
+            })
+            .collect();
+        let (columns, with_their_day) = (columns.join(", "), with_their_day.join(", "));
         let parts: Vec<String> = query
             .parts
             .iter()
             .map(|part| {
                 let condition = sql.condition(query, *part);
+                let columns = match part.of_each_day {
+                    None => &columns,
+                    Some(_) => &with_their_day,
+                };
                 format!("SELECT {columns} FROM {table} WHERE {condition}")
             })
             .collect();
@@ -244,6 +274,12 @@ impl Sql {
         let mut text = format!("span = {}", self.place(part.span.millis()));
         text.push_str(&format!(" AND start_at >= {}", self.place(part.from_ms)));
         text.push_str(&format!(" AND start_at < {}", self.place(part.to_ms)));
+        if let Some((first, end)) = part.of_each_day {
+            let (first, end) = (self.place(first), self.place(end));
+            text.push_str(&format!(
+                " AND start_at % 86400000 >= {first} AND start_at % 86400000 < {end}"
+            ));
+        }
         let mut also = |column: &str, place: String| {
             text.push_str(&format!(" AND {column} = {place}"));
         };

@@ -4,8 +4,10 @@ use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
 use crate::domain::{Charge, Listed, Page, TransactionKind, WalletTransaction};
+use crate::store::bounded::Bounded;
 use crate::store::query::Conditions;
 use crate::store::row::{Columns, unexpected};
+use crate::store::sql::sql;
 use crate::store::{Error, Result, Store};
 
 /// Which transactions are wanted.
@@ -26,8 +28,58 @@ pub(super) const COLUMNS: &str = "SELECT postings.transaction_id AS id, postings
     transactions.note AS note, transactions.actor AS actor \
     FROM postings JOIN transactions ON transactions.id = postings.transaction_id";
 
+const BY_BALANCE: Bounded = Bounded {
+    what: "a transaction",
+    table: "postings",
+    id: "postings.id",
+    select: COLUMNS,
+    order: &["id"],
+};
+
+/// What that comes to, but for what control planes wrote within the same moment.
+const BY_TIME: Bounded = Bounded {
+    order: &["created_at", "id"],
+    ..BY_BALANCE
+};
+
+/// Transactions that name a request, at most.
+const OF_A_REQUEST_MAX: i64 = 1_000;
+
+impl TransactionQuery {
+    fn list(&self) -> Bounded {
+        match self.start_ms.is_some() || self.end_ms.is_some() {
+            true => BY_TIME,
+            false => BY_BALANCE,
+        }
+    }
+
+    /// All but the request.
+    fn conditions(&self, wallet: i64) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.int("postings.account_id = ?", Some(wallet));
+        self.filter(&mut conditions);
+        conditions
+    }
+
+    /// Of few transactions, which are found by themselves: not by going through the wallet's.
+    fn of_transactions(&self, wallet: i64, found: &[i64]) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.ids("postings.transaction_id", found);
+        conditions.int("postings.account_id + 0 = ?", Some(wallet));
+        self.filter(&mut conditions);
+        conditions
+    }
+
+    fn filter(&self, conditions: &mut Conditions) {
+        conditions.int("postings.kind = ?", self.kind.map(TransactionKind::number));
+        conditions.int("postings.created_at >= ?", self.start_ms);
+        conditions.int("postings.created_at <= ?", self.end_ms);
+    }
+}
+
 impl Store {
-    /// The transactions of a group's open wallet, in the order in which its balance went.
+    /// A page of the transactions of a group's open wallet, in the order in which its balance went, and
+    /// how many there are, counted up to 10,001.
     ///
     /// # Errors
     /// `NotFound` when the group has none.
@@ -38,26 +90,28 @@ impl Store {
         page: Page,
     ) -> Result<Listed<WalletTransaction>> {
         let wallet = self.wallet(group).await?;
-        let mut conditions = Conditions::default();
-        conditions.int("postings.account_id = ?", Some(wallet.id));
-        conditions.int("postings.kind = ?", query.kind.map(TransactionKind::number));
-        conditions.int("postings.created_at >= ?", query.start_ms);
-        conditions.int("postings.created_at <= ?", query.end_ms);
-        conditions.text(
-            "postings.transaction_id IN (SELECT transaction_id FROM charges WHERE request_id = ? \
-             UNION SELECT id FROM transactions WHERE reference = ? AND reference <> '')",
-            query.request_id.as_deref(),
-        );
-        let count = "SELECT count(*) FROM postings";
-        conditions
-            .page(
-                self.reader(),
-                ("a transaction", COLUMNS, count),
-                page,
-                "postings.id",
-                transaction,
-            )
+        let conditions = match query.request_id.as_deref() {
+            None => query.conditions(wallet.id),
+            Some(request) => {
+                let found = self.transactions_of(request).await?;
+                query.of_transactions(wallet.id, &found)
+            }
+        };
+        query
+            .list()
+            .page(self.reader(), &conditions, page, transaction)
             .await
+    }
+
+    /// What was done with a request: its charge, and its refunds.
+    async fn transactions_of(&self, request: &str) -> Result<Vec<i64>> {
+        let rows = sql("SELECT transaction_id FROM charges WHERE request_id = $1 \
+             UNION SELECT id FROM transactions WHERE reference = $1 AND reference <> '' LIMIT $2")
+        .bind(request.to_owned())
+        .bind(OF_A_REQUEST_MAX)
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(|row| row.int("transaction_id")).collect()
     }
 
     /// One of them.
@@ -114,3 +168,6 @@ pub(super) fn transaction(row: &AnyRow) -> Result<WalletTransaction> {
         actor: row.text("actor")?,
     })
 }
+
+#[cfg(test)]
+mod tests;

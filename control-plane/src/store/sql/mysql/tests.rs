@@ -44,6 +44,17 @@ fn an_insert_with_a_conflict_is_one_statement() {
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT DO NOTHING",
         &["INSERT INTO t (a) VALUES (?1) "],
     );
+    let noted = " ON DUPLICATE KEY UPDATE t.a = t.a";
+    check(
+        "INSERT INTO t (a, b) VALUES ($1, $2), ($3, f(4)) ON CONFLICT (a, b) DO NOTHING",
+        &[&format!(
+            "INSERT INTO t (a, b) VALUES (?1, ?2), (?3, f(4)) {noted}"
+        )],
+    );
+    check(
+        "INSERT INTO t (a, b) SELECT a, b FROM u ON CONFLICT (a, b) DO NOTHING",
+        &[&format!("INSERT INTO t (a, b) SELECT a, b FROM u {noted}")],
+    );
     assert!(translate("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO NOTHING").may_be_there);
     assert!(!translate("INSERT INTO t (a) VALUES (1)").may_be_there);
 }

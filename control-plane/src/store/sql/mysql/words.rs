@@ -93,6 +93,24 @@ impl<'t> Words<'t> {
         pairs.filter(|(column, _)| keys.contains(column)).collect()
     }
 
+    /// The first of the columns between the parentheses of `ON CONFLICT`.
+    pub(super) fn first_listed(&self) -> &'t str {
+        let first = self.list(0).into_iter().next();
+        first.and_then(|it| it.first()).unwrap_or_default()
+    }
+
+    /// Whether an `INSERT` may be of several rows.
+    pub(super) fn writes_several(&self) -> bool {
+        let mut depth = 0;
+        let mut rows = 0;
+        for token in &self.after("VALUES").0 {
+            let was = depth;
+            depth = deeper(depth, token);
+            rows += usize::from((was, depth) == (0, 1));
+        }
+        rows > 1 || self.has("SELECT")
+    }
+
     /// What stands between the first parentheses from there on, split at its commas.
     fn list(&self, from: usize) -> Vec<Self> {
         let mut items = Vec::new();
