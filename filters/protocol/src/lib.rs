@@ -14,6 +14,7 @@
 //! model by name.
 
 mod address;
+mod after_calls;
 mod alias;
 mod answer;
 mod anthropic;

@@ -2,10 +2,11 @@
 //! what the model says before it calls tools is its `tool_plan`.
 
 use super::write_request::{IDS, NAMES};
+use crate::after_calls::{self, Step};
 use crate::custom;
 use crate::extras;
 use crate::json::JsonWriter;
-use crate::neutral::{Block, Content, Document, Image, Message, Request, Role, Source};
+use crate::neutral::{Block, Content, Document, Image, Message, Request, Role, Source, ToolResult};
 use crate::problem::Losses;
 use crate::target::Target;
 use crate::text::Text;
@@ -17,7 +18,14 @@ pub(super) fn write(
     w: &mut JsonWriter<'_>,
 ) {
     w.field_array("messages", |w| {
-        for message in &request.messages {
+        for step in after_calls::steps(&request.messages, false, losses) {
+            let message = match step {
+                Step::Result(_, _, result) => {
+                    tool_result(result, losses, w);
+                    continue;
+                }
+                Step::Rest(message) => message,
+            };
             extras::note(&message.extras, "messages", losses);
             for block in &message.content {
                 extras::note(&block.extras, "messages", losses);
@@ -26,7 +34,7 @@ pub(super) fn write(
                 Role::System | Role::Developer => {
                     plain("system", message.content.iter(), w);
                 }
-                Role::User => user(message, losses, w),
+                Role::User => user(message, w),
                 Role::Assistant => assistant(request, message, target, losses, w),
             }
         }
@@ -45,27 +53,26 @@ fn plain<'r>(role: &str, blocks: impl Iterator<Item = &'r Block>, w: &mut JsonWr
     }
 }
 
-fn user(message: &Message, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-    let mut rest = Vec::new();
-    for block in &message.content {
-        let Content::ToolResult(result) = &block.content else {
-            rest.push(block);
-            continue;
-        };
-        let texts: Vec<&Text> = result.content.iter().filter_map(text).collect();
-        w.object(|w| {
-            w.field_str("role", "tool");
-            w.field_str("tool_call_id", &IDS.fit(&result.call_id));
-            w.key("content");
-            w.joined(&texts, "\n");
-        });
-        if result.is_error {
-            losses.note(
-                "messages.is_error",
-                "that a tool failed is only told by its text",
-            );
-        }
+fn tool_result(result: &ToolResult, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    let texts: Vec<&Text> = result.content.iter().filter_map(text).collect();
+    w.object(|w| {
+        w.field_str("role", "tool");
+        w.field_str("tool_call_id", &IDS.fit(&result.call_id));
+        w.key("content");
+        w.joined(&texts, "\n");
+    });
+    if result.is_error {
+        losses.note(
+            "messages.is_error",
+            "that a tool failed is only told by its text",
+        );
     }
+}
+
+fn user(message: &Message, w: &mut JsonWriter<'_>) {
+    let is_result = |block: &&Block| matches!(block.content, Content::ToolResult(_));
+    let blocks = message.content.iter();
+    let rest: Vec<&Block> = blocks.filter(|block| !is_result(block)).collect();
     let has_images = |block: &&Block| matches!(block.content, Content::Image(_));
     if !rest.iter().any(has_images) {
         return plain("user", rest.into_iter(), w);

@@ -1,6 +1,7 @@
 //! Neutral messages as Ollama's `messages`: a text each, images beside it, tool results
 //! as messages of their own.
 
+use crate::after_calls::{self, Step};
 use crate::custom;
 use crate::extras;
 use crate::json::JsonWriter;
@@ -20,7 +21,14 @@ pub(super) fn write(
     w: &mut JsonWriter<'_>,
 ) {
     w.field_array("messages", |w| {
-        for message in &request.messages {
+        for step in after_calls::steps(&request.messages, false, losses) {
+            let message = match step {
+                Step::Result(_, _, result) => {
+                    tool_result(request, result, losses, w);
+                    continue;
+                }
+                Step::Rest(message) => message,
+            };
             extras::note(&message.extras, "messages", losses);
             for block in &message.content {
                 extras::note(&block.extras, "messages", losses);
@@ -38,12 +46,8 @@ fn message(
     w: &mut JsonWriter<'_>,
 ) {
     let is_result = |block: &&Block| matches!(block.content, Content::ToolResult(_));
-    let (results, rest): (Vec<&Block>, Vec<&Block>) = message.content.iter().partition(is_result);
-    for block in results {
-        if let Content::ToolResult(result) = &block.content {
-            tool_result(request, result, losses, w);
-        }
-    }
+    let blocks = message.content.iter();
+    let rest: Vec<&Block> = blocks.filter(|block| !is_result(block)).collect();
     if rest.is_empty() {
         return;
     }

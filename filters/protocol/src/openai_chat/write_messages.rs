@@ -1,8 +1,10 @@
 //! Neutral messages as the `messages` of a Chat Completions request.
 //!
-//! Tool results leave their user message and become `tool` messages before it. What
-//! such a message cannot hold (images) moves to the user message after it.
+//! Tool results leave their user message and become `tool` messages right after the
+//! calls. What such a message cannot hold (images) stays with the user, who speaks after
+//! all of them.
 
+use crate::after_calls::{self, Step};
 use crate::custom;
 use crate::extras;
 use crate::json::{JsonWriter, Piece};
@@ -17,13 +19,19 @@ use crate::text::Text;
 const PLACE: &str = "messages";
 
 pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
-    let request = context.request;
+    let own = context.same_dialect();
+    let steps = after_calls::steps(&context.request.messages, own, &mut context.losses);
     w.array(|w| {
-        for message in &request.messages {
-            match message.role {
-                Role::System | Role::Developer => system(context, message, w),
-                Role::User => user(context, message, w),
-                Role::Assistant => assistant(context, message, w),
+        for step in steps {
+            match step {
+                Step::Result(message, block, result) => {
+                    tool_result(context, message, block, result, w);
+                }
+                Step::Rest(message) => match message.role {
+                    Role::System | Role::Developer => system(context, message, w),
+                    Role::User => user(context, message, w),
+                    Role::Assistant => assistant(context, message, w),
+                },
             }
         }
     });
@@ -62,10 +70,7 @@ fn user(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
             continue;
         };
         let blocks = result.content.iter();
-        let (stays, moves): (Vec<&Block>, Vec<&Block>) =
-            blocks.partition(|block| context.fits_tool_message(block));
-        tool_result(context, message, block, result, &stays, w);
-        moved.extend(moves);
+        moved.extend(blocks.filter(|block| !context.fits_tool_message(block)));
     }
     if !moved.is_empty() {
         let reason = "images moved to the user message after it";
@@ -88,9 +93,12 @@ fn tool_result(
     message: &Message,
     block: &Block,
     result: &ToolResult,
-    blocks: &[&Block],
     w: &mut JsonWriter<'_>,
 ) {
+    let blocks = result.content.iter();
+    let blocks: Vec<&Block> = blocks
+        .filter(|block| context.fits_tool_message(block))
+        .collect();
     if result.is_error {
         let reason = "only the text says that the tool failed";
         context.losses.note("messages.content.is_error", reason);
@@ -99,7 +107,7 @@ fn tool_result(
         w.field_str("role", "tool");
         w.field_str("tool_call_id", &context.call_id(&result.call_id));
         w.key("content");
-        content(context, blocks, context.joint("\n"), w);
+        content(context, &blocks, context.joint("\n"), w);
         context.cache(block.cache, w);
         context.extras(&block.extras, PLACE, w);
         if context.same_dialect() {

@@ -45,6 +45,7 @@ mod streams;
 mod streams_passed_on;
 mod support;
 mod texts;
+mod tool_results;
 mod usage;
 mod validator;
 mod validator_gemini;
