@@ -20,11 +20,7 @@ pub(crate) enum Step<'r> {
 
 /// The steps of a conversation. `own`: it is in the dialect that it is written in, and
 /// keeps its order.
-pub(crate) fn steps<'r>(
-    messages: &'r [Message],
-    own: bool,
-    losses: &mut Losses,
-) -> Vec<Step<'r>> {
+pub(crate) fn steps<'r>(messages: &'r [Message], own: bool, losses: &mut Losses) -> Vec<Step<'r>> {
     let mut walk = Walk::default();
     for message in messages {
         if message.role == Role::Assistant {

@@ -76,7 +76,9 @@ pub use crate::peek::Peek;
 pub use crate::problem::{InvalidRequest, Loss, Unsupported};
 pub use crate::quirk::{Quirk, UnknownQuirk};
 pub use crate::reply::{Framing, Reply};
-pub use crate::target::{ModelFields, PassOn, Target, Thinking, ThinkingWords, Written};
+pub use crate::target::{
+    EarlierThinking, ModelFields, PassOn, Target, Thinking, ThinkingWords, Written,
+};
 pub use crate::text::{Raw, Text};
 pub use crate::vision::image_field;
 /// The JSON view that all of this is built on.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::alias;
 use crate::body::Body;
 use crate::json::{Json, JsonWriter, Kind};
+use crate::openai_chat::thinking;
 use crate::peek::span;
 use crate::problem::Losses;
 use crate::target::{PassOn, Target, Thinking};
@@ -28,6 +29,9 @@ pub(crate) fn chat(body: &Body, edits: &PassOn<'_>, losses: &mut Losses) -> Edit
     }
     if target.no_developer_role || target.string_content || target.nine_char_call_ids {
         mender.messages();
+    }
+    if thinking::may_hold(body.as_str()) {
+        mender.thinking();
     }
     mender.edits
 }
@@ -110,17 +114,27 @@ impl<'b> Mender<'b> {
 
     /// Removes the top-level members that `drops` names, each with one comma.
     fn members(&mut self, drops: Drops) {
-        let json = self.body.json();
+        let (json, target) = (self.body.json(), self.target);
+        self.members_of(json, "", |key| drops(key, json, target));
+    }
+
+    /// The same for an object inside, whose name goes before those of its members.
+    fn members_of(
+        &mut self,
+        json: Json<'_>,
+        name: &str,
+        drops: impl Fn(&str) -> Option<&'static str>,
+    ) {
         let mut end = span(self.body, json.raw()).start + 1;
         let mut kept = false;
         for (key, value) in json.entries() {
             let value = span(self.body, value.raw());
-            let Some(reason) = drops(&key, json, self.target) else {
+            let Some(reason) = drops(&key) else {
                 kept = true;
                 end = value.end;
                 continue;
             };
-            self.losses.note(key, reason);
+            self.losses.note(format!("{name}{key}"), reason);
             // The comma before it, or after it where nothing stands before.
             let until = if kept {
                 value.end
@@ -129,6 +143,18 @@ impl<'b> Mender<'b> {
             };
             self.edits.push((end..until, Vec::new()));
             end = until;
+        }
+    }
+
+    /// Removes what a gateway gave the caller and no provider takes, and what this one does not.
+    fn thinking(&mut self) {
+        let messages = self.body.json().get("messages");
+        for message in messages.into_iter().flat_map(Json::items) {
+            let target = self.target;
+            let blocks = message.get("thinking_blocks").and_then(Json::non_null);
+            let blocks = blocks.map(Json::raw);
+            let refuses = |key: &str| thinking::refuses(key, blocks, target);
+            self.members_of(message, "messages.", refuses);
         }
     }
 

@@ -12,7 +12,7 @@ mod read_messages;
 mod read_request;
 mod read_response;
 mod read_stream;
-mod thinking;
+pub(crate) mod thinking;
 pub(crate) mod usage;
 mod write_messages;
 mod write_request;

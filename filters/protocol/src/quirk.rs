@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::target::{ModelFields, Target, ThinkingWords};
+use crate::target::{EarlierThinking, ModelFields, Target, ThinkingWords};
 
 /// One difference. All of them are about Chat Completions upstreams unless they say
 /// otherwise.
@@ -24,6 +24,12 @@ pub enum Quirk {
     ReasoningContent,
     /// Wants earlier thinking back, as `reasoning`.
     Reasoning,
+    /// Rejects all earlier thinking in messages.
+    NoEarlierThinking,
+    /// Rejects earlier thinking in messages, but for `reasoning`.
+    OnlyReasoning,
+    /// Takes `thinking_blocks` in messages, as gateways do.
+    ThinkingBlocks,
     /// Passes `cache_control` on to providers that know it.
     KeepsCacheControl,
     /// Rejects `temperature`, `top_p` and `top_k` (any dialect).
@@ -57,13 +63,16 @@ pub struct UnknownQuirk;
 // === impl Quirk ===
 
 impl Quirk {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::LegacyMaxTokens,
         Self::StringContent,
         Self::NoDeveloperRole,
         Self::NoStreamOptions,
         Self::ReasoningContent,
         Self::Reasoning,
+        Self::NoEarlierThinking,
+        Self::OnlyReasoning,
+        Self::ThinkingBlocks,
         Self::KeepsCacheControl,
         Self::NoSampling,
         Self::NineCharCallIds,
@@ -87,6 +96,9 @@ impl Quirk {
             Self::NoStreamOptions => "no-stream-options",
             Self::ReasoningContent => "reasoning-content",
             Self::Reasoning => "reasoning",
+            Self::NoEarlierThinking => "no-earlier-thinking",
+            Self::OnlyReasoning => "only-reasoning",
+            Self::ThinkingBlocks => "thinking-blocks",
             Self::KeepsCacheControl => "keeps-cache-control",
             Self::NoSampling => "no-sampling",
             Self::NineCharCallIds => "nine-char-call-ids",
@@ -111,6 +123,11 @@ impl Quirk {
             Self::NoStreamOptions => "never send stream_options",
             Self::ReasoningContent => "send earlier thinking back as reasoning_content",
             Self::Reasoning => "send earlier thinking back as reasoning",
+            Self::NoEarlierThinking => "send no earlier thinking, even if the caller does",
+            Self::OnlyReasoning => {
+                "send no earlier thinking but reasoning, even if the caller does"
+            }
+            Self::ThinkingBlocks => "send thinking_blocks that the caller sends",
             Self::KeepsCacheControl => "send cache_control marks",
             Self::NoSampling => "never send temperature, top_p and top_k",
             Self::NineCharCallIds => "make ids of tool calls nine letters or digits",
@@ -135,6 +152,9 @@ impl Quirk {
             Self::NoStreamOptions => target.no_stream_options = true,
             Self::ReasoningContent => target.reasoning_field = Some("reasoning_content"),
             Self::Reasoning => target.reasoning_field = Some("reasoning"),
+            Self::NoEarlierThinking => target.earlier_thinking = EarlierThinking::None,
+            Self::OnlyReasoning => target.earlier_thinking = EarlierThinking::Reasoning,
+            Self::ThinkingBlocks => target.earlier_thinking = EarlierThinking::All,
             Self::KeepsCacheControl => target.keeps_cache_control = true,
             Self::NoSampling => target.drops_sampling = true,
             Self::NineCharCallIds => target.nine_char_call_ids = true,

@@ -33,6 +33,9 @@ pub struct Target<'a> {
     /// Under which name earlier reasoning goes back to a Chat Completions upstream
     /// that wants it (DeepSeek: `reasoning_content`); nothing means it is left out.
     pub reasoning_field: Option<&'a str>,
+    /// What of the thinking in a message may go back to an upstream of the caller's own
+    /// dialect (Chat Completions).
+    pub earlier_thinking: EarlierThinking,
     /// The upstream passes `cache_control` on, though its dialect has none
     /// (OpenRouter).
     pub keeps_cache_control: bool,
@@ -111,6 +114,23 @@ pub enum ThinkingWords {
     Enable,
     /// `reasoning` with `effort`, `max_tokens` or `enabled` (OpenRouter).
     Object,
+}
+
+/// Which members of a message with thinking in them a Chat Completions upstream takes:
+/// none is in its dialect, and some refuse what they do not know. That of
+/// [`Target::reasoning_field`] always goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlierThinking {
+    /// All but `thinking_blocks`, which is no provider's own; where a message has it,
+    /// the text beside it is another provider's too, and stays away with it.
+    #[default]
+    OfProviders,
+    /// `reasoning` (Groq, Cerebras).
+    Reasoning,
+    /// None (Mistral).
+    None,
+    /// All: it may be a gateway that gives and takes `thinking_blocks` (LiteLLM).
+    All,
 }
 
 // === impl Thinking ===

@@ -10,10 +10,11 @@
 
 use crate::dialect::Dialect;
 use crate::json::{Json, JsonWriter};
-use crate::neutral::{Block, Content, Signature};
+use crate::neutral::{Block, Content, Signature, holds_marked};
 use crate::path::Path;
 use crate::problem::InvalidRequest;
 use crate::read::{self, Read};
+use crate::target::{EarlierThinking, Target};
 use crate::text::Text;
 
 /// The members of a message that hold thinking in one form or another.
@@ -23,6 +24,39 @@ pub(super) const FIELDS: [&str; 4] = [
     "reasoning",
     "reasoning_details",
 ];
+
+/// Whether a body may hold any of them: a quick look, for bodies that need not be read.
+pub(crate) fn may_hold(body: &str) -> bool {
+    let find = |name: &str| memchr::memmem::find(body.as_bytes(), name.as_bytes());
+    find("\"thinking_blocks\"").is_some() || find("\"reasoning").is_some()
+}
+
+/// Why a member of a message must not go to an upstream of the caller's own dialect;
+/// nothing where it may, or holds no thinking. `blocks` are the message's
+/// `thinking_blocks`, if it has any.
+pub(crate) fn refuses(
+    key: &str,
+    blocks: Option<&str>,
+    target: &Target<'_>,
+) -> Option<&'static str> {
+    if !FIELDS.contains(&key) || target.reasoning_field == Some(key) {
+        return None;
+    }
+    let is_blocks = key == "thinking_blocks";
+    match target.earlier_thinking {
+        // What others have signed is refused by whoever can read it.
+        EarlierThinking::All => {
+            let marked = blocks.is_some_and(|blocks| holds_marked(blocks, "signature"));
+            (is_blocks && marked).then_some("only its own provider can read it")
+        }
+        EarlierThinking::OfProviders => (is_blocks || blocks.is_some())
+            .then_some("the upstream takes no earlier thinking of others"),
+        EarlierThinking::Reasoning if key == "reasoning" => None,
+        EarlierThinking::Reasoning | EarlierThinking::None => {
+            Some("the upstream refuses earlier thinking")
+        }
+    }
+}
 
 /// Those of them that are read from a stream, best first.
 pub(super) const STREAMED: [&str; 3] = ["thinking_blocks", "reasoning_content", "reasoning"];

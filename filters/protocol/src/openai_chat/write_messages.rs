@@ -4,14 +4,18 @@
 //! calls. What such a message cannot hold (images) stays with the user, who speaks after
 //! all of them.
 
+use std::borrow::Cow;
+
 use crate::after_calls::{self, Step};
 use crate::custom;
 use crate::extras;
 use crate::json::{JsonWriter, Piece};
 use crate::neutral::{
-    Block, CallKind, Content, Document, Image, Media, Message, Role, Source, ToolCall, ToolResult,
+    Block, CallKind, Content, Document, Extra, Image, Media, Message, Role, Source, ToolCall,
+    ToolResult,
 };
 use crate::openai_chat::context::Context;
+use crate::openai_chat::thinking;
 use crate::openai_chat::write_tools::NAMES;
 use crate::text::Text;
 
@@ -165,8 +169,9 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
                 }
             });
         }
-        thinking(context, message, w);
-        context.extras(&message.extras, PLACE, w);
+        earlier_thinking(context, message, w);
+        let fields = fields(context, message);
+        context.extras(&fields, PLACE, w);
     });
 }
 
@@ -201,9 +206,35 @@ fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
     });
 }
 
+/// The fields of a message, without those that hold thinking which this upstream refuses.
+fn fields<'r>(context: &mut Context<'_>, message: &'r Message) -> Cow<'r, [Extra]> {
+    let extras = message.extras.as_slice();
+    if !context.same_dialect() {
+        return Cow::Borrowed(extras);
+    }
+    let mut blocks = extras.iter().filter(|extra| extra.key == *"thinking_blocks");
+    let blocks = blocks.next().map(|extra| extra.value.as_str());
+    let refuses = |extra: &Extra| thinking::refuses(&extra.key, blocks, context.target);
+    if !extras.iter().any(|extra| refuses(extra).is_some()) {
+        return Cow::Borrowed(extras);
+    }
+    let mut kept = Vec::new();
+    let mut losses = Vec::new();
+    for extra in extras {
+        match refuses(extra) {
+            None => kept.push(extra.clone()),
+            Some(reason) => losses.push((format!("{PLACE}.{}", extra.key.as_str()), reason)),
+        }
+    }
+    for (field, reason) in losses {
+        context.losses.note(field, reason);
+    }
+    Cow::Owned(kept)
+}
+
 /// Earlier thinking goes back only to upstreams that ask for it; in the caller's
 /// own dialect it is among the message's fields.
-fn thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
+fn earlier_thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
     if context.same_dialect() {
         return;
     }

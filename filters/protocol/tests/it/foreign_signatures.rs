@@ -2,9 +2,9 @@
 //! pass on as it is.
 
 use serde_json::{Value, json};
-use tollgate_protocol::{Dialect, PassOn, pass_on, peek};
+use tollgate_protocol::{Dialect, PassOn, Quirk, Target, pass_on, peek, write_request};
 
-use crate::support::{M, R, body, value};
+use crate::support::{C, M, R, body, fields, request, value};
 
 fn passed(dialect: Dialect, request: &str) -> (Option<Vec<u8>>, usize) {
     let request = body(request);
@@ -73,4 +73,73 @@ fn what_only_looks_like_it_passes_untouched() {
     for (dialect, request) in [(M, said), (M, named), (R, asked)] {
         assert_eq!(passed(dialect, &request.to_string()), (None, 0));
     }
+}
+
+/// The conversation of a caller who was given another provider's thinking by the gateway.
+const GIVEN: &str = r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","reasoning_content":"t", "thinking_blocks" : [{"type":"thinking","thinking":"t","signature":"EqQB"}] ,"tool_calls":[]},{"role":"user","content":"\"thinking_blocks\":1"}]}"#;
+/// The same of one who was answered by a provider of this dialect.
+const OWN: &str = r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant","reasoning":"t","reasoning_content":"t","content":"b"}]}"#;
+
+#[test]
+fn g5_thinking_that_the_gateway_gave_stays_away_from_those_who_refuse_it() {
+    let bare = r#"{"role":"assistant","content":"b" ,"tool_calls":[]}"#;
+    let text = r#"{"role":"assistant","content":"b","reasoning_content":"t" ,"tool_calls":[]}"#;
+    let all = "messages.reasoning_content messages.thinking_blocks";
+    let blocks = "messages.thinking_blocks";
+    let rest = r#"{"role":"assistant","reasoning":"t","content":"b"}"#;
+    let nothing = r#"{"role":"assistant","content":"b"}"#;
+    let lost = "messages.reasoning_content";
+    let both = "messages.reasoning messages.reasoning_content";
+    for (sent, quirks, expected, losses) in [
+        (GIVEN, [].as_slice(), bare, all),
+        (GIVEN, &["reasoning"], bare, all),
+        (GIVEN, &["reasoning-content"], text, blocks),
+        (GIVEN, &["no-earlier-thinking"], bare, all),
+        (GIVEN, &["only-reasoning"], bare, all),
+        (GIVEN, &["thinking-blocks"], "", ""),
+        (OWN, &[], "", ""),
+        (OWN, &["thinking-blocks"], "", ""),
+        (OWN, &["reasoning"], "", ""),
+        (OWN, &["only-reasoning"], rest, lost),
+        (OWN, &["no-earlier-thinking"], nothing, both),
+    ] {
+        let mut target = Target {
+            model: "m",
+            ..Target::default()
+        };
+        for name in quirks {
+            name.parse::<Quirk>().unwrap().apply(&mut target);
+        }
+        let parsed = body(sent);
+        let edits = PassOn {
+            model: "m",
+            target: Some(&target),
+            ..PassOn::default()
+        };
+        let peeked = peek(C, &parsed).unwrap();
+        let (edited, lost) = pass_on(C, &peeked, &parsed, &edits);
+        assert_eq!(edited.is_some(), !expected.is_empty(), "{quirks:?}");
+        let edited = edited.unwrap_or_else(|| sent.into());
+        let edited = String::from_utf8(edited).unwrap();
+        assert!(edited.contains(expected), "{quirks:?}: {edited}");
+        assert_eq!(fields(&lost).join(" "), losses, "{quirks:?}");
+
+        let written = write_request(C, &request(C, sent), &target).unwrap();
+        assert_eq!(fields(&written.losses).join(" "), losses, "{quirks:?}");
+        let message = &value(&written.body)["messages"][1];
+        let mut passed = value(edited.as_bytes())["messages"][1].take();
+        if passed["tool_calls"] == json!([]) {
+            passed.as_object_mut().unwrap().remove("tool_calls");
+        }
+        assert_eq!(message, &passed, "{quirks:?}");
+    }
+}
+
+#[test]
+fn g5_what_the_gateway_marked_goes_to_no_other_gateway() {
+    let mut target = Target::default();
+    Quirk::ThinkingBlocks.apply(&mut target);
+    let sent = GIVEN.replace("EqQB", "tg.gemini.c2ln");
+    let written = write_request(C, &request(C, &sent), &target).unwrap();
+    assert_eq!(fields(&written.losses), ["messages.thinking_blocks"]);
 }

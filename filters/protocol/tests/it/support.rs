@@ -32,6 +32,7 @@ pub(crate) const TARGET: Target<'static> = Target {
     string_content: false,
     no_developer_role: false,
     reasoning_field: None,
+    earlier_thinking: tollgate_protocol::EarlierThinking::OfProviders,
     keeps_cache_control: false,
     model_fields: tollgate_protocol::ModelFields::Unknown,
     extra_body: &[],

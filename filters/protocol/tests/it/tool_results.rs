@@ -103,7 +103,15 @@ fn b19_b29_what_has_no_partner_keeps_its_place() {
     ]);
     let (roles, losses) = order(R, C, &request);
     let expected = [
-        "user", "tool x", "assistant", "tool a", "tool a", "user", "assistant", "tool c", "tool b",
+        "user",
+        "tool x",
+        "assistant",
+        "tool a",
+        "tool a",
+        "user",
+        "assistant",
+        "tool c",
+        "tool b",
     ];
     assert_eq!(roles, expected);
     assert_eq!(losses, [""; 0]);
