@@ -97,9 +97,13 @@ pub(crate) fn shape(channel: &Channel, caller: Shape) -> Option<Shape> {
     shape.map(|shape: Shape| shape.for_caller(caller))
 }
 
-/// Whether and where a channel counts tokens.
+/// Whether and how a channel counts tokens. Vertex AI is known by how it makes vectors.
 pub(crate) fn counter(channel: &Channel) -> Option<Counter> {
-    Counter::of(first_dialect(channel))
+    let is_vertex = || shape(channel, Shape::Openai) == Some(Shape::Vertex);
+    match Counter::of(first_dialect(channel))? {
+        Counter::Gemini if is_vertex() => Some(Counter::Vertex),
+        counter => Some(counter),
+    }
 }
 
 #[cfg(test)]

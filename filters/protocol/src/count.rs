@@ -9,6 +9,8 @@
 //!   <https://platform.openai.com/docs/api-reference/responses/input-tokens>
 //! - Gemini, `POST /v1beta/models/{model}:countTokens`
 //!   <https://ai.google.dev/api/tokens>
+//! - Vertex AI, the same path, without Gemini's envelope (upstreams only)
+//!   <https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.publishers.models/countTokens>
 //! - Bedrock, `POST /model/{model}/count-tokens` (upstreams only)
 //!   <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html>
 
@@ -33,6 +35,8 @@ pub enum Counter {
     Anthropic,
     Responses,
     Gemini,
+    /// Gemini's on Vertex AI, which takes an ordinary request without an envelope.
+    Vertex,
     Bedrock,
 }
 
@@ -45,10 +49,7 @@ pub fn read_request(dialect: Dialect, body: &Body) -> Result<Request, InvalidReq
 /// Gemini's callers may wrap a whole request; then it holds the system prompt and the
 /// tools too.
 fn unwrapped(dialect: Dialect, body: &Body) -> Result<Body, InvalidRequest> {
-    let keys = ["generateContentRequest", "generate_content_request"];
-    let [camel, snake] = body.json().members(keys);
-    let inner = camel.or(snake).and_then(Json::non_null);
-    match (Counter::of(dialect), inner) {
+    match (Counter::of(dialect), envelope(body)) {
         (Some(Counter::Gemini), Some(inner)) => {
             let bytes = inner.raw().as_bytes().to_vec();
             let limits = Limits::request(bytes.len());
@@ -56,6 +57,12 @@ fn unwrapped(dialect: Dialect, body: &Body) -> Result<Body, InvalidRequest> {
         }
         _ => Ok(body.clone()),
     }
+}
+
+fn envelope(body: &Body) -> Option<Json<'_>> {
+    let keys = ["generateContentRequest", "generate_content_request"];
+    let [camel, snake] = body.json().members(keys);
+    camel.or(snake).and_then(Json::non_null)
 }
 
 /// Who is asked, and on whose behalf. `model` is the one that the path names, where it
@@ -74,9 +81,13 @@ pub fn peek(dialect: Dialect, body: &Body, model: Option<&str>) -> Result<Peek, 
 
 /// The body with another model name, for an upstream of the caller's own dialect; every
 /// other byte stays. Nothing where it can go as it is.
-pub fn rewrite(dialect: Dialect, body: &Body, peek: &Peek, model: &str) -> Option<Vec<u8>> {
-    if Counter::of(dialect) != Some(Counter::Gemini) {
-        return peek.rewrite(body, Some(model), false);
+pub fn rewrite(counter: Counter, body: &Body, peek: &Peek, model: &str) -> Option<Vec<u8>> {
+    match counter {
+        Counter::Gemini => {}
+        Counter::Vertex => {
+            return envelope(body).map(|inside| counter.wrapped(inside.raw().as_bytes(), model));
+        }
+        _ => return peek.rewrite(body, Some(model), false),
     }
     let name = model_name(body).filter(|_| bare_model(&peek.model) != bare_model(model))?;
     let edit = peek::replace_string(
@@ -89,9 +100,7 @@ pub fn rewrite(dialect: Dialect, body: &Body, peek: &Peek, model: &str) -> Optio
 
 /// The model's name inside Gemini's envelope.
 fn model_name(body: &Body) -> Option<Json<'_>> {
-    let keys = ["generateContentRequest", "generate_content_request"];
-    let [camel, snake] = body.json().members(keys);
-    let name = camel.or(snake)?.get("model")?;
+    let name = envelope(body)?.get("model")?;
     (name.kind() == Kind::String).then_some(name)
 }
 
@@ -99,13 +108,14 @@ fn bare_model(model: &str) -> &str {
     model.strip_prefix("models/").unwrap_or(model)
 }
 
-/// Writes a request to count for an upstream of `dialect`.
+/// Writes a request to count for an upstream of `dialect`, which counts so.
 pub fn write_request(
     dialect: Dialect,
+    counter: Option<Counter>,
     request: &Request,
     target: &Target<'_>,
 ) -> Result<Written, Unsupported> {
-    let counter = Counter::of(dialect)
+    let counter = counter
         .ok_or_else(|| Unsupported::new("model", "This model's provider does not count tokens."))?;
     let written = codec(dialect).write_request(request, target)?;
     let body = counter.wrapped(&written.body, target.model);
@@ -151,15 +161,26 @@ impl Counter {
         match self {
             Self::Anthropic => "/messages/count_tokens".to_owned(),
             Self::Responses => "/responses/input_tokens".to_owned(),
-            Self::Gemini => format!("/models/{}:countTokens", path_segment(bare_model(model))),
+            Self::Gemini | Self::Vertex => {
+                format!("/models/{}:countTokens", path_segment(bare_model(model)))
+            }
             Self::Bedrock => format!("/model/{}/count-tokens", path_segment(model)),
         }
+    }
+
+    /// Whether the answers of both are read alike.
+    pub fn answers_like(self, other: Self) -> bool {
+        let plain = |counter| match counter {
+            Self::Vertex => Self::Gemini,
+            counter => counter,
+        };
+        plain(self) == plain(other)
     }
 
     fn answer_field(self) -> &'static str {
         match self {
             Self::Anthropic | Self::Responses => "input_tokens",
-            Self::Gemini => "totalTokens",
+            Self::Gemini | Self::Vertex => "totalTokens",
             Self::Bedrock => "inputTokens",
         }
     }
@@ -191,6 +212,14 @@ impl Counter {
                 "conversation",
             ]),
             Self::Gemini => None,
+            Self::Vertex => Some(&[
+                "contents",
+                "systemInstruction",
+                "system_instruction",
+                "tools",
+                "generationConfig",
+                "generation_config",
+            ]),
             Self::Bedrock => Some(&[
                 "messages",
                 "system",
@@ -212,7 +241,7 @@ impl Counter {
             }
         };
         object_bytes(|w| match self {
-            Self::Anthropic | Self::Responses => members(w),
+            Self::Anthropic | Self::Responses | Self::Vertex => members(w),
             Self::Gemini => w.field_object("generateContentRequest", |w| {
                 w.key("model");
                 w.strings(&["models/", bare_model(model)]);

@@ -35,13 +35,26 @@ pub(crate) fn settle_except(
     Ok(())
 }
 
+/// Items and blocks that stand for all that was said before (Responses, Anthropic).
+const COMPACTED: [&str; 3] = ["compaction", "compaction_summary", "context_compaction"];
+
 /// Asks of every block of the conversation whether it can be said; the answer is why not.
+/// `own`: the request is in the dialect that it is checked for.
 pub(crate) fn check_blocks(
     request: &Request,
+    own: bool,
     block_of: fn(Role, &Block) -> Result<(), String>,
 ) -> Result<(), Unsupported> {
     for (index, message) in request.messages.iter().enumerate() {
         for block in &message.content {
+            if let Content::Foreign { kind, .. } = &block.content
+                && COMPACTED.contains(&kind.as_str())
+                && !own
+            {
+                let reason =
+                    "What was said before stands in it, and only its own provider can read it.";
+                return Err(Unsupported::new(request.field_of(index), reason));
+            }
             block_of(message.role, block)
                 .map_err(|reason| Unsupported::new(request.field_of(index), reason))?;
         }

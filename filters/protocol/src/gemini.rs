@@ -39,6 +39,7 @@ use crate::stream::{StreamReader, StreamWriter};
 use crate::target::{Target, Written};
 
 pub(crate) use self::frames::Frames;
+pub(crate) use self::signature::BYPASS;
 
 pub(crate) struct Gemini;
 

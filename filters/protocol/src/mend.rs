@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::alias;
 use crate::body::Body;
+use crate::gemini::BYPASS;
 use crate::json::{Json, JsonWriter, Kind};
 use crate::openai_chat::thinking;
 use crate::peek::span;
@@ -29,6 +30,9 @@ pub(crate) fn chat(body: &Body, edits: &PassOn<'_>, losses: &mut Losses) -> Edit
     }
     if target.no_developer_role || target.string_content || target.nine_char_call_ids {
         mender.messages();
+    }
+    if target.google_signatures {
+        mender.google_signatures();
     }
     if thinking::may_hold(body.as_str()) {
         mender.thinking();
@@ -155,6 +159,26 @@ impl<'b> Mender<'b> {
             let blocks = blocks.map(Json::raw);
             let refuses = |key: &str| thinking::refuses(key, blocks, target);
             self.members_of(message, "messages.", refuses);
+        }
+    }
+
+    /// The first call of a turn gets the documented bypass where another model made it, or the
+    /// client lost what signed it: without, Gemini 3 refuses the whole request.
+    fn google_signatures(&mut self) {
+        let messages = self.body.json().get("messages");
+        for message in messages.into_iter().flat_map(Json::items) {
+            let calls = message.get("tool_calls").into_iter().flat_map(Json::items);
+            let Some(call) = calls.clone().next() else {
+                continue;
+            };
+            let is_signed = |call: Json<'_>| call.get("extra_content").is_some();
+            if call.get("function").is_some() && !calls.clone().any(is_signed) {
+                let at = span(self.body, call.raw()).end - 1;
+                let member = format!(
+                    ",\"extra_content\":{{\"google\":{{\"thought_signature\":\"{BYPASS}\"}}}}"
+                );
+                self.edits.push((at..at, member.into_bytes()));
+            }
         }
     }
 

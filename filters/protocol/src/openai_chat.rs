@@ -5,12 +5,13 @@
 mod calls;
 mod check;
 mod context;
+mod details;
 pub(crate) mod error;
 mod fields;
 pub(crate) mod models;
 mod read_messages;
 mod read_request;
-mod read_response;
+pub(crate) mod read_response;
 mod read_stream;
 pub(crate) mod thinking;
 pub(crate) mod usage;

@@ -30,6 +30,8 @@ pub enum Quirk {
     OnlyReasoning,
     /// Takes `thinking_blocks` in messages, as gateways do.
     ThinkingBlocks,
+    /// Signs calls in `extra_content.google.thought_signature`, and wants that back.
+    GoogleSignatures,
     /// Passes `cache_control` on to providers that know it.
     KeepsCacheControl,
     /// Rejects `temperature`, `top_p` and `top_k` (any dialect).
@@ -63,7 +65,7 @@ pub struct UnknownQuirk;
 // === impl Quirk ===
 
 impl Quirk {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::LegacyMaxTokens,
         Self::StringContent,
         Self::NoDeveloperRole,
@@ -73,6 +75,7 @@ impl Quirk {
         Self::NoEarlierThinking,
         Self::OnlyReasoning,
         Self::ThinkingBlocks,
+        Self::GoogleSignatures,
         Self::KeepsCacheControl,
         Self::NoSampling,
         Self::NineCharCallIds,
@@ -99,6 +102,7 @@ impl Quirk {
             Self::NoEarlierThinking => "no-earlier-thinking",
             Self::OnlyReasoning => "only-reasoning",
             Self::ThinkingBlocks => "thinking-blocks",
+            Self::GoogleSignatures => "google-signatures",
             Self::KeepsCacheControl => "keeps-cache-control",
             Self::NoSampling => "no-sampling",
             Self::NineCharCallIds => "nine-char-call-ids",
@@ -128,6 +132,7 @@ impl Quirk {
                 "send no earlier thinking but reasoning, even if the caller does"
             }
             Self::ThinkingBlocks => "send thinking_blocks that the caller sends",
+            Self::GoogleSignatures => "send Gemini's signatures back with its calls",
             Self::KeepsCacheControl => "send cache_control marks",
             Self::NoSampling => "never send temperature, top_p and top_k",
             Self::NineCharCallIds => "make ids of tool calls nine letters or digits",
@@ -155,6 +160,7 @@ impl Quirk {
             Self::NoEarlierThinking => target.earlier_thinking = EarlierThinking::None,
             Self::OnlyReasoning => target.earlier_thinking = EarlierThinking::Reasoning,
             Self::ThinkingBlocks => target.earlier_thinking = EarlierThinking::All,
+            Self::GoogleSignatures => target.google_signatures = true,
             Self::KeepsCacheControl => target.keeps_cache_control = true,
             Self::NoSampling => target.drops_sampling = true,
             Self::NineCharCallIds => target.nine_char_call_ids = true,

@@ -41,3 +41,8 @@ pub enum Framing {
     /// One JSON array, element by element (Gemini without `alt=sse`).
     Array,
 }
+
+/// Stands in for what a model drew or spoke, for which a dialect has no place in answers.
+pub(crate) fn unshown(media_type: &str) -> String {
+    format!("[The model answered with {media_type}, which cannot be shown here.]")
+}

@@ -53,6 +53,8 @@ pub enum StreamFault {
     Malformed,
     /// Arguments of tool calls that interleave exceed what may be kept back.
     TooMuchHeldBack,
+    /// Arguments of a tool call that has ended, which the caller could not be told any more.
+    LateArguments,
 }
 
 /// Turns the events of one upstream dialect into neutral ones.
@@ -85,6 +87,7 @@ impl From<StreamFault> for ErrorInfo {
             StreamFault::EventTooLarge => "The upstream sent an event that is too large.",
             StreamFault::Malformed => "The upstream sent an event that could not be read.",
             StreamFault::TooMuchHeldBack => "The upstream mixed too many tool calls.",
+            StreamFault::LateArguments => "The upstream went on with a tool call that had ended.",
         })
     }
 }

@@ -36,6 +36,9 @@ pub struct Target<'a> {
     /// What of the thinking in a message may go back to an upstream of the caller's own
     /// dialect (Chat Completions).
     pub earlier_thinking: EarlierThinking,
+    /// The upstream is Gemini's: calls come with what it signed them with, and go back
+    /// with it.
+    pub google_signatures: bool,
     /// The upstream passes `cache_control` on, though its dialect has none
     /// (OpenRouter).
     pub keeps_cache_control: bool,

@@ -139,7 +139,7 @@ impl Incoming {
                     &model,
                     channel.upstream_model(&model),
                 );
-                count::write_request(dialect, request, &target).map(Some)
+                count::write_request(dialect, counter(channel), request, &target).map(Some)
             }
             _ => Ok(None),
         });

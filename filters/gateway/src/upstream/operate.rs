@@ -149,7 +149,7 @@ impl Outbound<'_> {
         let (from, to) = (counter(self.channel)?, Counter::of(caller)?);
         let spoken = first_dialect(self.channel);
         let (body, losses) = if spoken == caller {
-            let body = count::rewrite(caller, &self.source.body, &self.plan.peek, self.model);
+            let body = count::rewrite(from, &self.source.body, &self.plan.peek, self.model);
             // What Envoy holds is without the history, which came from other providers.
             let continued = || {
                 let body = self.source.body.as_str().as_bytes().to_vec();
@@ -169,7 +169,7 @@ impl Outbound<'_> {
                 None => {
                     let target = target(active, self.channel, &self.plan.model, self.model);
                     let request = self.source.request.as_ref()?;
-                    count::write_request(spoken, request, &target).ok()?
+                    count::write_request(spoken, Some(from), request, &target).ok()?
                 }
             };
             (Some(written.body), written.losses)
@@ -210,7 +210,7 @@ impl Answer {
             }
             Self::Count { from, to } => {
                 let tokens = count::read_answer(*from, &body)?;
-                Ok((from != to).then(|| count::write_answer(*to, tokens)))
+                Ok((!from.answers_like(*to)).then(|| count::write_answer(*to, tokens)))
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::anthropic::{read_messages, usage};
 use crate::body::Body;
 use crate::error::ErrorInfo;
 use crate::json::Json;
-use crate::neutral::{Choice, Response, StopReason};
+use crate::neutral::{Block, Choice, Content, Response, StopReason};
 use crate::path::Path;
 use crate::read::Read;
 use crate::text::Text;
@@ -17,9 +17,11 @@ pub(super) fn read(body: &Body) -> Result<Response, ErrorInfo> {
         read_messages::content(read, content, &Path::Top("content"))
             .map_err(|_| ErrorInfo::upstream("The upstream's answer could not be read."))
     });
+    let content = content.transpose()?.unwrap_or_default();
+    let is_call = |block: &Block| matches!(block.content, Content::ToolCall(_));
     let choice = Choice {
-        content: content.transpose()?.unwrap_or_default(),
-        stop: stop_reason(text("stop_reason").as_deref()),
+        stop: stop_reason(text("stop_reason").as_deref(), content.iter().any(is_call)),
+        content,
         stop_sequence: text("stop_sequence").map(|stop| Text::from(&*stop)),
     };
     Ok(Response {
@@ -29,7 +31,9 @@ pub(super) fn read(body: &Body) -> Result<Response, ErrorInfo> {
     })
 }
 
-pub(super) fn stop_reason(name: Option<&str>) -> StopReason {
+/// Calls make the end a `ToolUse` even where an imitator says that the turn has ended,
+/// because the caller has to run them.
+pub(super) fn stop_reason(name: Option<&str>, calls: bool) -> StopReason {
     match name {
         Some("stop_sequence") => StopReason::StopSequence,
         Some("max_tokens") => StopReason::MaxTokens,
@@ -37,6 +41,7 @@ pub(super) fn stop_reason(name: Option<&str>) -> StopReason {
         Some("tool_use") => StopReason::ToolUse,
         Some("refusal") => StopReason::Refusal,
         Some("pause_turn") => StopReason::Pause,
+        _ if calls => StopReason::ToolUse,
         _ => StopReason::EndOfTurn,
     }
 }

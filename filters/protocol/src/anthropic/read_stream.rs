@@ -27,6 +27,7 @@ const CHOICE: u32 = 0;
 #[derive(Default)]
 pub(super) struct Reader {
     told: Told,
+    called: bool,
     /// Indexes of open blocks that nobody else understands, such as the provider's
     /// own tools: their deltas are passed over.
     foreign: LiteMap<u32, ()>,
@@ -79,7 +80,7 @@ impl Reader {
         if let Some(reason) = text("stop_reason") {
             emit(StreamEvent::Finish {
                 choice: CHOICE,
-                stop: stop_reason(Some(&reason)),
+                stop: stop_reason(Some(&reason), self.called),
                 stop_sequence: text("stop_sequence"),
             });
         }
@@ -112,6 +113,7 @@ impl Reader {
                 data: text("data"),
             }),
             "tool_use" => {
+                self.called = true;
                 emit(StreamEvent::ToolCall {
                     choice: CHOICE,
                     call,

@@ -5,7 +5,7 @@ use crate::anthropic::write_request::IDS;
 use crate::anthropic::{usage, write_messages};
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Block, Choice, Content, Image, Media, Response, Source, ToolCall};
-use crate::reply::Reply;
+use crate::reply::{Reply, unshown};
 use crate::text::Text;
 
 pub(super) fn write(response: &Response, reply: &Reply) -> Vec<u8> {
@@ -95,9 +95,4 @@ fn members(content: &Content, reply: &Reply, call: u32, w: &mut JsonWriter<'_>) 
         }
         content => write_messages::content_members(content, w),
     }
-}
-
-/// Stands in for what a model drew or spoke, for which answers here have no block.
-pub(super) fn unshown(media_type: &str) -> String {
-    format!("[The model answered with {media_type}, which cannot be shown here.]")
 }

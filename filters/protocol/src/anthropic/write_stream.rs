@@ -15,13 +15,13 @@
 //! streaming, and the others are held back until its arguments are whole JSON.
 
 use crate::anthropic::read_response::stop_name;
-use crate::anthropic::write_response::{call_id, head, unshown};
+use crate::anthropic::write_response::{call_id, head};
 use crate::anthropic::{error, usage};
 use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::json::{JsonWriter, ObjectEnd};
 use crate::neutral::{StopReason, StreamEvent, Usage, shown_signature};
-use crate::reply::Reply;
+use crate::reply::{Reply, unshown};
 use crate::stream::{StreamFault, StreamWriter};
 
 pub(super) const STOP: &[u8] = b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
@@ -233,8 +233,10 @@ impl Writer {
         if held + json.len() > MAX_HELD_BYTES {
             return Err(StreamFault::TooMuchHeldBack);
         }
-        if let Some(held) = self.held.iter_mut().find(|held| held.call == wanted) {
-            held.arguments.push_str(json);
+        match self.held.iter_mut().find(|held| held.call == wanted) {
+            Some(held) => held.arguments.push_str(json),
+            None if json.trim().is_empty() => {}
+            None => return Err(StreamFault::LateArguments),
         }
         Ok(())
     }
@@ -319,7 +321,7 @@ impl StreamWriter for Writer {
                 stop_sequence,
             } => {
                 let stop_sequence = stop_sequence.as_deref().map(str::to_owned);
-                self.finish.get_or_insert((*stop, stop_sequence));
+                self.finish = Some((*stop, stop_sequence));
             }
             // Other choices: this dialect has one.
             _ => {}

@@ -17,9 +17,24 @@ pub(super) fn read(body: &Body) -> Result<Response, ErrorInfo> {
     let content = message.and_then(|message| message.get("content"));
     let blocks = content.map(Json::items).into_iter().flatten();
     let reason = json.get("stopReason").and_then(Json::as_str);
+    let mut content: Vec<Block> = blocks.filter_map(|json| block(body, json)).collect();
+    let is_thought = |block: &Block| {
+        matches!(
+            block.content,
+            Content::Thinking { .. } | Content::RedactedThinking { .. }
+        )
+    };
+    if content.iter().all(is_thought)
+        && let Some(note) = reason.as_deref().and_then(note)
+    {
+        content.push(Block::text(note));
+    }
+    let calls = content
+        .iter()
+        .any(|block| matches!(block.content, Content::ToolCall(_)));
     let choice = Choice {
-        content: blocks.filter_map(|json| block(body, json)).collect(),
-        stop: stop_reason(reason.as_deref()),
+        stop: stop_reason(reason.as_deref(), calls),
+        content,
         stop_sequence: stop_sequence(json).as_deref().map(Text::from),
     };
     Ok(Response {
@@ -101,15 +116,24 @@ pub(super) fn redacted(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-pub(super) fn stop_reason(name: Option<&str>) -> StopReason {
+/// Calls make the end a `ToolUse` whatever the model says.
+pub(super) fn stop_reason(name: Option<&str>, calls: bool) -> StopReason {
     match name {
         Some("tool_use") => StopReason::ToolUse,
         Some("max_tokens") => StopReason::MaxTokens,
         Some("stop_sequence") => StopReason::StopSequence,
         Some("model_context_window_exceeded") => StopReason::ContextWindow,
         Some("guardrail_intervened" | "content_filtered") => StopReason::Refusal,
+        _ if calls => StopReason::ToolUse,
         _ => StopReason::EndOfTurn,
     }
+}
+
+/// What is said where the model tried to answer or to call something and failed, so that
+/// an answer without content does not pass for a success.
+pub(super) fn note(reason: &str) -> Option<String> {
+    matches!(reason, "malformed_model_output" | "malformed_tool_use")
+        .then(|| format!("The model ended its answer early: {reason}."))
 }
 
 /// Told by models that were asked to (`additionalModelResponseFieldPaths`).

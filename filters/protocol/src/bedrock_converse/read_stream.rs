@@ -11,7 +11,7 @@
 use litemap::LiteMap;
 use std::borrow::Cow;
 
-use super::read_response::{is_hosted, redacted, stop_reason, stop_sequence};
+use super::read_response::{is_hosted, note, redacted, stop_reason, stop_sequence};
 use super::usage;
 use crate::base64;
 use crate::dialect::Dialect;
@@ -32,6 +32,9 @@ const CHOICE: u32 = 0;
 #[derive(Default)]
 pub(super) struct Reader {
     started: bool,
+    /// Whether there is anything but thinking.
+    said: bool,
+    called: bool,
     /// Redacted thinking of the open block, which comes in pieces.
     redacted: Vec<u8>,
     /// Indexes of open blocks that nobody else understands.
@@ -64,9 +67,16 @@ impl StreamReader for Reader {
             "contentBlockStop" => self.block_stop(json, emit),
             "messageStop" => {
                 let reason = json.get("stopReason").and_then(Json::as_str);
+                let note = reason.as_deref().and_then(note);
+                if let Some(note) = note.filter(|_| !self.said) {
+                    emit(StreamEvent::Text {
+                        choice: CHOICE,
+                        text: note.into(),
+                    });
+                }
                 emit(StreamEvent::Finish {
                     choice: CHOICE,
-                    stop: stop_reason(reason.as_deref()),
+                    stop: stop_reason(reason.as_deref(), self.called),
                     stop_sequence: stop_sequence(json),
                 });
             }
@@ -97,6 +107,7 @@ impl Reader {
         let (start, call) = (json.get("start"), index(json));
         match start.and_then(|start| start.get("toolUse")) {
             Some(tool) if !is_hosted(tool) => {
+                (self.said, self.called) = (true, true);
                 let text = |key| tool.get(key).and_then(Json::as_str).unwrap_or_default();
                 emit(StreamEvent::ToolCall {
                     choice: CHOICE,
@@ -123,6 +134,7 @@ impl Reader {
         let [text, tool, reasoning] = delta.members(["text", "toolUse", "reasoningContent"]);
         let choice = CHOICE;
         if let Some(text) = some(text) {
+            self.said = true;
             emit(StreamEvent::Text { choice, text });
         }
         if let Some(json) = some(tool.and_then(|tool| tool.get("input"))) {

@@ -23,7 +23,7 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
         return Err(Unsupported::new(request.names().format, message));
     }
     extras::refuse_foreign_tools(request)?;
-    extras::check_blocks(request, block_of)
+    extras::check_blocks(request, false, block_of)
 }
 
 fn block_of(role: Role, block: &Block) -> Result<(), String> {

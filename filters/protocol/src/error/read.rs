@@ -111,6 +111,9 @@ fn classify(dialect: Dialect, status: u16, told: &Told) -> ErrorKind {
     if says_no_credit(status, told) {
         return ErrorKind::InsufficientQuota;
     }
+    if says_content_policy(dialect, told) {
+        return ErrorKind::ContentPolicy;
+    }
     // A 200 that holds an error may still tell the status that it should have had.
     let status = match told.code.parse() {
         Ok(code @ 400..=599) if status < 400 => code,
@@ -154,6 +157,14 @@ fn says_context_length(told: &Told) -> bool {
     ];
     let message = told.message.to_ascii_lowercase();
     told.code == "context_length_exceeded" || WORDS.iter().any(|words| message.contains(words))
+}
+
+/// OpenRouter answers 403 to content, as others do to credentials.
+fn says_content_policy(dialect: Dialect, told: &Told) -> bool {
+    let code = told.reason.as_ref().unwrap_or(&told.code);
+    let message = told.message.to_ascii_lowercase();
+    codec(dialect).error_kind(&told.kind, code) == Some(ErrorKind::ContentPolicy)
+        || message.contains("requires moderation") && message.contains("flagged")
 }
 
 fn says_no_credit(status: u16, told: &Told) -> bool {

@@ -30,7 +30,7 @@ fn run(framing: Framing, chunks: &[&[u8]]) -> (Vec<Seen>, &'static str) {
         Ok(Rest::Nothing) => "nothing",
         Err(StreamFault::Malformed) => "malformed",
         Err(StreamFault::EventTooLarge) => "too large",
-        Err(StreamFault::TooMuchHeldBack) => "held back",
+        Err(StreamFault::TooMuchHeldBack | StreamFault::LateArguments) => "held back",
     };
     (seen, end)
 }

@@ -176,6 +176,12 @@ impl Parts {
                 }
                 Block::text(text)
             }
+            // What an answer shows of the pictures that the model drew for itself is no
+            // more than its signature.
+            "inlineData" | "fileData" if is_thought && calls.is_none() => {
+                self.thought("", proof);
+                return Ok(());
+            }
             "inlineData" => inline(read, value, at)?,
             "fileData" => file(read, value, at)?,
             "functionCall" => call(read, value, at, calls)?,

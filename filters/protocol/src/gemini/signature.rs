@@ -23,7 +23,7 @@ const REDACTED: &str = "tg.redacted.";
 /// Stands in for a signature that nobody has: calls that another model made, or whose
 /// signature a client lost. Gemini 3 refuses a call of the current turn without any.
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
-pub(super) const BYPASS: &str = "skip_thought_signature_validator";
+pub(crate) const BYPASS: &str = "skip_thought_signature_validator";
 const QUOTED_BYPASS: &str = "\"skip_thought_signature_validator\"";
 
 /// What a `thoughtSignature` turned out to be.

@@ -142,8 +142,10 @@ impl Writer {
         if bytes.saturating_add(json.len()) > MAX_EVENT_BYTES {
             return Err(StreamFault::TooMuchHeldBack);
         }
-        if let Some(held) = held.iter_mut().rev().find(|held| held.call == wanted) {
-            held.arguments.push_str(json);
+        match held.iter_mut().rev().find(|held| held.call == wanted) {
+            Some(held) => held.arguments.push_str(json),
+            None if json.trim().is_empty() => {}
+            None => return Err(StreamFault::LateArguments),
         }
         Ok(())
     }
@@ -222,7 +224,7 @@ impl StreamWriter for Writer {
             }
             StreamEvent::Finish { choice, stop, .. } => {
                 self.settle(*choice, out);
-                self.state(*choice).stop.get_or_insert(*stop);
+                self.state(*choice).stop = Some(*stop);
             }
             StreamEvent::End | StreamEvent::Error(_) => {}
         }

@@ -122,7 +122,7 @@ impl Aggregate {
             } => {
                 if let Some(collected) = self.choice(choice) {
                     let stop_sequence = stop_sequence.map(|sequence| sequence.into_owned());
-                    collected.finish.get_or_insert((stop, stop_sequence));
+                    collected.finish = Some((stop, stop_sequence));
                 }
             }
         }

@@ -70,6 +70,7 @@ pub enum StreamEvent<'a> {
     BlockEnd {
         choice: u32,
     },
+    /// Some upstreams say it more than once: the last one counts.
     Finish {
         choice: u32,
         stop: StopReason,

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::json::{Json, Kind};
 use crate::neutral::{CallKind, StreamEvent};
@@ -27,6 +28,8 @@ pub(super) struct Calls(Vec<Call>);
 struct Call {
     index: Option<u64>,
     id: String,
+    /// What Gemini signed the call with, until the call is announced.
+    proof: Option<String>,
     /// Arguments that came before the name did; nothing once the call is announced.
     early: Option<String>,
 }
@@ -38,6 +41,7 @@ struct Fragment<'a> {
     name: Option<Cow<'a, str>>,
     arguments: Option<Cow<'a, str>>,
     kind: CallKind,
+    proof: Option<Cow<'a, str>>,
 }
 
 // === impl Calls ===
@@ -54,6 +58,7 @@ impl Calls {
             self.0.push(Call {
                 index: fragment.index,
                 id: fragment.id.clone(),
+                proof: None,
                 early: Some(String::new()),
             });
         }
@@ -82,9 +87,19 @@ impl Calls {
 impl Call {
     /// Announces the call as soon as its name is known, and passes arguments on.
     fn take(&mut self, choice: u32, call: u32, fragment: Fragment<'_>, emit: &mut Emit<'_>) {
+        if let Some(proof) = fragment.proof.filter(|_| self.early.is_some()) {
+            self.proof = Some(proof.into_owned());
+        }
         if let Some(name) = fragment.name
             && let Some(early) = self.early.take()
         {
+            if let Some(signature) = self.proof.take() {
+                emit(StreamEvent::Signature {
+                    choice,
+                    by: Dialect::Gemini,
+                    signature: signature.into(),
+                });
+            }
             let id = self.id.as_str().into();
             emit(StreamEvent::ToolCall {
                 choice,
@@ -132,6 +147,7 @@ impl<'a> Fragment<'a> {
             index: index.and_then(Json::as_u64),
             id: id.chars().take(MAX_ID_CHARS).collect(),
             kind,
+            proof: google_signature(json),
             name: non_empty(name),
             arguments: match arguments.filter(|arguments| arguments.kind() == Kind::Object) {
                 // Some send the object itself.
@@ -140,6 +156,13 @@ impl<'a> Fragment<'a> {
             },
         }
     }
+}
+
+/// What Gemini signed a call with, where its OpenAI endpoint tells it.
+/// <https://ai.google.dev/gemini-api/docs/thought-signatures>
+pub(super) fn google_signature(call: Json<'_>) -> Option<Cow<'_, str>> {
+    let google = call.get("extra_content")?.get("google")?;
+    non_empty(google.get("thought_signature"))
 }
 
 pub(super) fn non_empty(json: Option<Json<'_>>) -> Option<Cow<'_, str>> {

@@ -16,7 +16,7 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
     }
     stop(request)?;
     extras::refuse_foreign_tools(request)?;
-    extras::check_blocks(request, block_of)
+    extras::check_blocks(request, request.dialect == Dialect::OpenaiChat, block_of)
 }
 
 fn stop(request: &Request) -> Result<(), Unsupported> {

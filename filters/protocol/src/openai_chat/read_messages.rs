@@ -5,9 +5,10 @@ use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
 use crate::media;
 use crate::neutral::{
-    Block, CacheMark, CallKind, Content, Document, Image, Media, Message, Role, Source, ToolCall,
-    ToolResult,
+    Block, CacheMark, CallKind, Content, Document, Image, Media, Message, Role, Signature, Source,
+    ToolCall, ToolResult,
 };
+use crate::openai_chat::calls::google_signature;
 use crate::openai_chat::thinking;
 use crate::path::Path;
 use crate::problem::InvalidRequest;
@@ -73,6 +74,14 @@ pub(super) fn assistant(
     if let Some(calls) = json.get("tool_calls").and_then(Json::non_null) {
         let at = at.key("tool_calls");
         for (index, call) in read::array(calls, &at)?.enumerate() {
+            if let Some(signature) = google_signature(call) {
+                let data = Text::from(&*signature);
+                let by = Dialect::Gemini;
+                blocks.push(Block::new(Content::Thinking {
+                    text: Text::default(),
+                    signature: Some(Signature { by, data }),
+                }));
+            }
             blocks.push(tool_call(read, call, &at.index(index))?);
         }
     }
@@ -134,6 +143,9 @@ fn attachments(read: Read<'_>, json: Json<'_>, block: &mut Block) {
         match &*key {
             "id" | "type" | "function" | "custom" | "index" => {}
             "cache_control" => block.cache = CacheMark::read(value),
+            "extra_content" if google_signature(json).is_some() => {
+                block.extras.push(read.mirrored(&key, value));
+            }
             _ => block.extras.push(read.extra(&key, value)),
         }
     }

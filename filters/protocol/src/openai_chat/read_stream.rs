@@ -11,8 +11,9 @@ use crate::dialect::Dialect;
 use crate::error::{self, ErrorInfo};
 use crate::json::{Json, Limits};
 use crate::neutral::{Signature, StreamEvent};
-use crate::openai_chat::calls::{Calls, non_empty};
-use crate::openai_chat::read_response::stop_reason;
+use crate::openai_chat::calls::{Calls, google_signature, non_empty};
+use crate::openai_chat::details::{self, Details};
+use crate::openai_chat::read_response::{Picture, failure, pictures, stop_reason};
 use crate::openai_chat::{thinking, usage};
 use crate::sse;
 use crate::stream::StreamReader;
@@ -31,6 +32,9 @@ pub(super) struct Reader {
 #[derive(Default)]
 struct ChoiceState {
     calls: Calls,
+    /// The last thing was thinking.
+    thinking: bool,
+    details: Details,
     finished: bool,
 }
 
@@ -70,6 +74,12 @@ impl Reader {
         let [choices, usage, groq, tier] =
             chunk.members(["choices", "usage", "x_groq", "service_tier"]);
         let choices = choices.map(Json::items).into_iter().flatten();
+        if !self.started
+            && let Some(error) = choices.clone().find_map(failure)
+        {
+            // Nothing was said: another channel may do better.
+            return emit(StreamEvent::Error(error));
+        }
         // Azure sends a first chunk without choices, about the prompt's filter only.
         for (position, choice) in (0_u64..).zip(choices) {
             self.start(chunk, emit);
@@ -115,9 +125,13 @@ impl ChoiceState {
         if let Some(delta) = delta.or(message) {
             self.delta(choice, delta, emit);
         }
+        if let Some(error) = failure(json) {
+            return emit(StreamEvent::Error(error));
+        }
         let reason = reason.and_then(Json::as_str);
         if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
             self.finished = true;
+            self.prove(choice, emit);
             emit(StreamEvent::Finish {
                 choice,
                 stop: stop_reason(Some(&reason), !self.calls.is_empty()),
@@ -128,29 +142,81 @@ impl ChoiceState {
 
     fn delta(&mut self, choice: u32, delta: Json<'_>, emit: &mut Emit<'_>) {
         let [content, refusal, calls] = delta.members(["content", "refusal", "tool_calls"]);
-        self::thoughts(choice, delta, emit);
+        self.thoughts(choice, delta, emit);
+        let content = content.filter(|content| says_anything(*content));
+        let calls = calls.map(Json::items).into_iter().flatten();
+        let is_call = calls.clone().next().is_some();
+        if content.is_some() || is_call {
+            self.prove(choice, emit);
+        }
         if let Some(content) = content {
+            self.thinking = false;
             self::content(choice, content, emit);
         }
         if let Some(text) = non_empty(refusal) {
+            self.thinking = false;
             emit(StreamEvent::Refusal { choice, text });
         }
-        for call in calls.map(Json::items).into_iter().flatten() {
+        for picture in pictures(delta) {
+            self.thinking = false;
+            emit(match picture {
+                Picture::Inline(media_type, data) => StreamEvent::Media {
+                    choice,
+                    media_type: media_type.into(),
+                    data: data.into(),
+                },
+                Picture::Elsewhere(url) => StreamEvent::Text {
+                    choice,
+                    text: url.into(),
+                },
+            });
+        }
+        for call in calls {
+            if std::mem::take(&mut self.thinking) && google_signature(call).is_some() {
+                // It signs the call, and not the thinking before it.
+                emit(StreamEvent::BlockEnd { choice });
+            }
             self.calls.read(choice, call, emit);
+        }
+    }
+
+    /// Blocks that can be replayed count, else whatever text there is.
+    fn thoughts(&mut self, choice: u32, delta: Json<'_>, emit: &mut Emit<'_>) {
+        let [blocks, content, reasoning, details] = delta.members(thinking::STREAMED);
+        if let Some(blocks) = blocks.filter(|blocks| blocks.items().next().is_some()) {
+            return self::blocks(choice, blocks, emit);
+        }
+        let details = details.and_then(Json::non_null);
+        let text = non_empty(content).or_else(|| non_empty(reasoning));
+        let text = text.or_else(|| details.map(|details| details::text_of(details).into()));
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.thinking = true;
+            emit(StreamEvent::Thinking { choice, text });
+        }
+        if let Some(details) = details {
+            self.details.add(details);
+        }
+    }
+
+    /// The thinking has come to its end: what signs it, if that has come.
+    fn prove(&mut self, choice: u32, emit: &mut Emit<'_>) {
+        if let Some(signature) = self.details.take() {
+            self.thinking = false;
+            emit(StreamEvent::Signature {
+                choice,
+                by: Dialect::OpenaiChat,
+                signature: signature.into(),
+            });
         }
     }
 }
 
-/// Blocks that can be replayed count, else whatever text there is.
-fn thoughts(choice: u32, delta: Json<'_>, emit: &mut Emit<'_>) {
-    let [blocks, content, reasoning] = delta.members(thinking::STREAMED);
-    let blocks = blocks.filter(|blocks| blocks.items().next().is_some());
-    let Some(blocks) = blocks else {
-        if let Some(text) = non_empty(content).or_else(|| non_empty(reasoning)) {
-            emit(StreamEvent::Thinking { choice, text });
-        }
-        return;
-    };
+/// An array says something if it has parts.
+fn says_anything(content: Json<'_>) -> bool {
+    non_empty(Some(content)).is_some() || content.items().next().is_some()
+}
+
+fn blocks(choice: u32, blocks: Json<'_>, emit: &mut Emit<'_>) {
     for block in blocks.items() {
         if let Some(text) = non_empty(block.get("thinking")) {
             emit(StreamEvent::Thinking { choice, text });

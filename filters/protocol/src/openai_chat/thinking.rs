@@ -1,7 +1,8 @@
 //! Thinking in a dialect that has no standard for it.
 //!
 //! Providers tell the text as `reasoning_content` (DeepSeek, vLLM, Qwen),
-//! `reasoning` (OpenRouter, Groq) or as parts of the content (Mistral). What must
+//! `reasoning` (OpenRouter, Groq) or as parts of the content (Mistral); OpenRouter signs it
+//! in `reasoning_details`. What must
 //! come back unchanged, signatures and redacted thinking, travels beside the text in
 //! `thinking_blocks`, an array of Anthropic's own blocks. In a stream the entries
 //! are fragments with an `index`, which SDKs join as they join `tool_calls`. A block
@@ -11,6 +12,7 @@
 use crate::dialect::Dialect;
 use crate::json::{Json, JsonWriter};
 use crate::neutral::{Block, Content, Signature, holds_marked};
+use crate::openai_chat::details;
 use crate::path::Path;
 use crate::problem::InvalidRequest;
 use crate::read::{self, Read};
@@ -59,7 +61,12 @@ pub(crate) fn refuses(
 }
 
 /// Those of them that are read from a stream, best first.
-pub(super) const STREAMED: [&str; 3] = ["thinking_blocks", "reasoning_content", "reasoning"];
+pub(super) const STREAMED: [&str; 4] = [
+    "thinking_blocks",
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+];
 
 /// The thinking of a message; the blocks count if there are any, else the text.
 pub(super) fn read(
@@ -83,8 +90,19 @@ pub(super) fn read(
             return Ok(blocks);
         }
     }
+    let details = message.get("reasoning_details").and_then(Json::non_null);
     let text = text_of(message).filter(|text| !text.is_empty());
-    Ok(text.map(unsigned).into_iter().collect())
+    let text = text.or_else(|| details.map(details::text_of));
+    let signature = details
+        .filter(|details| details::holds_proof(*details))
+        .map(|details| Signature {
+            by: Dialect::OpenaiChat,
+            data: read.raw(details).into_text(),
+        });
+    let text = text.unwrap_or_default();
+    let says = !text.is_empty() || signature.is_some();
+    let block = says.then(|| placed(text, signature));
+    Ok(block.into_iter().collect())
 }
 
 /// A thinking block, and where it stands if it is not among the first.
@@ -164,10 +182,10 @@ fn text_of(message: Json<'_>) -> Option<String> {
     text.map(std::borrow::Cow::into_owned)
 }
 
-fn unsigned(text: String) -> Placed {
+fn placed(text: String, signature: Option<Signature>) -> Placed {
     let block = Block::new(Content::Thinking {
         text: text.into(),
-        signature: None,
+        signature,
     });
     Placed {
         block,

@@ -8,15 +8,18 @@ use std::borrow::Cow;
 
 use crate::after_calls::{self, Step};
 use crate::custom;
+use crate::dialect::Dialect;
 use crate::extras;
+use crate::gemini::BYPASS;
 use crate::json::{JsonWriter, Piece};
 use crate::neutral::{
     Block, CallKind, Content, Document, Extra, Image, Media, Message, Role, Source, ToolCall,
     ToolResult,
 };
 use crate::openai_chat::context::Context;
-use crate::openai_chat::thinking;
 use crate::openai_chat::write_tools::NAMES;
+use crate::openai_chat::{details, thinking};
+use crate::target::ThinkingWords;
 use crate::text::Text;
 
 /// Where the losses of messages are.
@@ -123,12 +126,14 @@ fn tool_result(
 
 fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_>) {
     let mut said: Vec<&Block> = Vec::new();
-    let mut calls: Vec<&Block> = Vec::new();
+    let mut calls: Vec<(&Block, Option<&str>)> = Vec::new();
+    // Gemini's signature of the call that comes next.
+    let mut proof: Option<&str> = None;
     let mut refusal: Vec<&Text> = Vec::new();
     for block in &message.content {
         match &block.content {
-            Content::ToolCall(_) => calls.push(block),
-            Content::Foreign { .. } if context.same_dialect() => calls.push(block),
+            Content::ToolCall(_) => calls.push((block, proof.take())),
+            Content::Foreign { .. } if context.same_dialect() => calls.push((block, None)),
             Content::Foreign { kind, .. } => {
                 let field = format!("{PLACE}.content.{}", kind.as_str());
                 let reason = "the trace of a tool that only its own provider runs";
@@ -136,8 +141,15 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
             }
             Content::Refusal(text) if !text.is_empty() => refusal.push(text),
             Content::Refusal(_) => {}
-            Content::Thinking { .. } | Content::RedactedThinking { .. } => {}
-            _ => said.push(block),
+            Content::Thinking { signature, .. } => {
+                let signature = signature.as_ref();
+                proof = signature.and_then(|signature| signature.readable_by(Dialect::Gemini));
+            }
+            Content::RedactedThinking { .. } => {}
+            _ => {
+                proof = None;
+                said.push(block);
+            }
         }
     }
     let traces = message.content.iter();
@@ -164,8 +176,12 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
         }
         if !calls.is_empty() {
             w.field_array("tool_calls", |w| {
-                for block in &calls {
-                    tool_call(context, block, w);
+                for (index, (block, proof)) in calls.iter().enumerate() {
+                    // Only the first of parallel calls is signed.
+                    let bypass = (index == 0).then_some(BYPASS);
+                    let takes = context.target.google_signatures && !context.same_dialect();
+                    let proof = proof.or(bypass).filter(|_| takes);
+                    tool_call(context, block, proof, w);
                 }
             });
         }
@@ -175,7 +191,12 @@ fn assistant(context: &mut Context<'_>, message: &Message, w: &mut JsonWriter<'_
     });
 }
 
-fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
+fn tool_call(
+    context: &mut Context<'_>,
+    block: &Block,
+    proof: Option<&str>,
+    w: &mut JsonWriter<'_>,
+) {
     let call @ ToolCall { id, name, .. } = match &block.content {
         Content::ToolCall(call) => call,
         Content::Foreign { raw, .. } => return w.raw(raw.as_str()),
@@ -201,6 +222,11 @@ fn tool_call(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
                 CallKind::Custom => w.field_str("arguments", &custom::arguments(call)),
             }
         });
+        if let Some(proof) = proof {
+            w.field_object("extra_content", |w| {
+                w.field_object("google", |w| w.field_str("thought_signature", proof));
+            });
+        }
         context.cache(block.cache, w);
         context.extras(&block.extras, PLACE, w);
     });
@@ -212,7 +238,9 @@ fn fields<'r>(context: &mut Context<'_>, message: &'r Message) -> Cow<'r, [Extra
     if !context.same_dialect() {
         return Cow::Borrowed(extras);
     }
-    let mut blocks = extras.iter().filter(|extra| extra.key == *"thinking_blocks");
+    let mut blocks = extras
+        .iter()
+        .filter(|extra| extra.key == *"thinking_blocks");
     let blocks = blocks.next().map(|extra| extra.value.as_str());
     let refuses = |extra: &Extra| thinking::refuses(&extra.key, blocks, context.target);
     if !extras.iter().any(|extra| refuses(extra).is_some()) {
@@ -239,8 +267,13 @@ fn earlier_thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWr
         return;
     }
     let mut texts: Vec<&Text> = Vec::new();
+    let mut signed: Vec<&str> = Vec::new();
     let mut missed = false;
     for block in &message.content {
+        if let Content::Thinking { signature, .. } = &block.content {
+            let signature = signature.as_ref();
+            signed.extend(signature.and_then(|it| it.readable_by(Dialect::OpenaiChat)));
+        }
         match &block.content {
             Content::Thinking { text, .. } if !text.is_empty() => {
                 texts.push(text);
@@ -254,6 +287,13 @@ fn earlier_thinking(context: &mut Context<'_>, message: &Message, w: &mut JsonWr
             }
             _ => {}
         }
+    }
+    if !signed.is_empty() && context.target.thinking_words == ThinkingWords::Object {
+        w.field_array("reasoning_details", |w| {
+            for carried in signed {
+                details::write(carried, w);
+            }
+        });
     }
     match context.target.reasoning_field {
         _ if texts.is_empty() => {}

@@ -1,7 +1,7 @@
 //! Neutral events as `chat.completion.chunk` events.
 //!
 //! ```text
-//! stream = role-chunk *delta-chunk finish-chunk [usage-chunk] done
+//! stream = role-chunk *delta-chunk 1*finish-chunk [usage-chunk] done
 //! error  = data: {"error": …}     ; instead of everything from there on
 //! ```
 //!
@@ -41,7 +41,8 @@ struct ChoiceState {
     place: Placement,
     /// Whether more thinking would continue the last block.
     thinking_open: bool,
-    finished: bool,
+    /// Why it stopped, as told last: some upstreams tell it before the end, or in every chunk.
+    stop: Option<StopReason>,
 }
 
 /// The head of a fragment of thinking.
@@ -226,13 +227,6 @@ impl Writer {
             });
         });
     }
-
-    fn finish(&mut self, choice: u32, stop: StopReason, out: &mut Vec<u8>) {
-        self.settle(choice, out);
-        if !std::mem::replace(&mut self.state(choice).finished, true) {
-            self.chunk(choice, Some(stop), out, |_| {});
-        }
-    }
 }
 
 impl ThinkingBlock {
@@ -314,7 +308,8 @@ impl StreamWriter for Writer {
             }
             StreamEvent::Finish { choice, stop, .. } => {
                 self.open(*choice, out);
-                self.finish(*choice, *stop, out);
+                self.settle(*choice, out);
+                self.state(*choice).stop = Some(*stop);
             }
             StreamEvent::End | StreamEvent::Error(_) => {}
         }
@@ -325,13 +320,14 @@ impl StreamWriter for Writer {
         self.open(0, out);
         let choices: Vec<u32> = self.choices.keys().copied().collect();
         for choice in choices {
-            let calls = !self.state(choice).calls.is_empty();
-            let stop = if calls {
-                StopReason::ToolUse
-            } else {
-                StopReason::EndOfTurn
+            self.settle(choice, out);
+            let state = self.state(choice);
+            let stop = match state.stop {
+                Some(stop) => stop,
+                None if state.calls.is_empty() => StopReason::EndOfTurn,
+                None => StopReason::ToolUse,
             };
-            self.finish(choice, stop, out);
+            self.chunk(choice, Some(stop), out, |_| {});
         }
         if self.reply.include_usage {
             self.event(out, |w| {

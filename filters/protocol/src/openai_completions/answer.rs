@@ -4,6 +4,7 @@ use crate::body::Body;
 use crate::error::ErrorInfo;
 use crate::json::{Json, JsonWriter, object_bytes};
 use crate::neutral::{Block, Choice, Content, Response, StopReason};
+use crate::openai_chat::read_response::{failure, stop_reason};
 use crate::openai_chat::usage;
 use crate::reply::Reply;
 use crate::text::Text;
@@ -13,16 +14,19 @@ pub(super) fn read(body: &Body) -> Result<Response, ErrorInfo> {
     let choices = json.get("choices").map(Json::items).into_iter().flatten();
     let choices: Vec<Choice> = choices
         .map(|choice| {
+            if let Some(error) = failure(choice) {
+                return Err(error);
+            }
             let [text, reason] = choice.members(["text", "finish_reason"]);
             let text = text.and_then(Json::as_str).unwrap_or_default();
             let reason = reason.and_then(Json::as_str);
-            Choice {
+            Ok(Choice {
                 content: vec![Block::text(text.into_owned())],
-                stop: stop_reason(reason.as_deref()),
+                stop: stop_reason(reason.as_deref(), false),
                 stop_sequence: None,
-            }
+            })
         })
-        .collect();
+        .collect::<Result<_, ErrorInfo>>()?;
     if choices.is_empty() {
         let message = "The upstream's answer holds no choice.";
         return Err(ErrorInfo::upstream(message));
@@ -33,14 +37,6 @@ pub(super) fn read(body: &Body) -> Result<Response, ErrorInfo> {
         choices,
         usage: usage::of_answer(json),
     })
-}
-
-pub(super) fn stop_reason(name: Option<&str>) -> StopReason {
-    match name {
-        Some("length") => StopReason::MaxTokens,
-        Some("content_filter") => StopReason::Refusal,
-        _ => StopReason::EndOfTurn,
-    }
 }
 
 pub(super) fn finish_reason(stop: StopReason) -> &'static str {

@@ -13,8 +13,9 @@ use crate::dialect::Dialect;
 use crate::error::ErrorInfo;
 use crate::json::{Json, JsonWriter, Limits};
 use crate::neutral::{StopReason, StreamEvent, Usage};
+use crate::openai_chat::read_response::{failure, stop_reason};
 use crate::openai_chat::{error, usage};
-use crate::openai_completions::answer::{finish_reason, head, stop_reason};
+use crate::openai_completions::answer::{finish_reason, head};
 use crate::reply::Reply;
 use crate::sse;
 use crate::stream::{StreamFault, StreamReader, StreamWriter};
@@ -33,7 +34,8 @@ pub(super) struct Reader {
 
 pub(super) struct Writer {
     reply: Reply,
-    finished: LiteMap<u32, bool>,
+    /// Why each choice stopped, as told last.
+    stops: LiteMap<u32, Option<StopReason>>,
     usage: Usage,
 }
 
@@ -60,6 +62,9 @@ impl StreamReader for Reader {
         }
         let choices = chunk.get("choices").map(Json::items).into_iter().flatten();
         for (position, choice) in (0_u64..).zip(choices) {
+            if let Some(error) = failure(choice) {
+                return emit(StreamEvent::Error(error));
+            }
             self.start(chunk, emit);
             let index = choice.get("index").and_then(Json::as_u64);
             if let Ok(index) = u32::try_from(index.unwrap_or(position)) {
@@ -100,7 +105,7 @@ impl Reader {
             *finished = true;
             emit(StreamEvent::Finish {
                 choice,
-                stop: stop_reason(Some(&reason)),
+                stop: stop_reason(Some(&reason), false),
                 stop_sequence: None,
             });
         }
@@ -113,7 +118,7 @@ impl Writer {
     pub(super) fn new(reply: Reply) -> Self {
         Self {
             reply,
-            finished: LiteMap::new(),
+            stops: LiteMap::new(),
             usage: Usage::default(),
         }
     }
@@ -145,28 +150,24 @@ impl Writer {
             }
         });
     }
-
-    fn finish(&mut self, choice: u32, stop: StopReason, out: &mut Vec<u8>) {
-        if !std::mem::replace(self.finished.entry(choice).or_default(), true) {
-            self.chunk(choice, "", Some(stop), out);
-        }
-    }
 }
 
 impl StreamWriter for Writer {
     fn write(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault> {
         match event {
             StreamEvent::Start { .. } => {
-                self.finished.entry(0).or_default();
+                self.stops.entry(0).or_default();
             }
             StreamEvent::Usage(usage) => self.usage.update(usage),
             StreamEvent::Text { choice, text } | StreamEvent::Refusal { choice, text } => {
-                let finished = *self.finished.entry(*choice).or_default();
-                if !finished && !text.is_empty() {
+                self.stops.entry(*choice).or_default();
+                if !text.is_empty() {
                     self.chunk(*choice, text, None, out);
                 }
             }
-            StreamEvent::Finish { choice, stop, .. } => self.finish(*choice, *stop, out),
+            StreamEvent::Finish { choice, stop, .. } => {
+                *self.stops.entry(*choice).or_default() = Some(*stop);
+            }
             // Thinking and calls have no place here.
             _ => {}
         }
@@ -174,10 +175,9 @@ impl StreamWriter for Writer {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        self.finished.entry(0).or_default();
-        let choices: Vec<u32> = self.finished.keys().copied().collect();
-        for choice in choices {
-            self.finish(choice, StopReason::EndOfTurn, out);
+        self.stops.entry(0).or_default();
+        for (choice, stop) in &self.stops {
+            self.chunk(*choice, "", Some(stop.unwrap_or_default()), out);
         }
         if self.reply.include_usage {
             self.event(out, |w| {

@@ -20,7 +20,11 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
         return Err(Unsupported::new(request.names().stop, message));
     }
     extras::refuse_foreign_tools(request)?;
-    extras::check_blocks(request, block_of)
+    extras::check_blocks(
+        request,
+        request.dialect == Dialect::OpenaiResponses,
+        block_of,
+    )
 }
 
 fn block_of(role: Role, block: &Block) -> Result<(), String> {

@@ -18,6 +18,12 @@ pub(super) enum Kind {
         summary: String,
         encrypted: Option<String>,
     },
+    /// A picture that the model drew.
+    Picture {
+        media_type: String,
+        /// Standard base64.
+        data: String,
+    },
     Call {
         /// The upstream's number of the call.
         call: u32,
@@ -45,6 +51,18 @@ pub(super) enum Status<'e> {
     Failed(&'e str, &'e str),
 }
 
+// === impl Kind ===
+
+impl Kind {
+    /// Nothing where it is no picture: no item can hold it.
+    pub(super) fn picture(media_type: &str, data: &str) -> Option<Self> {
+        media_type.starts_with("image/").then(|| Self::Picture {
+            media_type: media_type.to_owned(),
+            data: data.to_owned(),
+        })
+    }
+}
+
 // === impl Item ===
 
 impl Item {
@@ -54,6 +72,7 @@ impl Item {
         let prefix = match &kind {
             Kind::Message(_) => "msg",
             Kind::Reasoning { .. } => "rs",
+            Kind::Picture { .. } => "ig",
             Kind::Call {
                 kind: CallKind::Function,
                 ..
@@ -95,6 +114,17 @@ impl Item {
                 reasoning::summary(summary, w);
                 if let Some(encrypted) = encrypted {
                     w.field_str("encrypted_content", encrypted);
+                }
+            }
+            Kind::Picture { media_type, data } => {
+                w.field_str("type", "image_generation_call");
+                w.field_str("status", status);
+                if let Some(format) = media_type.strip_prefix("image/") {
+                    w.field_str("output_format", format);
+                }
+                match self.done {
+                    true => w.field_str("result", data),
+                    false => w.field_null("result"),
                 }
             }
             Kind::Call {

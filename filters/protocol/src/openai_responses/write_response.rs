@@ -1,10 +1,10 @@
 //! The neutral form into a response object. It has one choice: the first.
 
 use crate::json::object_bytes;
-use crate::neutral::{CallKind, Choice, Content, Response, ToolCall};
+use crate::neutral::{CallKind, Choice, Content, Image, Media, Response, Source, ToolCall};
 use crate::openai_responses::output::{self, Item, Kind, Part, Status};
 use crate::openai_responses::reasoning;
-use crate::reply::Reply;
+use crate::reply::{Reply, unshown};
 
 pub(super) fn write(response: &Response, reply: &Reply) -> Vec<u8> {
     let nothing = Choice::default();
@@ -21,16 +21,9 @@ fn items(choice: &Choice, reply: &Reply) -> Vec<Item> {
     for (block, call) in choice.content.iter().zip(0..) {
         let kind = match &block.content {
             Content::Text(text) | Content::Refusal(text) => {
-                let part = Part {
-                    refusal: matches!(block.content, Content::Refusal(_)),
-                    text: text.as_str().to_owned(),
-                    done: true,
-                };
-                if let Some(Kind::Message(parts)) = items.last_mut().map(|item| &mut item.kind) {
-                    parts.push(part);
-                    continue;
-                }
-                Kind::Message(vec![part])
+                let refusal = matches!(block.content, Content::Refusal(_));
+                say(text.as_str().to_owned(), refusal, &mut items, reply);
+                continue;
             }
             Content::Thinking { text, signature } => Kind::Reasoning {
                 summary: text.as_str().to_owned(),
@@ -43,19 +36,48 @@ fn items(choice: &Choice, reply: &Reply) -> Vec<Item> {
                 encrypted: Some(reasoning::shown_redacted(data)),
             },
             Content::ToolCall(tool) => self::call(tool, call, reply),
+            Content::Image(Image { source })
+            | Content::Audio(Media { source })
+            | Content::Video(Media { source }) => {
+                let Source::Base64 { media_type, data } = source else {
+                    continue;
+                };
+                match Kind::picture(media_type, data) {
+                    Some(picture) => picture,
+                    None => {
+                        say(unshown(media_type), false, &mut items, reply);
+                        continue;
+                    }
+                }
+            }
             // Models do not answer with these, or only their own dialect knows them.
             _ => continue,
         };
-        let mut item = Item::new(kind, items.len(), reply);
-        item.done = true;
-        items.push(item);
+        push(kind, &mut items, reply);
     }
     if items.is_empty() {
-        let mut item = Item::new(Kind::Message(vec![Part::new(false)]), 0, reply);
-        item.done = true;
-        items.push(item);
+        push(Kind::Message(vec![Part::new(false)]), &mut items, reply);
     }
     items
+}
+
+/// Adds to the message that is last, or begins one.
+fn say(text: String, refusal: bool, items: &mut Vec<Item>, reply: &Reply) {
+    let part = Part {
+        refusal,
+        text,
+        done: true,
+    };
+    match items.last_mut().map(|item| &mut item.kind) {
+        Some(Kind::Message(parts)) => parts.push(part),
+        _ => push(Kind::Message(vec![part]), items, reply),
+    }
+}
+
+fn push(kind: Kind, items: &mut Vec<Item>, reply: &Reply) {
+    let mut item = Item::new(kind, items.len(), reply);
+    item.done = true;
+    items.push(item);
 }
 
 fn call(tool: &ToolCall, number: u32, reply: &Reply) -> Kind {

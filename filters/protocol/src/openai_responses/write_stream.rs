@@ -4,6 +4,7 @@
 //! stream    = created in_progress *item ( completed / incomplete / failed )
 //! item      = output_item.added *inside output_item.done
 //! message   = content_part.added *delta text.done content_part.done         ; each part
+//! picture   = in_progress generating completed
 //! reasoning = reasoning_summary_part.added *delta text.done part.done
 //! call      = *arguments.delta arguments.done
 //! error     = error                  ; where the stream has not begun
@@ -68,6 +69,9 @@ impl StreamWriter for Writer {
             | StreamEvent::RedactedThinking { data: text, .. }
             | StreamEvent::Arguments { json: text, .. } => text.len(),
             StreamEvent::ToolCall { id, name, .. } => id.len() + name.len(),
+            StreamEvent::Media {
+                media_type, data, ..
+            } => media_type.len() + data.len(),
             _ => 0,
         };
         self.kept = self.kept.saturating_add(more);
@@ -104,12 +108,17 @@ impl StreamWriter for Writer {
                 choice: 0,
                 call,
                 json,
-            } => self.arguments(*call, json, out),
+            } => self.arguments(*call, json, out)?,
+            StreamEvent::Media {
+                choice: 0,
+                media_type,
+                data,
+            } => self.media(media_type, data, out),
             StreamEvent::BlockEnd { choice: 0 } => self.block_end(out),
             StreamEvent::Finish {
                 choice: 0, stop, ..
             } => {
-                self.finish.get_or_insert(*stop);
+                self.finish = Some(*stop);
             }
             // Other choices: this dialect has one.
             _ => {}

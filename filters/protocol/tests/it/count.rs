@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 use tollgate_protocol::count::{
-    Counter, estimate, read_answer, read_request, write_answer, write_request,
+    Counter, estimate, peek, read_answer, read_request, rewrite, write_answer, write_request,
 };
 
 use crate::recordings::counts as recorded;
-use crate::support::{C, M, TARGET, body, value};
+use crate::support::{C, G, M, TARGET, body, value};
 
-const COUNTERS: [Counter; 4] = [
+const COUNTERS: [Counter; 5] = [
     Counter::Anthropic,
     Counter::Responses,
     Counter::Gemini,
+    Counter::Vertex,
     Counter::Bedrock,
 ];
 
@@ -24,6 +25,7 @@ fn answers_cross_between_all_counters() {
             json!({"object": "response.input_tokens", "input_tokens": 7}),
         ),
         (Counter::Gemini, json!({"totalTokens": 7})),
+        (Counter::Vertex, json!({"totalTokens": 7})),
         (Counter::Bedrock, json!({"inputTokens": 7})),
     ] {
         let written = write_answer(counter, 7);
@@ -48,14 +50,16 @@ fn a_request_is_written_without_what_matters_only_to_the_answer() {
     let chat = json!({"model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}], "max_tokens": 9, "temperature": 0.5, "stop": ["x"],
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]});
     let request = read_request(C, &body(&chat)).unwrap();
-    let written = write_request(M, &request, &TARGET).unwrap();
+    let written = write_request(M, Counter::of(M), &request, &TARGET).unwrap();
     let written = value(&written.body);
     let mut keys: Vec<_> = written.as_object().unwrap().keys().collect();
     keys.sort();
     assert_eq!(keys, ["messages", "model", "system", "tools"]);
     assert_eq!(written["model"], "upstream-model");
     assert_eq!(
-        write_request(C, &request, &TARGET).unwrap_err().field,
+        write_request(C, Counter::of(C), &request, &TARGET)
+            .unwrap_err()
+            .field,
         "model"
     );
 }
@@ -67,6 +71,40 @@ fn a_request_need_not_limit_the_answer() {
 }
 
 #[test]
+fn vertex_is_asked_without_geminis_envelope() {
+    let chat = json!({"model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}], "max_tokens": 9});
+    let request = read_request(C, &body(&chat)).unwrap();
+    let keys = |counter| {
+        let written = write_request(G, Some(counter), &request, &TARGET).unwrap();
+        let written = value(&written.body);
+        let keys = written.as_object().unwrap().keys().cloned();
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(keys(Counter::Gemini), "generateContentRequest");
+    assert_eq!(
+        keys(Counter::Vertex),
+        "contents generationConfig systemInstruction"
+    );
+
+    let plain = r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#;
+    let wrapped = r#"{"generateContentRequest":{"model":"models/m", "contents":[{"parts":[{"text":"hi"}]}], "safetySettings":[]}}"#;
+    for (counter, sent, expected) in [
+        (Counter::Vertex, plain, None),
+        (Counter::Vertex, wrapped, Some(plain)),
+        (Counter::Gemini, plain, None),
+        (Counter::Gemini, wrapped, None),
+    ] {
+        let sent = body(sent);
+        let peeked = peek(G, &sent, Some("m")).unwrap();
+        let rewritten = rewrite(counter, &sent, &peeked, "m");
+        let rewritten = rewritten.map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(rewritten.as_deref(), expected);
+    }
+    assert!(Counter::Vertex.answers_like(Counter::Gemini));
+    assert!(!Counter::Vertex.answers_like(Counter::Anthropic));
+}
+
+#[test]
 fn paths_below_the_base_url() {
     let paths = COUNTERS.map(|counter| counter.path("m"));
     assert_eq!(
@@ -74,6 +112,7 @@ fn paths_below_the_base_url() {
         [
             "/messages/count_tokens",
             "/responses/input_tokens",
+            "/models/m:countTokens",
             "/models/m:countTokens",
             "/model/m/count-tokens",
         ]
@@ -127,7 +166,9 @@ fn recordings() {
             assert_eq!(read_answer(to, &write_answer(to, tokens)).unwrap(), tokens);
         }
         let dialects = tollgate_protocol::ALL.iter();
-        for dialect in dialects.filter(|dialect| Counter::of(**dialect) == Some(counter)) {
+        for dialect in dialects
+            .filter(|dialect| Counter::of(**dialect).is_some_and(|own| own.answers_like(counter)))
+        {
             if counter == Counter::Bedrock {
                 continue;
             }
@@ -139,7 +180,7 @@ fn recordings() {
                 "{name}: {estimate} of {tokens}"
             );
             estimates += 1;
-            let written = write_request(*dialect, &request, &TARGET).unwrap();
+            let written = write_request(*dialect, Some(counter), &request, &TARGET).unwrap();
             let again = read_request(*dialect, &body(value(&written.body))).unwrap();
             assert_eq!(again.messages.len(), request.messages.len(), "{name}");
         }

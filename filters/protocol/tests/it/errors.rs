@@ -266,6 +266,18 @@ fn l4_what_upstreams_say_is_understood() {
     );
     check(M, 200, &own("api_error", "Internal"), Upstream, "Internal");
     check(C, 400, r#"{"detail": "nope"}"#, InvalidRequest, "nope");
+    let flagged =
+        "openai/gpt-5 requires moderation on OpenAI. Your input was flagged for \"violence\".";
+    let moderated =
+        json!({"error": {"code": 403, "message": flagged, "metadata": {"reasons": ["violence"]}}});
+    check(C, 403, &moderated.to_string(), ContentPolicy, "flagged");
+    check(
+        C,
+        403,
+        &chat("", "content_policy_violation", "not this"),
+        ContentPolicy,
+        "not this",
+    );
     check(
         C,
         422,

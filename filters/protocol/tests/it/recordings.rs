@@ -155,7 +155,10 @@ pub(crate) fn counts() -> Vec<(String, Counter, Value)> {
         Some(match path {
             "/v1/messages/count_tokens" => Counter::Anthropic,
             "/v1/responses/input_tokens" => Counter::Responses,
-            _ if path.ends_with(":countTokens") => Counter::Gemini,
+            _ if path.ends_with(":countTokens") => match path.contains("/projects/") {
+                true => Counter::Vertex,
+                false => Counter::Gemini,
+            },
             _ if path.ends_with("/count-tokens") => Counter::Bedrock,
             _ => return None,
         })
@@ -482,12 +485,16 @@ fn every_answer_is_read_and_written() {
             continue;
         }
         answers += 1;
+        if answer["status"] == "queued" {
+            // In the background: nothing that could be translated, and nothing used yet.
+            assert!(read_response(*dialect, bytes.clone()).is_err(), "{name}");
+            assert_eq!(read_usage(*dialect, &bytes), None, "{name}");
+            continue;
+        }
         let response = read_response(*dialect, bytes.clone())
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let Some(usage) = read_usage(*dialect, &bytes) else {
-            assert_eq!(response.usage, None, "{name}");
-            assert_eq!(answer["status"], "queued", "{name}: no usage in the end");
-            continue;
+            panic!("{name}: no usage in the end");
         };
         assert_eq!(response.usage, Some(usage), "{name}");
         assert_gross(*dialect, answer, &usage, name);

@@ -33,6 +33,7 @@ pub(crate) const TARGET: Target<'static> = Target {
     no_developer_role: false,
     reasoning_field: None,
     earlier_thinking: tollgate_protocol::EarlierThinking::OfProviders,
+    google_signatures: false,
     keeps_cache_control: false,
     model_fields: tollgate_protocol::ModelFields::Unknown,
     extra_body: &[],

@@ -24,6 +24,7 @@ struct Item {
 /// created in_progress ( item.added inside* item.done )* completed/incomplete
 ///   sequence_number 0.. without gaps, output_index 0.. without gaps, items may overlap
 ///   message   = ( part.added delta* text.done part.done )*
+///   picture   = in_progress generating completed
 ///   reasoning = [ summary_part.added delta* text.done part.done ]
 ///   call      = delta* arguments.done
 /// ```
@@ -118,6 +119,10 @@ fn inside(name: &str, event: &Value, item: &mut Item) -> Result<(), String> {
         "function_call_arguments.done" => ("function_call", "arguments"),
         "custom_tool_call_input.delta" => ("custom_tool_call", "more"),
         "custom_tool_call_input.done" => ("custom_tool_call", "input"),
+        "image_generation_call.in_progress" | "image_generation_call.generating" => {
+            ("image_generation_call", "step")
+        }
+        "image_generation_call.completed" => ("image_generation_call", "drawn"),
         _ => return Err("unknown".into()),
     };
     if kind != item.kind {
@@ -132,6 +137,8 @@ fn inside(name: &str, event: &Value, item: &mut Item) -> Result<(), String> {
             item.parts += 1;
             item.whole = false;
         }
+        "step" if !item.whole => {}
+        "drawn" if !item.whole => item.whole = true,
         "more" => {
             if item.whole {
                 return Err("more after the whole".into());

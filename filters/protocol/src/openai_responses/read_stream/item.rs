@@ -8,6 +8,7 @@ use super::{CHOICE, Emit};
 use crate::json::Json;
 use crate::neutral::{CallKind, StreamEvent};
 use crate::openai_responses::read_input::qualified;
+use crate::openai_responses::read_response::picture;
 use crate::openai_responses::reasoning::{BETWEEN_PARTS, Proof, proof};
 
 /// Parts beyond these are ignored: something is kept of each.
@@ -29,6 +30,7 @@ pub(super) enum Kind {
     Message,
     Reasoning,
     Call(CallKind),
+    Picture,
     /// What only this dialect knows, such as the provider's own tools.
     Foreign,
 }
@@ -139,6 +141,15 @@ impl Item {
                 let arguments = json.get(key).and_then(Json::as_str).unwrap_or_default();
                 self.say_rest(index, Family::Arguments, 0, &arguments, emit);
             }
+            Kind::Picture => {
+                if let Some((media_type, data)) = picture(json) {
+                    emit(StreamEvent::Media {
+                        choice: CHOICE,
+                        media_type: media_type.into(),
+                        data,
+                    });
+                }
+            }
             Kind::Unknown | Kind::Foreign => {}
         }
     }
@@ -178,6 +189,7 @@ impl Kind {
             Some("message") => Self::Message,
             Some("reasoning") => Self::Reasoning,
             Some("function_call") => Self::Call(CallKind::Function),
+            Some("image_generation_call") => Self::Picture,
             Some("custom_tool_call") => Self::Call(CallKind::Custom),
             _ => Self::Foreign,
         }

@@ -5,6 +5,8 @@ use super::Writer;
 use crate::neutral::CallKind;
 use crate::openai_responses::output::{Item, Kind, Part, call_names};
 use crate::openai_responses::reasoning;
+use crate::reply::unshown;
+use crate::stream::StreamFault;
 
 // === impl Writer: messages ===
 
@@ -99,6 +101,26 @@ impl Writer {
         {
             part.done = true;
         }
+    }
+}
+
+// === impl Writer: pictures ===
+
+impl Writer {
+    /// Comes whole; the caller is told the steps that it would have taken.
+    pub(super) fn media(&mut self, media_type: &str, data: &str, out: &mut Vec<u8>) {
+        let Some(picture) = Kind::picture(media_type, data) else {
+            self.close_part(self.current, out);
+            self.text(false, &unshown(media_type), out);
+            return self.close_part(self.current, out);
+        };
+        self.close_current(out);
+        let index = self.open(picture, out);
+        for step in ["in_progress", "generating", "completed"] {
+            let name = format!("response.image_generation_call.{step}");
+            self.item_event(&name, index, out, |_, _| {});
+        }
+        self.close(index, out);
     }
 }
 
@@ -199,14 +221,22 @@ impl Writer {
 // === impl Writer: calls ===
 
 impl Writer {
-    pub(super) fn arguments(&mut self, call: u32, json: &str, out: &mut Vec<u8>) {
-        let wanted =
-            |item: &Item| matches!(item.kind, Kind::Call { call: known, .. } if known == call);
-        if let Some(index) = self.items.iter().rposition(wanted)
-            && !json.is_empty()
-        {
-            self.arguments_of(index, json, out);
+    pub(super) fn arguments(
+        &mut self,
+        call: u32,
+        json: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), StreamFault> {
+        let wanted = |item: &Item| {
+            !item.done && matches!(item.kind, Kind::Call { call: known, .. } if known == call)
+        };
+        match self.items.iter().rposition(wanted) {
+            _ if json.is_empty() => {}
+            Some(index) => self.arguments_of(index, json, out),
+            None if json.trim().is_empty() => {}
+            None => return Err(StreamFault::LateArguments),
         }
+        Ok(())
     }
 
     fn arguments_of(&mut self, index: usize, json: &str, out: &mut Vec<u8>) {

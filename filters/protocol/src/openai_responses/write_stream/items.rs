@@ -52,6 +52,7 @@ impl Writer {
             Kind::Message(_) => self.close_part(index, out),
             Kind::Reasoning { .. } => self.close_summary(index, out),
             Kind::Call { .. } => self.close_arguments(index, out),
+            Kind::Picture { .. } => {}
         }
         if let Some(item) = self.items.get_mut(index) {
             item.done = true;
