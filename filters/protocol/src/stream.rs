@@ -68,6 +68,8 @@ pub(crate) trait StreamWriter {
     fn write(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) -> Result<(), StreamFault>;
 
     /// What tells the caller, in the middle of a stream, that it is still alive.
+    /// Written where the upstream says so itself: in stock Envoy a filter can add to an answer
+    /// only while some of it passes, so it cannot speak up when the upstream is silent.
     fn keep_alive(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b": keep-alive\n\n");
     }
