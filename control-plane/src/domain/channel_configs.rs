@@ -204,6 +204,7 @@ mod tests {
                 "legacy-max-tokens",
                 "no-developer-role",
                 "nine-char-call-ids",
+                "no-earlier-thinking",
                 "string-content"
             ]
         );
