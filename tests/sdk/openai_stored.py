@@ -58,8 +58,9 @@ def deleted(_):
 
 def repeated(_):
     """A response tells how it came about, at once and later."""
+    nothing = {"type": "object", "properties": {}}
     tools = [
-        {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}
+        {"type": "function", "name": "f", "parameters": nothing, "strict": False}
     ]
     made = client.responses.create(
         model=MODEL,

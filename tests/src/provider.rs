@@ -17,6 +17,7 @@ mod ollama;
 mod openai;
 mod openid;
 mod responses;
+mod schema;
 mod script;
 mod server;
 mod sigv4;

@@ -28,6 +28,8 @@ struct Alias {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charset {
     pub(crate) max_chars: usize,
+    /// The first character is none of `[0-9-]`.
+    pub(crate) begins_with_letter: bool,
 }
 
 // === impl Aliases ===
@@ -91,16 +93,27 @@ impl Aliases {
 // === impl Charset ===
 
 impl Charset {
+    pub(crate) const fn of(max_chars: usize) -> Self {
+        Self {
+            max_chars,
+            begins_with_letter: false,
+        }
+    }
+
     /// `name` itself where it is acceptable, else a readable stand-in that ends in
     /// a hash of the original.
     pub(crate) fn fit<'a>(self, name: &'a str) -> Cow<'a, str> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if !name.is_empty() && name.len() <= self.max_chars && name.bytes().all(plain) {
+        let letter = |first: &u8| first.is_ascii_alphabetic() || *first == b'_';
+        let begins = !self.begins_with_letter || name.as_bytes().first().is_some_and(letter);
+        if !name.is_empty() && name.len() <= self.max_chars && name.bytes().all(plain) && begins {
             return Cow::Borrowed(name);
         }
         const HASH_CHARS: usize = 17;
-        let mut fitted: String = name
+        let before = if begins { "" } else { "_" };
+        let mut fitted: String = before
             .chars()
+            .chain(name.chars())
             .take(self.max_chars.saturating_sub(HASH_CHARS))
             .map(|char| {
                 u8::try_from(char)

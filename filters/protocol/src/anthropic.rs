@@ -40,6 +40,7 @@ const NAMES: Names = Names {
     reasoning: "thinking",
     format: "output_config.format",
     user: "metadata.user_id",
+    choices: "n",
 };
 
 impl Codec for Anthropic {

@@ -150,6 +150,7 @@ pub(crate) struct Names {
     pub(crate) reasoning: &'static str,
     pub(crate) format: &'static str,
     pub(crate) user: &'static str,
+    pub(crate) choices: &'static str,
 }
 
 /// What becomes of a request whose field another dialect cannot express.

@@ -38,6 +38,25 @@ pub(crate) fn settle_except(
 /// Items and blocks that stand for all that was said before (Responses, Anthropic).
 const COMPACTED: [&str; 3] = ["compaction", "compaction_summary", "context_compaction"];
 
+/// For upstreams that answer once.
+pub(crate) fn refuse_choices(request: &Request) -> Result<(), Unsupported> {
+    if request.choices.is_none_or(|choices| choices <= 1) {
+        return Ok(());
+    }
+    let field = request.names().choices;
+    let message = format!("This model gives one choice; '{field}' must be 1.");
+    Err(Unsupported::new(field, message))
+}
+
+/// For conversations of which nothing is left to send: no upstream takes an empty list.
+pub(crate) fn nothing_said(request: &Request) -> Unsupported {
+    let last = request.messages.len().saturating_sub(1);
+    Unsupported::new(
+        request.field_of(last),
+        "This model needs a text that is not blank.",
+    )
+}
+
 /// Asks of every block of the conversation whether it can be said; the answer is why not.
 /// `own`: the request is in the dialect that it is checked for.
 pub(crate) fn check_blocks(
@@ -120,6 +139,15 @@ pub(crate) fn is_billing_header(block: &Block) -> bool {
     text.begins_with("x-anthropic-billing-header")
 }
 
+/// Whether a block can be instructions: only text is, unless the caller's own dialect has it so.
+pub(crate) fn is_prompt(block: &Block, own: bool, losses: &mut Losses) -> bool {
+    let is_text = own || matches!(block.content, Content::Text(_) | Content::Refusal(_));
+    if !is_text {
+        losses.note("system", "system prompts are text here");
+    }
+    is_text
+}
+
 pub(crate) fn no_such_content(kind: &str) -> String {
     format!("Content of type '{kind}' cannot be sent to this model.")
 }
@@ -130,6 +158,13 @@ pub(crate) fn note(extras: &[Extra], place: &str, losses: &mut Losses) {
     for extra in extras.iter().filter(|extra| !extra.mirrored) {
         let field = format!("{place}.{}", extra.key.as_str());
         losses.note(field, "the upstream's dialect has no such field");
+    }
+}
+
+/// As [`write`], without what is a part of another one, and has a path for its name.
+pub(crate) fn write_whole(extras: &[Extra], w: &mut JsonWriter<'_>) {
+    for extra in extras.iter().filter(|extra| !extra.key.contains('.')) {
+        w.field_raw(&extra.key, extra.value.as_str());
     }
 }
 

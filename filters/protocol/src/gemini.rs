@@ -49,6 +49,7 @@ const NAMES: Names = Names {
     reasoning: "generationConfig.thinkingConfig",
     format: "generationConfig.responseSchema",
     user: "labels",
+    choices: "generationConfig.candidateCount",
 };
 
 impl Codec for Gemini {

@@ -49,6 +49,7 @@ mod problem;
 mod quirk;
 mod read;
 mod reply;
+mod schema;
 pub mod sse;
 pub mod stream;
 mod target;

@@ -42,7 +42,11 @@ fn strip_scheme(uri: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("data:").then_some(rest)
 }
 
-/// `image/jpg` is not a registered type, but it is sent.
+/// A media type as it is registered: `image/jpg` is not, but it is sent.
+pub(crate) fn media_type(written: &Text) -> Text {
+    media_type_of(written, written.as_str())
+}
+
 fn media_type_of(uri: &Text, media_type: &str) -> Text {
     if media_type.eq_ignore_ascii_case("image/jpg") {
         return Text::from_static("image/jpeg");

@@ -42,6 +42,7 @@ const NAMES: Names = Names {
     reasoning: "reasoning_effort",
     format: "response_format",
     user: "user",
+    choices: "n",
 };
 
 impl Codec for OpenaiChat {

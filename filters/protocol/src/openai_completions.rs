@@ -30,6 +30,7 @@ const NAMES: Names = Names {
     reasoning: "reasoning",
     format: "response_format",
     user: "user",
+    choices: "n",
 };
 
 impl Codec for OpenaiCompletions {

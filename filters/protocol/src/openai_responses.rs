@@ -52,6 +52,7 @@ const NAMES: Names = Names {
     reasoning: "reasoning",
     format: "text.format",
     user: "user",
+    choices: "n",
 };
 
 impl Codec for OpenaiResponses {

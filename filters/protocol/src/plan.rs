@@ -128,7 +128,14 @@ fn why_not(
 ) -> Option<&'static str> {
     let forced = matches!(
         request.tool_choice,
-        Some(ToolChoice::Named(_) | ToolChoice::Mode(ToolMode::Required))
+        Some(
+            ToolChoice::Named(_)
+                | ToolChoice::Mode(ToolMode::Required)
+                | ToolChoice::Allowed {
+                    mode: ToolMode::Required,
+                    ..
+                }
+        )
     );
     if forced {
         return Some("a forced tool choice excludes thinking");

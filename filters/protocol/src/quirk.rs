@@ -56,6 +56,8 @@ pub enum Quirk {
     CustomTools,
     /// Responses: takes `client_metadata`, which Codex sends.
     ClientMetadata,
+    /// Takes what callers of Responses say of caching, tier and verbosity.
+    SharedFields,
 }
 
 /// The text names no quirk.
@@ -65,7 +67,7 @@ pub struct UnknownQuirk;
 // === impl Quirk ===
 
 impl Quirk {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::LegacyMaxTokens,
         Self::StringContent,
         Self::NoDeveloperRole,
@@ -88,6 +90,7 @@ impl Quirk {
         Self::NovaFields,
         Self::CustomTools,
         Self::ClientMetadata,
+        Self::SharedFields,
     ];
 
     /// The name in the catalogue and in configurations.
@@ -115,6 +118,7 @@ impl Quirk {
             Self::NovaFields => "nova-fields",
             Self::CustomTools => "custom-tools",
             Self::ClientMetadata => "client-metadata",
+            Self::SharedFields => "shared-fields",
         }
     }
 
@@ -145,6 +149,7 @@ impl Quirk {
             Self::NovaFields => "on Bedrock Converse: the models are Amazon's Nova",
             Self::CustomTools => "send custom tools as they are, not as functions",
             Self::ClientMetadata => "with Responses: send client_metadata",
+            Self::SharedFields => "send prompt_cache_key, service_tier and verbosity of Responses",
         }
     }
 
@@ -173,6 +178,7 @@ impl Quirk {
             Self::NovaFields => target.model_fields = ModelFields::Nova,
             Self::CustomTools => target.custom_tools = true,
             Self::ClientMetadata => target.client_metadata = true,
+            Self::SharedFields => target.shared_fields = true,
         }
     }
 }

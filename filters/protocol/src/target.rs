@@ -49,6 +49,8 @@ pub struct Target<'a> {
     pub extra_body: &'a [(&'a str, Raw)],
     /// The upstream takes custom tools, and not only functions (Chat Completions).
     pub custom_tools: bool,
+    /// The upstream takes the parameters that OpenAI added to Chat Completions and Responses alike.
+    pub shared_fields: bool,
     /// The upstream takes `client_metadata` (Responses; OpenAI itself).
     pub client_metadata: bool,
     /// The upstream rejects `stream_options` (Mistral).

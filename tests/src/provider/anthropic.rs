@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Told, Tool, pieces};
 use super::asked::Asked;
+use super::schema;
 use super::server::Piece;
 use crate::dialect::{array, string};
 
@@ -120,9 +121,35 @@ pub(super) fn error_event() -> String {
     format!("event: error\ndata: {error}\n\n")
 }
 
+/// Schemas that it cannot keep to, thinking beside a forced call, ids that are addresses.
+fn unfit(body: &Value) -> Option<String> {
+    let tools = array(&body["tools"]).iter().enumerate();
+    // Anthropic's own have no schema.
+    let own = |(_, tool): &(usize, &Value)| tool["type"].is_null() || tool["type"] == "custom";
+    let mut tools = tools.filter(own);
+    if let Some(why) = tools.find_map(|(at, tool)| schema::claude_tool(at, &tool["input_schema"])) {
+        return Some(why);
+    }
+    let thinks = ["enabled", "adaptive"].contains(&string(&body["thinking"]["type"]).as_str());
+    if thinks && ["any", "tool"].contains(&string(&body["tool_choice"]["type"]).as_str()) {
+        return Some("Thinking may not be enabled when tool_choice forces tool use.".into());
+    }
+    if string(&body["metadata"]["user_id"]).contains('@') {
+        let why = "metadata.user_id: user_id appears to contain an email address";
+        return Some(why.into());
+    }
+    if array(&body["messages"]).is_empty() {
+        return Some("messages: at least one message is required".into());
+    }
+    schema::claude_answer(&body["output_config"]["format"]["schema"])
+}
+
 /// Thoughts are taken back as they were given only, and while a call of the model is being answered
 /// they must be there.
 pub(super) fn refusal(answer: &Answer, asked: &Asked) -> Option<String> {
+    if let Some(why) = unfit(&asked.body) {
+        return Some(why);
+    }
     let messages = array(&asked.body["messages"]);
     let given = answer.thinking.as_ref().map(|(_, it)| it.as_str());
     for (at, message) in messages.iter().enumerate() {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Told, Tool, pieces};
 use super::asked::Asked;
+use super::schema;
 use super::server::Piece;
 use crate::dialect::{array, string};
 
@@ -110,6 +111,17 @@ pub(super) fn error_frame() -> Vec<u8> {
 
 pub(super) fn refusal(answer: &Answer, asked: &Asked) -> Option<String> {
     let body = &asked.body;
+    let specs = array(&body["toolConfig"]["tools"]).iter().enumerate();
+    let mut specs = specs.filter(|(_, tool)| tool["toolSpec"].is_object());
+    let of_spec = |tool: &Value| tool["toolSpec"]["inputSchema"]["json"].clone();
+    if let Some(why) = specs.find_map(|(at, tool)| schema::claude_tool(at, &of_spec(tool))) {
+        return Some(why);
+    }
+    let format = &body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"];
+    let format = serde_json::from_str(&string(format)).unwrap_or(Value::Null);
+    if let Some(why) = schema::claude_answer(&format) {
+        return Some(why);
+    }
     let messages = array(&body["messages"]);
     let mut speaker = "assistant";
     for (at, message) in messages.iter().enumerate() {

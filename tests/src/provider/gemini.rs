@@ -101,8 +101,20 @@ pub(super) fn refusal(answer: &Answer, asked: &Asked) -> Option<String> {
     {
         return Some(unknown);
     }
+    let budget = &body["generationConfig"]["thinkingConfig"]["thinkingBudget"];
+    if *budget == 0 && asked.model.ends_with("-pro") {
+        let why = "Budget 0 is invalid. This model only works in thinking mode.";
+        return Some(why.into());
+    }
     for tool in array(&body["tools"]) {
         for (at, function) in array(&tool["functionDeclarations"]).iter().enumerate() {
+            let name = string(&function["name"]);
+            if !name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+                return Some(format!(
+                    "* GenerateContentRequest.tools[0].function_declarations[{at}].name: Invalid \
+                     function name. Must start with a letter or an underscore."
+                ));
+            }
             let schema = &function["parameters"];
             if let Some(word) = ["additionalProperties", "$ref", "$defs", "const", "oneOf"]
                 .iter()

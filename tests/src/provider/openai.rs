@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Told, Tool, pieces};
 use super::asked::Asked;
+use super::schema;
 use super::server::Piece;
-use crate::dialect::array;
+use crate::dialect::{array, string};
 
 pub(super) fn whole(answer: &Answer, asked: &Asked) -> Value {
     let tools = wanted(answer, &asked.body);
@@ -86,6 +87,24 @@ pub(super) fn stream(answer: &Answer, asked: &Asked) -> Vec<Piece> {
     }
     out.push(Piece::new("data: [DONE]\n\n"));
     out
+}
+
+pub(super) fn refusal(asked: &Asked) -> Option<String> {
+    let body = &asked.body;
+    for tool in array(&body["tools"])
+        .iter()
+        .filter(|tool| tool["type"] == "function")
+    {
+        let function = &tool["function"];
+        let name = format!("function '{}'", string(&function["name"]));
+        let why = schema::openai(&name, &function["parameters"], function["strict"] == true);
+        if why.is_some() {
+            return why;
+        }
+    }
+    let format = &body["response_format"]["json_schema"];
+    let name = format!("response_format '{}'", string(&format["name"]));
+    schema::openai(&name, &format["schema"], format["strict"] == true)
 }
 
 pub(super) fn error(status: u16, message: &str) -> Value {

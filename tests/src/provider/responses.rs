@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Told, Tool, pieces};
 use super::asked::Asked;
+use super::schema;
 use super::server::Piece;
 use crate::dialect::{array, string};
 
@@ -56,6 +57,22 @@ pub(super) fn error_event() -> String {
 
 pub(super) fn refusal(answer: &Answer, asked: &Asked) -> Option<String> {
     let body = &asked.body;
+    for tool in array(&body["tools"])
+        .iter()
+        .filter(|tool| tool["type"] == "function")
+    {
+        let name = format!("function '{}'", string(&tool["name"]));
+        let why = schema::openai(&name, &tool["parameters"], tool["strict"] == true);
+        if why.is_some() {
+            return why;
+        }
+    }
+    let format = &body["text"]["format"];
+    let name = format!("response_format '{}'", string(&format["name"]));
+    let why = schema::openai(&name, &format["schema"], format["strict"] == true);
+    if why.is_some() {
+        return why;
+    }
     if let Some(unknown) = body
         .as_object()?
         .keys()

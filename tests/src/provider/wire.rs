@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 /// request that is merely JSON from one that the vendor takes.
 pub(super) fn refusal(dialect: Dialect, answer: &Answer, asked: &Asked) -> Option<String> {
     match dialect {
-        Dialect::OpenAi => None,
+        Dialect::OpenAi => openai::refusal(asked),
         Dialect::Completions => completions::refusal(asked),
         Dialect::Anthropic => anthropic::refusal(answer, asked),
         Dialect::Responses => responses::refusal(answer, asked),

@@ -13,10 +13,7 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
     if request.dialect == Dialect::Anthropic {
         return Ok(());
     }
-    if request.choices.is_some_and(|choices| choices > 1) {
-        let message = "This model gives one choice; 'n' must be 1.";
-        return Err(Unsupported::new("n", message));
-    }
+    extras::refuse_choices(request)?;
     extras::refuse_foreign_tools(request)?;
     extras::check_blocks(request, request.dialect == Dialect::Anthropic, block_of)
 }
@@ -31,7 +28,8 @@ fn block_of(role: Role, block: &Block) -> Result<(), String> {
             inside.try_for_each(|block| block_of(role, block))
         }
         Content::Image(Image { source }) => image(source),
-        Content::Document(Document { source, .. }) => document(source),
+        Content::Document(document) if document.text().is_some() => Ok(()),
+        Content::Document(Document { source, .. }) => self::document(source),
         Content::Audio(_) => Err("This model takes no audio.".to_owned()),
         Content::Video(_) => Err("This model takes no video.".to_owned()),
         _ => Ok(()),

@@ -2,6 +2,7 @@
 
 use crate::dialect::Dialect;
 use crate::json::{Json, Kind};
+use crate::media;
 use crate::neutral::{
     Block, CacheMark, CallKind, Content, Document, Image, Message, Role, Signature, Source,
     ToolCall, ToolResult,
@@ -151,7 +152,7 @@ fn source(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Option<Source
         },
         "text" => Source::Text(read.text_of(source, "data", &at)?),
         "base64" => Source::Base64 {
-            media_type: read.text_of(source, "media_type", &at)?,
+            media_type: media::media_type(&read.text_of(source, "media_type", &at)?),
             data: read.text_of(source, "data", &at)?,
         },
         _ => return Ok(None),

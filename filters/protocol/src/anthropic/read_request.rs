@@ -81,12 +81,23 @@ fn field(
             request.user = read.optional_text(value, "user_id", at)?;
             request.extras.push(read.mirrored(key, value));
         }
-        "thinking" => request.extras.push(read.mirrored(key, value)),
+        "thinking" => {
+            request.extras.push(read.mirrored(key, value));
+            unknown(request, read, key, value, |key, _| {
+                matches!(key, "type" | "budget_tokens")
+            });
+        }
         "output_config" => {
             if let Some(format) = value.get("format").and_then(Json::non_null) {
                 request.format = Some(self::format(read, format, &at.key("format"))?);
             }
             request.extras.push(read.mirrored(key, value));
+            unknown(request, read, key, value, |key, value| match key {
+                "effort" => value
+                    .as_str()
+                    .is_some_and(|name| Effort::read(&name).is_some()),
+                key => key == "format",
+            });
         }
         // The name of `output_config.format` while it was in beta.
         "output_format" => {
@@ -96,6 +107,23 @@ fn field(
         _ => request.extras.push(read.extra(key, value)),
     }
     Ok(())
+}
+
+/// Keeps what other dialects are not told of a member with others in it, by its path.
+fn unknown(
+    request: &mut Request,
+    read: Read<'_>,
+    key: &str,
+    json: Json<'_>,
+    is_known: fn(&str, Json<'_>) -> bool,
+) {
+    for (inner, value) in json.entries() {
+        if !value.is_null() && !is_known(&inner, value) {
+            request
+                .extras
+                .push(read.extra(&format!("{key}.{inner}"), value));
+        }
+    }
 }
 
 fn tool(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Tool, InvalidRequest> {

@@ -30,7 +30,9 @@ pub(super) fn system(
     }
     w.field_array("system", |w| {
         for piece in pieces {
-            self::piece(context, piece, None, w);
+            if extras::is_prompt(piece.block, context.same_dialect, &mut context.losses) {
+                self::piece(context, piece, None, w);
+            }
         }
         if let Some(text) = appendix {
             w.object(|w| {
@@ -115,9 +117,13 @@ pub(super) fn content_members(content: &Content, w: &mut JsonWriter<'_>) {
             w.field_str("type", "image");
             w.field_object("source", |w| self::source(source, w));
         }
-        Content::Document(Document { source, name }) => {
+        Content::Document(document @ Document { source, name }) => {
             w.field_str("type", "document");
-            w.field_object("source", |w| self::source(source, w));
+            w.field_object("source", |w| match document.text() {
+                // In base64 it takes PDF alone.
+                Some(text) => self::source(&Source::Text(text), w),
+                None => self::source(source, w),
+            });
             if let Some(name) = name {
                 w.field_str("title", name);
             }

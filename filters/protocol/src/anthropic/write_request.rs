@@ -6,19 +6,20 @@ use crate::anthropic::platform::Platform;
 use crate::anthropic::write_messages::{self, Context};
 use crate::custom;
 use crate::dialect::Dialect;
-use crate::extras::{self, JSON_ONLY};
+use crate::extras;
 use crate::function::NO_PARAMETERS;
 use crate::json::JsonWriter;
-use crate::neutral::{Content, Format, Request, Tool, ToolChoice, ToolMode};
+use crate::neutral::{Content, Request, Tool, ToolChoice, ToolMode};
 use crate::plan::{self, Mode, Plan};
 use crate::problem::{Losses, Unsupported};
+use crate::schema::{self, Answer};
 use crate::target::{Target, Written};
 use crate::turns::arrange;
 
 /// `^[a-zA-Z0-9_-]{1,128}$`, by the API reference.
-pub(super) const NAMES: Charset = Charset { max_chars: 128 };
+pub(super) const NAMES: Charset = Charset::of(128);
 /// `^[a-zA-Z0-9_-]+$`; the length is ours.
-pub(super) const IDS: Charset = Charset { max_chars: 64 };
+pub(super) const IDS: Charset = Charset::of(64);
 
 pub(super) fn write(
     request: &Request,
@@ -33,10 +34,17 @@ pub(super) fn write(
         extras::note_foreign_tools(request, &mut losses);
     }
     let arranged = arrange(request, same_dialect, &mut losses);
+    if arranged.turns.is_empty() && !same_dialect {
+        return Err(extras::nothing_said(request));
+    }
     let plan = if same_dialect {
         plan::plain(request, target, &mut losses)
     } else {
         plan::plan(request, target, &arranged, &mut losses)
+    };
+    let answer = match same_dialect {
+        true => Answer::default(),
+        false => schema::answer(request, &mut losses),
     };
     let mut context = Context {
         same_dialect,
@@ -45,8 +53,7 @@ pub(super) fn write(
     let body = request.written(|w| {
         platform.head(target.model, w);
         w.field_u64("max_tokens", plan.max_tokens);
-        let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
-        write_messages::system(&mut context, &arranged.system, json_only, w);
+        write_messages::system(&mut context, &arranged.system, answer.words.as_deref(), w);
         w.key("messages");
         write_messages::write(&mut context, &arranged.turns, w);
         tools(&mut context, request, w);
@@ -58,11 +65,11 @@ pub(super) fn write(
         }
         if same_dialect {
             // Thinking, effort, format and metadata among them, in the caller's words.
-            extras::write(&request.extras, w);
+            extras::write_whole(&request.extras, w);
         } else {
             thinking(&plan, w);
-            output_config(&mut context, request, &plan, w);
-            user(request, w);
+            output_config(&answer, &plan, w);
+            user(&mut context, request, w);
         }
     });
     Ok(Written {
@@ -146,10 +153,13 @@ fn function(context: &mut Context, tool: &Tool, w: &mut JsonWriter<'_>) {
     if let Some(description) = description {
         w.field_text("description", description);
     }
-    let schema = parameters
-        .as_ref()
-        .map_or(NO_PARAMETERS, |schema| schema.as_str());
-    w.field_raw("input_schema", schema);
+    match parameters {
+        Some(own) if context.same_dialect => w.field_raw("input_schema", own.as_str()),
+        parameters => w.field_raw(
+            "input_schema",
+            &schema::parameters(parameters.as_ref(), false, &mut context.losses),
+        ),
+    }
     match strict {
         Some(strict) if context.same_dialect => w.field_bool("strict", *strict),
         Some(true) => context.losses.note(
@@ -262,36 +272,37 @@ fn thinking(plan: &Plan, w: &mut JsonWriter<'_>) {
     });
 }
 
-fn output_config(context: &mut Context, request: &Request, plan: &Plan, w: &mut JsonWriter<'_>) {
-    let schema = match &request.format {
-        Some(Format::JsonSchema { schema, .. }) => Some(schema),
-        Some(Format::JsonObject) => {
-            context.losses.note(
-                request.names().format,
-                "JSON mode is only asked for in words",
-            );
-            None
-        }
-        Some(Format::Text) | None => None,
-    };
-    if schema.is_none() && plan.effort.is_none() {
+fn output_config(answer: &Answer<'_>, plan: &Plan, w: &mut JsonWriter<'_>) {
+    if answer.schema.is_none() && plan.effort.is_none() {
         return;
     }
     w.field_object("output_config", |w| {
         if let Some(effort) = plan.effort {
             w.field_str("effort", effort.as_str());
         }
-        if let Some(schema) = schema {
+        if let Some(schema) = &answer.schema {
             w.field_object("format", |w| {
                 w.field_str("type", "json_schema");
-                w.field_raw("schema", schema.as_str());
+                w.field_raw("schema", schema);
             });
         }
     });
 }
 
-fn user(request: &Request, w: &mut JsonWriter<'_>) {
-    if let Some(user) = &request.user {
-        w.field_object("metadata", |w| w.field_str("user_id", user));
+fn user(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
+    match &request.user {
+        Some(user) if is_personal(user) => {
+            let reason = "Anthropic refuses ids that look like an e-mail address or a phone number";
+            context.losses.note(request.names().user, reason);
+        }
+        Some(user) => w.field_object("metadata", |w| w.field_str("user_id", user)),
+        None => {}
     }
+}
+
+/// "user_id appears to contain an email address", or "a phone number".
+fn is_personal(user: &str) -> bool {
+    let number = user.strip_prefix('+').unwrap_or(user);
+    let dialled = |char: char| char.is_ascii_digit() || matches!(char, ' ' | '(' | ')' | '-');
+    user.contains('@') || number.len() >= 7 && number.chars().all(dialled)
 }

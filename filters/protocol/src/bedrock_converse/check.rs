@@ -7,10 +7,7 @@ use crate::neutral::{Block, Content, Document, Image, Media, Request, Role, Sour
 use crate::problem::Unsupported;
 
 pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
-    if request.choices.is_some_and(|choices| choices > 1) {
-        let message = "This model gives one choice; 'n' must be 1.";
-        return Err(Unsupported::new("n", message));
-    }
+    extras::refuse_choices(request)?;
     extras::refuse_foreign_tools(request)?;
     extras::check_blocks(request, false, block_of)
 }

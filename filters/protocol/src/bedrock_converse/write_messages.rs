@@ -10,9 +10,9 @@ use crate::turns::{Piece, Turn};
 use crate::{arguments, base64, custom};
 
 /// `[a-zA-Z0-9_-]{1,64}`, by the API reference.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
+pub(super) const NAMES: Charset = Charset::of(64);
 /// The same for the ids of tool calls.
-const IDS: Charset = Charset { max_chars: 64 };
+const IDS: Charset = Charset::of(64);
 
 /// `DocumentBlock.name`.
 const MAX_NAME_CHARS: usize = 200;

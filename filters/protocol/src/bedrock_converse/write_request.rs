@@ -5,11 +5,12 @@ use super::check;
 use super::write_messages::{self, Context, NAMES};
 use super::write_tools;
 use crate::alias::Aliases;
-use crate::extras::{self, JSON_ONLY};
+use crate::extras;
 use crate::json::{JsonWriter, object_bytes};
 use crate::neutral::{Effort, Format, Reasoning, Request};
 use crate::plan::{self, Mode, Plan};
 use crate::problem::{Losses, Unsupported};
+use crate::schema::{self, Answer};
 use crate::target::{ModelFields, Target, Thinking, Written};
 use crate::turns::{Arranged, arrange};
 
@@ -24,16 +25,19 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
     extras::settle(request, &mut losses)?;
     extras::note_foreign_tools(request, &mut losses);
     let arranged = arrange(request, false, &mut losses);
+    if arranged.turns.is_empty() {
+        return Err(extras::nothing_said(request));
+    }
     let plan = plan(request, target, &arranged, &mut losses);
+    let answer = schema::answer(request, &mut losses);
     let mut context = Context::new(losses);
     let body = request.written(|w| {
         write_messages::write(&mut context, &arranged.turns, w);
-        let json_only = (request.format == Some(Format::JsonObject)).then_some(JSON_ONLY);
-        write_messages::system(&mut context, &arranged.system, json_only, w);
+        write_messages::system(&mut context, &arranged.system, answer.words.as_deref(), w);
         inference_config(&mut context, request, &plan, w);
         write_tools::write(&mut context, request, w);
         model_fields(&mut context, request, target, &plan, w);
-        output_config(&mut context, request, w);
+        output_config(&answer, request, w);
         for (key, value) in target.extra_body {
             w.field_raw(key, value.as_str());
         }
@@ -247,34 +251,31 @@ fn top_k(
     }
 }
 
-fn output_config(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
-    match &request.format {
+fn output_config(answer: &Answer<'_>, request: &Request, w: &mut JsonWriter<'_>) {
+    let (
+        Some(schema),
         Some(Format::JsonSchema {
-            name,
-            description,
-            schema,
-            ..
-        }) => w.field_object("outputConfig", |w| {
-            w.field_object("textFormat", |w| {
-                w.field_str("type", "json_schema");
-                w.field_object("structure", |w| {
-                    w.field_object("jsonSchema", |w| {
-                        if let Some(name) = name {
-                            w.field_str("name", name);
-                        }
-                        if let Some(description) = description {
-                            w.field_str("description", description);
-                        }
-                        // A JSON text as a string.
-                        w.field_str("schema", schema.as_str());
-                    });
+            name, description, ..
+        }),
+    ) = (&answer.schema, &request.format)
+    else {
+        return;
+    };
+    w.field_object("outputConfig", |w| {
+        w.field_object("textFormat", |w| {
+            w.field_str("type", "json_schema");
+            w.field_object("structure", |w| {
+                w.field_object("jsonSchema", |w| {
+                    if let Some(name) = name {
+                        w.field_str("name", name);
+                    }
+                    if let Some(description) = description {
+                        w.field_str("description", description);
+                    }
+                    // A JSON text as a string.
+                    w.field_str("schema", schema);
                 });
             });
-        }),
-        Some(Format::JsonObject) => {
-            let reason = "JSON mode is only asked for in words";
-            context.losses.note(request.names().format, reason);
-        }
-        Some(Format::Text) | None => {}
-    }
+        });
+    });
 }

@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::function::NO_PARAMETERS;
 use crate::json::JsonWriter;
 use crate::neutral::{Content, Request, Tool, ToolChoice, ToolMode};
+use crate::schema;
 
 pub(super) fn write(context: &mut Context, request: &Request, w: &mut JsonWriter<'_>) {
     let called = called(request);
@@ -86,9 +87,7 @@ fn tool(context: &mut Context, request: &Request, tool: &Tool, w: &mut JsonWrite
             cache,
             extras,
         } => {
-            let schema = parameters
-                .as_ref()
-                .map_or(NO_PARAMETERS, |raw| raw.as_str());
+            let schema = schema::parameters(parameters.as_ref(), false, &mut context.losses);
             let is_own = request.dialect == Dialect::Anthropic;
             if *strict == Some(true) && !is_own {
                 context.losses.note(
@@ -97,7 +96,7 @@ fn tool(context: &mut Context, request: &Request, tool: &Tool, w: &mut JsonWrite
                 );
             }
             let strict = strict.filter(|strict| *strict && is_own);
-            spec(name, description.as_deref(), schema, strict, w);
+            spec(name, description.as_deref(), &schema, strict, w);
             cache_point(*cache, w);
             context.note_extras(extras, "tools");
         }

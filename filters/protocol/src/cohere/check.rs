@@ -2,17 +2,14 @@
 //! of it is found before anything is written.
 
 use crate::extras;
-use crate::neutral::{Block, Content, Document, Format, Image, Request, Role, Source};
+use crate::neutral::{Block, Content, Format, Image, Request, Role, Source};
 use crate::problem::Unsupported;
 
 /// "A list of up to 5 strings", by the API reference.
 const MAX_STOPS: usize = 5;
 
 pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
-    if request.choices.is_some_and(|choices| choices > 1) {
-        let message = "This model gives one choice; 'n' must be 1.";
-        return Err(Unsupported::new("n", message));
-    }
+    extras::refuse_choices(request)?;
     if request.stop.len() > MAX_STOPS {
         let message = format!("This model takes at most {MAX_STOPS} stop sequences.");
         return Err(Unsupported::new(request.names().stop, message));
@@ -22,8 +19,19 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
         let message = "This model cannot be given tools and an answer format at once.";
         return Err(Unsupported::new(request.names().format, message));
     }
+    let mut said = request.messages.iter().flat_map(|message| &message.content);
+    if said.all(is_blank) {
+        return Err(extras::nothing_said(request));
+    }
     extras::refuse_foreign_tools(request)?;
     extras::check_blocks(request, false, block_of)
+}
+
+fn is_blank(block: &Block) -> bool {
+    match &block.content {
+        Content::Text(text) | Content::Refusal(text) => text.is_blank(),
+        _ => false,
+    }
 }
 
 fn block_of(role: Role, block: &Block) -> Result<(), String> {
@@ -41,10 +49,7 @@ fn block_of(role: Role, block: &Block) -> Result<(), String> {
         Content::Image(Image {
             source: Source::File { .. },
         }) => extras::STORED_FILE,
-        Content::Document(Document {
-            source: Source::Text(_),
-            ..
-        }) => return Ok(()),
+        Content::Document(document) if document.text().is_some() => return Ok(()),
         Content::Document(_) => "This model takes documents as plain text only.",
         Content::Audio(_) => "This model takes no audio.",
         Content::Video(_) => "This model takes no video.",

@@ -6,7 +6,7 @@ use crate::after_calls::{self, Step};
 use crate::custom;
 use crate::extras;
 use crate::json::JsonWriter;
-use crate::neutral::{Block, Content, Document, Image, Message, Request, Role, Source, ToolResult};
+use crate::neutral::{Block, Content, Image, Message, Request, Role, Source, ToolResult};
 use crate::problem::Losses;
 use crate::target::Target;
 use crate::text::Text;
@@ -32,7 +32,10 @@ pub(super) fn write(
             }
             match message.role {
                 Role::System | Role::Developer => {
-                    plain("system", message.content.iter(), w);
+                    for block in &message.content {
+                        extras::is_prompt(block, false, losses);
+                    }
+                    plain("system", "\n", message.content.iter(), w);
                 }
                 Role::User => user(message, w),
                 Role::Assistant => assistant(request, message, target, losses, w),
@@ -42,13 +45,18 @@ pub(super) fn write(
 }
 
 /// A message of these texts only, if there is any.
-fn plain<'r>(role: &str, blocks: impl Iterator<Item = &'r Block>, w: &mut JsonWriter<'_>) {
-    let texts: Vec<&Text> = blocks.filter_map(text).collect();
+fn plain<'r>(
+    role: &str,
+    joint: &str,
+    blocks: impl Iterator<Item = &'r Block>,
+    w: &mut JsonWriter<'_>,
+) {
+    let texts = texts(joint, blocks);
     if !texts.is_empty() {
         w.object(|w| {
             w.field_str("role", role);
             w.key("content");
-            w.joined(&texts, "\n");
+            w.joined(&texts, joint);
         });
     }
 }
@@ -75,7 +83,7 @@ fn user(message: &Message, w: &mut JsonWriter<'_>) {
     let rest: Vec<&Block> = blocks.filter(|block| !is_result(block)).collect();
     let has_images = |block: &&Block| matches!(block.content, Content::Image(_));
     if !rest.iter().any(has_images) {
-        return plain("user", rest.into_iter(), w);
+        return plain("user", "\n", rest.into_iter(), w);
     }
     w.object(|w| {
         w.field_str("role", "user");
@@ -123,14 +131,14 @@ fn assistant(
         }
     }
     if !calls && !thinks {
-        return plain("assistant", message.content.iter(), w);
+        return plain("assistant", "", message.content.iter(), w);
     }
-    let texts: Vec<&Text> = message.content.iter().filter_map(text).collect();
+    let texts = texts("", message.content.iter());
     w.object(|w| {
         w.field_str("role", "assistant");
         if calls && !texts.is_empty() {
             w.key("tool_plan");
-            w.joined(&texts, "\n");
+            w.joined(&texts, "");
         }
         if thinks {
             w.field_array("content", |w| {
@@ -172,6 +180,20 @@ fn tool_call(block: &Block, w: &mut JsonWriter<'_>) {
     });
 }
 
+/// The texts of a message, unless there is nothing in them. Where nothing parts them they are pieces
+/// of one, and what is blank among them is a part of it too.
+fn texts<'r>(joint: &str, blocks: impl Iterator<Item = &'r Block>) -> Vec<&'r Text> {
+    let text = |block: &'r Block| match &block.content {
+        Content::Text(text) | Content::Refusal(text) => Some(text),
+        _ => None,
+    };
+    let mut texts: Vec<&Text> = blocks.filter_map(text).collect();
+    if !joint.is_empty() || texts.iter().all(|text| text.is_blank()) {
+        texts.retain(|text| !text.is_blank());
+    }
+    texts
+}
+
 /// Text that is not blank.
 fn text(block: &Block) -> Option<&Text> {
     match &block.content {
@@ -211,10 +233,7 @@ fn image(source: &Source, w: &mut JsonWriter<'_>) {
 pub(super) fn documents(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     let blocks = request.messages.iter().flat_map(|message| &message.content);
     let mut found = blocks.filter_map(|block| match &block.content {
-        Content::Document(Document {
-            source: Source::Text(text),
-            name,
-        }) => Some((name, text)),
+        Content::Document(document) => Some((&document.name, document.text()?)),
         _ => None,
     });
     let Some(first) = found.next() else {
@@ -231,7 +250,7 @@ pub(super) fn documents(request: &Request, losses: &mut Losses, w: &mut JsonWrit
                     if let Some(name) = name {
                         w.field_str("title", name);
                     }
-                    w.field_text("text", text);
+                    w.field_text("text", &text);
                 });
             });
         }

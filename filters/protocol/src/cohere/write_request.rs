@@ -10,8 +10,8 @@ use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
 
 /// The lengths are ours.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
-pub(super) const IDS: Charset = Charset { max_chars: 64 };
+pub(super) const NAMES: Charset = Charset::of(64);
+pub(super) const IDS: Charset = Charset::of(64);
 
 pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
     let mut losses = Losses::default();
@@ -60,7 +60,7 @@ fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     let allowed: Vec<&Tool> = request.tools.iter().filter(is_allowed).collect();
     w.field_array("tools", |w| {
         for tool in &allowed {
-            function::write(tool, NAMES, losses, w);
+            function::write(tool, NAMES, false, losses, w);
         }
     });
     let is_strict = |tool: &&Tool| {

@@ -104,6 +104,7 @@ pub(super) fn inline(
     let data = media::base64(&data)
         .ok_or_else(|| InvalidRequest::must_be(at.key("data").to_string(), "valid base64"))?;
     let name = text_of(read, json, "displayName", at)?;
+    let media_type = media::media_type(&media_type);
     let kind = media_type.clone();
     Ok(media_block(
         &kind,

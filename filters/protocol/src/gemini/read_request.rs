@@ -132,7 +132,13 @@ fn generation_config(
             strict: None,
         }),
         (Some("application/json"), None) => Some(Format::JsonObject),
-        (None | Some("text/plain"), _) => None,
+        (None | Some("text/plain"), schema) => {
+            // What is JSON has to say so.
+            let key = "generationConfig.responseSchema";
+            let extra = schema.map(|schema| crate::neutral::Extra::new(key, schema));
+            request.extras.extend(extra);
+            None
+        }
         // One of the words of an enumeration.
         (Some(other), _) => {
             let mut quoted = Vec::new();

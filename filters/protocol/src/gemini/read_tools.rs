@@ -83,6 +83,11 @@ pub(super) fn config(
     for (key, value) in read::object(json, &at)?.entries() {
         if named(&key, "functionCallingConfig") {
             request.tool_choice = choice(read, value, &at.key("functionCallingConfig"))?;
+            let known = |key: &str| named(key, "mode") || named(key, "allowedFunctionNames");
+            for (inner, value) in value.entries().filter(|(inner, _)| !known(inner)) {
+                let path = format!("toolConfig.{key}.{inner}");
+                request.extras.push(read.extra(&path, value));
+            }
         } else if !value.is_null() {
             let extra = read.extra(&format!("toolConfig.{key}"), value);
             request.extras.push(extra);

@@ -15,9 +15,12 @@ use crate::neutral::{Effort, Format, Reasoning, Request};
 use crate::problem::{Losses, Unsupported};
 use crate::target::{Target, Thinking, Written};
 
-/// "Must be a-z, A-Z, 0-9, or contain underscores, colons, dots, and dashes, with a
+/// "Must start with a letter or an underscore. Must be a-z, A-Z, 0-9, or contain underscores, colons, dots, and dashes, with a
 /// maximum length of 64"; Vertex takes no colons, and no model minds an underscore.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
+pub(super) const NAMES: Charset = Charset {
+    max_chars: 64,
+    begins_with_letter: true,
+};
 
 /// Every model that takes a budget takes one between these.
 const BUDGETS: std::ops::RangeInclusive<u64> = 512..=24_576;
@@ -33,6 +36,9 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         extras::note_foreign_tools(request, &mut losses);
     }
     let arranged = arrange(request, &mut losses);
+    if !same_dialect && arranged.turns.iter().all(|turn| turn.blocks.is_empty()) {
+        return Err(extras::nothing_said(request));
+    }
     let mut context = Context {
         same_dialect,
         bypasses: !same_dialect && target.thinking != Thinking::Never,
@@ -45,10 +51,7 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         write_tools::write(&mut context, request, w);
         if same_dialect {
             // Configuration and choice of tools among them, in the caller's words.
-            let whole = |extra: &&crate::neutral::Extra| !extra.key.contains('.');
-            for extra in request.extras.iter().filter(whole) {
-                w.field_raw(&extra.key, extra.value.as_str());
-            }
+            extras::write_whole(&request.extras, w);
         } else {
             generation_config(&mut context, request, target, w);
             if request.user.is_some() {
@@ -191,7 +194,7 @@ fn thinking(
             }
         } else {
             match reasoning {
-                _ if off => w.field_u64("thinkingBudget", 0),
+                _ if off => w.field_u64("thinkingBudget", least(context, request, target.efforts)),
                 Reasoning::Budget(tokens) => w.field_u64("thinkingBudget", budget(*tokens)),
                 _ => match effort {
                     Some(effort) => w.field_u64("thinkingBudget", budget(effort.budget_tokens())),
@@ -204,6 +207,18 @@ fn thinking(
             w.field_bool("includeThoughts", true);
         }
     });
+}
+
+/// The budget of who wants no thinking: models that cannot do without answer 0 with 400.
+fn least(context: &mut Context<'_>, request: &Request, known: &[Effort]) -> u64 {
+    match Effort::None.nearest(known) {
+        Effort::None => 0,
+        least => {
+            let reason = "the model cannot do without thinking, and thinks as little as it can";
+            context.losses.note(request.names().reasoning, reason);
+            budget(least.budget_tokens())
+        }
+    }
 }
 
 fn budget(tokens: u64) -> u64 {

@@ -1,5 +1,6 @@
 //! Messages and the blocks that they are made of.
 
+use crate::base64;
 use crate::dialect::Dialect;
 use crate::neutral::Signature;
 use crate::text::{Raw, Text};
@@ -171,6 +172,23 @@ impl Content {
             "audio" => Self::Audio(Media { source }),
             "video" => Self::Video(Media { source }),
             _ => Self::Document(Document { source, name: None }),
+        }
+    }
+}
+
+// === impl Document ===
+
+impl Document {
+    /// What it says, where it is plain text, inline or in base64.
+    pub(crate) fn text(&self) -> Option<Text> {
+        match &self.source {
+            Source::Text(text) => Some(text.clone()),
+            Source::Base64 { media_type, data } if media_type.begins_with("text/") => {
+                String::from_utf8(base64::decode(data)?)
+                    .ok()
+                    .map(Text::from)
+            }
+            _ => None,
         }
     }
 }

@@ -2,14 +2,11 @@
 //! is found before anything is written.
 
 use crate::extras;
-use crate::neutral::{Block, Content, Document, Image, Request, Role, Source};
+use crate::neutral::{Block, Content, Image, Request, Role, Source};
 use crate::problem::Unsupported;
 
 pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
-    if request.choices.is_some_and(|choices| choices > 1) {
-        let message = "This model gives one choice; 'n' must be 1.";
-        return Err(Unsupported::new("n", message));
-    }
+    extras::refuse_choices(request)?;
     extras::refuse_foreign_tools(request)?;
     extras::check_blocks(request, false, block_of)
 }
@@ -28,10 +25,7 @@ fn block_of(role: Role, block: &Block) -> Result<(), String> {
             Source::File { .. } => extras::STORED_FILE,
             Source::Base64 { .. } | Source::Text(_) => return Ok(()),
         },
-        Content::Document(Document {
-            source: Source::Text(_),
-            ..
-        }) => return Ok(()),
+        Content::Document(document) if document.text().is_some() => return Ok(()),
         Content::Document(_) => "This model takes documents as plain text only.",
         Content::Audio(_) => "This model takes no audio.",
         Content::Video(_) => "This model takes no video.",

@@ -5,14 +5,14 @@ use crate::after_calls::{self, Step};
 use crate::custom;
 use crate::extras;
 use crate::json::JsonWriter;
-use crate::neutral::{Block, Content, Document, Message, Request, Role, Source, ToolResult};
+use crate::neutral::{Block, Content, Message, Request, Role, Source, ToolResult};
 use crate::problem::Losses;
 use crate::target::Target;
 use crate::text::Text;
 use crate::{alias::Charset, arguments};
 
 /// The length is ours.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
+pub(super) const NAMES: Charset = Charset::of(64);
 
 pub(super) fn write(
     request: &Request,
@@ -60,7 +60,12 @@ fn message(
                 Role::Assistant => "assistant",
             },
         );
-        content(&rest, losses, w);
+        // What a model said may be cut anywhere.
+        let joint = match message.role {
+            Role::Assistant => "",
+            _ => "\n",
+        };
+        content(&rest, joint, losses, w);
         if message.role == Role::Assistant {
             thinking(request, &rest, target, losses, w);
             tool_calls(&rest, w);
@@ -69,18 +74,15 @@ fn message(
 }
 
 /// The texts as one, and the images.
-fn content(blocks: &[&Block], losses: &mut Losses, w: &mut JsonWriter<'_>) {
-    let mut texts: Vec<&Text> = Vec::new();
+fn content(blocks: &[&Block], joint: &str, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    let mut texts: Vec<Text> = Vec::new();
     let mut images = Vec::new();
     for block in blocks {
         let more = match &block.content {
-            Content::Text(more) | Content::Refusal(more) => more,
-            Content::Document(Document {
-                source: Source::Text(more),
-                ..
-            }) => {
+            Content::Text(more) | Content::Refusal(more) => more.clone(),
+            Content::Document(document) => {
                 losses.note("messages.document", "a document is a part of the text");
-                more
+                document.text().unwrap_or_default()
             }
             Content::Image(image) => {
                 if let Source::Base64 { data, .. } = &image.source {
@@ -100,7 +102,7 @@ fn content(blocks: &[&Block], losses: &mut Losses, w: &mut JsonWriter<'_>) {
         texts.push(more);
     }
     w.key("content");
-    w.joined(&texts, "\n");
+    w.joined(&texts.iter().collect::<Vec<_>>(), joint);
     if !images.is_empty() {
         w.field_array("images", |w| {
             images.iter().for_each(|image| w.text(image));
@@ -181,7 +183,8 @@ fn tool_result(
             w.field_str("tool_name", &NAMES.fit(&call.name));
         }
         w.field_text("tool_call_id", &result.call_id);
-        content(&result.content.iter().collect::<Vec<_>>(), losses, w);
+        let blocks: Vec<&Block> = result.content.iter().collect();
+        content(&blocks, "\n", losses, w);
     });
     if result.is_error {
         losses.note(

@@ -86,7 +86,8 @@ fn tools(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
                 let reason = "Ollama has no strict tools";
                 losses.note("tools.function.strict", reason);
             }
-            function::write(tool, NAMES, losses, w);
+            // Of a property it reads the type, the description and what is inside.
+            function::write(tool, NAMES, true, losses, w);
         }
     });
 }

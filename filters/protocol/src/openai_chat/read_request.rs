@@ -76,8 +76,11 @@ fn field(
         "reasoning_effort" => {
             // A level that nobody knows yet is left to the model's default.
             let effort = value.as_str().and_then(|name| Effort::read(&name));
+            request.extras.push(match effort {
+                Some(_) => read.mirrored(key, value),
+                None => read.extra(key, value),
+            });
             request.reasoning = effort.map(Reasoning::Effort).or(request.reasoning.take());
-            request.extras.push(read.mirrored(key, value));
         }
         "reasoning" | "thinking" => {
             request.reasoning = request.reasoning.take().or_else(|| reasoning(value));

@@ -372,7 +372,7 @@ fn part(context: &mut Context<'_>, block: &Block, w: &mut JsonWriter<'_>) {
                 });
                 return context.cache(block.cache, w);
             }
-            Content::Document(document) => self::document(document, w),
+            Content::Document(document) => self::document(context, document, w),
             Content::Text(text) | Content::Refusal(text) => {
                 w.field_str("type", "text");
                 w.field_text("text", text);
@@ -423,13 +423,15 @@ pub(super) fn audio_format(media_type: &str) -> Option<&'static str> {
     }
 }
 
-fn document(document: &Document, w: &mut JsonWriter<'_>) {
-    if let Source::Text(text) = &document.source {
+fn document(context: &Context<'_>, document: &Document, w: &mut JsonWriter<'_>) {
+    // As a file it takes PDF alone.
+    let is_text = matches!(document.source, Source::Text(_)) || !context.same_dialect();
+    if let Some(text) = document.text().filter(|_| is_text) {
         w.field_str("type", "text");
         w.key("text");
         return match &document.name {
-            Some(name) => w.joined(&[name, text], "\n\n"),
-            None => w.text(text),
+            Some(name) => w.joined(&[name, &text], "\n\n"),
+            None => w.text(&text),
         };
     }
     w.field_str("type", "file");

@@ -1,15 +1,26 @@
 //! The neutral form into a Chat Completions request.
 
 use crate::alias::Aliases;
+use crate::dialect::Dialect;
 use crate::extras;
 use crate::json::JsonWriter;
 use crate::neutral::{Effort, Format, Reasoning, Request};
 use crate::openai_chat::context::Context;
 use crate::openai_chat::{check, write_messages, write_tools};
 use crate::problem::{Losses, Unsupported};
+use crate::schema;
 use crate::target::{Target, Thinking, ThinkingWords, Written};
 
 const MAX_USER_CHARS: usize = 64;
+
+/// Fields of Responses, and what those with the same meaning are called here. `metadata` is not among
+/// them: here it is only taken of answers that are stored.
+const SHARED: [(&str, &str); 4] = [
+    ("prompt_cache_key", "prompt_cache_key"),
+    ("prompt_cache_retention", "prompt_cache_retention"),
+    ("service_tier", "service_tier"),
+    ("text.verbosity", "verbosity"),
+];
 
 pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, Unsupported> {
     let mut context = Context {
@@ -18,8 +29,13 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         losses: Losses::default(),
     };
     check::check(request)?;
+    let shared: &[(&str, &str)] = match target.shared_fields {
+        true if request.dialect == Dialect::OpenaiResponses => &SHARED,
+        _ => &[],
+    };
     if !context.same_dialect() {
-        extras::settle(request, &mut context.losses)?;
+        let known: Vec<&str> = shared.iter().map(|(theirs, _)| *theirs).collect();
+        extras::settle_except(request, &known, &mut context.losses)?;
         extras::note_foreign_tools(request, &mut context.losses);
     }
     let body = request.written(|w| {
@@ -27,6 +43,12 @@ pub(super) fn write(request: &Request, target: &Target<'_>) -> Result<Written, U
         w.key("messages");
         write_messages::write(&mut context, w);
         parameters(&mut context, w);
+        for extra in &request.extras {
+            let mut known = shared.iter();
+            if let Some((_, own)) = known.find(|(theirs, _)| extra.key == **theirs) {
+                w.field_raw(own, extra.value.as_str());
+            }
+        }
     });
     Ok(Written {
         body,
@@ -55,7 +77,7 @@ fn parameters(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     sampling(context, w);
     stop(request, w);
     reasoning(context, w);
-    format(request, w);
+    format(context, w);
     user(context, w);
     if let Some(choices) = request.choices {
         w.field_u64("n", choices);
@@ -195,7 +217,8 @@ fn thinking_words(context: &mut Context<'_>, reasoning: &Reasoning, w: &mut Json
     }
 }
 
-fn format(request: &Request, w: &mut JsonWriter<'_>) {
+fn format(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
+    let request = context.request;
     let Some(format) = &request.format else {
         return;
     };
@@ -215,8 +238,16 @@ fn format(request: &Request, w: &mut JsonWriter<'_>) {
                     w.field_text("description", description);
                 }
                 w.field_raw("schema", schema.as_str());
+                let strict = schema::strict_for(
+                    request,
+                    *strict,
+                    true,
+                    Some(schema),
+                    request.names().format,
+                    &mut context.losses,
+                );
                 if let Some(strict) = strict {
-                    w.field_bool("strict", *strict);
+                    w.field_bool("strict", strict);
                 }
             });
         }

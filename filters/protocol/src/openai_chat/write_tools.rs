@@ -5,11 +5,12 @@ use crate::custom;
 use crate::json::JsonWriter;
 use crate::neutral::{CallKind, Tool, ToolChoice, ToolMode};
 use crate::openai_chat::context::Context;
+use crate::schema;
 
 /// `tools[].function.name`, by the API reference.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
+pub(super) const NAMES: Charset = Charset::of(64);
 /// `tool_call_id`: longer ones are answered with 400.
-pub(super) const IDS: Charset = Charset { max_chars: 40 };
+pub(super) const IDS: Charset = Charset::of(40);
 
 /// Writes `tools` and what only makes sense with them; nothing without tools.
 pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
@@ -35,7 +36,7 @@ pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
                 Tool::Function { cache, extras, .. } => {
                     w.object(|w| {
                         w.field_str("type", "function");
-                        w.field_object("function", |w| function(tool, w));
+                        w.field_object("function", |w| function(context, tool, w));
                         context.cache(*cache, w);
                         context.extras(extras, "tools", w);
                     });
@@ -49,7 +50,7 @@ pub(super) fn write(context: &mut Context<'_>, w: &mut JsonWriter<'_>) {
     }
 }
 
-fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
+fn function(context: &mut Context<'_>, tool: &Tool, w: &mut JsonWriter<'_>) {
     let Tool::Function {
         name,
         description,
@@ -64,11 +65,24 @@ fn function(tool: &Tool, w: &mut JsonWriter<'_>) {
     if let Some(description) = description {
         w.field_text("description", description);
     }
-    if let Some(parameters) = parameters {
-        w.field_raw("parameters", parameters.as_str());
+    match parameters {
+        None => {}
+        Some(own) if context.same_dialect() => w.field_raw("parameters", own.as_str()),
+        parameters => w.field_raw(
+            "parameters",
+            &schema::parameters(parameters.as_ref(), true, &mut context.losses),
+        ),
     }
+    let strict = schema::strict_for(
+        context.request,
+        *strict,
+        *strict == Some(true),
+        parameters.as_ref(),
+        "tools.strict",
+        &mut context.losses,
+    );
     if let Some(strict) = strict {
-        w.field_bool("strict", *strict);
+        w.field_bool("strict", strict);
     }
 }
 

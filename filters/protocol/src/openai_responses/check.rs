@@ -11,10 +11,7 @@ pub(super) fn check(request: &Request) -> Result<(), Unsupported> {
     if request.dialect == Dialect::OpenaiResponses {
         return Ok(());
     }
-    if request.choices.is_some_and(|choices| choices > 1) {
-        let message = "This model gives one choice; 'n' must be 1.";
-        return Err(Unsupported::new("n", message));
-    }
+    extras::refuse_choices(request)?;
     if !request.stop.is_empty() {
         let message = "This model takes no stop sequences.";
         return Err(Unsupported::new(request.names().stop, message));

@@ -71,6 +71,10 @@ fn field(
         "reasoning" => {
             request.reasoning = reasoning(value);
             request.extras.push(read.mirrored(key, value));
+            let effort = value.get("effort").and_then(Json::non_null);
+            if let (None, Some(unknown)) = (&request.reasoning, effort) {
+                request.extras.push(read.extra("reasoning.effort", unknown));
+            }
         }
         "text" => {
             if let Some(format) = value.get("format").and_then(Json::non_null) {

@@ -10,6 +10,7 @@ use crate::openai_responses::read_input::qualified;
 use crate::path::Path;
 use crate::problem::InvalidRequest;
 use crate::read::{self, Read};
+use crate::schema::is_strict;
 use crate::text::Raw;
 
 /// The whole namespace, with the first of its tools.
@@ -134,28 +135,13 @@ fn function(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Tool> {
     Ok(Tool::Function {
         name: read.text_of(json, "name", at)?,
         description: read.optional_text(json, "description", at)?,
+        // Functions are strict here unless told otherwise, but only as far as their schema allows:
+        // elsewhere a strict function with another schema would be refused.
         strict: strict.or_else(|| parameters.is_some_and(is_strict).then_some(true)),
         parameters: parameters.map(|schema| read.raw(schema)),
         cache: None,
         extras,
     })
-}
-
-/// Functions are strict here unless told otherwise, but only as far as their schema
-/// allows: elsewhere a strict function with another schema would be refused. Looks at
-/// the top of the schema only.
-fn is_strict(schema: Json<'_>) -> bool {
-    let [properties, required, additional] =
-        schema.members(["properties", "required", "additionalProperties"]);
-    let required: Vec<_> = required
-        .map(Json::items)
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .collect();
-    let mut properties = properties.map(Json::entries).into_iter().flatten();
-    additional.and_then(Json::as_bool) == Some(false)
-        && properties.all(|(name, _)| required.contains(&name))
 }
 
 fn custom(read: Read<'_>, json: Json<'_>, at: &Path<'_>) -> Result<Tool> {

@@ -33,7 +33,9 @@ pub(super) fn instructions<'r>(context: &mut Context<'r>) -> Vec<&'r Text> {
                 context.losses.note("cache_control", CACHES_ITSELF);
             }
             extras::note(&block.extras, "system", &mut context.losses);
-            if let Content::Text(text) = &block.content {
+            if extras::is_prompt(block, false, &mut context.losses)
+                && let Content::Text(text) = &block.content
+            {
                 texts.push(text);
             }
         }

@@ -9,6 +9,7 @@ use crate::neutral::{Content, Effort, Format, Reasoning, Request};
 use crate::openai_responses::context::Context;
 use crate::openai_responses::{check, write_input, write_tools};
 use crate::problem::Unsupported;
+use crate::schema;
 use crate::target::{Target, Thinking, Written};
 
 const MAX_USER_CHARS: usize = 64;
@@ -143,7 +144,7 @@ fn translated(
     if request.format.is_some() || verbosity.is_some() {
         w.field_object("text", |w| {
             if let Some(format) = &request.format {
-                w.field_object("format", |w| self::format(format, w));
+                w.field_object("format", |w| self::format(context, request, format, w));
             }
             if let Some(verbosity) = verbosity {
                 w.field_raw("verbosity", verbosity.value.as_str());
@@ -229,7 +230,7 @@ fn has_own_reasoning(request: &Request) -> bool {
     })
 }
 
-fn format(format: &Format, w: &mut JsonWriter<'_>) {
+fn format(context: &mut Context<'_>, request: &Request, format: &Format, w: &mut JsonWriter<'_>) {
     match format {
         Format::Text => w.field_str("type", "text"),
         Format::JsonObject => w.field_str("type", "json_object"),
@@ -245,8 +246,16 @@ fn format(format: &Format, w: &mut JsonWriter<'_>) {
                 w.field_str("description", description);
             }
             w.field_raw("schema", schema.as_str());
+            let strict = schema::strict_for(
+                request,
+                *strict,
+                true,
+                Some(schema),
+                request.names().format,
+                &mut context.losses,
+            );
             if let Some(strict) = strict {
-                w.field_bool("strict", *strict);
+                w.field_bool("strict", strict);
             }
         }
     }

@@ -3,17 +3,17 @@
 use crate::alias::Charset;
 use crate::dialect::Dialect;
 use crate::extras;
-use crate::function::NO_PARAMETERS;
 use crate::json::JsonWriter;
 use crate::neutral::{CallKind, Extra, NAMESPACE, Request, Tool, ToolChoice, ToolMode};
 use crate::openai_responses::read_tools::{GROUP, LOADED};
 use crate::problem::Losses;
+use crate::schema;
 use crate::text::Text;
 
 /// Names of tools: `^[a-zA-Z0-9_-]+$`, at most 64 of them, by the API reference.
-pub(super) const NAMES: Charset = Charset { max_chars: 64 };
+pub(super) const NAMES: Charset = Charset::of(64);
 /// `call_id`: longer ones are answered with 400.
-pub(super) const IDS: Charset = Charset { max_chars: 64 };
+pub(super) const IDS: Charset = Charset::of(64);
 
 /// Writes `tools` and what only makes sense with them; nothing without tools.
 pub(super) fn write(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'_>) {
@@ -25,7 +25,7 @@ pub(super) fn write(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'
     if request.tools.iter().any(|tool| written(&tool)) {
         w.field_array("tools", |w| {
             for tool in request.tools.iter().filter(written) {
-                self::tool(tool, same_dialect, losses, w);
+                self::tool(request, tool, losses, w);
             }
         });
     }
@@ -38,7 +38,8 @@ pub(super) fn write(request: &Request, losses: &mut Losses, w: &mut JsonWriter<'
     }
 }
 
-fn tool(tool: &Tool, same_dialect: bool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+fn tool(request: &Request, tool: &Tool, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    let same_dialect = request.dialect == Dialect::OpenaiResponses;
     if let Some(group) = find(tool.extras(), GROUP) {
         return w.raw(group.value.as_str());
     }
@@ -61,12 +62,16 @@ fn tool(tool: &Tool, same_dialect: bool, losses: &mut Losses, w: &mut JsonWriter
             let parameters = parameters.as_ref();
             match (parameters, same_dialect) {
                 (None, true) => {}
-                (parameters, _) => w.field_raw(
-                    "parameters",
-                    parameters.map_or(NO_PARAMETERS, |schema| schema.as_str()),
-                ),
+                (Some(own), true) => w.field_raw("parameters", own.as_str()),
+                (parameters, _) => {
+                    w.field_raw("parameters", &schema::parameters(parameters, true, losses));
+                }
             }
             if !same_dialect {
+                let wanted = *strict == Some(true);
+                let field = "tools.strict";
+                let strict =
+                    schema::strict_for(request, *strict, wanted, parameters, field, losses);
                 // Elsewhere functions are not strict unless they say so; here they are.
                 w.field_bool("strict", strict.unwrap_or(false));
                 if cache.is_some() {

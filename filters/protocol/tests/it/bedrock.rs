@@ -90,7 +90,7 @@ fn a_conversation_from_chat_completions() {
         "toolConfig": {
             "tools": [
                 {"toolSpec": {"name": "f", "description": "d", "inputSchema": {"json": {"type": "object"}}}},
-                {"toolSpec": {"name": alias, "inputSchema": {"json": {}}}}
+                {"toolSpec": {"name": alias, "inputSchema": {"json": {"type": "object", "properties": {}}}}}
             ],
             "toolChoice": {"any": {}}
         }

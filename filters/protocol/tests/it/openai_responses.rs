@@ -148,10 +148,8 @@ fn system_prompts_keep_their_place() {
 
 #[test]
 fn parameters_cross_both_ways() {
-    let function =
-        json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}});
-    let flat =
-        json!({"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": false});
+    let function = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
+    let flat = json!({"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": false});
     for (chat, expected) in [
         (
             json!({"max_completion_tokens": 50}),
@@ -227,7 +225,7 @@ fn parameters_cross_both_ways() {
             json!([merged(
                 json!({}),
                 json!({"type": "function",
-            "function": {"name": "f", "parameters": {"type": "object"}, "strict": false}})
+            "function": {"name": "f", "parameters": {"type": "object", "properties": {}}, "strict": false}})
             )]),
         ),
         (

@@ -32,7 +32,8 @@ fn user(text: &str) -> Value {
 
 #[test]
 fn a20_numbers_key_order_and_escapes_are_copied() {
-    let schema = r#"{"z":1e400,"a":12345678901234567890,"é":"\u00e9\/"}"#;
+    let schema =
+        r#"{"z":1e400,"type":"object","properties":{},"a":12345678901234567890,"é":"\u00e9\/"}"#;
     let arguments = r#"{\"z\":1.0,\"a\":\"\\u00e9\"}"#;
     let input = format!(
         r#"{{"model":"m","messages":[{{"role":"assistant","tool_calls":[{{"id":"a","function":{{"name":"f","arguments":"{arguments}"}}}}]}},{{"role":"tool","tool_call_id":"a","content":"x"}}],"tools":[{{"function":{{"name":"f","parameters":{schema}}}}}]}}"#

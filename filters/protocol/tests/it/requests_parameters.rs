@@ -236,7 +236,8 @@ fn a28_i5_streams_report_their_usage() {
 
 #[test]
 fn d1_d2_structured_output() {
-    let schema = json!({"type": "object", "properties": {"b": {"type": "string"}, "a": {}}});
+    let schema = json!({"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "null"}},
+        "required": ["b", "a"], "additionalProperties": false});
     check_c_to_m(
         json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": true, "schema": schema}}}),
         json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}),
@@ -244,7 +245,7 @@ fn d1_d2_structured_output() {
     );
     check_m_to_c(
         json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}),
-        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}),
+        json!({"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": true}}}),
         &[],
     );
     let (body, losses) = translate(

@@ -38,6 +38,7 @@ pub(crate) const TARGET: Target<'static> = Target {
     model_fields: tollgate_protocol::ModelFields::Unknown,
     extra_body: &[],
     custom_tools: false,
+    shared_fields: false,
     client_metadata: false,
     no_stream_options: false,
     nine_char_call_ids: false,
