@@ -1,12 +1,12 @@
-//! A user helps themselves: registers, makes a key, calls a model, sees what it cost, and takes
-//! the key back.
+//! A user helps themselves: registers, makes a key, is refused until there is money in the wallet,
+//! calls a model, sees what it cost, and takes the key back.
 
 use serde_json::{Value, json};
 use tollgate_tests::http::Request;
 use tollgate_tests::{Answer, Dialect, Gateway, Provider, Scene, eventually};
 
 #[test]
-fn a_user_registers_calls_sees_the_bill_and_takes_the_key_back() {
+fn a_user_registers_pays_calls_sees_the_bill_and_takes_the_key_back() {
     let gateway = Gateway::builder().start();
     let provider = Provider::openai().plays(Answer::text("hi")).start();
     let price = json!({"price": {"input_price": 0.001, "output_price": 0.002}});
@@ -53,33 +53,45 @@ fn a_user_registers_calls_sees_the_bill_and_takes_the_key_back() {
             format!("Bearer {}", key["key"].as_str().unwrap()),
         )
     };
-    eventually("the new key is taken", || {
-        match gateway.send(&request("hello")).status {
-            200 => Ok(()),
-            status => Err(status.to_string()),
-        }
-    });
+    let until = |what: &str, wanted: u16| {
+        eventually(what, || {
+            let answer = gateway.send(&request("hello"));
+            match answer.status {
+                status if status == wanted => Ok(answer.text()),
+                status => Err(status.to_string()),
+            }
+        })
+    };
+    let words = until("the new key is known, and has nothing to spend", 429);
+    assert!(words.contains("insufficient_quota"), "{words}");
+    assert_eq!(provider.calls().len(), 0, "no provider was called");
+    assert_eq!(own("GET", "/api/self/wallet", Value::Null)["balance"], 0);
+    let recharge = format!("/api/group/{group}/wallet/recharge");
+    scene.admin.post(&recharge, &json!({"amount": 1}));
+    until("the new key is served", 200);
     let usage = eventually("the call is on the bill", || {
         let usage = own("GET", "/api/self/usage", Value::Null);
-        match usage["request_count"].as_i64() {
-            Some(count) if count > 0 => Ok(usage),
+        match usage["used_amount_nano_usd"].as_i64() {
+            Some(used) if used > 0 => Ok(usage),
             _ => Err(usage.to_string()),
         }
     });
     assert_eq!(usage["days"][0]["model"], scene.model.as_str(), "{usage}");
-    assert!(usage["used_amount_nano_usd"].as_i64() > Some(0), "{usage}");
+    let left = 1_000_000_000 - usage["used_amount_nano_usd"].as_i64().unwrap();
+    eventually("the wallet has paid it", || {
+        let wallet = own("GET", "/api/self/wallet", Value::Null);
+        match wallet["balance_nano_usd"].as_i64() {
+            Some(balance) if balance == left => Ok(()),
+            _ => Err(wallet.to_string()),
+        }
+    });
     let logs = own("GET", "/api/self/logs/?code_type=success", Value::Null);
     assert_eq!(logs["logs"][0]["token_name"], "laptop", "{logs}");
     let admins = Request::get("/api/logs/").header("authorization", access);
     assert_eq!(gateway.send(&admins).status, 403);
 
     own("DELETE", &format!("/api/keys/{}", key["id"]), Value::Null);
-    eventually("the key is refused", || {
-        match gateway.send(&request("again")).status {
-            401 => Ok(()),
-            status => Err(status.to_string()),
-        }
-    });
+    until("the key is refused", 401);
     // As Envoy tells it: for a caller on the same machine, that is the machine's own address.
     let audit = scene.admin.get("/api/audit_logs/?actor=anna&method=DELETE");
     let address = audit["audit_logs"][0]["ip"].as_str().unwrap_or_default();

@@ -77,7 +77,7 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     data(View::from(state.store.group(path.text("group")).await?))
 }
 
-/// Adds a group.
+/// Adds a group. It spends without limit until it is given a wallet.
 async fn create(
     Extract(state): Extract<State>,
     by: Actor,

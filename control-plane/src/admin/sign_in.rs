@@ -60,7 +60,8 @@ async fn methods(Extract(state): Extract<State>) -> Reply<MethodsView> {
     })
 }
 
-/// Makes a user for oneself, where that is open.
+/// Makes a user for oneself, where that is open. Calls are refused until there is money in the
+/// wallet, unless the option `NewUserBalance` puts some there.
 async fn register(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply<UserView> {
     if !state.registration_is_open().await? {
         return Err(ApiError::Forbidden(

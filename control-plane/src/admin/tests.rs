@@ -10,6 +10,7 @@ mod document;
 mod export;
 mod limits;
 mod logs;
+mod newcomers;
 mod one_api;
 mod openapi;
 mod options;

@@ -131,7 +131,8 @@ pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Repl
     data(view(&state, token).await?)
 }
 
-/// Makes a token. Its key is shown this once only.
+/// Makes a token. Its key is shown this once only. A group that is made for it
+/// (`auto_create_group`) has no wallet, and spends without limit until it is given one.
 pub(super) async fn create(
     Extract(state): Extract<State>,
     path: Segments,

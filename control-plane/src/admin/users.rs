@@ -86,7 +86,7 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<UserView>
     data(UserView::from(state.store.user(path.id()?).await?))
 }
 
-/// Makes a user.
+/// Makes a user. Their group has a wallet, with what the option `NewUserBalance` says.
 async fn create(Extract(state): Extract<State>, body: Body) -> Reply<UserView> {
     let mut fields = body.object()?;
     let username = required("username", username(&mut fields)?)?;

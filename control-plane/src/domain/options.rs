@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 pub use rule::{InvalidOption, Mappings, Models, Ratio, Rule};
 use serde::de::DeserializeOwned;
+use tollgate_policy::price::NanoUsd;
 
 use super::Share;
 
@@ -263,6 +264,17 @@ pub const OIDC_REGISTRATION_ENABLED: &Definition = &Definition {
     about: "Make a user for whoever signs in at the OpenID provider for the first time.",
 };
 
+pub const NEW_USER_BALANCE: &Definition = &Definition {
+    name: "NewUserBalance",
+    env: "NEW_USER_BALANCE",
+    default: "0",
+    rule: Rule::Amount,
+    reach: Reach::ControlPlane,
+    about: "USD that a new user's wallet has in it; 0: their calls are refused until somebody \
+            recharges it, or they redeem a code. Groups that administrators make have no wallet, \
+            and spend without limit, until they are given one.",
+};
+
 pub const DEFAULT_CHANNEL_MODELS: &Definition = &Definition {
     name: "DefaultChannelModels",
     env: "DEFAULT_CHANNEL_MODELS",
@@ -356,6 +368,7 @@ pub const ALL: &[&Definition] = &[
     LOG_DETAIL_RESPONSE_BODY_MAX_SIZE,
     REGISTRATION_ENABLED,
     OIDC_REGISTRATION_ENABLED,
+    NEW_USER_BALANCE,
     DEFAULT_CHANNEL_MODELS,
     DEFAULT_CHANNEL_MODEL_MAPPING,
     DEFAULT_WARN_NOTIFY_ERROR_RATE,
@@ -438,6 +451,11 @@ impl Options {
     #[must_use]
     pub fn whole(&self, option: &Definition) -> i64 {
         self.text(option).0.parse().unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn amount(&self, option: &Definition) -> NanoUsd {
+        rule::amount(self.text(option).0).unwrap_or_default()
     }
 
     /// Amounts in USD and the ratio from each on, in rising order.

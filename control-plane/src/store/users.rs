@@ -85,7 +85,8 @@ impl Store {
         .transpose()
     }
 
-    /// Makes a user and their group.
+    /// Makes a user and their group, with a wallet: who comes by themselves must not spend without
+    /// limit, at no time.
     ///
     /// # Errors
     /// `Conflict` when the name is taken.
@@ -132,10 +133,12 @@ impl Write {
         .bind(stored(new.password.as_ref()).unwrap_or_default())
         .bind(new.role.as_str())
         .bind(new.status.number())
-        .bind(group)
+        .bind(group.clone())
         .fetch_one(&mut *self.transaction)
         .await
         .on_conflict(|| format!("the user name {} is taken", new.username))?;
+        // Last: the ledger's own accounts are locked as shortly as can be.
+        self.open_wallet_of_new_user(group).await?;
         user(&row)
     }
 

@@ -11,6 +11,7 @@
 mod check;
 mod codes;
 mod history;
+mod opening;
 mod operations;
 mod outbox;
 mod post;

@@ -15,6 +15,8 @@ pub enum Rule {
         min: i64,
         max: i64,
     },
+    /// An amount in USD of at most nine decimals.
+    Amount,
     /// A JSON list of names of groups.
     Groups,
     /// A share from 0 to 1, in at most six decimals.
@@ -74,6 +76,7 @@ impl Rule {
                 .ok()
                 .filter(|number| (min..=max).contains(number))
                 .map(|number| number.to_string()),
+            Self::Amount => amount(value).map(|amount| amount.to_string()),
             Self::Groups => names(value).map(|_| value.to_owned()),
             Self::Share => share(value).map(|share| share.number().to_string()),
             Self::Line { max } => (value.len() <= max && !value.chars().any(char::is_control))
@@ -97,6 +100,12 @@ impl Rule {
     pub fn text(self) -> String {
         match self {
             Self::Flag => "must be true or false".into(),
+            Self::Amount => {
+                format!(
+                    "must be an amount in USD from 0 to {}, such as 0.5",
+                    NanoUsd::MAX
+                )
+            }
             Self::Groups => "must be a list of names of groups, such as [\"g\"]".into(),
             Self::Share => "must be a number from 0 to 1".into(),
             Self::Line { max } => format!("must be one line of at most {max} bytes"),
@@ -126,6 +135,10 @@ fn flag(value: &str) -> Option<bool> {
         "false" | "0" => Some(false),
         _ => None,
     }
+}
+
+pub(super) fn amount(value: &str) -> Option<NanoUsd> {
+    value.parse().ok()
 }
 
 pub(super) fn names(value: &str) -> Option<Vec<String>> {

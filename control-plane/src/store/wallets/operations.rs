@@ -114,29 +114,6 @@ impl Store {
 }
 
 impl Write {
-    /// A wallet for a group that has none, with money in it from the first moment.
-    pub(in crate::store) async fn open_wallet_with(
-        &mut self,
-        actor: &str,
-        group: String,
-        balance: NanoUsd,
-    ) -> Result<Wallet> {
-        let wallet = self.open_wallet(group, None).await?;
-        if balance.0 == 0 {
-            return Ok(wallet);
-        }
-        let order = Movement {
-            note: "opening balance".into(),
-            actor: actor.into(),
-            ..Movement::default()
-        };
-        let (kind, from) = (TransactionKind::Recharge, system::RECHARGES);
-        let (amount, none) = (balance.0, String::new());
-        self.move_once(&wallet, kind, amount, from, none, order)
-            .await?;
-        Ok(Wallet { balance, ..wallet })
-    }
-
     async fn refund(&mut self, group: &str, request_id: String, order: Movement) -> Result<Done> {
         let wallet = self.own_wallet(group).await?;
         let kind = TransactionKind::Refund;
