@@ -4,6 +4,7 @@
 //! For one call it is narrowed to the one [`Price`] that applies ([`Tariff::select`]), and what the
 //! call used is counted with that ([`cost()`]).
 
+mod amounts;
 mod condition;
 mod cost;
 mod money;
@@ -11,6 +12,7 @@ mod multiplier;
 mod resolution;
 mod tariff;
 
+pub use amounts::Amounts;
 pub use condition::{CallFacts, Condition, Range};
 pub use cost::cost;
 pub use money::{InvalidUsd, NanoUsd};

@@ -14,57 +14,94 @@ use super::{Multiplier, NanoUsd, Part, Price, Rate};
 #[must_use]
 pub fn cost(price: &Price, usage: &Usage, status: u32, multiplier: Multiplier) -> NanoUsd {
     let mut sum = Sum::default();
-    match price.per_request.filter(|amount| amount.0 > 0) {
-        Some(amount) => {
-            let calls = u64::from((200..300).contains(&status));
-            sum.add(
-                calls,
-                Rate {
-                    price: amount,
-                    unit: 1,
-                },
-            );
-        }
-        None => {
-            input(price, usage, &mut sum);
-            output(price, usage, &mut sum);
-            sum.add(usage.web_searches, price.rate(Part::WebSearch));
-        }
-    }
+    count(price, usage, status, |_, count, rate| sum.add(count, rate));
     sum.times(multiplier)
 }
 
-fn input(price: &Price, usage: &Usage, sum: &mut Sum) {
-    let written = |part| price.own(part).or(price.own(Part::CacheCreation));
-    let mut rest = usage.input_tokens;
-    for (tokens, rate) in [
-        (usage.cache_read_tokens, price.own(Part::Cached)),
-        (usage.cache_write_5m_tokens, written(Part::CacheCreation5m)),
-        (usage.cache_write_1h_tokens, written(Part::CacheCreation1h)),
-        (usage.image_input_tokens, price.own(Part::ImageInput)),
-        (usage.audio_input_tokens, price.own(Part::AudioInput)),
-        (usage.video_input_tokens, price.own(Part::VideoInput)),
-    ] {
-        sum.add_part_of(&mut rest, tokens, rate);
+/// What `used` counts, each time with its part (`None`: the request itself) and rate, in the order in
+/// which parts are told.
+pub(super) fn count(
+    price: &Price,
+    usage: &Usage,
+    status: u32,
+    mut used: impl FnMut(Option<Part>, u64, Rate),
+) {
+    match price.per_request.filter(|amount| amount.0 > 0) {
+        Some(price) => {
+            let calls = u64::from((200..300).contains(&status));
+            used(None, calls, Rate { price, unit: 1 });
+        }
+        None => {
+            let mut used = |part, count, rate| used(Some(part), count, rate);
+            input(price, usage, &mut used);
+            output(price, usage, &mut used);
+            let searches = Part::WebSearch;
+            used(searches, usage.web_searches, price.rate(searches));
+        }
     }
-    sum.add(rest, price.rate(Part::Input));
 }
 
-fn output(price: &Price, usage: &Usage, sum: &mut Sum) {
-    let mut rest = usage.output_tokens;
-    for (tokens, part) in [
-        (usage.reasoning_tokens, Part::Reasoning),
-        (usage.image_output_tokens, Part::ImageOutput),
-        (usage.audio_output_tokens, Part::AudioOutput),
+fn input(price: &Price, usage: &Usage, used: &mut impl FnMut(Part, u64, Rate)) {
+    let written = |part| price.own(part).or(price.own(Part::CacheCreation));
+    let (short, long) = (Part::CacheCreation5m, Part::CacheCreation1h);
+    let own = |part| price.own(part);
+    let mut rest = usage.input_tokens;
+    for (part, tokens, rate) in [
+        (Part::Cached, usage.cache_read_tokens, own(Part::Cached)),
+        (short, usage.cache_write_5m_tokens, written(short)),
+        (long, usage.cache_write_1h_tokens, written(long)),
+        (
+            Part::ImageInput,
+            usage.image_input_tokens,
+            own(Part::ImageInput),
+        ),
+        (
+            Part::AudioInput,
+            usage.audio_input_tokens,
+            own(Part::AudioInput),
+        ),
+        (
+            Part::VideoInput,
+            usage.video_input_tokens,
+            own(Part::VideoInput),
+        ),
     ] {
-        sum.add_part_of(&mut rest, tokens, price.own(part));
+        own_tokens(part, &mut rest, tokens, rate, used);
     }
-    sum.add(rest, price.rate(Part::Output));
+    used(Part::Input, rest, price.rate(Part::Input));
+}
+
+fn output(price: &Price, usage: &Usage, used: &mut impl FnMut(Part, u64, Rate)) {
+    let mut rest = usage.output_tokens;
+    for (part, tokens) in [
+        (Part::Reasoning, usage.reasoning_tokens),
+        (Part::ImageOutput, usage.image_output_tokens),
+        (Part::AudioOutput, usage.audio_output_tokens),
+    ] {
+        own_tokens(part, &mut rest, tokens, price.own(part), used);
+    }
+    used(Part::Output, rest, price.rate(Part::Output));
+}
+
+/// Takes `tokens` from what is left of a total, if they have a price of their own, which may be none.
+fn own_tokens(
+    part: Part,
+    rest: &mut u64,
+    tokens: u64,
+    rate: Option<Rate>,
+    used: &mut impl FnMut(Part, u64, Rate),
+) {
+    if let Some(rate) = rate {
+        let tokens = tokens.min(*rest);
+        *rest -= tokens;
+        used(part, tokens, rate);
+    }
 }
 
 /// Σ count × price ÷ unit, exact: whole nano-USD, and a proper fraction of one beside it for each
 /// division that left a rest.
-struct Sum {
+#[derive(Clone, Copy)]
+pub(super) struct Sum {
     whole: u128,
     /// Over `denominator`; below one for each part, so below 16 in all.
     numerator: u128,
@@ -86,16 +123,10 @@ impl Default for Sum {
 }
 
 impl Sum {
-    /// Counts `tokens` of what is left of a total, if they have a price of their own, which may be none.
-    fn add_part_of(&mut self, rest: &mut u64, tokens: u64, rate: Option<Rate>) {
-        if let Some(rate) = rate {
-            let tokens = tokens.min(*rest);
-            *rest -= tokens;
-            self.add(tokens, rate);
+    pub(super) fn add(&mut self, count: u64, rate: Rate) {
+        if count == 0 || rate.is_free() {
+            return;
         }
-    }
-
-    fn add(&mut self, count: u64, rate: Rate) {
         let unit = rate.unit.clamp(1, Rate::MAX_UNIT);
         let price = u128::try_from(rate.price.0).unwrap_or(0);
         // At most 2⁶⁴ × 2⁶³.
@@ -121,7 +152,7 @@ impl Sum {
     ///
     /// Whole parts are split off before they are multiplied: what is left is below 2⁶⁴ parts of
     /// 2⁶⁰ and 2³⁰, times at most 2⁴⁰, so that no fraction comes near the end of a `u128`.
-    fn times(self, multiplier: Multiplier) -> NanoUsd {
+    pub(super) fn times(self, multiplier: Multiplier) -> NanoUsd {
         let times = u128::try_from(multiplier.nano()).unwrap_or(0);
         let denominator = u128::from(self.denominator);
         let whole = (self.whole / NANO).saturating_mul(times);

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use tollgate_config::meter::{Usage, UsageEvent};
 
 use super::*;
@@ -208,6 +210,18 @@ fn a_price_per_request_is_for_success_and_replaces_tokens() {
     }
     let half = cost(&price, &usage(1, 0, 0, 0), 200, "0.5".parse().unwrap());
     assert_eq!(half, NanoUsd(4), "half up");
+    let most = NanoUsd(i64::MAX);
+    let used = usage(1000, 5, 0, 0);
+    let amounts = Amounts::of(&price, &used, 200, Multiplier::ONE, most);
+    assert_eq!(
+        (amounts.per_request, amounts.total()),
+        (NanoUsd(7), NanoUsd(7))
+    );
+    assert!(
+        Part::ALL
+            .iter()
+            .all(|part| amounts.part(*part) == NanoUsd(0))
+    );
     // Without one, tokens that were used are charged whatever the caller saw.
     let found = cost(&sonnet(), &usage(1, 0, 0, 0), 502, Multiplier::ONE);
     assert_eq!(found, NanoUsd(3_000));
@@ -250,7 +264,15 @@ fn nothing_overflows_and_nothing_is_negative() {
                     ..usage(input, part, part, part)
                 };
                 for multiplier in multipliers {
-                    assert!(cost(&price, &usage, 200, multiplier) >= NanoUsd(0));
+                    let whole = cost(&price, &usage, 200, multiplier);
+                    assert!(whole >= NanoUsd(0));
+                    for most in [NanoUsd(i64::MAX), NanoUsd(1_000_000)] {
+                        let amounts = Amounts::of(&price, &usage, 200, multiplier, most);
+                        let parts = Part::ALL.map(|part| amounts.part(part).0);
+                        assert!(parts.iter().all(|part| *part >= 0), "{parts:?}");
+                        let sum: i128 = parts.into_iter().map(i128::from).sum();
+                        assert_eq!(sum, i128::from(whole.min(most).0));
+                    }
                 }
             }
         }
@@ -307,61 +329,80 @@ fn i16_any_sum_is_the_exact_one_rounded_once() {
         let multiplier = Multiplier::from_nano(nano);
 
         // Plainly: every token gets the rate of its part, all over one denominator.
-        let mut sum = 0_i128;
-        let mut add = |count: u64, rate: Rate| {
-            sum += i128::from(count) * i128::from(rate.price.0) * (common / i128::from(rate.unit));
+        let mut exact = BTreeMap::new();
+        let mut add = |part: Part, count: u64, rate: Rate| {
+            let unit = common / i128::from(rate.unit);
+            let amount = i128::from(count) * i128::from(rate.price.0) * unit;
+            exact.insert(part, amount);
         };
         let or = |part, other| match price.own(part) {
             None => price.own(other),
             own => own,
         };
-        let mut share = |rest: &mut u64, count: u64, rate: Option<Rate>| {
+        let mut share = |rest: &mut u64, part: Part, count: u64, rate: Option<Rate>| {
             if let Some(rate) = rate {
                 let count = count.min(*rest);
                 *rest -= count;
-                add(count, rate);
+                add(part, count, rate);
             }
         };
         let mut rest = usage.input_tokens;
-        share(&mut rest, usage.cache_read_tokens, price.own(Part::Cached));
-        let short = or(Part::CacheCreation5m, Part::CacheCreation);
-        share(&mut rest, usage.cache_write_5m_tokens, short);
-        let long = or(Part::CacheCreation1h, Part::CacheCreation);
-        share(&mut rest, usage.cache_write_1h_tokens, long);
-        share(
-            &mut rest,
-            usage.image_input_tokens,
-            price.own(Part::ImageInput),
-        );
-        share(
-            &mut rest,
-            usage.audio_input_tokens,
-            price.own(Part::AudioInput),
-        );
-        share(
-            &mut rest,
-            usage.video_input_tokens,
-            price.own(Part::VideoInput),
-        );
-        share(&mut rest.clone(), rest, price.own(Part::Input));
+        let (short, long) = (Part::CacheCreation5m, Part::CacheCreation1h);
+        for (part, tokens, rate) in [
+            (
+                Part::Cached,
+                usage.cache_read_tokens,
+                price.own(Part::Cached),
+            ),
+            (
+                short,
+                usage.cache_write_5m_tokens,
+                or(short, Part::CacheCreation),
+            ),
+            (
+                long,
+                usage.cache_write_1h_tokens,
+                or(long, Part::CacheCreation),
+            ),
+            (
+                Part::ImageInput,
+                usage.image_input_tokens,
+                price.own(Part::ImageInput),
+            ),
+            (
+                Part::AudioInput,
+                usage.audio_input_tokens,
+                price.own(Part::AudioInput),
+            ),
+            (
+                Part::VideoInput,
+                usage.video_input_tokens,
+                price.own(Part::VideoInput),
+            ),
+        ] {
+            share(&mut rest, part, tokens, rate);
+        }
+        share(&mut rest.clone(), Part::Input, rest, price.own(Part::Input));
         let mut rest = usage.output_tokens;
+        for (part, tokens) in [
+            (Part::Reasoning, usage.reasoning_tokens),
+            (Part::ImageOutput, usage.image_output_tokens),
+            (Part::AudioOutput, usage.audio_output_tokens),
+        ] {
+            share(&mut rest, part, tokens, price.own(part));
+        }
         share(
-            &mut rest,
-            usage.reasoning_tokens,
-            price.own(Part::Reasoning),
+            &mut rest.clone(),
+            Part::Output,
+            rest,
+            price.own(Part::Output),
         );
-        share(
-            &mut rest,
-            usage.image_output_tokens,
-            price.own(Part::ImageOutput),
+        add(
+            Part::WebSearch,
+            usage.web_searches,
+            price.rate(Part::WebSearch),
         );
-        share(
-            &mut rest,
-            usage.audio_output_tokens,
-            price.own(Part::AudioOutput),
-        );
-        share(&mut rest.clone(), rest, price.own(Part::Output));
-        add(usage.web_searches, price.rate(Part::WebSearch));
+        let sum: i128 = exact.values().sum();
 
         let over = common * 1_000_000_000;
         let expected = (sum * i128::from(nano) + over / 2) / over;
@@ -371,6 +412,19 @@ fn i16_any_sum_is_the_exact_one_rounded_once() {
             expected,
             "turn {turn}: {price:?} {usage:?} {nano}"
         );
+
+        // By part: nothing is lost, and each is less than one away from its exact amount.
+        let most = NanoUsd(i64::MAX);
+        let amounts = Amounts::of(&price, &usage, 200, multiplier, most);
+        assert_eq!(amounts.total(), found, "turn {turn}");
+        let told = Part::ALL.map(|part| amounts.part(part).0);
+        assert_eq!(told.iter().sum::<i64>(), found.0, "turn {turn}: {told:?}");
+        for (part, told) in Part::ALL.into_iter().zip(told) {
+            let exact = exact.get(&part).copied().unwrap_or(0) * i128::from(nano);
+            let away = i128::from(told) * over - exact;
+            assert!(told >= 0, "turn {turn}: {part:?} {amounts:?}");
+            assert!(away.abs() < over, "turn {turn}: {part:?} {amounts:?}");
+        }
     }
 }
 
