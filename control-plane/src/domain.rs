@@ -58,7 +58,9 @@ pub use group_model::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides}
 pub use identity::{Identity, LinkedIdentity};
 pub(crate) use item::named_item;
 pub use limits::{ConsumeLevels, GroupLimits, GroupLimitsPatch, Limits, LimitsPatch, Ratio};
-pub use log::{AttemptRecord, Circumstances, Draw, Log, TokenCounts, outcome_name};
+pub use log::{
+    AttemptRecord, Circumstances, Draw, Log, MAX_CALL_AMOUNT, TokenCounts, outcome_name,
+};
 pub use model_config::{ModelConfig, ModelConfigPatch};
 pub use model_settings::{ModelSettings, Timeouts};
 pub use page::{Listed, Order, Page};

@@ -1,5 +1,6 @@
 //! `/api/logs…` over all groups, and the same handlers under `/api/log/<group>…` for one.
 
+mod amounts;
 mod export;
 
 use std::time::{Duration, Instant};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub(super) use amounts::AmountView;
 
 use super::answer::{Reply, Usd, data, data_with_note};
 use super::dashboard::{named, top_names};
@@ -87,6 +90,10 @@ struct View {
     price_override: Option<bool>,
     used_amount: Usd,
     used_amount_nano_usd: i64,
+    /// Its parts; absent where they are not known, as of a row that an earlier version booked by
+    /// other rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<AmountView>,
     upstream_id: String,
     losses: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +122,7 @@ struct WholeView {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LogUsage")]
-struct UsageView {
+pub(super) struct UsageView {
     input_tokens: i64,
     output_tokens: i64,
     cached_tokens: i64,
@@ -139,7 +146,7 @@ struct UsageView {
 /// What is not known is left out.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LogUsageContext")]
-struct ContextView {
+pub(super) struct ContextView {
     #[serde(skip_serializing_if = "String::is_empty")]
     service_tier: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -299,6 +306,7 @@ pub(super) fn code_type(params: &Params) -> Result<CodeType, ApiError> {
 
 impl From<Log> for View {
     fn from(log: Log) -> Self {
+        let amount = AmountView::of(&log);
         Self {
             id: log.id,
             request_id: log.request_id,
@@ -336,6 +344,7 @@ impl From<Log> for View {
             price_override: log.price.as_ref().map(|booked| booked.of_group),
             used_amount: Usd(log.amount),
             used_amount_nano_usd: log.amount.0,
+            amount,
             upstream_id: log.upstream_id,
             losses: log.losses,
             request_detail: None,

@@ -4,24 +4,20 @@
 //! belongs to somebody else is not there, in the same words as what does not exist.
 
 mod logs;
+mod models;
 mod usage;
 
-use std::collections::BTreeMap;
-
 use axum::extract::State as Extract;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::answer::{Reply, data};
 use super::body::Body;
 use super::params::{Params, Segments};
-use super::prices::TariffView;
 use super::principal::{Caller, Own};
 use super::routes::{Routes, get, post};
 use super::sign_in::{self, secret, signed_in};
 use super::users::{self, UserView, email, ignore_shown, required};
 use super::{State, tokens, wallets};
-use crate::domain::{Status, UserPatch};
+use crate::domain::UserPatch;
 
 pub(super) fn routes() -> Routes {
     let keys = get(list_tokens).post(create_token);
@@ -38,11 +34,11 @@ pub(super) fn routes() -> Routes {
         .own("/keys", keys.clone())
         .own("/keys/", keys)
         .own("/keys/{id}", key)
-        .own("/self/models", get(models))
         .own("/self/wallet", get(wallet))
         .own("/self/wallet/redeem", post(redeem))
         .own("/self/wallet/transactions", get(transactions))
         .merge(logs::routes())
+        .merge(models::routes())
         .merge(usage::routes())
 }
 
@@ -169,56 +165,6 @@ async fn transactions(
     params: Params,
 ) -> Reply<wallets::TransactionsView> {
     wallets::list_transactions(&state.store, &session.user.group, &params).await
-}
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OwnModel")]
-struct ModelView {
-    model: String,
-    owner: String,
-    #[serde(rename = "type")]
-    kind: i64,
-    /// Whether somebody set a price; without one, calls cost nothing.
-    priced: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<TariffView>,
-}
-
-/// The models that the group may use, without the channels that serve them.
-async fn models(Extract(state): Extract<State>, Own(session): Own) -> Reply<Vec<ModelView>> {
-    let group = state.store.group(&session.user.group).await?;
-    let mut models = BTreeMap::new();
-    for channel in state.store.all_channels().await? {
-        let shared = channel
-            .sets
-            .iter()
-            .any(|set| group.available_sets.contains(set));
-        if shared && channel.status == Status::Enabled && group.status == Status::Enabled {
-            models.extend(channel.models.into_iter().map(|model| (model, None)));
-        }
-    }
-    for config in state.store.model_configs().await? {
-        if let Some(known) = models.get_mut(&config.model) {
-            *known = Some(config);
-        }
-    }
-    let views = models.into_iter().map(|(model, config)| match config {
-        Some(config) => ModelView {
-            model,
-            priced: true,
-            price: Some(TariffView(config.price)),
-            owner: config.owner,
-            kind: config.kind,
-        },
-        None => ModelView {
-            model,
-            owner: String::new(),
-            kind: 0,
-            priced: false,
-            price: None,
-        },
-    });
-    data(views.collect::<Vec<_>>())
 }
 
 impl Segments {

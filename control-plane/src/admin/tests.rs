@@ -15,6 +15,7 @@ mod one_api;
 mod openapi;
 mod options;
 mod own;
+mod own_prices;
 mod prices;
 mod proxies;
 mod refusals;

@@ -1,11 +1,14 @@
 //! A log row: one request, whatever happened to it.
 
+mod amounts;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tollgate_config::meter::Outcome;
 use tollgate_policy::price::NanoUsd;
 
 use super::BookedPrice;
+pub use amounts::MAX_CALL_AMOUNT;
 
 /// It is written as JSON where it waits for its database; what has no name there has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 use tollgate_config::meter::Usage;
 use tollgate_policy::price::NanoUsd;
 
+use crate::domain::MAX_CALL_AMOUNT;
+
 /// Model names, ids, addresses. Above what the admin API takes for a model's name, so that none is cut
 /// before its price is looked up.
 const NAME_BYTES: usize = 512;
@@ -10,8 +12,8 @@ const NAME_BYTES: usize = 512;
 const OWNER_BYTES: usize = 120;
 /// Error texts and losses.
 const TEXT_BYTES: usize = 2048;
-/// What one call can cost at most: a million US dollars, for the same reason.
-pub(super) const MAX_AMOUNT: NanoUsd = NanoUsd(1_000_000_000_000_000);
+/// What one call can cost at most, for the same reason.
+pub(super) const MAX_AMOUNT: NanoUsd = MAX_CALL_AMOUNT;
 /// More attempts or losses than this tell nothing new.
 pub(super) const MAX_ITEMS: usize = 64;
 

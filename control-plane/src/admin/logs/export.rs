@@ -13,7 +13,9 @@ use jiff::tz::TimeZone;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tollgate_policy::price::Amounts;
 
+use super::amounts::{PARTS, parts};
 use super::query;
 use crate::admin::answer::Described;
 use crate::admin::dashboard::zone;
@@ -55,7 +57,7 @@ struct Columns {
     detail: bool,
 }
 
-/// Calls as CSV, streamed. It takes the filters of the list, and `timezone`, `max_entries` (0:
+/// Calls as CSV, streamed. `used_amount` is told by part as well. It takes the filters of the list, and `timezone`, `max_entries` (0:
 /// all), `include_channel`, `include_retry_at`, `include_detail`. `chunk_interval` is taken and
 /// changes nothing: rows are read by their place, in no intervals.
 pub(super) async fn export(
@@ -167,6 +169,7 @@ impl Export {
             "duration_milliseconds",
             "ttfb_milliseconds",
         ];
+        names.extend(parts(&Amounts::default()).map(|(name, _)| name));
         if self.columns.channel {
             names.push("channel");
         }
@@ -245,6 +248,10 @@ impl Export {
             log.duration_ms.to_string(),
             log.ttfb_ms.map(|ms| ms.to_string()).unwrap_or_default(),
         ];
+        row.extend(match log.amounts() {
+            Some(amounts) => parts(&amounts).map(|(_, amount)| amount.to_string()),
+            None => [const { String::new() }; PARTS],
+        });
         if self.columns.channel {
             row.push(log.channel_id.to_string());
         }

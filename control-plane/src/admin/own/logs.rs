@@ -5,13 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::admin::answer::{Reply, Usd, data};
-use crate::admin::logs::code_type;
+use crate::admin::logs::{AmountView, ContextView, UsageView, code_type};
 use crate::admin::params::{Params, Segments};
-use crate::admin::prices::PriceView;
+use crate::admin::prices::{MultiplierView, PriceView};
 use crate::admin::principal::Own;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
-use crate::domain::{Listed, Log};
+use crate::domain::{ConditionFields, Listed, Log};
 use crate::store::LogQuery;
 
 pub(super) fn routes() -> Routes {
@@ -24,7 +24,8 @@ pub(super) fn routes() -> Routes {
 
 const ORDERS: [&str; 3] = ["id", "created_at", "request_at"];
 
-/// Neither channels nor nodes, nor what an upstream said of itself.
+/// Neither channels nor nodes, nor what an upstream said of itself. `price` for what was used, times
+/// `price_multiplier`, is `used_amount`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OwnLog")]
 struct View {
@@ -47,22 +48,23 @@ struct View {
     ip: String,
     user: String,
     usage: UsageView,
+    /// What a price may depend on.
+    usage_context: ContextView,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceView>,
+    /// Under which that was the price; absent: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_condition: Option<ConditionFields>,
+    /// What the group paid of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_multiplier: Option<MultiplierView>,
     used_amount: Usd,
     used_amount_nano_usd: i64,
+    /// Its parts; absent where they are not known, as of a row that an earlier version booked by
+    /// other rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<AmountView>,
     losses: Vec<String>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OwnLogUsage")]
-struct UsageView {
-    input_tokens: i64,
-    output_tokens: i64,
-    cached_tokens: i64,
-    cache_creation_tokens: i64,
-    reasoning_tokens: i64,
-    total_tokens: i64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -112,7 +114,7 @@ async fn show(Extract(state): Extract<State>, Own(session): Own, path: Segments)
 
 impl From<Log> for View {
     fn from(log: Log) -> Self {
-        let tokens = log.tokens;
+        let amount = AmountView::of(&log);
         Self {
             id: log.id,
             request_id: log.request_id,
@@ -131,20 +133,18 @@ impl From<Log> for View {
             content: log.content,
             ip: log.ip,
             user: log.user,
-            usage: UsageView {
-                input_tokens: tokens.input,
-                output_tokens: tokens.output,
-                cached_tokens: tokens.cached,
-                cache_creation_tokens: tokens.cache_creation,
-                reasoning_tokens: tokens.reasoning,
-                total_tokens: tokens.input.saturating_add(tokens.output),
-            },
-            price: log
+            usage: UsageView::from(log.tokens),
+            usage_context: ContextView::from(log.circumstances),
+            price: log.price.as_ref().map(|b| PriceView::whole(b.price)),
+            price_condition: log
                 .price
                 .as_ref()
-                .map(|booked| PriceView::whole(booked.price)),
+                .and_then(|booked| booked.condition.as_ref())
+                .map(ConditionFields::from),
+            price_multiplier: log.price.as_ref().map(|b| MultiplierView(b.multiplier)),
             used_amount: Usd(log.amount),
             used_amount_nano_usd: log.amount.0,
+            amount,
             losses: log.losses,
         }
     }

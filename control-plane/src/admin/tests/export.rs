@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::now_unix_ms;
 
-async fn csv(api: &Api, path: &str) -> Vec<String> {
+pub(super) async fn csv(api: &Api, path: &str) -> Vec<String> {
     let request = Request::builder()
         .uri(format!("/api{path}"))
         .header("authorization", KEY)
