@@ -1,4 +1,4 @@
-//! Who changes something, as the price history names them.
+//! Who changes something, as the histories of prices and wallets name them.
 
 use std::convert::Infallible;
 

@@ -31,6 +31,7 @@ pub(super) fn routes() -> Routes {
         .own("/self/tokens/{id}", key.clone())
         .own("/self/tokens/{id}/status", post(set_token_status))
         .own("/self/tokens/{id}/name", post(set_token_name))
+        .own("/self/tokens/{id}/rotate", post(rotate_token))
         .own("/keys", keys.clone())
         .own("/keys/", keys)
         .own("/keys/{id}", key)
@@ -141,6 +142,17 @@ async fn set_token_name(
     body: Body,
 ) -> Reply<tokens::View> {
     tokens::set_name(state, path.in_group_of(own), body).await
+}
+
+/// Gives a key of one's own another text, and lets the present one work for some time yet. The new
+/// one is shown this once only.
+async fn rotate_token(
+    state: Extract<State>,
+    own: Own,
+    path: Segments,
+    body: Body,
+) -> Reply<tokens::View> {
+    tokens::rotate(state, path.in_group_of(own), body).await
 }
 
 /// One's own wallet.

@@ -211,7 +211,11 @@ pub(super) async fn set_name(
 }
 
 /// Gives the token another key, and lets the present one work for some time yet.
-async fn rotate(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
+pub(super) async fn rotate(
+    Extract(state): Extract<State>,
+    path: Segments,
+    body: Body,
+) -> Reply<View> {
     let mut fields = body.object()?;
     let overlap = fields.int("overlap_seconds", 0, MAX_OVERLAP_S)?;
     fields.finish()?;

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::actor::Actor;
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
 use super::fields::Fields;
@@ -35,9 +36,6 @@ pub(super) fn routes() -> Routes {
 
 const MAX_KEY: usize = 128;
 const MAX_NOTE: usize = 512;
-
-/// Who is behind an order that comes with the administrator's key.
-const ADMINISTRATOR: &str = "admin";
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Wallet")]
@@ -81,6 +79,7 @@ pub(super) struct TransactionView {
     #[serde(skip_serializing_if = "String::is_empty")]
     redemption_code: String,
     note: String,
+    /// The user who asked for it, or `admin key`; empty: the gateway.
     actor: String,
 }
 
@@ -152,52 +151,56 @@ async fn open(Extract(state): Extract<State>, path: Segments, body: Body) -> Rep
 }
 
 /// Closes a wallet; its group spends without limit again.
-async fn close(Extract(state): Extract<State>, path: Segments) -> Reply {
+async fn close(Extract(state): Extract<State>, by: Actor, path: Segments) -> Reply {
     let group = path.text("group");
-    state.store.close_wallet(group, ADMINISTRATOR).await?;
+    state.store.close_wallet(group, by.name()).await?;
     done()
 }
 
 /// Puts money into a wallet.
 async fn recharge(
     Extract(state): Extract<State>,
+    by: Actor,
     path: Segments,
     body: Body,
 ) -> Reply<TransactionView> {
-    let order = order(body.object()?, money::positive)?;
+    let order = order(&by, body.object()?, money::positive)?;
     answer(state.store.recharge(path.text("group"), order).await?)
 }
 
 /// Takes money out of a wallet.
 async fn deduct(
     Extract(state): Extract<State>,
+    by: Actor,
     path: Segments,
     body: Body,
 ) -> Reply<TransactionView> {
-    let order = order(body.object()?, money::positive)?;
+    let order = order(&by, body.object()?, money::positive)?;
     answer(state.store.deduct(path.text("group"), order).await?)
 }
 
 /// Corrects a balance, up or down.
 async fn adjust(
     Extract(state): Extract<State>,
+    by: Actor,
     path: Segments,
     body: Body,
 ) -> Reply<TransactionView> {
-    let order = order(body.object()?, money::signed)?;
+    let order = order(&by, body.object()?, money::signed)?;
     answer(state.store.adjust(path.text("group"), order).await?)
 }
 
 /// Gives back what a call cost. Without an amount, it is all that is left of it.
 async fn refund(
     Extract(state): Extract<State>,
+    by: Actor,
     path: Segments,
     body: Body,
 ) -> Reply<TransactionView> {
     let mut fields = body.object()?;
     let request_id = fields.line("request_id", MAX_NOTE)?;
     let request_id = request_id.ok_or_else(|| ApiError::field("request_id", "is required"))?;
-    let order = order(fields, |fields, name| {
+    let order = order(&by, fields, |fields, name| {
         let amount = money::amount(fields, name)?;
         if amount.is_some_and(|amount| amount.0 == 0) {
             return Err(ApiError::field(name, "must be above zero"));
@@ -214,16 +217,11 @@ async fn refund(
 /// Redeems a code for a group.
 async fn redeem(
     Extract(state): Extract<State>,
+    by: Actor,
     path: Segments,
     body: Body,
 ) -> Reply<TransactionView> {
-    redeem_code(
-        &state.store,
-        path.text("group"),
-        body.object()?,
-        ADMINISTRATOR,
-    )
-    .await
+    redeem_code(&state.store, path.text("group"), body.object()?, by.name()).await
 }
 
 /// What went into and out of a wallet.
@@ -313,6 +311,7 @@ pub(super) async fn redeem_code(
 
 /// The rest of an order's body.
 fn order(
+    by: &Actor,
     mut fields: Fields,
     amount: impl Fn(&mut Fields, &str) -> Result<tollgate_policy::price::NanoUsd, ApiError>,
 ) -> Result<Movement, ApiError> {
@@ -322,7 +321,7 @@ fn order(
             .line("idempotency_key", MAX_KEY)?
             .filter(|key| !key.is_empty()),
         note: fields.line("note", MAX_NOTE)?.unwrap_or_default(),
-        actor: ADMINISTRATOR.into(),
+        actor: by.name().into(),
     };
     if let Some(key) = &order.key {
         rules::name("idempotency_key", key, MAX_KEY)?;

@@ -1,6 +1,8 @@
 //! Self-service: everything of one's own, nothing of anybody else's.
 
 use super::*;
+use crate::domain::now_unix_ms;
+use crate::secrets::hash_token;
 
 async fn own(api: &Api, who: &SignedIn, method: &str, path: &str, body: Value) -> Answer {
     api.call_as(Some(&who.access), method, path, body).await
@@ -60,6 +62,24 @@ async fn a_user_has_keys_of_their_own() {
         }
         let now = api.get(&format!("/tokens/{id}")).await;
         assert_eq!((&now["name"], &now["status"]), (&json!("d"), &json!(2)));
+
+        let path = format!("/self/tokens/{id}/rotate");
+        let refused = own(&api, &anna, "POST", &path, json!({})).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        let overlap = json!({"overlap_seconds": 60});
+        let rotated = own(&api, &anna, "POST", &path, overlap).await;
+        assert_eq!(rotated.status, 200, "{}", rotated.text);
+        let rotated = &rotated.envelope["data"];
+        let other = rotated["key"].as_str().unwrap();
+        assert_eq!((&rotated["id"], other == key), (id, false));
+        assert!(rotated["rotates_until"].as_i64() > Some(now_unix_ms()));
+        // Both are taken, for the same token.
+        let told = store.token_updates(&[id.as_i64().unwrap()]).await.unwrap();
+        let hashes: Vec<_> = told.iter().map(|update| update.hash.as_slice()).collect();
+        assert_eq!(hashes.len(), 2);
+        for key in [key, other] {
+            assert!(hashes.contains(&hash_token(key).as_slice()), "{hashes:?}");
+        }
         assert_eq!(api.get(&format!("/user/{}", anna.id)).await["role"], "user");
         let gone = own(&api, &anna, "DELETE", &format!("/keys/{id}"), Value::Null).await;
         assert_eq!(gone.status, 200, "{}", gone.text);
@@ -89,6 +109,11 @@ async fn what_is_somebody_elses_is_not_there() {
             ("DELETE", "/self/tokens/{id}", Value::Null),
             ("POST", "/self/tokens/{id}/status", json!({"status": 2})),
             ("POST", "/self/tokens/{id}/name", json!({"name": "mine"})),
+            (
+                "POST",
+                "/self/tokens/{id}/rotate",
+                json!({"overlap_seconds": 0}),
+            ),
             ("GET", "/keys/{id}", Value::Null),
             ("PUT", "/keys/{id}", json!({"name": "mine"})),
             ("DELETE", "/keys/{id}", Value::Null),

@@ -375,3 +375,32 @@ async fn services_keep_money_and_their_secrets() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_history_names_who_asked() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        group(&api, "g").await;
+        let boss = api.user("boss", "administrator").await;
+        let made = api.ok("POST", "/redemption_codes/", json!({"amount": 1}));
+        let code = made.await[0]["code"].clone();
+        let path = |action: &str| format!("/group/g/wallet/{action}");
+        api.ok("POST", &path("recharge"), json!({"amount": 5}))
+            .await;
+        for (action, body) in [
+            ("recharge", json!({"amount": 2})),
+            ("deduct", json!({"amount": 1})),
+            ("adjust", json!({"amount": -1})),
+            ("redeem", json!({"code": code})),
+        ] {
+            let path = path(action);
+            let done = api.call_as(Some(&boss.access), "POST", &path, body).await;
+            assert_eq!(done.status, 200, "{action}: {}", done.text);
+        }
+        let history = api.get(&path("transactions?order=id-asc")).await;
+        let rows = history["transactions"].as_array().unwrap();
+        let actors: Vec<_> = rows.iter().map(|row| &row["actor"]).collect();
+        assert_eq!(actors, ["admin key", "boss", "boss", "boss", "boss"]);
+    })
+    .await;
+}
