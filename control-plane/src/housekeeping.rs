@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::domain::now_unix_ms;
 use crate::domain::options::{
-    CLEAN_LOG_BATCH_SIZE, LOG_DETAIL_STORAGE_HOURS, LOG_STORAGE_HOURS, Options,
-    SUMMARY_MINUTE_STORAGE_HOURS,
+    AUDIT_LOG_STORAGE_HOURS, CLEAN_LOG_BATCH_SIZE, LOG_DETAIL_STORAGE_HOURS, LOG_STORAGE_HOURS,
+    Options, SUMMARY_MINUTE_STORAGE_HOURS,
 };
 use crate::store::{Result, Store};
 
@@ -24,6 +24,9 @@ const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// Log rows are kept for this long at least, for the same reason.
 pub const LOG_HOURS_MIN: i64 = 24;
+
+/// So long can be seen at least who changed what: whoever may set options is seen doing it.
+const AUDIT_HOURS_MIN: i64 = 24;
 
 /// Alerts are looked up when something went wrong, not years later.
 const ALERTS_KEPT_MS: i64 = 90 * 24 * HOUR_MS;
@@ -47,14 +50,21 @@ async fn tidy(store: &Store, now_ms: i64) -> Result<()> {
     store
         .delete_alerts(now_ms.saturating_sub(ALERTS_KEPT_MS))
         .await?;
-    if let Some(before) = before(&options, LOG_DETAIL_STORAGE_HOURS, 1, now_ms) {
+    let logs = before(&options, LOG_STORAGE_HOURS, LOG_HOURS_MIN, now_ms);
+    let details = before(&options, LOG_DETAIL_STORAGE_HOURS, 1, now_ms);
+    // No body stays longer than its row.
+    if let Some(before) = details.max(logs) {
         let delete = || store.delete_details(before, batch);
         until_none(delete, batch).await?;
     }
-    if let Some(before) = before(&options, LOG_STORAGE_HOURS, LOG_HOURS_MIN, now_ms) {
+    if let Some(before) = logs {
         let delete = || store.delete_logs(before, batch);
         until_none(delete, batch).await?;
         until_none(|| store.delete_oldest_addresses(before), 1).await?;
+    }
+    if let Some(before) = before(&options, AUDIT_LOG_STORAGE_HOURS, AUDIT_HOURS_MIN, now_ms) {
+        let delete = || store.delete_audits(before, batch);
+        until_none(delete, batch).await?;
     }
     if let Some(before) = before(&options, SUMMARY_MINUTE_STORAGE_HOURS, 1, now_ms) {
         until_none(|| store.delete_oldest_minute(before), 1).await?;
@@ -91,10 +101,10 @@ mod tests {
     use tollgate_config::meter::UsageEvent;
 
     use super::*;
-    use crate::domain::{Detail, Order, Page, Span};
+    use crate::domain::{Audit, Detail, Order, Page, Span};
     use crate::ledger::Ledger;
     use crate::store::testing::with_store;
-    use crate::store::{Dimension, LogQuery, Of, SummaryQuery};
+    use crate::store::{AuditQuery, Dimension, LogQuery, Of, SummaryQuery};
 
     #[tokio::test]
     async fn what_is_old_goes_and_what_was_used_stays() {
@@ -178,6 +188,58 @@ mod tests {
             let all = SummaryQuery::each(Of::Channels(None), Span::Day, 0, i64::MAX);
             let summed = store.summed(&all, &[]).await.unwrap();
             assert_eq!(summed[0].tally.request_count, 40);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn bodies_go_with_their_rows_and_what_was_audited_stays_until_it_is_told() {
+        with_store(async |store| {
+            let now = now_unix_ms();
+            let detail = |id: &str, age_hours: i64| Detail {
+                request_id: id.into(),
+                group: "g".into(),
+                created_at_ms: now - age_hours * HOUR_MS,
+                request_body: "{}".into(),
+                response_body: String::new(),
+                request_body_truncated: false,
+                response_body_truncated: false,
+            };
+            let details = [detail("old", 49), detail("new", 47)];
+            store.keep_details(&details).await.unwrap();
+            for age_hours in [49, 47, 0] {
+                let audit = Audit {
+                    created_at_ms: now - age_hours * HOUR_MS,
+                    ..Audit::default()
+                };
+                store.begin_audit(&audit).await.unwrap();
+            }
+            let left = async || {
+                let ids = ["old".to_owned(), "new".to_owned()];
+                let page = Page {
+                    number: 1,
+                    size: 10,
+                    order: Order {
+                        column: "id",
+                        descending: true,
+                    },
+                };
+                let audits = store.audits(&AuditQuery::default(), page).await.unwrap();
+                (store.details_of(&ids).await.unwrap().len(), audits.total)
+            };
+            let set = async |option, hours: &str| {
+                let value = vec![(option, hours.to_owned())];
+                store.set_options(value).await.unwrap();
+                tidy(&store, now).await.unwrap();
+            };
+            set(LOG_DETAIL_STORAGE_HOURS, "0").await;
+            assert_eq!(left().await, (2, 3), "all stays");
+            set(LOG_STORAGE_HOURS, "48").await;
+            assert_eq!(left().await, (1, 3));
+            set(AUDIT_LOG_STORAGE_HOURS, "48").await;
+            assert_eq!(left().await, (1, 2));
+            set(AUDIT_LOG_STORAGE_HOURS, "1").await;
+            assert_eq!(left().await, (1, 1), "a day stays");
         })
         .await;
     }

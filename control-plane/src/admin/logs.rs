@@ -270,8 +270,8 @@ async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<WholeView
     })
 }
 
-/// Deletes log rows that were booked before `timestamp`. It goes on for some seconds at most, and
-/// says how many.
+/// Deletes log rows that were booked before `timestamp`, with all bodies that were kept before it. It
+/// goes on for some seconds at most, and says how many rows.
 async fn delete(Extract(state): Extract<State>, params: Params) -> Reply<u64> {
     let before = params.nonzero("timestamp")?.unwrap_or(0);
     let latest = now_unix_ms().saturating_sub(LOG_HOURS_MIN.saturating_mul(3_600_000));
@@ -280,12 +280,14 @@ async fn delete(Extract(state): Extract<State>, params: Params) -> Reply<u64> {
         return Err(ApiError::field("timestamp", rule));
     }
     let (begun, mut deleted) = (Instant::now(), 0);
+    let full = DELETED.unsigned_abs();
     loop {
-        let done = state.store.delete_logs(before, DELETED).await?;
-        deleted += done;
-        // What they said of addresses goes last.
-        if done < DELETED.unsigned_abs() && state.store.delete_oldest_addresses(before).await? == 0
-        {
+        let rows = state.store.delete_logs(before, DELETED).await?;
+        deleted += rows;
+        // Those of rows that are gone already, too; what rows said of addresses goes last.
+        let bodies = state.store.delete_details(before, DELETED).await?;
+        let all = rows < full && bodies < full;
+        if all && state.store.delete_oldest_addresses(before).await? == 0 {
             return data(deleted);
         }
         if begun.elapsed() > DELETES_FOR {

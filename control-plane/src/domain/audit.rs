@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Audit {
     pub id: i64,
     pub created_at_ms: i64,

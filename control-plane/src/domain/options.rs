@@ -171,7 +171,7 @@ pub const LOG_STORAGE_HOURS: &Definition = &Definition {
     default: "0",
     rule: HOURS,
     reach: Reach::ControlPlane,
-    about: "Hours that log rows are kept, at least 24; 0: for ever.",
+    about: "Hours that log rows are kept, at least 24, and bodies with them; 0: for ever.",
 };
 
 pub const LOG_DETAIL_STORAGE_HOURS: &Definition = &Definition {
@@ -181,6 +181,15 @@ pub const LOG_DETAIL_STORAGE_HOURS: &Definition = &Definition {
     rule: HOURS,
     reach: Reach::ControlPlane,
     about: "Hours that the bodies of requests and answers are kept; 0: for ever.",
+};
+
+pub const AUDIT_LOG_STORAGE_HOURS: &Definition = &Definition {
+    name: "AuditLogStorageHours",
+    env: "AUDIT_LOG_STORAGE_HOURS",
+    default: "0",
+    rule: HOURS,
+    reach: Reach::ControlPlane,
+    about: "Hours that it is kept who changed what, at least 24; 0: for ever.",
 };
 
 pub const SUMMARY_MINUTE_STORAGE_HOURS: &Definition = &Definition {
@@ -360,6 +369,7 @@ pub const ALL: &[&Definition] = &[
     IP_GROUPS_BAN_THRESHOLD,
     LOG_STORAGE_HOURS,
     LOG_DETAIL_STORAGE_HOURS,
+    AUDIT_LOG_STORAGE_HOURS,
     SUMMARY_MINUTE_STORAGE_HOURS,
     CLEAN_LOG_BATCH_SIZE,
     SAVE_ALL_LOG_DETAIL,

@@ -9,8 +9,8 @@ use super::{Result, Store, log_outbox};
 use crate::domain::Span;
 
 impl Store {
-    /// Deletes the oldest of the log rows that were booked before a time, at most `limit`. Answers
-    /// how many.
+    /// Deletes the oldest of the log rows that were booked before a time, at most `limit`, with the
+    /// bodies of their requests. Answers how many rows.
     ///
     /// # Errors
     /// When the database is away.
@@ -29,7 +29,9 @@ impl Store {
             let waiting = log_outbox::waiting(self.reader(), &names).await?;
             old.retain(|(_, name)| !waiting.contains(name));
         }
-        let ids: Vec<i64> = old.into_iter().map(|(id, _)| id).collect();
+        let (ids, names): (Vec<i64>, Vec<String>) = old.into_iter().unzip();
+        // Before the rows: what is interrupted here is found again.
+        self.delete_details_of(&names).await?;
         let mut deleted = 0;
         for piece in pieces(&ids) {
             let mut conditions = Conditions::default();
@@ -40,7 +42,7 @@ impl Store {
         Ok(deleted)
     }
 
-    /// The same for bodies that were kept.
+    /// The same for bodies that were kept, whether or not they have a row.
     ///
     /// # Errors
     /// When the database is away.
@@ -53,12 +55,39 @@ impl Store {
             .iter()
             .map(|row| row.text("request_id"))
             .collect::<Result<_>>()?;
+        self.delete_details_of(&ids).await
+    }
+
+    async fn delete_details_of(&self, request_ids: &[String]) -> Result<u64> {
         let mut deleted = 0;
-        for piece in pieces(&ids) {
+        for piece in pieces(request_ids) {
             let mut conditions = Conditions::default();
             conditions.names("request_id", piece);
             let done = conditions.statement("DELETE FROM request_details", "");
             deleted += done.execute(self.log_writer()).await?.rows_affected();
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes the oldest of the rows that say who changed what before a time, at most `limit`.
+    /// Answers how many.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn delete_audits(&self, before_ms: i64, limit: i64) -> Result<u64> {
+        let text = "SELECT id FROM audit_logs WHERE created_at < $1 ORDER BY created_at LIMIT $2";
+        let rows = sql(text).bind(before_ms).bind(limit);
+        let rows = rows.fetch_all(self.reader()).await?;
+        let ids: Vec<i64> = rows
+            .iter()
+            .map(|row| row.int("id"))
+            .collect::<Result<_>>()?;
+        let mut deleted = 0;
+        for piece in pieces(&ids) {
+            let mut conditions = Conditions::default();
+            conditions.ids("id", piece);
+            let done = conditions.statement("DELETE FROM audit_logs", "");
+            deleted += done.execute(self.writer()).await?.rows_affected();
         }
         Ok(deleted)
     }

@@ -1,7 +1,7 @@
 //! Log rows as CSV, and their end.
 
 use super::*;
-use crate::domain::now_unix_ms;
+use crate::domain::{Detail, now_unix_ms};
 
 pub(super) async fn csv(api: &Api, path: &str) -> Vec<String> {
     let request = Request::builder()
@@ -95,6 +95,23 @@ async fn rows_that_are_old_enough_can_be_deleted() {
             now - 2 * day
         );
         store.execute_for_tests(old).await;
+        let detail = |id: &str, days: i64| Detail {
+            request_id: id.into(),
+            group: "g".into(),
+            created_at_ms: now - days * day,
+            request_body: "{}".into(),
+            response_body: String::new(),
+            request_body_truncated: false,
+            response_body_truncated: false,
+        };
+        // Of an old row, of one whose body came late, of none that is still there, and of a new row.
+        let details = [
+            detail("000001", 2),
+            detail("000002", 0),
+            detail("gone", 2),
+            detail("000009", 0),
+        ];
+        store.keep_details(&details).await.unwrap();
         for timestamp in ["", "0", "-5", &now.to_string()] {
             let path = format!("/logs/?timestamp={timestamp}");
             api.refused("DELETE", &path, Value::Null, 400, "timestamp must be")
@@ -103,6 +120,10 @@ async fn rows_that_are_old_enough_can_be_deleted() {
         let path = format!("/logs/?timestamp={}", now - day - 1000);
         assert_eq!(api.ok("DELETE", &path, Value::Null).await, 4);
         assert_eq!(api.get("/logs/").await["total"], 6);
+        let ids = details.map(|detail| detail.request_id);
+        let kept = store.details_of(&ids).await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|it| it.request_id.as_str()).collect();
+        assert_eq!(kept, ["000009"], "bodies go with their rows");
     })
     .await;
 }
