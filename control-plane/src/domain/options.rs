@@ -80,6 +80,19 @@ pub const GROUP_MAX_TOKEN_NUM: &Definition = &Definition {
     about: "Tokens that one group may have; 0: any number.",
 };
 
+pub const USER_MAX_TOKEN_NUM: &Definition = &Definition {
+    name: "UserMaxTokenNum",
+    env: "USER_MAX_TOKEN_NUM",
+    default: "100",
+    rule: Rule::Whole {
+        min: 0,
+        max: 1_000_000,
+    },
+    reach: Reach::ControlPlane,
+    about: "Tokens that the group of a user may have, if GroupMaxTokenNum does not allow fewer; 0: \
+            as many as that allows.",
+};
+
 pub const TIME_ZONE: &Definition = &Definition {
     name: "TimeZone",
     env: "TZ",
@@ -360,6 +373,7 @@ pub const ALL: &[&Definition] = &[
     DISABLE_SERVE,
     RETRY_TIMES,
     GROUP_MAX_TOKEN_NUM,
+    USER_MAX_TOKEN_NUM,
     TIME_ZONE,
     GROUP_CONSUME_LEVEL_RATIO,
     IP_RPM,

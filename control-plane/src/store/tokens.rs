@@ -10,7 +10,7 @@ use super::row::{Columns, readable, to_json, unexpected};
 use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
-use crate::domain::options::GROUP_MAX_TOKEN_NUM;
+use crate::domain::options::{Definition, GROUP_MAX_TOKEN_NUM, USER_MAX_TOKEN_NUM};
 use crate::domain::{DEFAULT_SET, Listed, Page, Period, Status, Token, TokenPatch, now_unix_ms};
 use crate::secrets::{NewToken, Secret, TokenHash};
 
@@ -230,23 +230,30 @@ impl Write {
 
     /// `Conflict` when the group has as many tokens as it may; those of this name do not count.
     async fn check_room_for_a_token(&mut self, group: &str, name: &str) -> Result<()> {
-        let most = self.options().await?.whole(GROUP_MAX_TOKEN_NUM);
-        if most == 0 {
+        let options = self.options().await?;
+        let limits = [GROUP_MAX_TOKEN_NUM, USER_MAX_TOKEN_NUM].map(|it| (options.whole(it), it));
+        if limits.iter().all(|(most, _)| *most == 0) {
             return Ok(());
         }
-        let others =
-            sql("SELECT count(*) AS others FROM tokens WHERE group_id = $1 AND name <> $2")
-                .bind(group.to_owned())
-                .bind(name.to_owned())
-                .fetch_one(&mut *self.transaction)
-                .await?
-                .int("others")?;
-        if others < most {
+        let row = sql(
+            "SELECT (SELECT count(*) FROM tokens WHERE group_id = $1 AND name <> $2) AS others, \
+             (SELECT count(*) FROM users WHERE group_id = $1) AS users",
+        )
+        .bind(group.to_owned())
+        .bind(name.to_owned())
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        let (others, is_users) = (row.int("others")?, row.int("users")? > 0);
+        let reached = |(most, option): &(i64, &Definition)| {
+            let holds = *most > 0 && (is_users || *option != USER_MAX_TOKEN_NUM);
+            holds && others >= *most
+        };
+        let Some((most, option)) = limits.into_iter().find(reached) else {
             return Ok(());
-        }
+        };
+        let option = option.name;
         Err(Error::Conflict(format!(
-            "group {group} has {most} tokens, which is as many as the option GroupMaxTokenNum \
-             allows"
+            "group {group} has {most} tokens or more, which is as many as the option {option} allows"
         )))
     }
 

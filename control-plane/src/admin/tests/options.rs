@@ -124,6 +124,40 @@ async fn a_group_has_no_more_tokens_than_it_may() {
 }
 
 #[tokio::test]
+async fn a_user_has_no_more_tokens_than_they_may() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let anna = api.user("anna", "user").await;
+        let create = async |name: &str| {
+            let body = json!({"name": name});
+            let made = api.call_as(Some(&anna.access), "POST", "/keys", body);
+            made.await
+        };
+        for key in 0..100 {
+            assert_eq!(create(&format!("k{key}")).await.status, 200, "{key}");
+        }
+        let refused = create("one more").await;
+        assert_eq!(refused.status, 409, "{}", refused.text);
+        assert!(refused.text.contains("UserMaxTokenNum"), "{}", refused.text);
+        // Whichever allows fewer.
+        for (users, groups, status) in [(101, 100, 409), (0, 0, 200), (1, 0, 409), (0, 102, 200)] {
+            let values = json!({"UserMaxTokenNum": users, "GroupMaxTokenNum": groups});
+            api.ok("POST", "/option/batch", values).await;
+            let made = create(&format!("{users} {groups}")).await;
+            assert_eq!(made.status, status, "{users} {groups}: {}", made.text);
+        }
+        // Groups of nobody have their own limit alone.
+        let values = json!({"UserMaxTokenNum": 1, "GroupMaxTokenNum": 0});
+        api.ok("POST", "/option/batch", values).await;
+        for name in ["a", "b"] {
+            let path = "/token/g?auto_create_group=true";
+            api.ok("POST", path, json!({"name": name})).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_channel_without_models_gets_those_of_its_type() {
     with_store(async |store| {
         let api = Api::new(&store);
