@@ -1,5 +1,6 @@
 //! Looks for groups that spend far more today than on the three days before, with AI Proxy's
-//! thresholds. Days are those of the summaries, in UTC.
+//! thresholds. Days begin in the configured time zone; see [`Span::of_days_in`] for those that do not
+//! begin with an hour of UTC.
 
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use tokio::time::MissedTickBehavior;
 use tollgate_policy::price::NanoUsd;
 
 use crate::domain::options::{
-    Options, USAGE_ALERT_MIN_AVG_THRESHOLD, USAGE_ALERT_THRESHOLD, USAGE_ALERT_WHITELIST,
+    Options, TIME_ZONE, USAGE_ALERT_MIN_AVG_THRESHOLD, USAGE_ALERT_THRESHOLD, USAGE_ALERT_WHITELIST,
 };
-use crate::domain::{Span, now_unix_ms};
+use crate::domain::{Period, Span, now_unix_ms};
 use crate::store::{self, Dimension, Notice, Of, Store, SummaryQuery, Top, USAGE_ALERTS};
 
 /// On one of all control planes.
@@ -26,6 +27,8 @@ const DAYS: i64 = 3;
 /// From how many tenths of an average on it is much, of averages below so many dollars.
 const TENTHS_BELOW: [(i64, i128); 5] =
     [(100, 50), (300, 40), (1_000, 30), (2_000, 25), (5_000, 20)];
+
+const DAY_MS: i64 = 24 * 60 * 60_000;
 
 const PER_USD: i64 = 1_000_000_000;
 
@@ -53,7 +56,16 @@ async fn look(store: &Store, now_ms: i64) -> store::Result<()> {
         return Ok(());
     }
     let whitelist = options.names(USAGE_ALERT_WHITELIST);
-    let (day, today) = (Span::Day.millis(), Span::Day.start(now_ms));
+    let zone = options.zone(TIME_ZONE);
+    let span = Span::of_days_in(&zone);
+    let today = Period::Daily.window(&zone, now_ms);
+    // From the middle of that day: some days are an hour longer than others.
+    let middle = today.start_ms - DAYS * DAY_MS + DAY_MS / 2;
+    let first = span.first_from(Period::Daily.window(&zone, middle).start_ms);
+    let (today, tomorrow) = (
+        span.first_from(today.start_ms),
+        span.first_from(today.end_ms),
+    );
     let by = [Dimension::Group];
     let top = Top {
         field: "used_amount",
@@ -65,7 +77,7 @@ async fn look(store: &Store, now_ms: i64) -> store::Result<()> {
         groups: Vec::new(),
         token_name: None,
     };
-    let query = SummaryQuery::each(all, Span::Day, today, today + day);
+    let query = SummaryQuery::each(all, span, today, tomorrow);
     let (places, _) = store.ranked(&query, Dimension::Group, top).await?;
     let spenders = query.only(Dimension::Group, &places);
     for sum in store.summed(&spenders, &by).await? {
@@ -77,7 +89,7 @@ async fn look(store: &Store, now_ms: i64) -> store::Result<()> {
             groups: vec![sum.group.clone()],
             token_name: None,
         };
-        let before = SummaryQuery::each(of, Span::Day, today - DAYS * day, today);
+        let before = SummaryQuery::each(of, span, first, today);
         let before = store.summed(&before, &by).await?;
         let before: i64 = before.iter().map(|sum| sum.tally.used_amount).sum();
         let average = before / DAYS;
@@ -106,6 +118,7 @@ fn is_much(spent: i64, average: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
     use tollgate_config::meter::{Outcome, Usage, UsageEvent};
     use tollgate_policy::price::{Part, Price, Rate, Tariff};
 
@@ -131,35 +144,40 @@ mod tests {
         }
     }
 
+    /// Books so many dollars for a group, under an id of its own.
+    async fn spender(store: &Store) -> impl AsyncFn(&str, &str, u64) {
+        let input = Rate {
+            price: NanoUsd(PER_USD),
+            unit: 1,
+        };
+        let config = ModelConfigPatch {
+            price: Some(Tariff::of(Price::FREE.with(Part::Input, input))),
+            ..ModelConfigPatch::default()
+        };
+        let configs = vec![("m".to_owned(), config)];
+        store.save_model_configs(configs).await.unwrap();
+        let ledger = Ledger::new(store.clone());
+        async move |group: &str, id: &str, dollars| {
+            let event = UsageEvent {
+                id: format!("{group}-{id}"),
+                group: group.into(),
+                model: "m".into(),
+                status: 200,
+                outcome: Outcome::Success.into(),
+                usage: Some(Usage {
+                    input_tokens: dollars,
+                    ..Usage::default()
+                }),
+                ..UsageEvent::default()
+            };
+            ledger.book("n", vec![event]).await.unwrap();
+        }
+    }
+
     #[tokio::test]
     async fn who_spends_far_more_than_before_is_told_of() {
         with_store(async |store| {
-            let input = Rate {
-                price: NanoUsd(PER_USD),
-                unit: 1,
-            };
-            let config = ModelConfigPatch {
-                price: Some(Tariff::of(Price::FREE.with(Part::Input, input))),
-                ..ModelConfigPatch::default()
-            };
-            let configs = vec![("m".to_owned(), config)];
-            store.save_model_configs(configs).await.unwrap();
-            let ledger = Ledger::new(store.clone());
-            let spend = async |group: &str, id: &str, dollars| {
-                let event = UsageEvent {
-                    id: format!("{group}-{id}"),
-                    group: group.into(),
-                    model: "m".into(),
-                    status: 200,
-                    outcome: Outcome::Success.into(),
-                    usage: Some(Usage {
-                        input_tokens: dollars,
-                        ..Usage::default()
-                    }),
-                    ..UsageEvent::default()
-                };
-                ledger.book("n", vec![event]).await.unwrap();
-            };
+            let spend = spender(&store).await;
             for group in ["calm", "wild", "known"] {
                 spend(group, "before", 30).await;
             }
@@ -194,6 +212,43 @@ mod tests {
             assert_eq!(heard().await, [wild]);
             set(USAGE_ALERT_MIN_AVG_THRESHOLD, "11").await;
             assert_eq!(heard().await, [], "who spends little is let alone");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn today_is_that_of_the_configured_zone() {
+        with_store(async |store| {
+            let zone = "Asia/Tokyo";
+            let midnight = Period::Daily
+                .window(&TimeZone::get(zone).unwrap(), now_unix_ms())
+                .start_ms;
+            let hour = Span::Hour.millis();
+            let spend = spender(&store).await;
+            // The same day in UTC, where it would be 80 dollars after nothing.
+            for (id, dollars, at) in [("before", 30, midnight - hour), ("today", 50, midnight)] {
+                spend("g", id, dollars).await;
+                let moved = format!(
+                    "UPDATE group_summaries SET start_at = {at} WHERE span = {hour} \
+                     AND start_at <> {}",
+                    midnight - hour
+                );
+                store.execute_for_tests(moved).await;
+            }
+            let options = vec![
+                (TIME_ZONE, zone.to_owned()),
+                (USAGE_ALERT_THRESHOLD, "40".to_owned()),
+            ];
+            store.set_options(options).await.unwrap();
+            let mut notices = store.notices();
+            look(&store, midnight + hour / 2).await.unwrap();
+            let heard: Vec<_> = std::iter::from_fn(|| notices.try_recv().ok()).collect();
+            let much = Notice::SpendsMuch {
+                group: "g".into(),
+                today: NanoUsd(50 * PER_USD),
+                average: NanoUsd(10 * PER_USD),
+            };
+            assert_eq!(heard, [much]);
         })
         .await;
     }

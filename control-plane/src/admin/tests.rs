@@ -16,6 +16,7 @@ mod openapi;
 mod options;
 mod own;
 mod own_prices;
+mod own_usage;
 mod prices;
 mod proxies;
 mod refusals;

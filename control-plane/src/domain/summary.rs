@@ -1,5 +1,6 @@
 //! What log rows add up to.
 
+use jiff::tz::TimeZone;
 use tollgate_policy::price::NanoUsd;
 
 use super::{Log, Verdict};
@@ -51,6 +52,22 @@ impl Span {
     #[must_use]
     pub fn start(self, at_ms: i64) -> i64 {
         at_ms.saturating_sub(at_ms.rem_euclid(self.millis()))
+    }
+
+    /// Beginning of the first that begins at a moment or after it.
+    #[must_use]
+    pub fn first_from(self, at_ms: i64) -> i64 {
+        self.start(at_ms.saturating_add(self.millis() - 1))
+    }
+
+    /// Summaries of this length are what days of a zone are made of. Where they begin at another minute
+    /// than hours of UTC do, an hour counts to the day in which it begins.
+    #[must_use]
+    pub fn of_days_in(zone: &TimeZone) -> Self {
+        match *zone == TimeZone::UTC {
+            true => Self::Day,
+            false => Self::Hour,
+        }
     }
 }
 

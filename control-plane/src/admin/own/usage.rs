@@ -1,11 +1,12 @@
 //! What a user's keys used, by day and model.
 
 use crate::admin::answer::{Reply, Usd, data};
+use crate::admin::dashboard::zone;
 use crate::admin::params::Params;
 use crate::admin::principal::Own;
 use crate::admin::routes::{Routes, get};
 use crate::admin::{ApiError, State};
-use crate::domain::{Tally, now_unix_ms};
+use crate::domain::{Period, Tally, now_unix_ms};
 use crate::store::{UsageQuery, UsageRow};
 use axum::extract::State as Extract;
 use schemars::JsonSchema;
@@ -19,11 +20,13 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Without a beginning, a month; never more than a quarter.
 const DEFAULT_DAYS: i64 = 31;
 const MOST_DAYS: i64 = 93;
+/// The year 9999, beyond which there is no calendar.
+const LATEST_MS: i64 = 253_370_764_800_000;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OwnUsageDay")]
 struct RowView {
-    /// Its beginning in UTC, in Unix milliseconds.
+    /// Its beginning, in Unix milliseconds.
     timestamp: i64,
     model: String,
     request_count: i64,
@@ -47,16 +50,22 @@ struct View {
 }
 
 /// What one's own keys used, by day and model. Of the days that `start_timestamp` and
-/// `end_timestamp` (Unix ms) fall into, both included.
+/// `end_timestamp` (Unix ms) fall into, both included; days are those of `timezone`, an IANA name, by
+/// default the option's (`TimeZone`). Where a zone's days begin at another minute than hours of UTC
+/// do, an hour counts to the day in which it begins.
 async fn usage(Extract(state): Extract<State>, Own(session): Own, params: Params) -> Reply<View> {
-    let day = |at: i64| at.div_euclid(DAY_MS).saturating_mul(DAY_MS);
-    let last = day(params.nonzero("end_timestamp")?.unwrap_or_else(now_unix_ms));
-    let end_ms = last.saturating_add(DAY_MS);
-    let start_ms = match params.nonzero("start_timestamp")? {
-        Some(start) => day(start),
-        None => end_ms.saturating_sub(DEFAULT_DAYS * DAY_MS),
+    let zone = match params.text("timezone") {
+        Some(name) => zone(&name)?,
+        None => state.store.zone().await?,
     };
-    if end_ms.saturating_sub(start_ms) > MOST_DAYS * DAY_MS {
+    let day = |at: i64| Period::Daily.window(&zone, at.clamp(0, LATEST_MS));
+    let end_ms = day(params.nonzero("end_timestamp")?.unwrap_or_else(now_unix_ms)).end_ms;
+    let start_ms = match params.nonzero("start_timestamp")? {
+        Some(start) => day(start).start_ms,
+        // From the middle of that day: some days are an hour longer than others.
+        None => day(end_ms.saturating_sub(DEFAULT_DAYS * DAY_MS - DAY_MS / 2)).start_ms,
+    };
+    if end_ms.saturating_sub(start_ms) > MOST_DAYS * DAY_MS + DAY_MS / 2 {
         let rule = format!("must be less than {MOST_DAYS} days before end_timestamp");
         return Err(ApiError::field("start_timestamp", rule));
     }
@@ -64,6 +73,7 @@ async fn usage(Extract(state): Extract<State>, Own(session): Own, params: Params
         group: session.user.group,
         token_id: params.nonzero("token_id")?,
         model: params.text("model_name"),
+        zone,
         start_ms,
         end_ms,
     };
