@@ -1,5 +1,7 @@
 //! `/api/tokens…` over all groups, and the same handlers under `/api/token/<group>…` for one.
 
+mod window;
+
 use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -132,7 +134,9 @@ pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Repl
 }
 
 /// Makes a token. Its key is shown this once only. A group that is made for it
-/// (`auto_create_group`) has no wallet, and spends without limit until it is given one.
+/// (`auto_create_group`) has no wallet, and spends without limit until it is given one. Windows of
+/// `period_quota` begin with the days, weeks and months of the option `TimeZone`: any other
+/// `period_last_update_time` is refused.
 pub(super) async fn create(
     Extract(state): Extract<State>,
     path: Segments,
@@ -145,10 +149,13 @@ pub(super) async fn create(
         params.flag("auto_create_group")?,
         params.flag("ignore_exist")?,
     );
-    let patch = read(body.object()?)?;
+    let mut fields = body.object()?;
+    let begun = window::read(&mut fields)?;
+    let patch = read(fields)?;
     if patch.name.is_none() {
         return Err(ApiError::field("name", "is required"));
     }
+    window::check(&state, begun, &[patch.period.unwrap_or_default()]).await?;
     match state.store.create_token(group, patch, auto, ignore).await? {
         Created::New(token, secret) => {
             let view = View {
@@ -170,7 +177,13 @@ pub(super) async fn update(
     path: Segments,
     body: Body,
 ) -> Reply<View> {
-    let patch = read(body.object()?)?;
+    let mut fields = body.object()?;
+    let begun = window::read(&mut fields)?;
+    let patch = read(fields)?;
+    if begun.is_some() {
+        let now = state.store.token(path.id()?, path.group()).await?.period;
+        window::check(&state, begun, &[now, patch.period.unwrap_or(now)]).await?;
+    }
     let token = state.store.update_token(path.id()?, path.group(), patch);
     data(view(&state, token.await?).await?)
 }
@@ -250,6 +263,7 @@ async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body)
 }
 
 pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
+    window::none(&mut fields)?;
     let patch = TokenPatch {
         name: name(&mut fields)?,
         status: fields.status()?,
@@ -272,7 +286,6 @@ pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
         "accessed_at",
         "rotates_until",
         "period_used_amount",
-        "period_last_update_time",
         "period_last_update_amount",
     ]);
     fields.finish()?;

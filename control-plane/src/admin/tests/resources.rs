@@ -387,6 +387,17 @@ async fn a_tokens_quotas_and_expiry() {
         // What is shown can be sent back, and changes nothing.
         let same = api.ok("PUT", &path, shown.clone()).await;
         assert_eq!(same, shown);
+        // Also with another kind of window; but where windows begin is not for anybody to choose.
+        let other = json!({"period_type": "daily", "period_last_update_time": window.start_ms});
+        api.ok("PUT", &path, other).await;
+        for at in [1, window.start_ms + 1, window.end_ms] {
+            let words = "period_last_update_time cannot be chosen";
+            let body = json!({"name": "u", "period_type": "weekly", "period_last_update_time": at});
+            for (method, path) in [("PUT", path.as_str()), ("POST", "/token/g")] {
+                api.refused(method, path, body.clone(), 400, words).await;
+            }
+        }
+        assert_eq!(api.get("/token/g").await["total"], 1);
         let none = json!({"quota": 0, "period_quota": 0, "period_type": "", "expires_at": 0});
         let cleared = api.ok("PUT", &path, none).await;
         assert_eq!(
