@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tollgate_tests::http::{End, Request};
 use tollgate_tests::provider::Told;
 use tollgate_tests::{Answer, Cut, Dialect, Fault, Provider};
@@ -100,7 +99,7 @@ fn it_notices_a_caller_that_goes_away() {
         .chunks(6)
         .delay(Duration::from_millis(50));
     let provider = Provider::anthropic().plays(slow).start();
-    let ask = Request::post("/v1/messages", &json!({"model": "m", "stream": true}));
+    let ask = Request::post("/v1/messages", &Dialect::Anthropic.ask("m", "hello", true));
     let mut answer = ask.open(provider.address()).unwrap();
     assert_eq!(answer.next_event().unwrap().name, "message_start");
     drop(answer);
