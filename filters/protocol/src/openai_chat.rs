@@ -16,6 +16,7 @@ mod read_stream;
 pub(crate) mod thinking;
 pub(crate) mod usage;
 mod write_messages;
+mod write_parts;
 mod write_request;
 mod write_response;
 mod write_stream;

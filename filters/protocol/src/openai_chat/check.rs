@@ -4,7 +4,7 @@
 use crate::dialect::Dialect;
 use crate::extras;
 use crate::neutral::{Block, Content, Document, Image, Media, Request, Role, Source};
-use crate::openai_chat::write_messages::audio_format;
+use crate::openai_chat::write_parts::audio_format;
 use crate::problem::Unsupported;
 
 /// "Up to 4 sequences", by the API reference.
