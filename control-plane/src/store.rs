@@ -131,6 +131,7 @@ struct Inner {
     changes: broadcast::Sender<Change>,
     notices: broadcast::Sender<Notice>,
     revisions: watch::Revisions,
+    noted: address_groups::Noted,
 }
 
 /// What a write changed, sent after its commit; more than it changed when that is not known.

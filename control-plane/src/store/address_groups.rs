@@ -6,10 +6,13 @@
 //! row is looked at.
 
 mod fill;
+mod noted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Any, Transaction};
+
+pub(super) use noted::Noted;
 
 use super::query::{Bound, bound};
 use super::row::Columns;
@@ -28,7 +31,10 @@ const ADDRESS_MAX: usize = 64;
 const MOST: i64 = 1000;
 
 /// Writes down what rows say.
-pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) -> Result<()> {
+pub(super) async fn add(
+    transaction: &mut Transaction<'_, Any>,
+    logs: impl IntoIterator<Item = &Log>,
+) -> Result<()> {
     // In the order of the key, so that two bookings wait for each other in one direction only.
     let mut seen: BTreeSet<(i64, i64, &str, &str)> = BTreeSet::new();
     for log in logs {

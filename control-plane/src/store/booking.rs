@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Any, Transaction};
 
+use super::address_groups::Noted;
 use super::limits::Terms;
 use super::write::Write;
 use super::{Result, Store, address_groups, log_outbox, summaries};
@@ -51,11 +52,15 @@ impl Store {
         let is_separate = self.0.logs.is_some();
         let written = insert(&mut write.transaction, logs, is_separate).await?;
         if !written.is_empty() {
-            add(&mut write.transaction, &written, is_separate).await?;
+            let noted = (!is_separate).then_some(&self.0.noted);
+            add(&mut write.transaction, &written, noted).await?;
             write.charge(&written).await?;
         }
         write.reach_levels(terms, &written).await?;
         write.commit_charges().await?;
+        if !is_separate {
+            self.0.noted.remember(&written);
+        }
         Ok(written)
     }
 }
@@ -95,17 +100,17 @@ pub(super) async fn take(
     address_groups::add(transaction, &new).await
 }
 
-/// Everything that grows with new rows. Each of these takes the rows that it locks in the order of
+/// Everything that grows with new rows; `noted` where the log is in this database. Each of these takes the rows that it locks in the order of
 /// their keys, so that two bookings wait for each other in one direction only.
 async fn add(
     transaction: &mut Transaction<'_, Any>,
     written: &[Log],
-    is_separate: bool,
+    noted: Option<&Noted>,
 ) -> Result<()> {
     growth::add(transaction, written).await?;
-    if !is_separate {
+    if let Some(noted) = noted {
         summaries::add(transaction, written).await?;
-        address_groups::add(transaction, written).await?;
+        address_groups::add(transaction, noted.news(written)).await?;
     }
     budgets::add(transaction, written).await
 }

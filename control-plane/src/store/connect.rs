@@ -10,6 +10,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 use tokio::sync::broadcast;
 
+use super::address_groups::Noted;
 use super::keys::Keys;
 use super::log_outbox::{LogDatabase, database_id};
 use super::migrate::{self, Kind};
@@ -69,6 +70,7 @@ impl Store {
             changes,
             notices,
             revisions: Revisions::default(),
+            noted: Noted::default(),
         }));
         store.check_keys().await?;
         if is_shared(kind) {
