@@ -7,10 +7,11 @@
 
 mod shown;
 
-use axum::body::{Body as HttpBody, to_bytes};
+use axum::body::Body as HttpBody;
 use axum::extract::{FromRequestParts, OriginalUri, RawPathParams, Request, State as Extract};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ use super::answer::{Reply, data};
 use super::params::Params;
 use super::principal::Principal;
 use super::routes::{Routes, get};
-use super::{ApiError, MAX_BODY_BYTES, State};
+use super::{ApiError, State};
 use crate::accounts::caller;
 use crate::domain::{Audit, Listed, now_unix_ms};
 use crate::store::AuditQuery;
@@ -88,13 +89,10 @@ pub(super) async fn recorded(
     state: &State,
     who: &Principal,
     route: String,
-    request: Request,
+    request: Request<Bytes>,
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        return ApiError::TooLarge.into_response();
-    };
     // Within a nested router the path has lost its beginning.
     let called = match parts.extensions.get::<OriginalUri>() {
         Some(OriginalUri(called)) => called.clone(),

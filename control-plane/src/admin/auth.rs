@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 
 use super::access::{Access, Allowed};
 use super::audit::recorded;
 use super::principal::Principal;
-use super::{ApiError, State};
+use super::{ApiError, MAX_BODY_BYTES, State};
 
 /// What the gate needs to know of the routes behind it.
 #[derive(Debug, Clone)]
@@ -45,40 +47,57 @@ impl Gate {
             .unwrap_or(&self.otherwise)
             .to(method)
     }
+
+    /// Who is asking, if they may come in now.
+    async fn let_in(&self, headers: &HeaderMap, access: Access) -> Result<Principal, ApiError> {
+        let who = self.state.who(headers).await?;
+        match access.admits(&who) {
+            true => Ok(who),
+            false => Err(ApiError::Forbidden(who.is_not_enough().into())),
+        }
+    }
 }
 
 /// Lets those through who may use the route, and has what they change written down.
-pub(super) async fn admit(
-    Extract(gate): Extract<Gate>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn admit(Extract(gate): Extract<Gate>, request: Request, next: Next) -> Response {
+    admitted(&gate, request, next)
+        .await
+        .unwrap_or_else(ApiError::into_response)
+}
+
+async fn admitted(gate: &Gate, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
     let access = gate.access(route, request.method());
     if access == Access::Anyone {
-        return next.run(request).await;
+        return Ok(next.run(request).await);
     }
-    let who = match gate.state.who(request.headers()).await {
-        Ok(who) => who,
-        Err(error) => return error.into_response(),
-    };
-    if !access.admits(&who) {
-        return ApiError::Forbidden(who.is_not_enough().into()).into_response();
+    let who = gate.let_in(request.headers(), access).await?;
+    if request.method().is_safe() {
+        request.extensions_mut().insert(who);
+        return Ok(next.run(request).await);
     }
+    // A body may take minutes, and who was let in at its beginning may be gone at its end.
+    let mut request = whole(request).await?;
+    let who = gate.let_in(request.headers(), access).await?;
     request.extensions_mut().insert(who.clone());
     match route {
-        Some(route) if changes(request.method(), access) => {
+        // Routes that read-only users may write to change nothing.
+        Some(route) if access != Access::Readers => {
             let route = route.to_owned();
-            recorded(&gate.state, &who, route, request, next).await
+            Ok(recorded(&gate.state, &who, route, request, next).await)
         }
-        _ => next.run(request).await,
+        _ => Ok(next.run(request.map(Body::from)).await),
     }
 }
 
-/// Routes that read-only users may write to change nothing.
-fn changes(method: &Method, access: Access) -> bool {
-    !method.is_safe() && access != Access::Readers
+/// The request once its body is here.
+async fn whole(request: Request) -> Result<Request<Bytes>, ApiError> {
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => Ok(Request::from_parts(parts, body)),
+        Err(_) => Err(ApiError::TooLarge),
+    }
 }
 
 impl State {

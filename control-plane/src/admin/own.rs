@@ -95,13 +95,13 @@ async fn list_tokens(
 
 /// Makes a key of one's own. It is shown this once only.
 async fn create_token(
-    state: Extract<State>,
-    own: Own,
-    path: Segments,
+    Extract(state): Extract<State>,
+    Own(session): Own,
     params: Params,
     body: Body,
 ) -> Reply<tokens::View> {
-    tokens::create(state, path.in_group_of(own), params, body).await
+    // A group is made with its user, and with a wallet: one that is gone stays gone.
+    tokens::make(&state, &session.user.group, false, &params, body).await
 }
 
 /// A key of one's own, masked.

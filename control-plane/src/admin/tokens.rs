@@ -137,35 +137,46 @@ pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Repl
 /// (`auto_create_group`) has no wallet, and spends without limit until it is given one. Windows of
 /// `period_quota` begin with the days, weeks and months of the option `TimeZone`: any other
 /// `period_last_update_time` is refused.
-pub(super) async fn create(
+async fn create(
     Extract(state): Extract<State>,
     path: Segments,
     params: Params,
     body: Body,
 ) -> Reply<View> {
-    let group = path.text("group");
+    let auto = params.flag("auto_create_group")?;
+    make(&state, path.text("group"), auto, &params, body).await
+}
+
+/// Makes a token for a group, which is made as well only if it may be.
+pub(super) async fn make(
+    state: &State,
+    group: &str,
+    auto_create_group: bool,
+    params: &Params,
+    body: Body,
+) -> Reply<View> {
     rules::name("group", group, rules::MAX_GROUP)?;
-    let (auto, ignore) = (
-        params.flag("auto_create_group")?,
-        params.flag("ignore_exist")?,
-    );
+    let ignore = params.flag("ignore_exist")?;
     let mut fields = body.object()?;
     let begun = window::read(&mut fields)?;
     let patch = read(fields)?;
     if patch.name.is_none() {
         return Err(ApiError::field("name", "is required"));
     }
-    window::check(&state, begun, &[patch.period.unwrap_or_default()]).await?;
-    match state.store.create_token(group, patch, auto, ignore).await? {
+    window::check(state, begun, &[patch.period.unwrap_or_default()]).await?;
+    let made = state
+        .store
+        .create_token(group, patch, auto_create_group, ignore);
+    match made.await? {
         Created::New(token, secret) => {
             let view = View {
                 key: secret.expose().to_owned(),
-                ..view(&state, token).await?
+                ..view(state, token).await?
             };
             data_with_note(view, "the key is shown this once only")
         }
         Created::Existing(token) => data_with_note(
-            view(&state, token).await?,
+            view(state, token).await?,
             "it exists already; its key cannot be shown again",
         ),
     }

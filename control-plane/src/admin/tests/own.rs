@@ -89,6 +89,23 @@ async fn a_user_has_keys_of_their_own() {
 }
 
 #[tokio::test]
+async fn nobody_makes_a_group_with_a_key_of_their_own() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let anna = api.user("anna", "user").await;
+        // It is not even read: what it says to administrators, it does not say here.
+        for (query, status) in [("auto_create_group=perhaps", 200), ("ignore_exist=x", 400)] {
+            for path in ["/keys", "/self/tokens"] {
+                let key = json!({"name": path.trim_matches('/').replace('/', "-")});
+                let made = own(&api, &anna, "POST", &format!("{path}?{query}"), key).await;
+                assert_eq!(made.status, status, "{path}?{query}: {}", made.text);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_somebody_elses_is_not_there() {
     with_store(async |store| {
         let api = Api::new(&store);

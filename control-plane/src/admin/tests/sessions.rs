@@ -1,5 +1,10 @@
 //! Signing in, going on, and being kept out.
 
+use std::convert::Infallible;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
 use super::*;
 
 async fn open(api: &Api) {
@@ -295,6 +300,37 @@ async fn control_planes_on_one_database_take_each_others_tokens() {
         let ended = two.call_as(Some(&session.access), "POST", "/auth/logout", Value::Null);
         assert_eq!(ended.await.status, 200);
         assert_eq!((me(&one).await, me(&two).await), (401, 401));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_gone_when_the_body_is_there_changes_nothing() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let anna = api.user("anna", "user").await;
+        let (sender, receiver) = mpsc::channel(1);
+        let request = Request::builder()
+            .method("POST")
+            .uri("/api/keys?auto_create_group=true")
+            .header("authorization", format!("Bearer {}", anna.access))
+            .body(Body::from_stream(ReceiverStream::new(receiver)))
+            .unwrap();
+        let piece = |text: &str| Ok::<_, Infallible>(text.to_owned());
+        let removed_meanwhile = async {
+            sender.send(piece(r#"{"name":"#)).await.unwrap();
+            // There is room for another piece when this one is read: the head was looked at before.
+            drop(sender.reserve().await.unwrap());
+            let path = format!("/user/{}", anna.id);
+            api.ok("DELETE", &path, Value::Null).await;
+            sender.send(piece(r#""left"}"#)).await.unwrap();
+            drop(sender);
+        };
+        let (answer, ()) = tokio::join!(api.send(request), removed_meanwhile);
+        assert_eq!(answer.status, 401, "{}", answer.text);
+        assert_eq!(api.get("/tokens/").await["total"], 0);
+        assert_eq!(api.get("/groups/").await["total"], 0);
+        assert_eq!(api.get("/audit_logs?actor=anna").await["total"], 0);
     })
     .await;
 }
