@@ -1,5 +1,6 @@
 //! Attempts at passwords, counted where all control planes see them.
 
+use super::query::Conditions;
 use super::row::Columns;
 use super::sql::sql;
 use super::write::Write;
@@ -20,7 +21,7 @@ pub struct Limits {
 impl Store {
     /// Counts an attempt as failed before it is made, so that many at once do not all pass, for
     /// each of some scopes. Answers until when (Unix ms) no attempt is taken if it is refused; it
-    /// is not counted then.
+    /// is not counted then, and nothing is written: who asks on and on costs no more than reading.
     ///
     /// # Errors
     /// When the database is away.
@@ -29,8 +30,23 @@ impl Store {
         scopes: Vec<(String, Limits)>,
         now_ms: i64,
     ) -> Result<Option<i64>> {
+        let locked_until = self.locked_until(&scopes, now_ms).await?;
+        if locked_until.is_some() {
+            return Ok(locked_until);
+        }
         self.write(move |write| Box::pin(write.begin_attempt(scopes, now_ms)))
             .await
+    }
+
+    async fn locked_until(&self, scopes: &[(String, Limits)], now: i64) -> Result<Option<i64>> {
+        let names: Vec<_> = scopes.iter().map(|(scope, _)| scope.clone()).collect();
+        let mut conditions = Conditions::default();
+        conditions.names("scope", &names);
+        conditions.int("locked_until > ?", Some(now));
+        let select = "SELECT max(locked_until) AS locked_until FROM login_attempts";
+        let row = conditions.statement(select, "");
+        let row = row.fetch_one(self.reader()).await?;
+        row.optional_int("locked_until")
     }
 
     /// The attempt succeeded: some scopes start anew, and others lose what it added.
@@ -96,6 +112,8 @@ impl Write {
             counted.push(row.int("failures")?.saturating_add(1));
         }
         if locked_until.is_some() {
+            // Others were faster than this one's look.
+            self.undo();
             return Ok(locked_until);
         }
         for ((scope, limits), failures) in scopes.into_iter().zip(counted) {
@@ -185,6 +203,26 @@ mod tests {
             assert_eq!(attempt(5999).await, Some(6000));
             assert_eq!(attempt(6000 + LIMITS.forget_ms).await, None);
             assert_eq!(attempt(6000 + LIMITS.forget_ms).await, None, "anew");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_not_written() {
+        with_store(async |store| {
+            let scopes = |name: &str| vec![(name.to_owned(), LIMITS), ("all".to_owned(), LIMITS)];
+            for name in ["a", "b", "c"] {
+                assert_eq!(store.begin_attempt(scopes(name), 1000).await.unwrap(), None);
+            }
+            let refused = store.begin_attempt(scopes("d"), 1000).await.unwrap();
+            assert_eq!(refused, Some(2000));
+            // Nor if the lock was seen no earlier than in the transaction.
+            let late = store.write(move |write| Box::pin(write.begin_attempt(scopes("e"), 1000)));
+            assert_eq!(late.await.unwrap(), Some(2000));
+            let rows = sql("SELECT scope FROM login_attempts ORDER BY scope");
+            let rows = rows.fetch_all(store.reader()).await.unwrap();
+            let rows: Vec<_> = rows.iter().map(|row| row.text("scope").unwrap()).collect();
+            assert_eq!(rows, ["a", "all", "b", "c"]);
         })
         .await;
     }
