@@ -6,8 +6,9 @@
 //! comes a second time has been copied, and ends its session (RFC 9700, section 4.14.2).
 //!
 //! Passwords cannot be guessed at speed: attempts are counted before they are made, by user, by
-//! address and by both, in the database, so that all control planes count together. A name that
-//! nobody has is treated like any other, the time of hashing included.
+//! address and by both, in the database, so that all control planes count together. What others do
+//! elsewhere keeps nobody out where they have signed in before. A name that nobody has is treated
+//! like any other, the time of hashing included.
 
 mod access_token;
 mod address;
@@ -101,7 +102,9 @@ const PAIR: Limits = Limits {
     longest_wait_ms: HOUR / 4,
     forget_ms: 24 * HOUR,
 };
-/// All addresses at one user: many, so that it is hard to keep somebody else out.
+/// All addresses at one user, but for those that the user has signed in from, each of which has its
+/// own: or anybody could keep somebody else out. There are 32 of these at most, so that guesses stay
+/// bounded.
 const USER: Limits = Limits { free: 50, ..PAIR };
 /// One address at all users; many people may share one.
 const ADDRESS: Limits = Limits { free: 30, ..PAIR };
@@ -175,7 +178,7 @@ impl Accounts {
         address: &str,
     ) -> Result<SignedIn, Refusal> {
         let user = self.check(username, password, address).await?;
-        self.begin(user).await
+        self.begin(user, address).await
     }
 
     /// Sets a new password for somebody who knows the old one, ends all their sessions, and begins
@@ -196,7 +199,7 @@ impl Accounts {
             ..UserPatch::default()
         };
         let user = self.store.update_user(user.id, patch).await?;
-        self.begin(user).await
+        self.begin(user, address).await
     }
 
     /// Goes on with a session.
@@ -242,17 +245,18 @@ impl Accounts {
         }))
     }
 
-    /// Begins a session for somebody who has proved who they are.
+    /// Begins a session for somebody who has proved who they are, from an address.
     ///
     /// # Errors
     /// `Wrong` when the user was changed meanwhile.
-    pub async fn begin(&self, user: User) -> Result<SignedIn, Refusal> {
+    pub async fn begin(&self, user: User, address: &str) -> Result<SignedIn, Refusal> {
         let (session, secret) = (hex::encode(random::<16>()), new_secret());
         let new = NewSession {
             id: session.clone(),
             user_id: user.id,
             refresh_hash: digest(secret.expose()),
             expires_at_ms: now_unix_ms().saturating_add(REFRESH_SECONDS * SECOND),
+            network: Some(address::network(address)).filter(|network| !network.is_empty()),
         };
         match self.store.begin_session(new, user.token_version).await {
             Err(store::Error::Conflict(_)) => Err(Refusal::Wrong),
@@ -278,24 +282,31 @@ impl Accounts {
             format!("login/{name}"),
             format!("login//{network}"),
         );
-        self.attempt(vec![
-            (pair.clone(), PAIR),
-            (user.clone(), USER),
-            (from.clone(), ADDRESS),
-        ])
-        .await?;
         // PostgreSQL does not take NUL, and no name has one.
-        let found = match username.contains('\0') {
-            true => None,
-            false => self.store.credentials(username).await?,
+        let is_name = !username.contains('\0');
+        let is_known = is_name
+            && self
+                .store
+                .is_known_at(username, &network, now_unix_ms())
+                .await?;
+        let mut cleared = vec![pair.clone()];
+        let mut scopes = vec![(pair, PAIR)];
+        if !is_known {
+            cleared.push(user.clone());
+            scopes.push((user, USER));
+        }
+        scopes.push((from.clone(), ADDRESS));
+        self.attempt(scopes).await?;
+        let found = match is_name {
+            true => self.store.credentials(username).await?,
+            false => None,
         };
         let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
         let right = self.hasher.verify(password, hash).await?;
         match found {
             Some((found, _)) if right && found.status.is_enabled() => {
-                self.store
-                    .attempt_succeeded(vec![pair, user], vec![from])
-                    .await?;
+                // Who guesses elsewhere does not start anew each time the user comes home.
+                self.store.attempt_succeeded(cleared, vec![from]).await?;
                 Ok(found)
             }
             _ => Err(Refusal::Wrong),

@@ -38,6 +38,7 @@ mod log_outbox;
 mod logs;
 mod migrate;
 mod models;
+mod networks;
 mod notice;
 mod one_api;
 mod options;

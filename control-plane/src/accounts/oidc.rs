@@ -159,7 +159,7 @@ impl Accounts {
         if user.status != Status::Enabled {
             return Err(OidcRefusal::Disabled.into());
         }
-        self.begin(user).await
+        self.begin(user, from).await
     }
 
     /// Adds the identity that came back to a user who is signed in.

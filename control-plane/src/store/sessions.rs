@@ -28,6 +28,8 @@ pub struct NewSession {
     /// SHA-256 of its first refresh token.
     pub refresh_hash: [u8; 32],
     pub expires_at_ms: i64,
+    /// Where it begins; `None`: that is not known.
+    pub network: Option<String>,
 }
 
 /// What became of a refresh token.
@@ -211,7 +213,10 @@ impl Write {
         .bind(new.refresh_hash.to_vec())
         .execute(&mut *self.transaction)
         .await?;
-        Ok(())
+        match new.network {
+            Some(network) => self.note_network(new.user_id, &network, now).await,
+            None => Ok(()),
+        }
     }
 
     async fn renew_session(

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -129,6 +130,65 @@ async fn guesses_are_slowed_down_for_known_and_unknown_names_alike() {
                 401
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guesses_from_elsewhere_keep_nobody_out_where_they_were() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let sign_in = async |name: &str, password: &str, from: &str| {
+            let login = json!({"username": name, "password": password});
+            let request = Request::builder()
+                .method("POST")
+                .uri("/api/auth/login")
+                .header("x-forwarded-for", from)
+                .body(login.to_string().into());
+            api.send(request.unwrap()).await.status
+        };
+        let lock = async |name: &str| {
+            let digest = Sha256::digest(name.as_bytes());
+            let lock = format!(
+                "INSERT INTO login_attempts (scope, failures, last_at, locked_until) \
+                 VALUES ('login/{}', 50, 9000000000000, 9000000000000)",
+                hex::encode(digest)
+            );
+            store.execute_for_tests(lock).await;
+        };
+        for name in ["anna", "bert"] {
+            let new = json!({"username": name, "password": PASSWORD});
+            api.ok("POST", "/users/", new).await;
+        }
+        assert_eq!(sign_in("anna", PASSWORD, "2001:db8::1").await, 200);
+        assert_eq!(sign_in("bert", PASSWORD, "192.0.2.8").await, 200);
+        for name in ["anna", "bert", "nobody"] {
+            lock(name).await;
+        }
+        // The rest of an IPv6 address is anything.
+        assert_eq!(sign_in("anna", PASSWORD, "2001:db8::2").await, 200);
+        assert_eq!(sign_in("bert", PASSWORD, "192.0.2.8").await, 200);
+        // Elsewhere the lock is as it was: nobody starts anew because they came home.
+        for (name, from) in [
+            ("anna", "192.0.2.8"),
+            ("bert", "2001:db8::1"),
+            ("nobody", "192.0.2.8"),
+            ("a\u{0}", "192.0.2.9"),
+        ] {
+            let expected = if name == "a\u{0}" { 401 } else { 429 };
+            assert_eq!(
+                sign_in(name, PASSWORD, from).await,
+                expected,
+                "{name} {from}"
+            );
+        }
+        // Where they are known, guesses are counted for that network.
+        let mut seen = Vec::new();
+        for _ in 0..7 {
+            seen.push(sign_in("bert", "wrong password", "192.0.2.8").await);
+        }
+        assert_eq!(seen[..5], [401; 5], "{seen:?}");
+        assert!(seen[5..].contains(&429), "{seen:?}");
     })
     .await;
 }
