@@ -11,6 +11,8 @@
 //! quota and its group's balance. Who has no limit is shown [`NO_LIMIT`]. Envoy routes these paths
 //! past the filter, so it is checked here who asks, by the same rules.
 
+mod bans;
+
 use std::net::IpAddr;
 
 use axum::Router;
@@ -23,11 +25,19 @@ use serde_json::{Value, json};
 use tollgate_policy::auth::{Denied, authorize, token_hash};
 use tollgate_policy::price::NanoUsd;
 
+use self::bans::Bans;
 use crate::domain::now_unix_ms;
 use crate::store::{Error, Spending, Store};
 
 /// What one-api and its relatives show who has no limit: a hundred million US dollars.
 pub const NO_LIMIT: NanoUsd = NanoUsd(100_000_000_000_000_000);
+
+/// What answers need.
+#[derive(Debug, Clone)]
+struct Asked {
+    store: Store,
+    bans: Bans,
+}
 
 /// The paths, without the administrator's guard.
 pub fn router(store: Store) -> Router {
@@ -35,11 +45,14 @@ pub fn router(store: Store) -> Router {
         .route("/v1/dashboard/billing/subscription", get(subscription))
         .route("/v1/dashboard/billing/usage", get(usage))
         .route("/v1/dashboard/billing/quota", get(quota))
-        .with_state(store)
+        .with_state(Asked {
+            store,
+            bans: Bans::default(),
+        })
 }
 
-async fn subscription(State(store): State<Store>, headers: HeaderMap) -> Response {
-    answer(&store, &headers, |spending| {
+async fn subscription(State(asked): State<Asked>, headers: HeaderMap) -> Response {
+    answer(&asked, &headers, |spending| {
         let limit = usd(total(spending));
         json!({
             "object": "billing_subscription",
@@ -53,16 +66,16 @@ async fn subscription(State(store): State<Store>, headers: HeaderMap) -> Respons
     .await
 }
 
-async fn usage(State(store): State<Store>, headers: HeaderMap) -> Response {
-    answer(&store, &headers, |spending| {
+async fn usage(State(asked): State<Asked>, headers: HeaderMap) -> Response {
+    answer(&asked, &headers, |spending| {
         let cents = spending.used.0.saturating_mul(100);
         json!({"object": "list", "total_usage": usd(NanoUsd(cents))})
     })
     .await
 }
 
-async fn quota(State(store): State<Store>, headers: HeaderMap) -> Response {
-    answer(&store, &headers, |spending| {
+async fn quota(State(asked): State<Asked>, headers: HeaderMap) -> Response {
+    answer(&asked, &headers, |spending| {
         let left = spending.left.unwrap_or(NO_LIMIT);
         json!({"total": usd(total(spending)), "remain": usd(left)})
     })
@@ -83,11 +96,11 @@ fn usd(amount: NanoUsd) -> Box<RawValue> {
 }
 
 async fn answer(
-    store: &Store,
+    asked: &Asked,
     headers: &HeaderMap,
     show: impl FnOnce(&Spending) -> Value,
 ) -> Response {
-    match spending(store, headers).await {
+    match spending(asked, headers).await {
         Ok(spending) => Json(show(&spending)).into_response(),
         Err((status, code, message)) => {
             let kind = match status {
@@ -103,28 +116,34 @@ async fn answer(
 type Refusal = (StatusCode, Option<&'static str>, &'static str);
 
 /// Of the token that the request shows, if it may be used.
-async fn spending(store: &Store, headers: &HeaderMap) -> Result<Spending, Refusal> {
+async fn spending(asked: &Asked, headers: &HeaderMap) -> Result<Spending, Refusal> {
     let unknown = (
         StatusCode::UNAUTHORIZED,
         Some("invalid_api_key"),
         "The API key is missing or not valid.",
     );
+    let (address, now_ms) = (caller(headers), now_unix_ms());
+    if let Some(address) = address
+        && asked
+            .bans
+            .hold(&asked.store, address, now_ms)
+            .await
+            .map_err(|error| away(&error))?
+    {
+        return Err((
+            StatusCode::FORBIDDEN,
+            None,
+            "Your address is on the black-list of this gateway.",
+        ));
+    }
     let hash = token_hash(|name| headers.get(name).map(HeaderValue::as_bytes)).ok_or(unknown)?;
-    let now_ms = now_unix_ms();
-    let (record, spending) = match store.spending(&hash, now_ms).await {
+    let (record, spending) = match asked.store.spending(&hash, now_ms).await {
         Ok(found) => found,
         Err(Error::NotFound(_)) => return Err(unknown),
-        Err(error) => {
-            tracing::error!(%error, "a token's spending cannot be read");
-            return Err((
-                StatusCode::SERVICE_UNAVAILABLE,
-                None,
-                "The database is not available; try again.",
-            ));
-        }
+        Err(error) => return Err(away(&error)),
     };
     let refused = |status, message| Err((status, None, message));
-    match authorize(&record, caller(headers), now_ms) {
+    match authorize(&record, address, now_ms) {
         Ok(()) => Ok(spending),
         Err(Denied::TokenDisabled) => Err((unknown.0, unknown.1, "The API key is disabled.")),
         Err(Denied::TokenExpired) => Err((unknown.0, unknown.1, "The API key has expired.")),
@@ -137,6 +156,15 @@ async fn spending(store: &Store, headers: &HeaderMap) -> Result<Spending, Refusa
             "This API key may not be used from your address.",
         ),
     }
+}
+
+fn away(error: &Error) -> Refusal {
+    tracing::error!(%error, "a token's spending cannot be read");
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        None,
+        "The database is not available; try again.",
+    )
 }
 
 /// What Envoy appended: the address at the other end of its connection.

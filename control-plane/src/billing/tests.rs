@@ -4,7 +4,7 @@ use tollgate_policy::price::NanoUsd;
 use tower::ServiceExt;
 
 use super::*;
-use crate::domain::{Period, Status, TokenPatch};
+use crate::domain::{BanPatch, Period, Status, TokenPatch};
 use crate::secrets::Secret;
 use crate::store::testing::with_store;
 use crate::store::{Created, Movement};
@@ -86,6 +86,55 @@ async fn an_owner_sees_the_least_that_is_left() {
         for token in [secret, free.expose()] {
             let (_, shown) = ask(&store, "quota", token, "").await;
             assert_eq!(shown["remain"], 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_token_was_is_taken_as_long_as_gateways_take_it() {
+    with_store(async |store| {
+        let (id, first) = token(&store, "a", TokenPatch::default()).await;
+        let status = async |secret: &Secret| ask(&store, "quota", secret.expose(), "").await.0;
+        let (_, second) = store.rotate_token(id, None, 60_000).await.unwrap();
+        assert_eq!((status(&first).await, status(&second).await), (200, 200));
+        let over = "UPDATE token_overlaps SET ends_at = 1";
+        store.execute_for_tests(over.to_owned()).await;
+        assert_eq!((status(&first).await, status(&second).await), (401, 200));
+        let (_, third) = store.rotate_token(id, None, 0).await.unwrap();
+        assert_eq!((status(&second).await, status(&third).await), (401, 200));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_who_is_black_listed() {
+    with_store(async |store| {
+        let (_, secret) = token(&store, "a", TokenPatch::default()).await;
+        for (address, ends) in [("192.0.2.0/24", None), ("198.51.100.7", Some(1))] {
+            let ban = BanPatch {
+                address: Some(address.into()),
+                expires_at_ms: Some(ends),
+                ..BanPatch::default()
+            };
+            store.create_ban(ban).await.unwrap();
+        }
+        for (from, status) in [
+            ("192.0.2.7", 403),
+            ("10.0.0.1, ::ffff:192.0.2.7", 403),
+            ("192.0.2.7, 10.0.0.1", 200),
+            ("198.51.100.7", 200),
+            ("", 200),
+        ] {
+            for (what, key) in [("usage", secret.expose()), ("quota", "sk-unknown")] {
+                let (found, body) = ask(&store, what, key, from).await;
+                let status = if key == "sk-unknown" && status == 200 {
+                    401
+                } else {
+                    status
+                };
+                assert_eq!(found, status, "{from}: {body}");
+            }
         }
     })
     .await;

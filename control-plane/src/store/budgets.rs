@@ -113,15 +113,20 @@ impl Store {
         Ok(self.options().await?.zone(options::TIME_ZONE))
     }
 
-    /// The token with this hash as gateways know it, and what it has spent and may still spend.
+    /// The token with this hash as gateways know it, and what it has spent and may still spend. What
+    /// it was before it was rotated is taken as long as gateways take it.
     ///
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn spending(&self, hash: &TokenHash, now_ms: i64) -> Result<(TokenRecord, Spending)> {
         let missing = || Error::missing("token", "with this key");
-        let id = self.token_id(hash).await?.ok_or_else(missing)?;
+        let id = match self.token_id(hash).await? {
+            Some(id) => id,
+            None => self.rotated(hash).await?.ok_or_else(missing)?,
+        };
         let token = self.token(id, None).await?;
-        let record = self.token_updates(&[token.id]).await?.pop();
+        let mut updates = self.token_updates(&[token.id]).await?.into_iter();
+        let record = updates.find(|update| update.hash == hash.as_slice());
         let record = record.and_then(|update| update.record);
         let period_used = self
             .period_used(std::slice::from_ref(&token), now_ms)

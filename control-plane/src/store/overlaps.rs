@@ -33,6 +33,15 @@ impl Store {
             .await
     }
 
+    /// The id of the token that had this hash and was rotated; gateways may know that it has ended.
+    pub(super) async fn rotated(&self, hash: &TokenHash) -> Result<Option<i64>> {
+        let row = sql("SELECT token_id FROM token_overlaps WHERE hash = $1")
+            .bind(hash.to_vec())
+            .fetch_optional(self.reader())
+            .await?;
+        row.map(|row| row.int("token_id")).transpose()
+    }
+
     /// Puts beside each token what it was, for gateways to refuse it at the right moment by
     /// themselves.
     pub(super) async fn add_overlaps(
