@@ -12,6 +12,7 @@
 
 mod access_token;
 mod address;
+mod admin_key;
 mod crypto;
 mod oidc;
 mod password;
@@ -193,13 +194,22 @@ impl Accounts {
         new: Secret,
         address: &str,
     ) -> Result<SignedIn, Refusal> {
-        self.check(&user.username, old, address).await?;
+        self.prove(user, old, address).await?;
         let patch = UserPatch {
             password: Some(self.hasher.hash(new).await?),
             ..UserPatch::default()
         };
         let user = self.store.update_user(user.id, patch).await?;
         self.begin(user, address).await
+    }
+
+    /// That this is the password of somebody who is signed in, for what outlasts their session.
+    ///
+    /// # Errors
+    /// As [`Accounts::sign_in`].
+    pub async fn prove(&self, user: &User, password: Secret, address: &str) -> Result<(), Refusal> {
+        let proved = self.check(&user.username, password, address);
+        proved.await.map(drop)
     }
 
     /// Goes on with a session.
@@ -317,10 +327,7 @@ impl Accounts {
         let now = now_unix_ms();
         match self.store.begin_attempt(scopes, now).await? {
             None => Ok(()),
-            Some(until) => {
-                let left = until.saturating_sub(now).max(0);
-                Err(Refusal::TooMany(left / SECOND + 1))
-            }
+            Some(until) => Err(Refusal::until(until, now)),
         }
     }
 
@@ -355,6 +362,13 @@ impl Accounts {
                 Ok(Signer::new(&secret))
             })
             .await
+    }
+}
+
+impl Refusal {
+    fn until(until_ms: i64, now_ms: i64) -> Self {
+        let left = until_ms.saturating_sub(now_ms).max(0);
+        Self::TooMany(left / SECOND + 1)
     }
 }
 

@@ -41,7 +41,10 @@ pub async fn check(args: &RunArgs) -> Result<()> {
     for (variable, instead) in environment::in_vain() {
         println!("{variable} has no effect here: {instead}");
     }
-    let (store, _) = open_store(&args.control).await?;
+    let (store, admin_key) = open_store(&args.control).await?;
+    if let Some(weakness) = secrets::weakness(&admin_key) {
+        println!("admin key {weakness}");
+    }
     let left_out = publish::left_out(&store).await?;
     let unbalanced = store.unbalanced().await?;
     let log_is_there = store.oldest_log().await.is_ok();

@@ -13,7 +13,8 @@ mod token;
 pub use code::{NewCode, hash_code};
 pub use data_key::{DataKey, SealedWith};
 pub use file::{
-    KeyFileError, admin_key, node_token, node_token_file, read_private, secret_key, write_private,
+    KeyFileError, admin_key, node_token, node_token_file, read_private, secret_key, weakness,
+    write_private,
 };
 pub use keyring::{InvalidKey, KeyRing, Place, UnsealError};
 pub use rotation::{NewKey, RotationError, finish_rotation, rotation_keys};

@@ -90,6 +90,9 @@ impl ControlPlane {
         make_data_folder(&args.data)?;
         let claim = store::claim(&dsn(args.sql_dsn.as_ref(), &args.data)?)?;
         let (store, admin_key) = open_store(args).await?;
+        if let Some(weakness) = secrets::weakness(&admin_key) {
+            tracing::warn!("{weakness}");
+        }
         let notifier = Notifier::new(store.clone(), sinks);
         let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));
         let mut trust = Trust::new(&args.trust, xds_listen)?;

@@ -15,7 +15,7 @@ use crate::process::{Process, remove_afterwards};
 use crate::tools;
 
 /// Known to the tests, so that they can look for it where it must not be.
-pub const ADMIN_KEY: &str = "admin-key-canary-5f0c2d";
+pub const ADMIN_KEY: &str = "admin-key-canary-5f0c2d-that-nobody-guesses";
 
 /// A running gateway that answers. Dropping it stops it.
 #[derive(Debug)]

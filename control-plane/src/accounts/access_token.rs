@@ -87,6 +87,13 @@ impl Signer {
         hex::encode(derived)
     }
 
+    /// Whether it is one of ours, and be its time over.
+    pub(super) fn has_signed(&self, token: &str) -> bool {
+        let mut rules = self.rules.clone();
+        rules.validate_exp = false;
+        decode::<Claims>(token, &self.reading, &rules).is_ok()
+    }
+
     /// Whom it names; `None` when it is not one of ours, or its time is over.
     pub(super) fn read(&self, token: &str) -> Option<Named> {
         let claims: Claims = decode(token, &self.reading, &self.rules).ok()?.claims;

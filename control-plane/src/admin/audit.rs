@@ -9,6 +9,7 @@ mod shown;
 
 use axum::body::Body as HttpBody;
 use axum::extract::{FromRequestParts, OriginalUri, RawPathParams, Request, State as Extract};
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -89,10 +90,10 @@ pub(super) async fn recorded(
     state: &State,
     who: &Principal,
     route: String,
-    request: Request<Bytes>,
+    mut parts: Parts,
+    body: Bytes,
     next: Next,
 ) -> Response {
-    let (mut parts, body) = request.into_parts();
     // Within a nested router the path has lost its beginning.
     let called = match parts.extensions.get::<OriginalUri>() {
         Some(OriginalUri(called)) => called.clone(),

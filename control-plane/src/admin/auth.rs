@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request, State as Extract};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::header::AUTHORIZATION;
 
 use super::access::{Access, Allowed};
 use super::audit::recorded;
 use super::principal::Principal;
 use super::{ApiError, MAX_BODY_BYTES, State};
+use crate::accounts::caller;
 
 /// What the gate needs to know of the routes behind it.
 #[derive(Debug, Clone)]
@@ -49,8 +50,8 @@ impl Gate {
     }
 
     /// Who is asking, if they may come in now.
-    async fn let_in(&self, headers: &HeaderMap, access: Access) -> Result<Principal, ApiError> {
-        let who = self.state.who(headers).await?;
+    async fn let_in(&self, parts: &Parts, access: Access) -> Result<Principal, ApiError> {
+        let who = self.state.who(parts).await?;
         match access.admits(&who) {
             true => Ok(who),
             false => Err(ApiError::Forbidden(who.is_not_enough().into())),
@@ -65,51 +66,46 @@ pub(super) async fn admit(Extract(gate): Extract<Gate>, request: Request, next: 
         .unwrap_or_else(ApiError::into_response)
 }
 
-async fn admitted(gate: &Gate, mut request: Request, next: Next) -> Result<Response, ApiError> {
+async fn admitted(gate: &Gate, request: Request, next: Next) -> Result<Response, ApiError> {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
     let access = gate.access(route, request.method());
     if access == Access::Anyone {
         return Ok(next.run(request).await);
     }
-    let who = gate.let_in(request.headers(), access).await?;
-    if request.method().is_safe() {
-        request.extensions_mut().insert(who);
-        return Ok(next.run(request).await);
+    let (mut parts, body) = request.into_parts();
+    let who = gate.let_in(&parts, access).await?;
+    if parts.method.is_safe() {
+        parts.extensions.insert(who);
+        return Ok(next.run(Request::from_parts(parts, body)).await);
     }
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+        return Err(ApiError::TooLarge);
+    };
     // A body may take minutes, and who was let in at its beginning may be gone at its end.
-    let mut request = whole(request).await?;
-    let who = gate.let_in(request.headers(), access).await?;
-    request.extensions_mut().insert(who.clone());
+    let who = gate.let_in(&parts, access).await?;
+    parts.extensions.insert(who.clone());
     match route {
         // Routes that read-only users may write to change nothing.
         Some(route) if access != Access::Readers => {
             let route = route.to_owned();
-            Ok(recorded(&gate.state, &who, route, request, next).await)
+            Ok(recorded(&gate.state, &who, route, parts, body, next).await)
         }
-        _ => Ok(next.run(request.map(Body::from)).await),
-    }
-}
-
-/// The request once its body is here.
-async fn whole(request: Request) -> Result<Request<Bytes>, ApiError> {
-    let (parts, body) = request.into_parts();
-    match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => Ok(Request::from_parts(parts, body)),
-        Err(_) => Err(ApiError::TooLarge),
+        _ => Ok(next.run(Request::from_parts(parts, body.into())).await),
     }
 }
 
 impl State {
     /// `Authorization: <key or access token>` as AI Proxy has it, or with `Bearer ` before it. A
     /// key in the query string is not looked at: it would end up in access logs.
-    async fn who(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
-        let mut given = headers.get_all(AUTHORIZATION).iter();
+    async fn who(&self, parts: &Parts) -> Result<Principal, ApiError> {
+        let mut given = parts.headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (given.next(), given.next()) else {
             return Err(ApiError::Unauthorized);
         };
         let value = bare(value.to_str().map_err(|_| ApiError::Unauthorized)?);
-        if self.key.matches(value) {
+        let from = caller(parts);
+        if self.accounts.is_admin_key(&self.key, value, &from).await? {
             return Ok(Principal::AdminKey);
         }
         let session = self.accounts.session(value).await?;

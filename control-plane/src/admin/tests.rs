@@ -39,7 +39,7 @@ use crate::ledger::Ledger;
 use crate::secrets::hint;
 use crate::store::testing::{on_each_database, with_store};
 
-const KEY: &str = "admin-canary-key";
+const KEY: &str = "admin-canary-key-that-nobody-guesses";
 
 /// The API over a store, with the key.
 struct Api {

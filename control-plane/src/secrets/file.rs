@@ -58,6 +58,21 @@ pub fn admin_key(env: Option<&str>, data: &Path) -> Result<Secret, KeyFileError>
     }
 }
 
+/// Shorter admin keys can be guessed, by whoever has the time.
+const SHORT_ADMIN_KEY: usize = 16;
+
+/// What is wrong with an admin key, which is used all the same: some have had theirs for long.
+#[must_use]
+pub fn weakness(admin_key: &Secret) -> Option<String> {
+    let is_short = admin_key.expose().chars().count() < SHORT_ADMIN_KEY;
+    is_short.then(|| {
+        format!(
+            "the admin key has fewer than {SHORT_ADMIN_KEY} characters and can be guessed; set a \
+             longer ADMIN_KEY, or none, and one is made"
+        )
+    })
+}
+
 /// What gateways show when the settings name nothing: `<data>/node.token`, which is made if it is
 /// not there.
 ///
@@ -204,6 +219,20 @@ mod tests {
             3,
             "no drafts stay"
         );
+    }
+
+    #[test]
+    fn short_admin_keys_are_warned_of_and_not_shown() {
+        for (key, is_weak) in [
+            ("hunter2", true),
+            ("fifteen letters", true),
+            ("ä".repeat(15).as_str(), true),
+            ("sixteen letters!", false),
+        ] {
+            let weakness = weakness(&Secret::new(key));
+            assert_eq!(weakness.is_some(), is_weak, "{key}");
+            assert!(!weakness.unwrap_or_default().contains(key));
+        }
     }
 
     #[test]

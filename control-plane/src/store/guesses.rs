@@ -30,7 +30,8 @@ impl Store {
         scopes: Vec<(String, Limits)>,
         now_ms: i64,
     ) -> Result<Option<i64>> {
-        let locked_until = self.locked_until(&scopes, now_ms).await?;
+        let names: Vec<_> = scopes.iter().map(|(scope, _)| scope.clone()).collect();
+        let locked_until = self.locked_until(&names, now_ms).await?;
         if locked_until.is_some() {
             return Ok(locked_until);
         }
@@ -38,11 +39,14 @@ impl Store {
             .await
     }
 
-    async fn locked_until(&self, scopes: &[(String, Limits)], now: i64) -> Result<Option<i64>> {
-        let names: Vec<_> = scopes.iter().map(|(scope, _)| scope.clone()).collect();
+    /// Until when (Unix ms) one of these scopes takes no attempt; `None`: all do.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn locked_until(&self, scopes: &[String], now_ms: i64) -> Result<Option<i64>> {
         let mut conditions = Conditions::default();
-        conditions.names("scope", &names);
-        conditions.int("locked_until > ?", Some(now));
+        conditions.names("scope", scopes);
+        conditions.int("locked_until > ?", Some(now_ms));
         let select = "SELECT max(locked_until) AS locked_until FROM login_attempts";
         let row = conditions.statement(select, "");
         let row = row.fetch_one(self.reader()).await?;

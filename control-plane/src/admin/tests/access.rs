@@ -70,6 +70,63 @@ async fn without_the_key_there_is_nothing() {
 }
 
 #[tokio::test]
+async fn guesses_at_a_short_admin_key_have_to_wait() {
+    with_store(async |store| {
+        const SHORT: &str = "canary";
+        let state = State::new(store.clone(), Secret::new(SHORT));
+        let api = Api {
+            router: router(state),
+            store: store.clone(),
+        };
+        let ask = async |key: &str, from: &str| {
+            let request = Request::builder()
+                .uri("/api/channels/")
+                .header("authorization", format!("Bearer {key}"))
+                .header("x-forwarded-for", from)
+                .body(Body::empty());
+            api.send(request.unwrap()).await.status
+        };
+        // A page that was left open shows a token that was one: it guesses nothing.
+        let new = json!({"username": "anna", "password": PASSWORD}).to_string();
+        let request = Request::post("/api/users/").header("authorization", SHORT);
+        api.send(request.body(new.into()).unwrap()).await;
+        let ended = api.sign_in("anna").await.access;
+        store
+            .execute_for_tests("DELETE FROM sessions".to_owned())
+            .await;
+        for _ in 0..101 {
+            assert_eq!(ask(&ended, "192.0.2.7").await, 401);
+        }
+        for guess in 0..100 {
+            let guess = format!("guess {guess}");
+            assert_eq!(ask(&guess, "192.0.2.7").await, 401, "{guess}");
+        }
+        let lock = "UPDATE login_attempts SET locked_until = 9000000000000 \
+                    WHERE scope = 'admin//192.0.2.7' AND failures = 100 AND locked_until > 0";
+        store.execute_for_tests(lock.to_owned()).await;
+        for key in [SHORT, "canarY"] {
+            assert_eq!(ask(key, "192.0.2.7").await, 429, "{key}");
+        }
+        assert_eq!(ask(SHORT, "192.0.2.8").await, 200);
+        let anna = api.sign_in("anna").await.access;
+        // Whoever signs in is let in: an ordinary user has no channels.
+        assert_eq!(ask(&anna, "192.0.2.7").await, 403);
+
+        // A key that nobody guesses is never kept waiting.
+        let api = Api::new(&store);
+        for from in ["192.0.2.7", "192.0.2.8"] {
+            let request = Request::builder()
+                .uri("/api/channels/")
+                .header("authorization", KEY)
+                .header("x-forwarded-for", from)
+                .body(Body::empty());
+            assert_eq!(api.send(request.unwrap()).await.status, 200);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn others_can_add_guarded_routes() {
     with_store(async |store| {
         let state = State::new(store, Secret::new(KEY));
