@@ -218,10 +218,23 @@ fn a_user_with_a_password_adds_an_identity() {
     let bearer = format!("Bearer {}", session["access_token"].as_str().unwrap());
     let back = browser.at_the_provider();
     assert_eq!(browser.send("GET", &back).status, 303);
-    let request = Request::new("POST", "/api/self/identities").header("cookie", &browser.cookie);
-    let linked = data(&gateway.send(&request.header("authorization", &bearer)));
+    // It outlasts the session, so a session is not enough for it.
+    let add = |body: Value| {
+        let request = Request::post("/api/self/identities", &body);
+        let request = request.header("cookie", &browser.cookie);
+        gateway.send(&request.header("authorization", &bearer))
+    };
+    refused(&add(json!({})), 400, "password is required");
+    let wrong = json!({"password": "wrong horse battery"});
+    refused(&add(wrong), 401, "password is wrong");
+    let linked = data(&add(json!({"password": "correct horse battery"})));
     assert_eq!(linked[0]["subject"], "subject-1", "{linked}");
     assert_eq!(data(&browser.sign_in())["user"]["id"], carla);
+    // Who ends everything is told what goes on.
+    let end = Request::new("POST", "/api/auth/logout_all").header("authorization", &bearer);
+    let ended = gateway.send(&end).json();
+    let message = ended["message"].as_str().unwrap_or_default();
+    assert!(message.contains("/api/self/identities"), "{ended}");
 }
 
 #[test]

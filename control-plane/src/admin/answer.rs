@@ -122,6 +122,14 @@ impl JsonSchema for Usd {
 // === impl Answer ===
 
 impl<T> Answer<T> {
+    /// The same with something that whoever asks should know.
+    pub(super) fn noted(self, note: &str) -> Self {
+        Self {
+            note: note.to_owned(),
+            ..self
+        }
+    }
+
     /// The same for nobody to keep on the way.
     pub(super) fn unkept(self) -> Self {
         Self {

@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::params::Segments;
-use super::principal::Own;
+use super::principal::{Caller, Own};
 use super::routes::{Routes, get};
 use super::sign_in_oidc::ticket;
 use super::users::required;
 use super::{ApiError, State};
 use crate::domain::LinkedIdentity;
+use crate::secrets::Secret;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -42,13 +43,24 @@ async fn list_own(Extract(state): Extract<State>, Own(session): Own) -> Reply<Ve
     of(&state, session.user.id).await
 }
 
-/// Adds who came back from the OpenID provider to who is signed in.
+/// Adds who came back from the OpenID provider to who is signed in. Who has a `password` sends it: an
+/// identity outlasts the session, which may be stolen.
 async fn add_own(
     Extract(state): Extract<State>,
     Own(session): Own,
+    caller: Caller,
     headers: HeaderMap,
+    body: Body,
 ) -> Reply<Vec<View>> {
+    let mut fields = body.object()?;
+    let password = fields.text("password")?.map(Secret::new);
+    fields.finish()?;
     let ticket = ticket(&state, &headers)?;
+    if session.user.has_password {
+        let password = required("password", password)?;
+        let proved = state.accounts.prove(&session.user, password, &caller.0);
+        proved.await?;
+    }
     state.accounts.link_oidc(&ticket, &session.user).await?;
     of(&state, session.user.id).await
 }
@@ -96,6 +108,18 @@ async fn remove(Extract(state): Extract<State>, path: Segments) -> Reply {
     let user = state.store.user(path.id()?).await?;
     state.store.remove_identities(user.id).await?;
     done()
+}
+
+/// What somebody should know who ends all sessions of theirs.
+pub(super) async fn staying(state: &State, user_id: i64) -> Result<&'static str, ApiError> {
+    let stays = !state.store.identities(user_id).await?.is_empty();
+    Ok(match stays {
+        true => {
+            "identities at an OpenID provider still sign you in; /api/self/identities shows and \
+             removes them"
+        }
+        false => "",
+    })
 }
 
 async fn of(state: &State, user_id: i64) -> Reply<Vec<View>> {

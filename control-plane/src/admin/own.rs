@@ -16,7 +16,7 @@ use super::principal::{Caller, Own};
 use super::routes::{Routes, get, post};
 use super::sign_in::{self, secret, signed_in};
 use super::users::{self, UserView, email, ignore_shown, required};
-use super::{State, tokens, wallets};
+use super::{State, identities, tokens, wallets};
 use crate::domain::UserPatch;
 
 pub(super) fn routes() -> Routes {
@@ -63,7 +63,8 @@ async fn update(Extract(state): Extract<State>, Own(session): Own, body: Body) -
     data(UserView::from(user))
 }
 
-/// Changes the password of who is signed in; other sessions end.
+/// Changes the password of who is signed in; other sessions end. Identities at OpenID providers
+/// stay, and the answer's message says so if there are any.
 async fn change_password(
     Extract(state): Extract<State>,
     Own(session): Own,
@@ -80,7 +81,8 @@ async fn change_password(
         .accounts
         .change_password(&user, old, new, &caller.0)
         .await?;
-    signed_in(changed)
+    let note = identities::staying(&state, user.id).await?;
+    signed_in(changed).map(|answer| answer.noted(note))
 }
 
 /// The keys of one's own.

@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::principal::{Caller, Own};
 use super::routes::{Routes, get, post};
 use super::users::{UserView, email, password, required, username};
-use super::{ApiError, State};
+use super::{ApiError, State, identities};
 use crate::accounts::{Refusal, SignedIn};
 use crate::domain::options::REGISTRATION_ENABLED;
 use crate::secrets::Secret;
@@ -104,10 +104,12 @@ async fn logout(Extract(state): Extract<State>, Own(session): Own) -> Reply {
     done()
 }
 
-/// Ends all sessions of who is signed in.
+/// Ends all sessions of who is signed in. Identities at OpenID providers stay, and the answer's
+/// message says so if there are any.
 async fn logout_all(Extract(state): Extract<State>, Own(session): Own) -> Reply {
+    let note = identities::staying(&state, session.user.id).await?;
     state.store.end_all_sessions(session.user.id).await?;
-    done()
+    done().map(|answer| answer.noted(note))
 }
 
 /// What a new or renewed session is shown as. Nobody may keep it on the way.

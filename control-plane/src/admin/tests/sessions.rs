@@ -295,7 +295,8 @@ async fn what_ends_sessions_ends_them_at_once() {
         check(&first, 401).await;
         check(&second, 200).await;
         let third = api.sign_in("anna").await;
-        post(&third, "/auth/logout_all", Value::Null).await;
+        let ended = post(&third, "/auth/logout_all", Value::Null).await;
+        assert_eq!(ended.envelope["message"], "");
         check(&second, 401).await;
         check(&third, 401).await;
 
@@ -307,7 +308,14 @@ async fn what_ends_sessions_ends_them_at_once() {
             .call_as(Some(&session.access), "POST", path, body("wrong one"))
             .await;
         assert_eq!(wrong.status, 401, "{}", wrong.text);
-        let renewed = SignedIn::read(&post(&session, path, body(PASSWORD)).await);
+        let identity = json!({"issuer": "https://issuer.example", "subject": "s"});
+        let identities = format!("/user/{}/identities", session.id);
+        api.ok("POST", &identities, identity).await;
+        let renewed = post(&session, path, body(PASSWORD)).await;
+        // It does not end what a thief may have added.
+        let message = renewed.envelope["message"].as_str().unwrap();
+        assert!(message.contains("/api/self/identities"), "{message}");
+        let renewed = SignedIn::read(&renewed);
         check(&session, 401).await;
         check(&renewed, 200).await;
         let login = json!({"username": "anna", "password": PASSWORD});
