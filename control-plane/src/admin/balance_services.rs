@@ -103,13 +103,18 @@ async fn create(Extract(state): Extract<State>, body: Body) -> Reply<View> {
     data_with_note(View::from(made), &note)
 }
 
-/// Changes a balance service. A secret that is left out, or masked, stays.
+/// Changes a balance service. A secret that is left out, or masked, stays, unless the service moves to
+/// another host: then it must be sent again.
 async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
+    let id = path.id()?;
     let (patch, note) = read(body.object()?)?;
-    let changed = state
-        .store
-        .update_balance_service(path.id()?, patch)
-        .await?;
+    if let (Some(url), None) = (&patch.url, &patch.secret)
+        && url.origin() != state.store.balance_service(id).await?.url.origin()
+    {
+        let rule = "must be sent again: the service moves to another host";
+        return Err(ApiError::field("secret", rule));
+    }
+    let changed = state.store.update_balance_service(id, patch).await?;
     data_with_note(View::from(changed), &note)
 }
 

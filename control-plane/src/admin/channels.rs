@@ -2,6 +2,7 @@
 
 mod balances;
 mod form;
+mod host;
 mod probing;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,8 @@ use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
 use super::{ApiError, State};
 use crate::domain::{Channel, ChannelPatch, Listed, ProxyUrl, config_schema};
-use crate::store::ChannelQuery;
+use crate::secrets::Secret;
+use crate::store::{ChannelQuery, Store};
 
 pub(super) fn routes() -> Routes {
     let several = get(list).post(create_many);
@@ -222,14 +224,15 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply<Vec<View>> {
     )
 }
 
-/// Changes a channel. A key that is left out, or masked, stays.
+/// Changes a channel. A key that is left out, or masked, stays, unless the channel moves to another
+/// host (by its `base_url`, `type` or `configs`): then it must be sent again.
 async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let id = path.id()?;
     let mut fields = body.object()?;
     let mut notes = Vec::new();
     let mut patch = form::read(&mut fields, &mut notes)?;
     fields.finish()?;
-    check_change(&state.store.channel(id).await?, &mut patch)?;
+    check_change(&state.store, &state.store.channel(id).await?, &mut patch).await?;
     let channel = state.store.update_channel(id, patch).await?;
     data_with_note(View::from(channel), &notes.join("; "))
 }
@@ -258,8 +261,13 @@ fn check_new(channel: &ChannelPatch) -> Result<(), ApiError> {
 }
 
 /// That a channel may become what the patch wants. A key that is left empty, or sent back as it was
-/// shown, stays, and so does a proxy that is sent back as it was shown.
-pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<(), ApiError> {
+/// shown, stays, and so does a proxy that is sent back as it was shown. A key does not move to another
+/// host.
+pub(super) async fn check_change(
+    store: &Store,
+    now: &Channel,
+    patch: &mut ChannelPatch,
+) -> Result<(), ApiError> {
     patch.key = patch
         .key
         .take()
@@ -272,6 +280,12 @@ pub(super) fn check_change(now: &Channel, patch: &mut ChannelPatch) -> Result<()
         let base_url = patch.base_url.as_ref().unwrap_or(&now.base_url);
         let kind = patch.kind.unwrap_or(now.kind);
         form::check_configs(kind, configs, base_url.is_some(), key)?;
+    }
+    let is_kept = patch.key.is_none() && host::changes(now, patch);
+    // Where there is none, none can go astray.
+    if is_kept && !store.channel_has_key(now.id, &Secret::default()).await? {
+        let rule = "must be sent again: the channel moves to another host";
+        return Err(ApiError::field("key", rule));
     }
     let shown = |proxy: &Option<ProxyUrl>| proxy.as_ref().map(ToString::to_string);
     patch.proxy = patch.proxy.take().filter(|proxy| {

@@ -134,6 +134,12 @@ impl BaseUrl {
         }
     }
 
+    /// Scheme, host and port: whoever is there reads what is sent.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
     /// The path without a trailing slash; empty, or beginning with one.
     #[must_use]
     pub fn path(&self) -> &str {

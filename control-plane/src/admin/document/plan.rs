@@ -141,7 +141,9 @@ impl Plan<'_> {
             self.push("channel", name, Verb::Create, Value::Null, step);
             return Ok(());
         };
-        channels::check_change(&there, &mut patch).map_err(within)?;
+        channels::check_change(&self.state.store, &there, &mut patch)
+            .await
+            .map_err(within)?;
         if let Some(key) = &patch.key
             && self.state.store.channel_has_key(there.id, key).await?
         {

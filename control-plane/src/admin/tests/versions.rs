@@ -104,7 +104,7 @@ async fn of_two_writers_the_second_is_told_what_changed() {
             (
                 format!("/balance_services/{}", service["id"]),
                 json!({"name": "t"}),
-                json!({"url": "https://other.example"}),
+                json!({"url": "https://other.example", "secret": "another-0123456789"}),
                 "name",
             ),
             (

@@ -347,6 +347,15 @@ async fn services_keep_money_and_their_secrets() {
         assert_eq!((&edited["private"], &edited["secret"]), (&json!(true), &json!("****cdef")));
         let access = store.service_access(service["id"].as_i64().unwrap()).await.unwrap();
         assert_eq!(access.secret.expose(), "canary-0123456789abcdef");
+        // Its secret does not follow it to another host.
+        for url in ["https://evil.example/v1", "http://bank.example/v1", "https://bank.example:1/"] {
+            for body in [json!({"url": url}), json!({"url": url, "secret": service["secret"]})] {
+                api.refused("PUT", &path, body, 400, "secret must be sent again").await;
+            }
+        }
+        api.ok("PUT", &path, json!({"url": "https://BANK.example:443/v2"})).await;
+        let moved = json!({"url": "https://other.example/v1", "secret": "another-0123456789abcdef"});
+        api.ok("PUT", &path, moved).await;
         let listed = api.call("GET", "/balance_services/", "").await;
         assert!(!listed.text.contains("canary"), "{}", listed.text);
 

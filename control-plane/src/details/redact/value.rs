@@ -118,12 +118,12 @@ fn depth(mut slashes: usize) -> usize {
 /// stands in.
 fn closes(mut slashes: usize, depth: usize) -> bool {
     for _ in 0..depth {
-        if slashes % 2 == 0 {
+        if slashes.is_multiple_of(2) {
             return true;
         }
         slashes /= 2;
     }
-    slashes % 2 == 0
+    slashes.is_multiple_of(2)
 }
 
 /// Where a value without quotes ends: at a blank, but for those in cookies, or at the end of the
