@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 pub use access_token::Named;
-pub use address::caller;
+pub use address::{caller, network};
 pub(crate) use crypto::install as install_crypto;
 pub use oidc::{Begun, LIFETIME_S, OidcRefusal, Returned, Ticket, is_own_path};
 pub use password::Busy;

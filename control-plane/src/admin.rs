@@ -50,6 +50,7 @@ mod params;
 mod price_history;
 mod prices;
 mod principal;
+mod rates;
 mod redemption;
 mod routes;
 mod rules;
@@ -73,6 +74,7 @@ pub use access::{Access, Allowed};
 pub use answer::ApiError;
 
 use self::auth::Gate;
+use self::rates::Rates;
 use self::routes::Routes;
 use crate::accounts::Accounts;
 use crate::oidc::Provider;
@@ -91,6 +93,7 @@ pub struct State {
     probes: Option<Probes>,
     /// Not public, and databases are imported from them.
     import_hosts: Arc<Hosts>,
+    rates: Rates,
 }
 
 /// Bodies above this get 413. The largest reasonable one is a list of some thousand channels.
@@ -105,6 +108,7 @@ impl State {
             key: Arc::new(admin_key),
             probes: None,
             import_hosts: Arc::default(),
+            rates: Rates::default(),
         }
     }
 
@@ -122,6 +126,16 @@ impl State {
     pub fn with_import_hosts(self, hosts: Hosts) -> Self {
         Self {
             import_hosts: Arc::new(hosts),
+            ..self
+        }
+    }
+
+    /// With so many requests a minute that each user may make, and each network of those who are not
+    /// signed in; 0: any number.
+    #[must_use]
+    pub fn with_rate(self, per_minute: u64) -> Self {
+        Self {
+            rates: Rates::new(per_minute),
             ..self
         }
     }

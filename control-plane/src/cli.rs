@@ -128,6 +128,12 @@ pub struct ControlArgs {
         value_parser = jwt_secret)]
     pub jwt_secret: Option<Secret>,
 
+    /// Requests per minute to `/api` from each user, and from each address without one that is signed
+    /// in; the admin key has no limit. 0: nobody has
+    #[arg(long, env = "API_REQUESTS_PER_MINUTE", default_value_t = 600, value_name = "NUMBER",
+        value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub api_requests_per_minute: u64,
+
     #[command(flatten)]
     pub oidc: OidcArgs,
 

@@ -183,6 +183,7 @@ impl ControlPlane {
             .with_jwt_secret(args.jwt_secret.clone())
             .with_oidc(provider)
             .with_import_hosts(args.import_hosts.clone())
+            .with_rate(args.api_requests_per_minute)
             .with_probes(probes);
         control.spawn_http(admin, control.http(state));
         control.spawn_http(demo, demo::router(behaviours));

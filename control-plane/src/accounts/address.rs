@@ -27,7 +27,8 @@ pub fn caller(parts: &Parts) -> String {
 }
 
 /// What one customer of an internet provider has: an IPv4 address, or 64 bits of an IPv6 address.
-pub(super) fn network(address: &str) -> String {
+#[must_use]
+pub fn network(address: &str) -> String {
     match address.parse() {
         Ok(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();

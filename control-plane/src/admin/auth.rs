@@ -14,8 +14,10 @@ use http::header::AUTHORIZATION;
 use super::access::{Access, Allowed};
 use super::audit::recorded;
 use super::principal::Principal;
+use super::rates::Whose;
 use super::{ApiError, MAX_BODY_BYTES, State};
-use crate::accounts::caller;
+use crate::accounts::{caller, network};
+use crate::domain::now_unix_ms;
 
 /// What the gate needs to know of the routes behind it.
 #[derive(Debug, Clone)]
@@ -49,13 +51,24 @@ impl Gate {
             .to(method)
     }
 
-    /// Who is asking, if they may come in now.
-    async fn let_in(&self, parts: &Parts, access: Access) -> Result<Principal, ApiError> {
-        let who = self.state.who(parts).await?;
-        match access.admits(&who) {
-            true => Ok(who),
-            false => Err(ApiError::Forbidden(who.is_not_enough().into())),
+    /// Who is asking, if they do not ask too often. Who has the admin key may: they could lift the
+    /// limit.
+    async fn counted(&self, parts: &Parts) -> Result<Principal, ApiError> {
+        let who = self.state.who(parts).await;
+        match &who {
+            Ok(Principal::User(session)) => {
+                let whose = Whose::User(session.user.id);
+                self.state.rates.count(whose, now_unix_ms())?;
+            }
+            Err(ApiError::Unauthorized) => self.count_stranger(parts)?,
+            Ok(Principal::AdminKey) | Err(_) => {}
         }
+        who
+    }
+
+    fn count_stranger(&self, parts: &Parts) -> Result<(), ApiError> {
+        let whose = Whose::Network(network(&caller(parts)));
+        self.state.rates.count(whose, now_unix_ms())
     }
 }
 
@@ -70,11 +83,12 @@ async fn admitted(gate: &Gate, request: Request, next: Next) -> Result<Response,
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str);
     let access = gate.access(route, request.method());
-    if access == Access::Anyone {
-        return Ok(next.run(request).await);
-    }
     let (mut parts, body) = request.into_parts();
-    let who = gate.let_in(&parts, access).await?;
+    if access == Access::Anyone {
+        gate.count_stranger(&parts)?;
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
+    let who = admitted_by(access, gate.counted(&parts).await?)?;
     if parts.method.is_safe() {
         parts.extensions.insert(who);
         return Ok(next.run(Request::from_parts(parts, body)).await);
@@ -83,7 +97,7 @@ async fn admitted(gate: &Gate, request: Request, next: Next) -> Result<Response,
         return Err(ApiError::TooLarge);
     };
     // A body may take minutes, and who was let in at its beginning may be gone at its end.
-    let who = gate.let_in(&parts, access).await?;
+    let who = admitted_by(access, gate.state.who(&parts).await?)?;
     parts.extensions.insert(who.clone());
     match route {
         // Routes that read-only users may write to change nothing.
@@ -92,6 +106,13 @@ async fn admitted(gate: &Gate, request: Request, next: Next) -> Result<Response,
             Ok(recorded(&gate.state, &who, route, parts, body, next).await)
         }
         _ => Ok(next.run(Request::from_parts(parts, body.into())).await),
+    }
+}
+
+fn admitted_by(access: Access, who: Principal) -> Result<Principal, ApiError> {
+    match access.admits(&who) {
+        true => Ok(who),
+        false => Err(ApiError::Forbidden(who.is_not_enough().into())),
     }
 }
 

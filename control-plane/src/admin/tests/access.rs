@@ -127,6 +127,54 @@ async fn guesses_at_a_short_admin_key_have_to_wait() {
 }
 
 #[tokio::test]
+async fn who_asks_too_often_waits_and_nobody_else() {
+    with_store(async |store| {
+        let state = State::new(store.clone(), Secret::new(KEY)).with_rate(3);
+        let api = Api {
+            router: router(state),
+            store: store.clone(),
+        };
+        let ask = async |who: &str, path: &str, from: &str| {
+            let request = Request::builder()
+                .uri(format!("/api{path}"))
+                .header("authorization", who)
+                .header("x-forwarded-for", from)
+                .body(Body::empty());
+            let answer = api.router.clone().oneshot(request.unwrap()).await.unwrap();
+            let wait = answer.headers().get("retry-after").is_some();
+            assert_eq!(wait, answer.status() == 429, "{who} {path} {from}");
+            answer.status().as_u16()
+        };
+        let mut users = Vec::new();
+        for name in ["anna", "bert"] {
+            users.push(api.user(name, "user").await.access);
+        }
+        let [anna, bert] = users.try_into().unwrap();
+        // Who is refused is counted as well.
+        for (path, status) in [
+            ("/self", 200),
+            ("/users/", 403),
+            ("/self", 200),
+            ("/self", 429),
+            ("/users/", 429),
+        ] {
+            assert_eq!(ask(&anna, path, "192.0.2.7").await, status, "{path}");
+        }
+        assert_eq!(ask(&anna, "/self", "192.0.2.8").await, 429);
+        for status in [401, 401, 401, 429] {
+            assert_eq!(ask("x", "/users/", "192.0.2.7").await, status);
+        }
+        assert_eq!(ask("x", "/auth/methods", "192.0.2.7").await, 429);
+        assert_eq!(ask("x", "/auth/methods", "192.0.2.8").await, 200);
+        assert_eq!(ask(&bert, "/self", "192.0.2.7").await, 200);
+        for _ in 0..10 {
+            assert_eq!(ask(KEY, "/users/", "192.0.2.7").await, 200);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn others_can_add_guarded_routes() {
     with_store(async |store| {
         let state = State::new(store, Secret::new(KEY));

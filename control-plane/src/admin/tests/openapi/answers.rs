@@ -30,7 +30,6 @@ pub(super) fn responses(
         ),
     };
     let guarded = access != Access::Anyone;
-    let posts = *method == Method::POST;
     let changes = *method != Method::GET || content_is_elsewhere;
     for (code, name, applies) in [
         ("400", "Invalid", true),
@@ -44,7 +43,7 @@ pub(super) fn responses(
         ),
         ("409", "Conflict", changes),
         ("413", "TooLarge", has_body),
-        ("429", "TooMany", posts),
+        ("429", "TooMany", true),
         ("503", "Unavailable", true),
     ] {
         if applies {
@@ -67,7 +66,7 @@ pub(super) fn refusals() -> Value {
         "NotFound": refusal("There is no such thing, or none that who is asking may know of"),
         "Conflict": refusal("It does not go with what is there; the message names what"),
         "TooLarge": refusal("The body is larger than 2 MiB"),
-        "TooMany": refusal("Too many attempts; `Retry-After` says when to come back"),
+        "TooMany": refusal("Too many requests or attempts; `Retry-After` says when to come back"),
         "Unavailable": refusal("The database, or a gateway that it takes, is not there; nothing was done"),
     })
 }
