@@ -138,7 +138,7 @@ fn two_hundred_calls_at_once_spend_a_dollar_and_no_more() {
         (Dialect::OpenAi, r#""code":"insufficient_quota""#),
         (Dialect::Responses, r#""code":"insufficient_quota""#),
         (Dialect::Anthropic, r#""type":"billing_error""#),
-        (Dialect::Gemini, r#""status":"RESOURCE_EXHAUSTED""#),
+        (Dialect::Gemini, r#""reason":"insufficient_quota""#),
     ] {
         let answer = scene.ask(dialect, "hello");
         let message = answer.assert_error(429);

@@ -33,8 +33,10 @@ pub(super) fn members(w: &mut JsonWriter<'_>, error: &ErrorInfo) {
         w.field_u64("code", u64::from(error.status));
         w.field_str("message", &error.message);
         w.field_str("status", name(error.kind));
-        let has_details =
-            error.param.is_some() || error.request_id.is_some() || error.retry_after_s.is_some();
+        let has_details = error.param.is_some()
+            || error.request_id.is_some()
+            || error.retry_after_s.is_some()
+            || error.kind == ErrorKind::InsufficientQuota;
         if has_details {
             w.field_array("details", |w| details(w, error));
         }
@@ -42,6 +44,14 @@ pub(super) fn members(w: &mut JsonWriter<'_>, error: &ErrorInfo) {
 }
 
 fn details(w: &mut JsonWriter<'_>, error: &ErrorInfo) {
+    // Nothing else tells it from a rate that was exceeded, where trying again helps.
+    if error.kind == ErrorKind::InsufficientQuota {
+        w.object(|w| {
+            w.field_str("@type", "type.googleapis.com/google.rpc.ErrorInfo");
+            w.field_str("reason", "insufficient_quota");
+            w.field_str("domain", "tollgate");
+        });
+    }
     if let Some(param) = &error.param {
         w.object(|w| {
             w.field_str("@type", "type.googleapis.com/google.rpc.BadRequest");

@@ -387,7 +387,14 @@ fn l1_errors_to_gemini() {
     ] {
         let (told, body) = write_error(G, &ErrorInfo::new(kind, "Why."));
         assert_eq!(told, code);
-        let expected = json!({"error": {"code": code, "message": "Why.", "status": status}});
+        let mut expected = json!({"error": {"code": code, "message": "Why.", "status": status}});
+        if kind == ErrorKind::InsufficientQuota {
+            expected["error"]["details"] = json!([{
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "insufficient_quota",
+                "domain": "tollgate",
+            }]);
+        }
         assert_eq!(value(&body), expected);
     }
     let mut error = ErrorInfo::new(ErrorKind::RateLimited, "Why.")

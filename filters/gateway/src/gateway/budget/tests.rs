@@ -255,7 +255,7 @@ fn a_budget_that_is_used_up_is_told_in_the_callers_words() {
         (
             "/v1beta/models/m:generateContent",
             GEMINI_REQUEST,
-            r#""status":"RESOURCE_EXHAUSTED""#,
+            r#""reason":"insufficient_quota""#,
         ),
     ] {
         let host = host(&["p5"]);
