@@ -190,6 +190,11 @@ impl Endpoint {
         })
     }
 
+    /// Whether it is about what the control plane keeps.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self, Self::Stored { .. } | Self::Conversations { .. })
+    }
+
     /// The methods that the endpoint has; `None` when there is no such endpoint.
     pub(crate) fn methods(&self) -> Option<&'static str> {
         match self {

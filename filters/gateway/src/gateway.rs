@@ -25,8 +25,8 @@ use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
 use tollgate_protocol::embeddings::Shape;
 
-use crate::call::Endpoint;
 use crate::detail;
+use crate::memory::Hold;
 use crate::operation::Operation;
 use crate::refusal::{self, refuse};
 use crate::settle;
@@ -87,17 +87,8 @@ impl Gateway {
                 Flow::Hold
             }
             Ok(admit::Admitted::AsksForResponse) => {
-                match kept::ask(host, &stream, "") {
-                    Ok(asked) => {
-                        self.phase = Phase::Waiting;
-                        self.asked = Some(asked);
-                    }
-                    Err(error) => {
-                        self.phase = Phase::Decided;
-                        refuse(host, &mut stream, error);
-                    }
-                }
-                Flow::Hold
+                drop(stream);
+                self.look_up(host)
             }
             Err(error) => {
                 self.phase = Phase::Decided;
@@ -134,13 +125,12 @@ impl Gateway {
             return Flow::Hold;
         }
         detail::take_request(host, &mut stream, size);
+        if stream.call.endpoint.is_kept() {
+            drop(stream);
+            return self.look_up(host);
+        }
         let gathered = plan::gather(host, &stream, size);
-        let asked = gathered.and_then(|gathered| match &stream.call.endpoint {
-            Endpoint::Conversations { .. } => {
-                kept::ask(host, &stream, gathered.body.as_str()).map(Ok)
-            }
-            _ => kept::history::ask(host, &mut stream, gathered),
-        });
+        let asked = gathered.and_then(|it| kept::history::ask(host, &mut stream, it));
         match asked {
             Ok(Ok(asked)) => {
                 self.phase = Phase::Waiting;
@@ -155,6 +145,18 @@ impl Gateway {
                 drop(stream);
                 self.hand_on(host, Err(error))
             }
+        }
+    }
+
+    /// Asks about what is kept, once limits allow.
+    fn look_up(&mut self, host: &dyn Host) -> Flow {
+        let counted = match self.stream.try_borrow_mut() {
+            Ok(mut stream) => limits::admit(host, &mut stream, None),
+            Err(_) => return Flow::Hold,
+        };
+        match counted {
+            Ok(()) => self.afford(host),
+            Err(error) => self.hand_on(host, Err(error)),
         }
     }
 
@@ -189,10 +191,13 @@ impl Gateway {
             return Flow::Hold;
         };
         let asked = match limits::ask(host, &mut stream) {
-            Ok(Some(call)) => Ok(Some((call, kept::Then::Admit))),
+            Ok(Some(call)) => Ok(Some(kept::Then::Admit.after(call))),
+            Ok(None) if stream.call.endpoint.is_kept() => {
+                kept::ask(host, &stream, self.buffered).map(Some)
+            }
             Ok(None) => {
                 let asked = budget::reserve(host, &mut stream);
-                asked.map(|call| call.map(|call| (call, kept::Then::Afford)))
+                asked.map(|call| call.map(|call| kept::Then::Afford.after(call)))
             }
             Err(error) => Err(error),
         };
@@ -204,9 +209,9 @@ impl Gateway {
                 state::insert(id, Rc::clone(&self.stream));
                 Flow::Continue
             }
-            Ok(Some((call, then))) => {
+            Ok(Some(asked)) => {
                 self.phase = Phase::Waiting;
-                self.asked = Some(kept::Asked { call, then });
+                self.asked = Some(asked);
                 Flow::Hold
             }
             Err(error) => {
@@ -249,7 +254,13 @@ impl Gateway {
             };
             return Self::go_on(host, flow);
         }
-        let answer = kept::answered(message);
+        // The message, and what is read from it.
+        let size = message.as_ref().map_or(0, Vec::len);
+        let room = Hold::take(size.saturating_mul(2));
+        let answer = match room {
+            Some(_) => kept::answered(message),
+            None => Err(refusal::no_room()),
+        };
         if let kept::Then::Plan(continuing) = asked.then {
             let gathered = match self.stream.try_borrow_mut() {
                 Ok(mut stream) => answer
@@ -349,7 +360,7 @@ fn decide(
         },
     };
     if !stream.is_test() {
-        limits::admit(host, stream, &plan)?;
+        limits::admit(host, stream, Some(&plan))?;
     }
     keep_evidence(stream, &mut plan);
     router::tell(host, stream, &mut plan)?;

@@ -40,6 +40,8 @@ pub(crate) struct Stream {
     pub(crate) address: String,
     /// The caller's, where it is the control plane that is connected.
     pub(crate) caller: Option<IpAddr>,
+    /// The caller does not wait: it knows the answer by our id, whoever makes it.
+    pub(crate) is_background: bool,
     /// What is to be done, once the body was read.
     pub(crate) plan: Option<Plan>,
     pub(crate) attempts: Vec<Attempt>,
@@ -139,6 +141,7 @@ impl Stream {
             token: None,
             address: String::new(),
             caller: None,
+            is_background: false,
             plan: None,
             attempts: Vec::new(),
             answered: false,
@@ -164,14 +167,14 @@ impl Stream {
         }
     }
 
-    /// The caller got all of this response; keeps it if it is to be kept and the gateway made it,
-    /// which its id tells. Another one is kept for its conversation alone.
+    /// The caller got all of this response; keeps it if it is to be kept and the caller knows it by an
+    /// id of ours. Another one is kept for its conversation alone.
     pub(crate) fn keep_response(&mut self, response: Option<&str>) {
         let (Some(keep), Some(response)) = (&mut self.keep, response) else {
             return;
         };
         let id = Json::trusted(response).get("id").and_then(Json::as_str);
-        let is_ours = id.is_some_and(|id| id == responses::id(&self.id));
+        let is_ours = self.is_background || id.is_some_and(|id| id == responses::id(&self.id));
         keep.by_id &= is_ours;
         if (is_ours || self.writes_conversation) && keep.hold.grow(response.len()) {
             keep.response = Some(response.to_owned());
@@ -246,8 +249,8 @@ impl Stream {
         self.error = Some(error);
     }
 
-    /// The current attempt is over. One that ended without an answer says so.
-    pub(crate) fn close_attempt(&mut self) {
+    /// The current attempt is over. One that ended without an answer says so: true.
+    pub(crate) fn close_attempt(&mut self) -> bool {
         if let Some(attempt) = self.attempts.last_mut()
             && attempt.error.is_empty()
             && !self.answered
@@ -258,7 +261,9 @@ impl Stream {
                 BROKEN_OFF
             };
             why.clone_into(&mut attempt.error);
+            return true;
         }
+        false
     }
 }
 

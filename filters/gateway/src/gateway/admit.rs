@@ -12,6 +12,7 @@ use tollgate_protocol::ErrorInfo;
 use crate::call::{Call, Endpoint};
 use crate::gateway::models;
 use crate::refusal;
+use crate::state::Active;
 use crate::stream::Stream;
 
 pub(super) enum Admitted {
@@ -91,18 +92,19 @@ pub(super) fn admit(
             )?;
         }
         Endpoint::Stored { .. } => return Ok(Admitted::AsksForResponse),
-        Endpoint::Conversations { .. } if end => return Ok(Admitted::AsksForResponse),
         Endpoint::Conversations { .. } => {
+            // Who may ask no model has nothing to add, but may read and delete.
+            if stream.call.method == "POST" {
+                check_open(&active, token)?;
+            }
+            if end {
+                return Ok(Admitted::AsksForResponse);
+            }
             check_body_headers(&headers, active.config.max_body_bytes)?;
             return Ok(Admitted::WantsBody);
         }
         Endpoint::Generate(_) | Endpoint::Operation(_) | Endpoint::Unknown => {
-            if active.config.closed && token.only_channel.is_none() {
-                return Err(refusal::closed());
-            }
-            if token.out_of_credit {
-                return Err(refusal::out_of_credit());
-            }
+            check_open(&active, token)?;
             check_body_headers(&headers, active.config.max_body_bytes)?;
             if end {
                 return Err(refusal::no_body());
@@ -147,11 +149,23 @@ fn instead_of(
     let token = record.and_then(|record| TokenRecord::decode(record.as_slice()).ok());
     let token = token.ok_or_else(refusal::unknown_token)?;
     id.clone_into(&mut stream.id);
+    stream.is_background = true;
     stream.caller = address.parse().ok();
     if let Some(address) = stream.caller {
         stream.address = address.to_string();
     }
     Ok(token)
+}
+
+/// Whether anything is served that costs.
+fn check_open(active: &Active, token: &TokenRecord) -> Result<(), ErrorInfo> {
+    if active.config.closed && token.only_channel.is_none() {
+        return Err(refusal::closed());
+    }
+    match token.out_of_credit {
+        true => Err(refusal::out_of_credit()),
+        false => Ok(()),
+    }
 }
 
 fn check_body_headers(headers: &Headers, max_body_bytes: u64) -> Result<(), ErrorInfo> {

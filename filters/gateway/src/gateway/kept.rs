@@ -23,6 +23,7 @@ use tollgate_protocol::{ErrorInfo, ErrorKind};
 
 use super::control;
 use super::counting::Counting;
+use super::plan::gather;
 use crate::call::{Endpoint, StoredPart};
 use crate::refusal;
 use crate::stream::Stream;
@@ -53,18 +54,34 @@ pub(super) enum Then {
     Afford,
 }
 
-/// Asks what the request asks for: by its head, or with a body.
-pub(super) fn ask(host: &dyn Host, stream: &Stream, body: &str) -> Result<Asked, ErrorInfo> {
+impl Then {
+    /// What is done after a call.
+    pub(super) fn after(self, call: u32) -> Asked {
+        Asked { call, then: self }
+    }
+}
+
+/// Asks what the request asks for: by its head, or with a body of that size.
+pub(super) fn ask(host: &dyn Host, stream: &Stream, size: usize) -> Result<Asked, ErrorInfo> {
     let stores = stream.active.as_ref().map(|a| a.config.stores_responses);
     let stores = stores == Some(true);
     let (id, part) = match &stream.call.endpoint {
         Endpoint::Stored { id, part } if stores && responses::is_ours(id) => (id, part),
         Endpoint::Stored { id, .. } => return Err(not_found(id)),
         Endpoint::Conversations { path, .. } if stores => {
-            if body.len() > responses::STORED_BYTES_MAX {
+            if size > responses::STORED_BYTES_MAX {
                 let max = u64::try_from(responses::STORED_BYTES_MAX).unwrap_or(u64::MAX);
                 return Err(refusal::too_large(max));
             }
+            let mut gathered = None;
+            if size > 0 {
+                let gathered = gathered.insert(gather(host, stream, size)?);
+                // What is asked, and the message with it.
+                if !gathered.hold.grow(size.saturating_mul(2)) {
+                    return Err(refusal::no_room());
+                }
+            }
+            let body = gathered.as_ref().map_or("", |it| it.body.as_str());
             let asked = object_bytes(|w| {
                 w.field_str("method", &stream.call.method);
                 w.field_str("path", path);
@@ -74,10 +91,7 @@ pub(super) fn ask(host: &dyn Host, stream: &Stream, body: &str) -> Result<Asked,
             });
             let asked = String::from_utf8(asked).unwrap_or_default();
             let call = begin(host, stream, "", call::Kind::Conversations(asked))?;
-            return Ok(Asked {
-                call,
-                then: Then::Show,
-            });
+            return Ok(Then::Show.after(call));
         }
         _ => {
             return Err(refusal::unknown_path(
@@ -105,8 +119,7 @@ pub(super) fn ask(host: &dyn Host, stream: &Stream, body: &str) -> Result<Asked,
             Then::Show,
         ),
     };
-    let call = begin(host, stream, id, kind)?;
-    Ok(Asked { call, then })
+    begin(host, stream, id, kind).map(|call| then.after(call))
 }
 
 /// What the caller gets who asked about a response.

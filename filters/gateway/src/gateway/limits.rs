@@ -46,11 +46,15 @@ pub(crate) struct Taken {
     headers: Vec<Shown>,
 }
 
-/// Counts the call in.
+/// Counts the call in; without a plan it is about what is kept.
 ///
 /// # Errors
 /// When it is over a limit. Then it is counted nowhere.
-pub(super) fn admit(host: &dyn Host, stream: &mut Stream, plan: &Plan) -> Result<(), ErrorInfo> {
+pub(super) fn admit(
+    host: &dyn Host,
+    stream: &mut Stream,
+    plan: Option<&Plan>,
+) -> Result<(), ErrorInfo> {
     let mut scopes = scopes(host, stream, plan);
     if scopes.is_empty() {
         return Ok(());
@@ -58,7 +62,7 @@ pub(super) fn admit(host: &dyn Host, stream: &mut Stream, plan: &Plan) -> Result
     let told = host.shared(SHARE_KEY).unwrap_or_default();
     let share = Share::decode(told.as_slice()).unwrap_or_default();
     stream.limits = Taken {
-        tokens: reserved(stream, plan),
+        tokens: plan.map_or(0, |plan| reserved(stream, plan)),
         share,
         ..Taken::default()
     };
@@ -203,11 +207,13 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &mut UsageEven
         None if event.outcome() == Outcome::Success => taken.tokens,
         None => 0,
     };
-    give_back(host, &taken, used, !stream.refused);
+    // What is not there was looked for.
+    let is_void = stream.refused && !stream.call.endpoint.is_kept();
+    give_back(host, &taken, used, !is_void);
     if taken.together_at_ms != 0 {
         event.counted = Some(Counted {
             used,
-            is_void: stream.refused,
+            is_void,
             ..counted(&taken)
         });
     }

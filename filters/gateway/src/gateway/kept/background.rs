@@ -1,7 +1,9 @@
-//! Calls whose caller does not wait for the answer (`background`). Where no provider of the model
-//! does that itself, the control plane keeps a queued response at once and makes the call: it comes
-//! back here as a stream like any other, with the same token, limits, budgets and log. What is wrong
-//! with it is told before.
+//! Calls whose caller does not wait for the answer (`background`). The control plane keeps a queued
+//! response at once and makes the call: it comes back here as a stream like any other, with the same
+//! token, limits, budgets and log. What is wrong with it is told before.
+//!
+//! That holds for providers too that would do it themselves: they answer such a call before anything
+//! was used, and nobody would ever hear what it has cost.
 //!
 //! <https://platform.openai.com/docs/guides/background>
 
@@ -16,7 +18,6 @@ use crate::gateway::admit::peer;
 use crate::gateway::plan::{Gathered, plan};
 use crate::memory::READ_FACTOR;
 use crate::refusal;
-use crate::state::dialect;
 use crate::stream::Stream;
 
 /// Whether the control plane is to make the call.
@@ -28,17 +29,7 @@ pub(super) fn is_ours(
     if !asked.background {
         return Ok(false);
     }
-    let caller = Dialect::OpenaiResponses;
     let active = stream.active.as_ref().ok_or_else(refusal::not_ready)?;
-    let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
-    let peek = peek(caller, body)?;
-    let candidates = active.routes.candidates(&active.config, token, &peek.model);
-    let candidates = candidates.map_err(|reason| refusal::no_route(reason, &peek.model))?;
-    let channels = candidates.channels.iter();
-    let mut channels = channels.filter_map(|index| active.channel(*index));
-    if channels.any(|channel| dialect(channel, caller).takes_as_it_is(caller)) {
-        return Ok(false);
-    }
     let refused = |param: &str, message: &'static str| {
         Err(ErrorInfo::new(ErrorKind::InvalidRequest, message).with_param(param))
     };
@@ -51,10 +42,10 @@ pub(super) fn is_ours(
     if !asked.store {
         return refused("store", "'background' needs 'store' to be true.");
     }
-    if peek.stream {
+    if peek(Dialect::OpenaiResponses, body)?.stream {
         return refused(
             "stream",
-            "What this model answers in the background is not streamed; ask without 'stream', \
+            "What is answered in the background is not streamed; ask without 'stream', \
              and for the response by its id.",
         );
     }
@@ -95,10 +86,7 @@ pub(in crate::gateway) fn ask(
     });
     let asked = String::from_utf8(asked).unwrap_or_default();
     let call = begin(host, stream, "", call::Kind::Background(asked))?;
-    Ok(Asked {
-        call,
-        then: Then::Show,
-    })
+    Ok(Then::Show.after(call))
 }
 
 #[cfg(test)]

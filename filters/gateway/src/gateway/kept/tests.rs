@@ -1,13 +1,13 @@
 use prost::Message;
 use tollgate_config::GatewayConfig;
-use tollgate_config::meter::Outcome;
+use tollgate_config::meter::{Outcome, TokenRecord};
 use tollgate_config::names::{CLUSTER_PROPERTY, NODE_TOKEN_KEY};
 use tollgate_config::responses::{Conversations, History, Nothing, Refused, Stored};
 use tollgate_host::mock::{Called, MockHost};
 use tollgate_host::{Body as Buffer, Flow, Map, MeterHost};
 
 use super::*;
-use crate::fixture::{OPENAI_ANSWER, channel, event, head, host, request, settled};
+use crate::fixture::{OPENAI_ANSWER, channel, event, head, host, key_of, request, settled};
 use crate::gateway::Gateway;
 use crate::memory::Hold;
 use crate::state;
@@ -480,6 +480,57 @@ fn requests_about_conversations_go_to_the_control_plane() {
         assert_eq!(host.replied().unwrap().body, "{\"its\":1}");
         event(&host, gateway, 200);
     }
+}
+
+#[test]
+fn nothing_is_written_where_nothing_is_served() {
+    for (closed, out_of_credit, status) in [(true, false, 503), (false, true, 429)] {
+        let host = host(vec![channel(1, "openai-chat")]);
+        let mut config = state::active().unwrap().config.clone();
+        config.closed = closed;
+        state::activate(config).unwrap();
+        let record = TokenRecord {
+            enabled: true,
+            group_enabled: true,
+            out_of_credit,
+            ..TokenRecord::default()
+        };
+        let host = host.with_shared(&key_of("good"), &record.encode_to_vec());
+        for (method, path) in [
+            ("POST", ""),
+            ("POST", "/conv_1"),
+            ("POST", "/conv_1/items"),
+            ("GET", "/conv_1/items"),
+            ("DELETE", "/conv_1/items/msg_1"),
+            ("DELETE", "/conv_1"),
+        ] {
+            let target = format!("/v1/conversations{path}");
+            head(&host, method, &target, &[("x-api-key", "good")], true);
+            let refused = host.take_reply().map(|reply| reply.status);
+            let expected = (method == "POST").then_some(status);
+            assert_eq!(refused, expected, "{method} {target}");
+            let calls = host.take_calls().len();
+            assert_eq!(calls, usize::from(expected.is_none()));
+        }
+    }
+}
+
+#[test]
+fn an_answer_for_which_there_is_no_memory_is_not_read() {
+    let host = host(vec![channel(1, "openai-chat")]);
+    let path = format!("{RESPONSES}/{OURS}");
+    for room in [2_100, 1_900] {
+        let (mut gateway, _) = head(&host, "GET", &path, &[("x-api-key", "good")], true);
+        let (called, _) = the_call(&host);
+        let most = Hold::take((512 << 20) - room).unwrap();
+        let json = format!("\"{}\"", "x".repeat(1_000));
+        let kind = answer::Kind::Json(json);
+        end_call(&host, &mut gateway, called.id, kind);
+        let status = host.take_reply().unwrap().status;
+        assert_eq!(status, if room > 2_000 { 200 } else { 503 });
+        drop(most);
+    }
+    assert!(Hold::take(512 << 20).is_some(), "all memory was given back");
 }
 
 #[test]

@@ -10,13 +10,20 @@ use crate::gateway::admit::peer;
 use crate::state::Active;
 use crate::stream::{Plan, Stream};
 
-/// The limits that the call is under.
-pub(super) fn scopes(host: &dyn Host, stream: &Stream, plan: &Plan) -> Vec<Scope> {
+/// The limits that the call is under. One without a plan uses no model: what counts is that it came.
+pub(super) fn scopes(host: &dyn Host, stream: &Stream, plan: Option<&Plan>) -> Vec<Scope> {
     let (Some(token), Some(active)) = (&stream.token, &stream.active) else {
         return Vec::new();
     };
     let mut scopes = Vec::new();
     let mut add = |whose, limits: Option<Limits>, parts: &[&[u8]]| {
+        let limits = limits.map(|limits| match plan {
+            Some(_) => limits,
+            None => Limits {
+                rpm: limits.rpm,
+                ..Limits::default()
+            },
+        });
         if let Some(limits) = limits.filter(|limits| !limits.is_none()) {
             let key = Key::of(whose, parts);
             scopes.push(Scope { whose, key, limits });
@@ -30,11 +37,13 @@ pub(super) fn scopes(host: &dyn Host, stream: &Stream, plan: &Plan) -> Vec<Scope
         add(Whose::Address, token.ip_limits, &[&network(address)]);
     }
     add(Whose::Token, token.limits, &[&token.id.to_le_bytes()]);
-    if let Some(user) = plan.peek.user.as_deref() {
+    if let Some(user) = plan.and_then(|plan| plan.peek.user.as_deref()) {
         add(Whose::User, token.user_limits, &[group, user.as_bytes()]);
     }
-    let of_model = of_model(active, token, &plan.model);
-    add(Whose::Model, of_model, &[group, plan.model.as_bytes()]);
+    if let Some(Plan { model, .. }) = plan {
+        let of_model = of_model(active, token, model);
+        add(Whose::Model, of_model, &[group, model.as_bytes()]);
+    }
     scopes
 }
 

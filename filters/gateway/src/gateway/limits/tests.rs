@@ -1,3 +1,4 @@
+mod kept;
 mod together;
 
 use prost::Message;
