@@ -1,13 +1,14 @@
-//! Responses in the background, before an upstream that knows nothing of them: asked for, come back
+//! Responses in the background, whether or not the upstream knows of such a thing: asked for, come back
 //! for, cancelled, deleted; by their own tenant alone, and with an end whatever happens.
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tollgate_tests::admin::LogRow;
 use tollgate_tests::apart::Apart;
 use tollgate_tests::http::{Request, Response};
 use tollgate_tests::sdk::{Generation, Stage, play_through};
-use tollgate_tests::{Answer, Fault, Gateway, Provider, Scene, eventually};
+use tollgate_tests::{Answer, Dialect, Fault, Gateway, Provider, Scene, eventually};
 
 const PATH: &str = "/v1/responses";
 
@@ -17,7 +18,13 @@ fn send(scene: &Scene, method: &str, rest: &str) -> Response {
 }
 
 fn begin(scene: &Scene) -> String {
-    let body = json!({"model": scene.model, "input": "hello", "background": true});
+    begin_with(scene, &json!({}))
+}
+
+fn begin_with(scene: &Scene, fields: &Value) -> String {
+    let mut body = json!({"model": scene.model, "input": "hello", "background": true});
+    let fields = fields.as_object().expect("fields").clone();
+    body.as_object_mut().expect("a body").extend(fields);
     let request = scene.with_token(Request::post(PATH, &body));
     let told = request.send(scene.address).expect("an answer");
     assert_eq!(told.status, 200, "{}", told.text());
@@ -42,6 +49,13 @@ fn wait_for(scene: &Scene, id: &str, expected: &str) {
             Err(status)
         }
     });
+}
+
+/// The row of the call that was made for a response.
+fn booked(scene: &Scene, id: &str) -> LogRow {
+    let id = id.strip_prefix("resp_tg").expect("one of ours");
+    let query = format!("request_id={id}");
+    scene.admin.the_log(Some(&scene.group()), &query)
 }
 
 /// So slow that nothing but a cancel ends it.
@@ -104,11 +118,7 @@ fn the_sdk_asks_polls_cancels_and_deletes() {
         assert!(refused["failed"]["error"]["code"].is_string(), "{told}");
 
         // The calls are booked, each once, under the response's id.
-        let id = answered["id"].as_str().expect("an id");
-        let id = id.strip_prefix("resp_tg").expect("one of ours");
-        let row = scene
-            .admin
-            .the_log(Some(&scene.group()), &format!("request_id={id}"));
+        let row = booked(&scene, answered["id"].as_str().expect("an id"));
         assert_eq!((row.code(), row.tokens().0), (200, 11), "{row:?}");
         eventually("what was used of the cancelled one is booked", || {
             let rows = scene.logs();
@@ -120,6 +130,62 @@ fn the_sdk_asks_polls_cancels_and_deletes() {
             }
         });
     }
+}
+
+#[test]
+fn a_provider_that_does_it_itself_is_called_in_the_foreground_and_booked() {
+    let provider = Provider::speaking(Dialect::Responses).start();
+    let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
+    let id = begin(&scene);
+    wait_for(&scene, &id, "completed");
+    let called = provider.last_call().json();
+    assert_eq!(
+        (&called["background"], &called["stream"]),
+        (&json!(null), &json!(true))
+    );
+    let told = send(&scene, "GET", &format!("/{id}")).json();
+    assert_eq!(
+        (&told["id"], &told["background"]),
+        (&json!(id), &json!(true))
+    );
+    assert_eq!(told["usage"]["input_tokens"], 11, "{told}");
+    let row = booked(&scene, &id);
+    assert_eq!((row.code(), row.tokens().0), (200, 11), "{row:?}");
+    assert!(row.tokens().1 > 0, "{row:?}");
+
+    // It is continued with all that was said.
+    let goes_on = |id: &str| {
+        let body = json!({"model": scene.model, "input": "and?", "previous_response_id": id});
+        let request = scene.with_token(Request::post(PATH, &body));
+        request.send(scene.address).expect("an answer")
+    };
+    let answer = goes_on(&id);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let input = provider.last_call().json()["input"].clone();
+    assert_eq!(input.as_array().map(Vec::len), Some(3), "{input}");
+    let items = send(&scene, "GET", &format!("/{id}/input_items"));
+    assert_eq!(
+        items.json()["data"][0]["type"],
+        "message",
+        "{}",
+        items.text()
+    );
+
+    // What the provider keeps, it knows; what follows it is a part of a conversation here.
+    let id = begin_with(&scene, &json!({"previous_response_id": "resp_scripted"}));
+    wait_for(&scene, &id, "completed");
+    assert_eq!(
+        provider.last_call().json()["previous_response_id"],
+        "resp_scripted"
+    );
+    let told = send(&scene, "GET", &format!("/{id}")).json();
+    assert_eq!(told["previous_response_id"], "resp_scripted", "{told}");
+    let answer = goes_on(&id);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(
+        answer.json()["error"]["code"],
+        "previous_response_not_found"
+    );
 }
 
 #[test]
@@ -152,7 +218,7 @@ fn what_the_limits_refuse_has_failed_and_is_told_as_such() {
     let provider = Provider::anthropic().start();
     let scene = Scene::on(Gateway::shared())
         .channel(&provider)
-        .token(json!({"rpm": 1}))
+        .config(json!({"rpm": 1}))
         .ready();
     wait_for(&scene, &begin(&scene), "completed");
     let id = begin(&scene);

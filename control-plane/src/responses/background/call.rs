@@ -105,7 +105,7 @@ impl Call {
         match name {
             "response.completed" | "response.incomplete" | "response.failed" => {
                 let response = event.and_then(|event| event.get("response"));
-                Some(response.map_or_else(broken, |it| object::answered(&self.id, it.raw())))
+                Some(response.map_or_else(broken, |it| object::answered(&self.response, it.raw())))
             }
             "error" => {
                 let error = event.map(|event| event.get("error").unwrap_or(event));

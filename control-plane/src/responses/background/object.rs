@@ -48,11 +48,14 @@ pub(super) fn failed(response: &str, code: &str, message: &str) -> String {
     with(response, &[("status", r#""failed""#), ("error", &error)])
 }
 
-/// The answer of the call that was made for this response.
-pub(super) fn answered(response_id: &str, response: &str) -> String {
-    // Neither needs escapes.
-    let id = format!("\"{response_id}\"");
-    with(response, &[("id", &id), ("background", "true")])
+/// The answer of the call that was made for what was queued. A provider that answered it as it is
+/// knows neither our ids nor that nobody waited.
+pub(super) fn answered(queued: &str, response: &str) -> String {
+    const OURS: [&str; 4] = ["id", "background", "previous_response_id", "conversation"];
+    let queued = Json::trusted(queued);
+    let ours = OURS.map(|name| (name, queued.get(name).map(Json::raw)));
+    let ours: Vec<(&str, &str)> = ours.iter().filter_map(|it| Some((it.0, it.1?))).collect();
+    with(response, &ours)
 }
 
 /// An object with these members instead of its own, which it has; all else is as it was.
@@ -116,12 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_as_it_came_but_for_its_id() {
-        let came =
-            r#"{"id":"resp_2","status":"completed","background":false,"output":[ {"a":1.0} ]}"#;
-        let told = answered("resp_1", came);
-        let expected =
-            r#"{"id":"resp_1","status":"completed","background":true,"output":[ {"a":1.0} ]}"#;
-        assert_eq!(told, expected);
+    fn an_answer_is_as_it_came_but_for_what_is_ours() {
+        let queued = r#"{"id":"resp_1","status":"queued","background":true,"output":[],"previous_response_id":"resp_0"}"#;
+        let came = r#"{"id":"resp_2","status":"completed","background":false,"output":[ {"a":1.0} ],"previous_response_id":null}"#;
+        let expected = r#"{"id":"resp_1","status":"completed","background":true,"output":[ {"a":1.0} ],"previous_response_id":"resp_0"}"#;
+        assert_eq!(answered(queued, came), expected);
     }
 }

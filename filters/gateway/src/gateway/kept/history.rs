@@ -71,6 +71,13 @@ pub(in crate::gateway) fn ask(
     } = continuation;
     let active = stream.active.clone().ok_or_else(refusal::not_ready)?;
     let stores = active.config.stores_responses;
+    let is_foreign = |id: &Option<String>, is_ours: fn(&str) -> bool| {
+        id.as_deref().is_some_and(|id| !is_ours(id))
+    };
+    // A part of a conversation would be another one: what follows what only its provider has is not
+    // continued from here.
+    let is_part = is_foreign(&previous_response_id, responses::is_ours)
+        || is_foreign(&conversation, responses::is_our_conversation);
     let previous = previous_response_id.filter(|id| responses::is_ours(id));
     let conversation = conversation.filter(|id| responses::is_our_conversation(id));
     let mut references: Vec<String> = Vec::new();
@@ -83,7 +90,11 @@ pub(in crate::gateway) fn ask(
         }
     }
     // What is answered in the background is kept, and added, by the call that is made then.
-    let keeps = match (generates && stores && !in_background, store, &conversation) {
+    let keeps = match (
+        generates && stores && !in_background && !is_part,
+        store,
+        &conversation,
+    ) {
         (true, true, _) => Keeps::Response,
         (true, false, Some(_)) => Keeps::Items,
         _ => Keeps::Nothing,

@@ -8,10 +8,15 @@ use tollgate_host::{Body as Buffer, Flow, Host, Map};
 use crate::fixture::{channel, event, head, host, key_of, request, settled};
 use crate::gateway::Gateway;
 use crate::memory::Hold;
+use crate::upstream::Attempt;
 
 const RESPONSES: &str = "/v1/responses";
+const ID: &str = "0199aabbccdd00112233445566778899";
 const OURS: &str = "resp_tg0199aabbccdd00112233445566778899";
 const CONVERSATION: &str = "conv_tg0199aabbccdd00112233445566778899";
+
+const ANSWER: &str = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"status\":\"in_progress\",\"output\":[]}}\n\n\
+    event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[7],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}}\n\n";
 
 fn the_call(host: &MockHost) -> (Called, Call) {
     let mut calls = host.take_calls();
@@ -60,16 +65,44 @@ fn a_call_that_nobody_waits_for_goes_to_the_control_plane() {
 }
 
 #[test]
-fn a_provider_that_does_it_itself_gets_the_call() {
-    for body in [
-        r#"{"model":"m","input":"hi","background":true}"#,
-        r#"{"model":"m","input":"hi","background":true,"stream":true}"#,
+fn a_provider_that_would_do_it_itself_is_called_in_the_foreground_and_its_answer_kept() {
+    for (fields, is_kept) in [
+        ("", true),
+        // What came before is at the provider alone.
+        (r#","previous_response_id":"resp_1""#, false),
+        (r#","conversation":"conv_1""#, false),
     ] {
-        let channels = vec![channel(1, "openai-chat"), channel(2, "openai-responses")];
-        let host = host(channels);
-        let (_gateway, flow) = request(&host, RESPONSES, body);
+        let body = format!(r#"{{"model":"m","input":"hi","background":true{fields}}}"#);
+        let host = host_of_a_call("10.0.0.0/8", "openai-responses");
+        let (gateway, flow) = request(&host, RESPONSES, &body);
+        assert_eq!((flow, host.replied()), (Flow::Hold, None));
+        let (called, call) = the_call(&host);
+        assert_eq!(asked(&call).body.get(), body);
+        settled(&host, gateway, 200);
+        host.cancel_call(called.id);
+
+        let caller = format!("{} {ID} 10.0.0.7", key_of("good"));
+        let extra = [("x-api-key", "sk-own"), (CALLER_HEADER, caller.as_str())];
+        let (mut gateway, _) = head(&host, "POST", RESPONSES, &extra, false);
+        let body = format!(r#"{{"model":"m","input":"hi"{fields},"stream":true}}"#);
+        host.put_body(Buffer::Request, body.as_bytes());
+        let flow = gateway.request_body(&host, body.len(), true);
         assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
-        assert!(host.take_calls().is_empty());
+        let mut attempt = Attempt::default();
+        attempt.request_headers(&host, false);
+        attempt.request_body(&host, body.len());
+        assert_eq!(host.text(Buffer::Request), body);
+        host.put_headers(Map::Response, &[(":status", "200")]);
+        attempt.response_headers(&host, false);
+        host.put_body(Buffer::Response, ANSWER.as_bytes());
+        attempt.response_body(&host, ANSWER.len(), true);
+        let (event, stored) = settled(&host, gateway, 200);
+        assert_eq!(event.usage.unwrap().input_tokens, 3);
+        assert_eq!(stored.len(), usize::from(is_kept), "{fields}");
+        if let Some(stored) = stored.first() {
+            assert_eq!((stored.id.as_str(), stored.not_by_id), (OURS, false));
+            assert!(stored.response.contains(r#""id":"resp_1""#));
+        }
     }
 }
 
@@ -118,6 +151,17 @@ fn what_is_wrong_is_told_at_once() {
         assert!(reply.status == status && named, "{fields}: {}", reply.body);
         assert!(host.take_calls().is_empty());
     }
+    for (fields, param) in [
+        (r#","store":false"#, "store"),
+        (r#","stream":true"#, "stream"),
+    ] {
+        let host = host(vec![channel(1, "openai-responses")]);
+        let body = format!(r#"{{"model":"m","input":"hi","background":true{fields}}}"#);
+        request(&host, RESPONSES, &body);
+        let reply = host.replied().unwrap();
+        let named = reply.body.contains(&format!(r#""param":"{param}"#));
+        assert!(reply.status == 400 && named, "{fields}: {}", reply.body);
+    }
     let unknown = host(vec![channel(1, "openai-chat")]);
     let body = r#"{"model":"other","input":"hi","background":true}"#;
     request(&unknown, RESPONSES, body);
@@ -160,14 +204,14 @@ fn what_the_control_plane_refuses_is_passed_on() {
 
 /// A host on which `sk-own` is the control plane's own token, and `sk-good` may be used by one address
 /// alone.
-fn host_of_a_call(subnet: &str) -> MockHost {
+fn host_of_a_call(subnet: &str, dialect: &str) -> MockHost {
     let own = TokenRecord {
         enabled: true,
         group_enabled: true,
         only_channel: Some(0),
         ..TokenRecord::default()
     };
-    let host = host(vec![channel(1, "openai-chat")]);
+    let host = host(vec![channel(1, dialect)]);
     let good = host.shared(&key_of("good")).unwrap();
     let mut good = TokenRecord::decode(good.as_slice()).unwrap();
     good.subnets = vec![subnet.into()];
@@ -177,9 +221,8 @@ fn host_of_a_call(subnet: &str) -> MockHost {
 
 #[test]
 fn the_control_plane_calls_for_another_token_and_nobody_else_does() {
-    const ID: &str = "0199aabbccdd00112233445566778899";
     let make = |token: &str, subnet: &str, key: &str, address: &str| {
-        let host = host_of_a_call(subnet);
+        let host = host_of_a_call(subnet, "openai-chat");
         let caller = format!("{key} {ID} {address}");
         let extra = [("x-api-key", token), (CALLER_HEADER, caller.as_str())];
         let (mut gateway, _) = head(&host, "POST", RESPONSES, &extra, false);
