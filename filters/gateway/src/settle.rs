@@ -30,11 +30,11 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream) {
     if stream.is_test() {
         return;
     }
-    stream.close_attempt();
+    let was_open = stream.close_attempt();
     if let Some(response) = kept(host, stream) {
         bundle::push_response(host, response);
     }
-    let (mut event, missing) = event(host, stream);
+    let (mut event, missing) = event(host, stream, was_open);
     limits::settle(host, stream, &mut event);
     budget::settle(host, stream, &mut event);
     detail::settle(host, stream, &event);
@@ -83,9 +83,11 @@ fn kept(host: &dyn Host, stream: &mut Stream) -> Option<Vec<u8>> {
 }
 
 /// Takes from the stream what nobody needs after it.
-fn event(host: &dyn Host, stream: &mut Stream) -> (UsageEvent, Missing) {
+fn event(host: &dyn Host, stream: &mut Stream, was_open: bool) -> (UsageEvent, Missing) {
     let (outcome, status) = ending(host, stream);
-    let missing = missing(stream, outcome);
+    let is_cut = matches!(outcome, Outcome::ClientGone | Outcome::Interrupted);
+    let is_cut = is_cut && had_the_prompt(host, stream, was_open);
+    let missing = missing(stream, outcome, is_cut);
     let service_tier = service_tier(stream).to_owned();
     let usage = usage(stream, missing);
     let token = stream.token.as_ref();
@@ -170,25 +172,37 @@ fn ending(host: &dyn Host, stream: &Stream) -> (Outcome, u32) {
     (outcome, status)
 }
 
-/// What the upstream should have told and did not. An answer that was cut before its upstream told
-/// (OpenAI's tells last) was used all the same; vectors are paid by what goes in.
-fn missing(stream: &Stream, outcome: Outcome) -> Missing {
+/// Whether the last upstream has the prompt, and neither refused it nor ended its answer with an error
+/// before the first word: it works, and is paid for that, whether or not there was a word yet. An
+/// attempt without a status may have waited for its connection.
+fn had_the_prompt(host: &dyn Host, stream: &Stream, was_open: bool) -> bool {
+    let status = stream.attempts.last().map(|attempt| attempt.status);
+    match (&stream.outcome, status) {
+        (Some(Ending::Failed(_)), _) => counted_output(stream) > 0,
+        (Some(_), status) => status.is_some(),
+        (None, Some(0)) => was_open && host.property(&["upstream", "local_address"]).is_some(),
+        (None, Some(200..300)) => was_open,
+        (None, _) => false,
+    }
+}
+
+/// What the upstream should have told and did not. What was cut before its upstream told (OpenAI's
+/// tells last) was used all the same; vectors are paid by what goes in.
+fn missing(stream: &Stream, outcome: Outcome, is_cut: bool) -> Missing {
     let told = &stream.usage;
     let is_whole = outcome == Outcome::Success
         && stream.outcome == Some(Ending::Complete)
         && !stream.attempts.is_empty();
-    let is_cut = matches!(outcome, Outcome::ClientGone | Outcome::Interrupted);
-    let is_more_than_told = counted_output(stream) > told.output_tokens.unwrap_or(0);
     match stream.call.operation() {
         Some(Operation::Embed { .. }) => Missing {
-            input: outcome == Outcome::Success && told.input_tokens.is_none(),
+            input: (outcome == Outcome::Success || is_cut) && told.input_tokens.is_none(),
             output: false,
         },
         Some(_) => Missing::default(),
         None if is_whole => Missing::of(told),
-        None if is_cut && is_more_than_told => Missing {
+        None if is_cut => Missing {
             input: told.input_tokens.is_none(),
-            output: true,
+            output: counted_output(stream) > told.output_tokens.unwrap_or(0),
         },
         None => Missing::default(),
     }

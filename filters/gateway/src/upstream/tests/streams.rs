@@ -102,6 +102,62 @@ fn an_attempt_that_broke_off_says_so() {
 }
 
 #[test]
+fn a_prompt_that_a_provider_has_is_booked_before_the_first_word() {
+    const BEGUN: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+    const ERROR: &str = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+    let streams = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
+    for (what, request, connected, status, body, booked) in [
+        ("no connection yet", OPENAI_REQUEST, false, "", "", false),
+        ("nothing heard", OPENAI_REQUEST, true, "", "", true),
+        ("only the head", OPENAI_REQUEST, true, "200", "", true),
+        (
+            "a part that is held",
+            OPENAI_REQUEST,
+            true,
+            "200",
+            "{",
+            true,
+        ),
+        ("no word yet", &streams, true, "200", BEGUN, true),
+        ("refused", OPENAI_REQUEST, true, "500", "", false),
+        ("refused within", &streams, true, "200", ERROR, false),
+        (
+            "failed within",
+            &streams,
+            true,
+            "200",
+            &format!("{BEGUN}{ERROR}"),
+            false,
+        ),
+    ] {
+        // Another channel is there, and waited for when the caller leaves.
+        let channels = vec![channel(1, "openai-chat"), channel(2, "openai-chat")];
+        let (host, gateway, mut attempt) = begin(channels, CHAT, request);
+        if connected {
+            host.put_property(&["upstream", "local_address"], b"10.0.0.1:40000");
+        }
+        if !status.is_empty() {
+            host.put_headers(Map::Response, &[(":status", status)]);
+            attempt.response_headers(&host, false);
+        }
+        if !body.is_empty() {
+            host.put_body(Body::Response, body.as_bytes());
+            attempt.response_body(&host, body.len(), false);
+        }
+        let details = b"downstream_remote_disconnect";
+        host.put_property(&["response", "code_details"], details);
+        let event = crate::fixture::event(&host, gateway, 0);
+        let used = event
+            .usage
+            .map(|used| (used.input_tokens, used.output_tokens));
+        let all = u64::try_from(request.len().div_ceil(4)).unwrap();
+        assert_eq!(used, booked.then_some((all, 0)), "{what}");
+        assert_eq!(event.uncounted.is_some(), booked, "{what}");
+    }
+}
+
+#[test]
 fn a_stream_that_its_caller_left_is_estimated_where_nobody_counted() {
     let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
     let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
