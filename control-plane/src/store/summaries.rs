@@ -1,7 +1,9 @@
 //! Summaries: what log rows add up to by minute, hour and day. Written by each booking, read by
 //! dashboards, which so never read the rows themselves.
 
+mod query;
 mod read;
+mod statement;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use super::rows::{pieces, places};
 use super::sql::sql;
 use crate::domain::{Log, Span, Tally};
 
-pub use read::{DailyHours, Dimension, Of, SummaryQuery, Summed, Top};
+pub use query::{DailyHours, Dimension, Of, SummaryQuery, Summed, Top};
 
 /// Whose a summary is: the key after `span` and `start_at`, in the order of the key's columns.
 type Key<'l, Of> = (i64, i64, Of, &'l str);

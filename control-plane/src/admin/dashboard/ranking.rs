@@ -10,7 +10,7 @@ use crate::admin::params::Params;
 use crate::admin::routes::{Routes, get};
 use crate::admin::tally::{Shown, TallyView};
 use crate::domain::now_unix_ms;
-use crate::store::{Dimension, Of, SummaryQuery, Summed, Top};
+use crate::store::{self, Dimension, Of, Store, SummaryQuery, Summed, Top};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -68,15 +68,11 @@ async fn ranking(Extract(state): Extract<State>, params: Params) -> Reply<ListVi
         offset: page.offset(),
     };
     let query = SummaryQuery::whole(of, start, end);
-    let (places, total) = state.store.ranked(&query, by, top).await?;
-    let sums = query.only(by, &places);
-    let mut sums = state.store.summed(&sums, &[by]).await?;
-    let is_same =
-        |a: &Summed, b: &Summed| (a.channel, &a.group, &a.model) == (b.channel, &b.group, &b.model);
-    let found = places.iter().filter_map(|place| {
-        let at = sums.iter().position(|sum| is_same(sum, place))?;
-        Some(sums.swap_remove(at))
-    });
+    let (found, total) = match by {
+        // Of many groups a page is few, and most of what there is to read is of others.
+        Dimension::Group => of_many(&state.store, &query, by, top).await?,
+        _ => state.store.ranked_sums(&query, by, top).await?,
+    };
     let is = |dimension| by == dimension;
     let items = (page.offset() + 1..)
         .zip(found)
@@ -89,6 +85,25 @@ async fn ranking(Extract(state): Extract<State>, params: Params) -> Reply<ListVi
         })
         .collect();
     data(ListView { items, total })
+}
+
+/// Finds the places first, and sums them then.
+async fn of_many(
+    store: &Store,
+    query: &SummaryQuery,
+    by: Dimension,
+    top: Top,
+) -> store::Result<(Vec<Summed>, i64)> {
+    let (places, total) = store.ranked(query, by, top).await?;
+    let only = query.clone().only(by, &places);
+    let mut sums = store.summed(&only, &[by]).await?;
+    let is_same =
+        |a: &Summed, b: &Summed| (a.channel, &a.group, &a.model) == (b.channel, &b.group, &b.model);
+    let found = places.iter().filter_map(|place| {
+        let at = sums.iter().position(|sum| is_same(sum, place))?;
+        Some(sums.swap_remove(at))
+    });
+    Ok((found.collect(), total))
 }
 
 fn requests() -> Of {
