@@ -11,19 +11,23 @@
 //! - `POST <url>/consume` with `{"group", "amount", "calls", "idempotency_key"}` and the header
 //!   `Idempotency-Key` → any 2xx, perhaps with `{"balance": …}`. A key that the service knows is
 //!   answered like the first time; it comes again when an answer did not arrive.
+//!
+//! Answers to `consume` come in any order, and one to a repeated key is as old as the first: so such
+//! a balance only ever lowers what remains. What a group got there is heard of from `balance`.
 
 mod http;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tollgate_policy::price::NanoUsd;
 
 pub use http::HttpService;
 
 use crate::domain::Consumption;
-use crate::store::{self, Notice, ServiceAccess, Store};
+use crate::store::{self, Notice, ServiceAccess, Stale, Store};
 
 /// Who keeps a group's money.
 pub trait BalanceProvider: Send + Sync + 'static {
@@ -46,12 +50,21 @@ pub enum ProviderError {
     Status(u16),
     #[error("its answer is not {{\"balance\": <amount in USD>}}")]
     Answer,
+    #[error("its address or secret cannot be read here")]
+    Unreadable,
 }
 
 /// Tells services what was used, and asks them what is left, as long as the program runs.
 #[derive(Debug, Clone)]
 pub struct Collector {
     store: Store,
+}
+
+/// The services that are being told and asked. Dropping it ends that.
+#[derive(Debug, Default)]
+struct AtWork {
+    tasks: JoinSet<()>,
+    services: BTreeMap<i64, AbortHandle>,
 }
 
 const ROUND: Duration = Duration::from_secs(1);
@@ -68,42 +81,105 @@ impl Collector {
     pub async fn run(self) {
         let mut interval = tokio::time::interval(ROUND);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut at_work = AtWork::default();
         loop {
             interval.tick().await;
-            if let Err(error) = self.round(HttpService::new).await {
+            if let Err(error) = self.begin(&mut at_work, HttpService::new).await {
                 tracing::error!(%error, "balance services are not told what was used");
             }
         }
     }
 
-    /// Everything that is due, side by side.
-    async fn round<P: BalanceProvider>(
+    /// Begins a round at every service that has ended its last one: none waits for another.
+    async fn begin<P: BalanceProvider>(
         &self,
-        provider: impl Fn(ServiceAccess) -> P,
+        at_work: &mut AtWork,
+        provider: impl Fn(ServiceAccess) -> P + Clone + Send + 'static,
     ) -> store::Result<()> {
-        let mut calls = JoinSet::new();
-        for consumption in self.store.take_consumptions().await? {
-            let access = self.store.service_access(consumption.service).await?;
-            let (store, provider) = (self.store.clone(), Arc::new(provider(access)));
-            calls.spawn(async move {
-                match provider.consume(&consumption).await {
-                    Ok(left) => store.consumption_confirmed(&consumption, left).await,
-                    Err(error) => {
-                        store
-                            .consumption_failed(&consumption, &error.to_string())
-                            .await
-                    }
+        while at_work.tasks.try_join_next().is_some() {}
+        at_work.services.retain(|_, task| !task.is_finished());
+        for service in self.store.balance_service_ids().await? {
+            if at_work.services.contains_key(&service) {
+                continue;
+            }
+            let (collector, provider) = (self.clone(), provider.clone());
+            let task = at_work.tasks.spawn(async move {
+                if let Err(error) = collector.round(service, provider).await {
+                    tracing::error!(service, %error, "a balance service is not told what was used");
                 }
             });
+            at_work.services.insert(service, task);
         }
-        while let Some(done) = calls.join_next().await {
-            done.unwrap_or(Ok(()))?;
+        Ok(())
+    }
+
+    /// Everything that is due at a service, a batch side by side, until no batch is full.
+    async fn round<P: BalanceProvider>(
+        &self,
+        service: i64,
+        provider: impl Fn(ServiceAccess) -> P,
+    ) -> store::Result<()> {
+        let provider = match self.store.service_access(service).await {
+            Ok(access) => Some(Arc::new(provider(access))),
+            Err(error @ (store::Error::Row { .. } | store::Error::NotFound(_))) => {
+                tracing::error!(service, %error, "a balance service cannot be called");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        loop {
+            let (due, is_full) = self.store.take_consumptions(service).await?;
+            let is_idle = due.is_empty();
+            // Of a service that takes none, the rest of what waits would go the same way.
+            let goes_on = self.tell(provider.as_ref(), due).await? || is_idle;
+            let (stale, is_full_too) = self.store.take_stale(service, STALE_MS).await?;
+            self.ask(provider.as_ref(), stale).await?;
+            if !(is_full && goes_on || is_full_too) {
+                return Ok(());
+            }
         }
-        for stale in self.store.take_stale(STALE_MS).await? {
-            let access = self.store.service_access(stale.service).await?;
-            let (store, provider) = (self.store.clone(), provider(access));
+    }
+
+    /// Whether any of it was taken.
+    async fn tell<P: BalanceProvider>(
+        &self,
+        provider: Option<&Arc<P>>,
+        due: Vec<Consumption>,
+    ) -> store::Result<bool> {
+        let mut groups: BTreeMap<String, Vec<Consumption>> = BTreeMap::new();
+        for consumption in due {
+            let group = groups.entry(consumption.group.clone()).or_default();
+            group.push(consumption);
+        }
+        let mut all = JoinSet::new();
+        for consumptions in groups.into_values() {
+            all.spawn(tell_group(
+                self.store.clone(),
+                provider.cloned(),
+                consumptions,
+            ));
+        }
+        let mut is_taken = false;
+        while let Some(done) = all.join_next().await {
+            is_taken |= done.unwrap_or(Ok(false))?;
+        }
+        Ok(is_taken)
+    }
+
+    async fn ask<P: BalanceProvider>(
+        &self,
+        provider: Option<&Arc<P>>,
+        stale: Vec<Stale>,
+    ) -> store::Result<()> {
+        let mut calls = JoinSet::new();
+        for stale in stale {
+            let (store, provider) = (self.store.clone(), provider.cloned());
             calls.spawn(async move {
-                match provider.balance(&stale.group).await {
+                let answer = match provider {
+                    Some(provider) => provider.balance(&stale.group).await,
+                    None => Err(ProviderError::Unreadable),
+                };
+                match answer {
                     Ok(left) => store.set_credit(&stale, left).await,
                     Err(error) => {
                         store.notice(Notice::BalanceUnknown {
@@ -119,6 +195,55 @@ impl Collector {
             done.unwrap_or(Ok(()))?;
         }
         Ok(())
+    }
+}
+
+/// Tells a service what one group used, side by side. What is left counts when all have answered:
+/// what the service has taken meanwhile is then no longer taken off what it says.
+async fn tell_group<P: BalanceProvider>(
+    store: Store,
+    provider: Option<Arc<P>>,
+    consumptions: Vec<Consumption>,
+) -> store::Result<bool> {
+    let mut calls = JoinSet::new();
+    for consumption in consumptions {
+        calls.spawn(tell_one(store.clone(), provider.clone(), consumption));
+    }
+    let (mut taken, mut least) = (None, None);
+    while let Some(done) = calls.join_next().await {
+        if let Some((consumption, left)) = done.unwrap_or(Ok(None))? {
+            taken = Some(consumption);
+            least = least.into_iter().chain(left).min();
+        }
+    }
+    if let (Some(consumption), Some(left)) = (&taken, least) {
+        store.lower_credit(consumption, left).await?;
+    }
+    Ok(taken.is_some())
+}
+
+/// What the service took, and what it said is left; `None` when it did not take it.
+async fn tell_one<P: BalanceProvider>(
+    store: Store,
+    provider: Option<Arc<P>>,
+    consumption: Consumption,
+) -> store::Result<Option<(Consumption, Option<NanoUsd>)>> {
+    let answer = match provider {
+        Some(provider) => provider.consume(&consumption).await,
+        None => Err(ProviderError::Unreadable),
+    };
+    match answer {
+        Ok(left) => {
+            store.consumption_confirmed(&consumption).await?;
+            // Another attempt's answer may be one that was true long ago.
+            let left = left.filter(|_| consumption.attempts == 1);
+            Ok(Some((consumption, left)))
+        }
+        Err(error) => {
+            let error = error.to_string();
+            store.consumption_failed(&consumption, &error).await?;
+            Ok(None)
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 pub(super) use self::explain::Explain;
 use self::server::Used;
 use super::Store;
+use super::row::Columns;
 use super::sql::sql;
 use crate::secrets::{KeyRing, random};
 
@@ -97,5 +98,11 @@ impl Store {
     /// Makes a state that no method makes.
     pub(crate) async fn execute_for_tests(&self, text: String) {
         sql(text).execute(self.writer()).await.unwrap();
+    }
+
+    pub(crate) async fn count_for_tests(&self, table: &str) -> i64 {
+        let count = sql(format!("SELECT count(*) AS count FROM {table}"));
+        let row = count.fetch_one(self.reader()).await.unwrap();
+        row.int("count").unwrap()
     }
 }

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
-use crate::domain::{Consumption, Listed, Page, now_unix_ms};
+use crate::domain::{Consumption, Listed, Page, Wallet, now_unix_ms};
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::sql::sql;
@@ -14,13 +14,13 @@ use crate::store::{Notice, Result, Store};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stale {
     pub group: String,
-    pub service: i64,
-    /// What the service had not confirmed when this was read.
-    unconfirmed: i64,
+    account: i64,
+    /// The account's balance when this was read, without what the service had not confirmed then.
+    settled: i64,
 }
 
-/// Rounds take as many at most.
-const BATCH: i64 = 64;
+/// A service is told and asked as many at a time.
+const BATCH: usize = 64;
 
 /// Between attempts: twice as long each time, up to ten minutes, for ever.
 const FIRST_WAIT_MS: i64 = 1_000;
@@ -39,20 +39,23 @@ const COLUMNS: &str = "SELECT consumptions.id AS id, consumptions.service_id AS 
     JOIN transactions ON transactions.id = consumptions.transaction_id";
 
 impl Store {
-    /// What services are to be told now. It is this caller's until its next time comes: no other
-    /// control plane tells it meanwhile.
+    /// What a service is to be told now, a batch of it, and whether that is full. It is this caller's
+    /// until its next time comes: no other control plane tells it meanwhile.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn take_consumptions(&self) -> Result<Vec<Consumption>> {
+    pub async fn take_consumptions(&self, service: i64) -> Result<(Vec<Consumption>, bool)> {
         let now = now_unix_ms();
         let mut conditions = Conditions::default();
+        conditions.int("consumptions.service_id = ?", Some(service));
         conditions.int("consumptions.next_at <= ?", Some(now));
         let tail = format!(" ORDER BY consumptions.next_at, consumptions.id LIMIT {BATCH}");
         let rows = conditions
             .statement(COLUMNS, &tail)
             .fetch_all(self.reader())
             .await?;
+        // Others may have taken some of them, or all.
+        let is_full = rows.len() == BATCH;
         let mut taken = Vec::new();
         for row in rows {
             let due = consumption(&row)?;
@@ -79,36 +82,29 @@ impl Store {
                 });
             }
         }
-        Ok(taken)
+        Ok((taken, is_full))
     }
 
-    /// The service has it. If it said what is left, that counts from now on.
+    /// The service has it.
     ///
     /// # Errors
     /// When the database is away; the service is told again then, with the same key.
-    pub async fn consumption_confirmed(
-        &self,
-        consumption: &Consumption,
-        left: Option<NanoUsd>,
-    ) -> Result<()> {
-        let (id, group, service) = (
-            consumption.id,
-            consumption.group.clone(),
-            consumption.service,
-        );
-        self.write(move |write| {
-            Box::pin(async move {
-                sql("DELETE FROM consumptions WHERE id = $1")
-                    .bind(id)
-                    .execute(&mut *write.transaction)
-                    .await?;
-                match left {
-                    Some(left) => write.set_credit(&group, service, left, 0).await,
-                    None => Ok(()),
-                }
-            })
-        })
-        .await
+    pub async fn consumption_confirmed(&self, consumption: &Consumption) -> Result<()> {
+        sql("DELETE FROM consumptions WHERE id = $1")
+            .bind(consumption.id)
+            .execute(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// What the service said is left when it took this, which counts where less remains by it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn lower_credit(&self, consumption: &Consumption, left: NanoUsd) -> Result<()> {
+        let (group, service) = (consumption.group.clone(), consumption.service);
+        self.write(move |write| Box::pin(async move { write.lower(&group, service, left).await }))
+            .await
     }
 
     /// The service did not take it: it is told again.
@@ -153,21 +149,24 @@ impl Store {
             .await
     }
 
-    /// Wallets whose services were not asked for `older_ms`, those first that waited longest. They
-    /// are this caller's to ask.
+    /// Wallets for which a service was not asked for `older_ms`, a batch of them, those first that
+    /// waited longest, and whether the batch is full. They are this caller's to ask.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn take_stale(&self, older_ms: i64) -> Result<Vec<Stale>> {
+    pub async fn take_stale(&self, service: i64, older_ms: i64) -> Result<(Vec<Stale>, bool)> {
         let now = now_unix_ms();
-        let rows = sql(
-            "SELECT id, group_id, service_id, credit_at FROM accounts WHERE service_id <> 0 \
-             AND closed_at = 0 AND credit_at <= $1 ORDER BY credit_at LIMIT $2",
-        )
-        .bind(now - older_ms)
-        .bind(BATCH)
-        .fetch_all(self.reader())
-        .await?;
+        let mut conditions = Conditions::default();
+        conditions.int("service_id = ?", Some(service));
+        // As the index has it.
+        conditions.fixed("service_id <> 0 AND closed_at = 0");
+        conditions.int("credit_at <= ?", Some(now - older_ms));
+        let tail = format!(" ORDER BY credit_at LIMIT {BATCH}");
+        let rows = conditions
+            .statement("SELECT id, group_id, credit_at FROM accounts", &tail)
+            .fetch_all(self.reader())
+            .await?;
+        let is_full = rows.len() == BATCH;
         let mut taken = Vec::new();
         for row in rows {
             let id = row.int("id")?;
@@ -178,15 +177,15 @@ impl Store {
                 .execute(self.writer())
                 .await?;
             if done.rows_affected() == 1 {
-                let unconfirmed = sql(UNCONFIRMED).bind(id).fetch_one(self.reader()).await?;
+                let settled = sql(SETTLED).bind(id).fetch_one(self.reader()).await?;
                 taken.push(Stale {
                     group: row.text("group_id")?,
-                    service: row.int("service_id")?,
-                    unconfirmed: unconfirmed.int("amount")?,
+                    account: id,
+                    settled: settled.int("settled")?,
                 });
             }
         }
-        Ok(taken)
+        Ok((taken, is_full))
     }
 
     /// What a service said is left of a group's money.
@@ -194,15 +193,9 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn set_credit(&self, stale: &Stale, left: NanoUsd) -> Result<()> {
-        let Stale {
-            group,
-            service,
-            unconfirmed,
-        } = stale.clone();
-        self.write(move |write| {
-            Box::pin(async move { write.set_credit(&group, service, left, unconfirmed).await })
-        })
-        .await
+        let stale = stale.clone();
+        self.write(move |write| Box::pin(async move { write.set_credit(stale, left).await }))
+            .await
     }
 
     /// Lets the service be asked at once.
@@ -219,47 +212,65 @@ impl Store {
     }
 }
 
-const UNCONFIRMED: &str = "SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) AS amount \
-    FROM consumptions WHERE account_id = $1";
+/// In one statement: a booking changes both.
+const SETTLED: &str = "SELECT CAST(balance + (SELECT coalesce(sum(amount), 0) FROM consumptions \
+    WHERE account_id = accounts.id) AS BIGINT) AS settled FROM accounts WHERE id = $1";
 
 impl Write {
-    /// What may be spent is what the service says, without what it has not confirmed: neither now
-    /// nor when it was asked. The account's own balance goes on from there.
-    async fn set_credit(
-        &mut self,
-        group: &str,
-        service: i64,
-        left: NanoUsd,
-        unconfirmed_then: i64,
-    ) -> Result<()> {
+    /// What may be spent is what the service says, without what it did not know when it was asked,
+    /// nor what was booked since. The account's own balance goes on from there.
+    async fn set_credit(&mut self, stale: Stale, left: NanoUsd) -> Result<()> {
+        self.lock_balance(&stale.group).await?;
+        // It may have been closed meanwhile.
+        let locked =
+            sql("UPDATE accounts SET credit_at = $2 WHERE id = $1 AND closed_at = 0 RETURNING id")
+                .bind(stale.account)
+                .bind(now_unix_ms())
+                .fetch_optional(&mut *self.transaction)
+                .await?;
+        if locked.is_none() {
+            return Ok(());
+        }
+        let wallet = self.wallet(&stale.group).await?;
+        self.spendable(&wallet, left.0.saturating_sub(stale.settled))
+            .await
+    }
+
+    /// When a service is asked next stays as it was: what comes in there is heard of in no other way.
+    async fn lower(&mut self, group: &str, service: i64, left: NanoUsd) -> Result<()> {
         self.lock_balance(group).await?;
         // It may have got another service, or none, meanwhile.
         let locked = sql(
-            "UPDATE accounts SET credit_at = $3 WHERE kind = 1 AND group_id = $1 \
+            "UPDATE accounts SET credit_at = credit_at WHERE kind = 1 AND group_id = $1 \
              AND service_id = $2 AND closed_at = 0 RETURNING id",
         )
         .bind(group.to_owned())
         .bind(service)
-        .bind(now_unix_ms())
         .fetch_optional(&mut *self.transaction)
         .await?;
         if locked.is_none() {
             return Ok(());
         }
         let wallet = self.wallet(group).await?;
-        let unconfirmed = sql(UNCONFIRMED)
+        let settled = sql(SETTLED)
             .bind(wallet.id)
             .fetch_one(&mut *self.transaction)
-            .await?
-            .int("amount")?
-            .max(unconfirmed_then);
-        let remaining = left.0.saturating_sub(unconfirmed);
+            .await?;
+        let credit = left.0.saturating_sub(settled.int("settled")?);
+        if credit >= wallet.credit.0 {
+            return Ok(());
+        }
+        self.spendable(&wallet, credit).await
+    }
+
+    async fn spendable(&mut self, wallet: &Wallet, credit: i64) -> Result<()> {
         sql("UPDATE accounts SET credit = $2 WHERE id = $1")
             .bind(wallet.id)
-            .bind(remaining.saturating_sub(wallet.balance.0))
+            .bind(credit)
             .execute(&mut *self.transaction)
             .await?;
-        self.balance_moved(&wallet, wallet.remaining().0, remaining)
+        let remaining = credit.saturating_add(wallet.balance.0);
+        self.balance_moved(wallet, wallet.remaining().0, remaining)
             .await
     }
 }

@@ -35,6 +35,15 @@ impl Store {
     }
 
     /// # Errors
+    /// When the database is away.
+    pub async fn balance_service_ids(&self) -> Result<Vec<i64>> {
+        let rows = sql("SELECT id FROM balance_services ORDER BY id")
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(|row| row.int("id")).collect()
+    }
+
+    /// # Errors
     /// `NotFound` when there is none.
     pub async fn balance_service(&self, id: i64) -> Result<BalanceService> {
         let mut conditions = Conditions::default();
