@@ -119,7 +119,12 @@ impl Write {
         // Logs outlive users, and are found by group: a group's name must never come back, so that
         // nobody ever sees the log of somebody who had the same name.
         let group = format!("user-{}-{}", new.username, hex::encode(random::<4>()));
-        self.create_group(NOBODY.to_owned(), group.clone(), GroupPatch::default())
+        // It is as usable as they are.
+        let patch = GroupPatch {
+            status: Some(new.status),
+            ..GroupPatch::default()
+        };
+        self.create_group(NOBODY.to_owned(), group.clone(), patch)
             .await?;
         let row = sql(
             "INSERT INTO users (created_at, username, email, password_hash, role, status, \

@@ -64,6 +64,12 @@ async fn users_come_and_go_with_their_groups() {
             .await;
         assert_eq!(api.get(&format!("/group/{group}")).await["status"], 1);
 
+        // So is one who begins like that.
+        let off = json!({"username": "off", "password": PASSWORD, "status": 2});
+        let off = api.ok("POST", "/users/", off).await;
+        let path = format!("/group/{}", off["group"].as_str().unwrap());
+        assert_eq!(api.get(&path).await["status"], 2);
+
         api.refused(
             "DELETE",
             &format!("/group/{group}"),
