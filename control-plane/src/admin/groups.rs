@@ -152,17 +152,16 @@ async fn set_many_status(Extract(state): Extract<State>, body: Body) -> Reply {
 }
 
 /// Removes a group, and its tokens.
-async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
-    state
-        .store
-        .delete_groups(&[path.text("group").to_owned()])
-        .await?;
+async fn delete(Extract(state): Extract<State>, actor: Actor, path: Segments) -> Reply {
+    let ids = [path.text("group").to_owned()];
+    state.store.delete_groups_as(actor.name(), &ids).await?;
     done()
 }
 
 /// Removes groups by their ids.
-async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
-    state.store.delete_groups(&body.names()?).await?;
+async fn delete_many(Extract(state): Extract<State>, actor: Actor, body: Body) -> Reply {
+    let ids = body.names()?;
+    state.store.delete_groups_as(actor.name(), &ids).await?;
     done()
 }
 

@@ -4,6 +4,7 @@ use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::actor::Actor;
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
@@ -154,14 +155,16 @@ async fn logout(Extract(state): Extract<State>, path: Segments) -> Reply {
 }
 
 /// Removes a user, and ends their sessions.
-async fn delete(Extract(state): Extract<State>, path: Segments) -> Reply {
-    state.store.delete_users(&[path.id()?]).await?;
+async fn delete(Extract(state): Extract<State>, actor: Actor, path: Segments) -> Reply {
+    let ids = [path.id()?];
+    state.store.delete_users(actor.name(), &ids).await?;
     done()
 }
 
 /// Removes users by their ids.
-async fn delete_many(Extract(state): Extract<State>, body: Body) -> Reply {
-    state.store.delete_users(&body.ids()?).await?;
+async fn delete_many(Extract(state): Extract<State>, actor: Actor, body: Body) -> Reply {
+    let ids = body.ids()?;
+    state.store.delete_users(actor.name(), &ids).await?;
     done()
 }
 

@@ -207,7 +207,7 @@ impl Write {
                 Left::Wallet(self.open_wallet_with(by, group, balance).await?)
             }
             Step::RemoveGroup(id) => {
-                self.delete_groups(vec![id]).await?;
+                self.delete_groups(by.to_owned(), vec![id]).await?;
                 Left::Nothing
             }
             Step::Token {

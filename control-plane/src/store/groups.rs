@@ -117,13 +117,23 @@ impl Store {
             .await
     }
 
-    /// Removes groups with their tokens, all or none.
+    /// [`Store::delete_groups_as`] by nobody.
     ///
     /// # Errors
     /// `NotFound` names the first that is not there; nothing is removed then.
     pub async fn delete_groups(&self, ids: &[String]) -> Result<()> {
-        let ids = ids.to_owned();
-        self.write(|write| Box::pin(write.delete_groups(ids))).await
+        self.delete_groups_as(NOBODY, ids).await
+    }
+
+    /// Removes groups with their tokens, all or none. The price history says that `by` ended their
+    /// own prices.
+    ///
+    /// # Errors
+    /// `NotFound` names the first that is not there; nothing is removed then.
+    pub async fn delete_groups_as(&self, by: &str, ids: &[String]) -> Result<()> {
+        let (by, ids) = (by.to_owned(), ids.to_owned());
+        self.write(|write| Box::pin(write.delete_groups(by, ids)))
+            .await
     }
 
     /// How many groups may use exactly these sets.
@@ -222,7 +232,7 @@ impl Write {
         Ok(())
     }
 
-    pub(super) async fn delete_groups(&mut self, ids: Vec<String>) -> Result<()> {
+    pub(super) async fn delete_groups(&mut self, by: String, ids: Vec<String>) -> Result<()> {
         let mut revoked: Vec<TokenHash> = Vec::new();
         let mut tokens = Vec::new();
         for id in &ids {
@@ -251,6 +261,7 @@ impl Write {
             }
         }
         for id in ids {
+            self.end_own_prices(&by, &id).await?;
             let done = sql("DELETE FROM groups WHERE id = $1")
                 .bind(id.clone())
                 .execute(&mut *self.transaction)

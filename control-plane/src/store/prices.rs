@@ -163,6 +163,39 @@ impl Write {
             .await
     }
 
+    /// Writes down what a group that is about to go had of its own: calls that are booked later cost
+    /// what they would have. It is locked already.
+    pub(super) async fn end_own_prices(&mut self, by: &str, group: &str) -> Result<()> {
+        let row = sql("SELECT price_multiplier FROM groups WHERE id = $1")
+            .bind(group.to_owned())
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let multiplier = Multiplier::from_nano(row.int("price_multiplier")?);
+        let mut ended = Vec::new();
+        if multiplier != Multiplier::ONE {
+            ended.push((String::new(), PriceValue::Multiplier(multiplier)));
+        }
+        let rows = sql(
+            "SELECT model, price FROM group_model_configs WHERE group_id = $1 \
+             AND price IS NOT NULL ORDER BY model",
+        )
+        .bind(group.to_owned())
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        for row in rows {
+            let price = PriceValue::from_json(&row.text("price")?);
+            let price = price.map_err(|error| unexpected("price", error))?;
+            ended.push((row.text("model")?, price));
+        }
+        let now = now_unix_ms();
+        for (model, old) in ended {
+            self.price_changed(by, group, &model, (Some(old), None), now)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Writes down that a price changed from one to the other, if it did.
     pub(super) async fn price_changed(
         &mut self,

@@ -104,13 +104,14 @@ impl Store {
     }
 
     /// Removes users with their groups, tokens and sessions, all or none. What they did stays in
-    /// the logs.
+    /// the logs. The price history says that `by` ended their groups' own prices.
     ///
     /// # Errors
     /// `NotFound` names the first that is not there; nothing is removed then.
-    pub async fn delete_users(&self, ids: &[i64]) -> Result<()> {
-        let ids = ids.to_owned();
-        self.write(|write| Box::pin(write.delete_users(ids))).await
+    pub async fn delete_users(&self, by: &str, ids: &[i64]) -> Result<()> {
+        let (by, ids) = (by.to_owned(), ids.to_owned());
+        self.write(|write| Box::pin(write.delete_users(by, ids)))
+            .await
     }
 }
 
@@ -181,7 +182,7 @@ impl Write {
         Ok(user)
     }
 
-    async fn delete_users(&mut self, ids: Vec<i64>) -> Result<()> {
+    async fn delete_users(&mut self, by: String, ids: Vec<i64>) -> Result<()> {
         let mut groups = Vec::with_capacity(ids.len());
         for id in ids {
             let row = sql("DELETE FROM users WHERE id = $1 RETURNING group_id")
@@ -192,7 +193,7 @@ impl Write {
             groups.push(row.text("group_id")?);
         }
         self.changed(Change::Settings);
-        self.delete_groups(groups).await
+        self.delete_groups(by, groups).await
     }
 }
 

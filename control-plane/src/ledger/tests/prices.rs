@@ -4,7 +4,7 @@ use tollgate_policy::price::{Condition, Conditional, Multiplier, Range};
 
 use super::*;
 use crate::domain::{BookedPrice, GroupPatch, Log, NewGroupModel};
-use crate::store::Error;
+use crate::store::{Error, PriceQuery};
 
 fn rate(nano: i64, unit: u32) -> Rate {
     Rate {
@@ -117,6 +117,53 @@ async fn override_condition_and_multiplier_make_one_sum() {
         set_multiplier(&store, "1").await;
         let log = book(&store, event("after", token, &[])).await;
         assert_eq!(log.amount, NanoUsd(COST));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_of_a_group_that_is_gone_cost_what_they_did() {
+    with_store(async |store| {
+        let (token, _) = scene(&store).await;
+        set_override(&store, tariff()).await;
+        set_multiplier(&store, "2").await;
+        let sql = "UPDATE price_history SET changed_at = 1";
+        store.execute_for_tests(sql.to_owned()).await;
+        let began = now_unix_ms();
+        let at = |id: &str| UsageEvent {
+            started_unix_ms: began,
+            ..event(id, token, &[])
+        };
+        let before = book_as_it_is(&store, at("before")).await;
+        assert_eq!(before.amount, NanoUsd(27_000));
+        let gone = store.delete_groups_as("someone", &["g".into()]).await;
+        gone.unwrap();
+        let sql = format!("UPDATE price_history SET changed_at = {began} + 1 WHERE changed_at > 1");
+        store.execute_for_tests(sql).await;
+        let late = book_as_it_is(&store, at("late")).await;
+        assert_eq!((late.amount, &late.price), (before.amount, &before.price));
+
+        // Who has the name next pays for nothing of it.
+        store
+            .create_group("g", GroupPatch::default())
+            .await
+            .unwrap();
+        let late = book_as_it_is(&store, at("later")).await;
+        assert_eq!(late.amount, before.amount);
+        let next = UsageEvent {
+            started_unix_ms: began + 1,
+            ..event("next", token, &[])
+        };
+        let next = book_as_it_is(&store, next).await;
+        assert_eq!(next.amount, NanoUsd(COST));
+        let query = PriceQuery {
+            changed_by: Some("someone".into()),
+            start_ms: Some(began + 1),
+            ..PriceQuery::default()
+        };
+        let ended = store.price_changes(&query, ALL).await.unwrap().items;
+        let ended = ended.iter().map(|it| (it.model.as_str(), it.new.is_some()));
+        assert_eq!(ended.collect::<Vec<_>>(), [("", false), ("m", false)]);
     })
     .await;
 }

@@ -43,7 +43,7 @@ async fn an_identity_has_one_user() {
         );
         store.remove_identities(bert.id).await.unwrap();
         assert!(store.identities(bert.id).await.unwrap().is_empty());
-        store.delete_users(&[anna.id]).await.unwrap();
+        store.delete_users("me", &[anna.id]).await.unwrap();
         assert_eq!(store.user_of_identity("i", "1").await.unwrap(), None);
     })
     .await;

@@ -7,13 +7,14 @@ use tollgate_policy::price::{Part, Price, Rate, Tariff};
 
 use super::*;
 use crate::domain::{
-    GroupPatch, ModelConfigPatch, Order, RedemptionCode, Status, TransactionKind, WalletTransaction,
+    GroupPatch, ModelConfigPatch, Order, RedemptionCode, Status, TokenPatch, TransactionKind,
+    WalletTransaction,
 };
 use crate::ledger::Ledger;
 use crate::secrets::Secret;
 use crate::store::sql::sql;
 use crate::store::testing::with_store;
-use crate::store::{Notice, Store};
+use crate::store::{Created, Notice, Store};
 
 fn page(column: &'static str) -> Page {
     Page {
@@ -513,6 +514,33 @@ async fn a_group_that_goes_takes_no_money_with_it() {
         assert_eq!(history(&store, "g", TransactionQuery::default()).await, []);
         let done = store.recharge("g", order(5, "k")).await.unwrap();
         assert!(matches!(done, Done::Now(_)));
+
+        let sql = "UPDATE price_history SET changed_at = 1";
+        store.execute_for_tests(sql.to_owned()).await;
+        let made_at = store.group("g").await.unwrap().created_at_ms;
+        let began = |id: &str, at, token_id| UsageEvent {
+            started_unix_ms: at,
+            token_id,
+            ..event(id, "g", 60)
+        };
+        let late = began("b", made_at - 1, 1);
+        ledger.book("n", vec![late]).await.unwrap();
+        assert_eq!(balance(&store, "g").await, 5, "it is the first one's");
+        let patch = TokenPatch {
+            name: Some("t".into()),
+            ..TokenPatch::default()
+        };
+        let made = store.create_token("g", patch, false, false).await.unwrap();
+        let Created::New(token, _) = made else {
+            panic!("it exists")
+        };
+        // Its own calls it pays, also where a gateway's clock is behind.
+        let own = vec![
+            began("c", made_at, token.id),
+            began("d", made_at - 1, token.id),
+        ];
+        ledger.book("n", own).await.unwrap();
+        assert_eq!(balance(&store, "g").await, 5 - 120);
     })
     .await;
 }

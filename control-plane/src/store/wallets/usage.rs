@@ -23,6 +23,8 @@ struct Purse {
     account: i64,
     service: i64,
     credit: i64,
+    /// When its group was made.
+    since_ms: i64,
     /// The alert is to sound below this.
     alert_below: Option<i64>,
 }
@@ -37,7 +39,8 @@ struct Charged {
 impl Write {
     /// Takes what calls cost out of their groups' wallets, each call once, whatever is left in them.
     ///
-    /// Groups without a wallet are charged nothing. A group's calls are one transaction, with a line
+    /// Groups without a wallet are charged nothing, nor are they for calls of a group that had their
+    /// name before them. A group's calls are one transaction, with a line
     /// for each ([`crate::domain::Charge`]). It never fails because of what is in the rows.
     pub(in crate::store) async fn charge(&mut self, logs: &[Log]) -> Result<()> {
         let mut charged = Charged::default();
@@ -88,7 +91,8 @@ async fn charge_chunk(
     if groups.is_empty() {
         return Ok(());
     }
-    let known = known(transaction, groups.values().flatten()).await?;
+    let mut known = known(transaction, groups.values().flatten()).await?;
+    known.extend(of_namesakes(transaction, &groups, &purses).await?);
     let mut once = BTreeSet::new();
     for calls in groups.values_mut() {
         calls.retain(|log| !known.contains(&log.request_id) && once.insert(&log.request_id));
@@ -168,7 +172,8 @@ async fn purses<'a>(
         .statement(
             "SELECT accounts.id AS id, accounts.kind AS kind, accounts.group_id AS group_id, \
              accounts.service_id AS service_id, accounts.balance AS balance, \
-             accounts.credit AS credit, groups.balance_alert_enabled AS alert, \
+             accounts.credit AS credit, groups.created_at AS since, \
+             groups.balance_alert_enabled AS alert, \
              groups.balance_alert_threshold AS threshold \
              FROM accounts LEFT JOIN groups ON groups.id = accounts.group_id",
             "",
@@ -199,6 +204,7 @@ async fn purses<'a>(
             account: id,
             service: row.int("service_id")?,
             credit: row.int("credit")?,
+            since_ms: row.optional_int("since")?.unwrap_or(0),
             alert_below: threshold.filter(|_| alert),
         };
         purses.insert(row.text("group_id")?, purse);
@@ -225,6 +231,38 @@ async fn known<'a>(
         }
     }
     Ok(known)
+}
+
+/// Calls of a group that is gone, and whose name another has since: they began before that one was
+/// there, with a token that went with the first. (A gateway's clock may be behind: then the token is
+/// there.)
+async fn of_namesakes(
+    transaction: &mut Transaction<'_, Any>,
+    groups: &BTreeMap<&str, Vec<&Log>>,
+    purses: &BTreeMap<String, Purse>,
+) -> Result<Vec<String>> {
+    let mut early: Vec<&Log> = Vec::new();
+    for (group, calls) in groups {
+        let since_ms = purses.get(*group).map_or(0, |purse| purse.since_ms);
+        let is_early = |log: &&Log| log.request_at_ms > 0 && log.request_at_ms < since_ms;
+        early.extend(calls.iter().copied().filter(is_early));
+    }
+    let tokens: BTreeSet<i64> = early.iter().map(|log| log.token_id).collect();
+    let tokens: Vec<i64> = tokens.into_iter().collect();
+    let mut there = BTreeSet::new();
+    for piece in pieces(&tokens) {
+        let mut conditions = Conditions::default();
+        conditions.ids("id", piece);
+        let rows = conditions
+            .statement("SELECT id FROM tokens", "")
+            .fetch_all(&mut **transaction)
+            .await?;
+        for row in rows {
+            there.insert(row.int("id")?);
+        }
+    }
+    early.retain(|log| !there.contains(&log.token_id));
+    Ok(early.iter().map(|log| log.request_id.clone()).collect())
 }
 
 async fn write_lines(
