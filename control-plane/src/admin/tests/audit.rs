@@ -102,6 +102,42 @@ async fn every_change_is_written_down_without_secrets() {
 }
 
 #[tokio::test]
+async fn a_get_that_does_something_is_written_down() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let boss = api.user("boss", "administrator").await;
+        let seer = api.user("seer", "read_only").await;
+        let channel = json!({"type": 1, "key": "sk-0123456789abcdef", "models": ["m"]});
+        let made = api.ok("POST", "/channel/", channel).await;
+        let path = format!("/channel/{}/update_balance", made[0]["id"]);
+        for (who, path) in [
+            (&boss, path.as_str()),
+            (&boss, "/channel/99/test/m"),
+            (&boss, "/channels/"),
+            (&seer, "/channels/test"),
+        ] {
+            api.call_as(Some(&who.access), "GET", path, Value::Null)
+                .await;
+        }
+        let rows = api.get("/audit_logs/?method=GET&order=id-asc").await;
+        let row = |at: usize| {
+            let row = &rows["audit_logs"][at];
+            (row["actor"].clone(), row["route"].clone())
+        };
+        assert_eq!(rows["total"], 2, "{rows}");
+        let route = "/api/channel/{id}/update_balance";
+        assert_eq!(row(0), (json!("boss"), json!(route)));
+        assert_eq!(
+            row(1),
+            (json!("boss"), json!("/api/channel/{id}/test/{*model}"))
+        );
+        assert_eq!(rows["audit_logs"][1]["targets"]["model"], "m");
+        assert_ne!(rows["audit_logs"][1]["code"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_down_is_not_done() {
     with_store(async |store| {
         let api = Api::new(&store);
