@@ -39,6 +39,7 @@ mod identities;
 mod limits;
 mod logs;
 mod methods;
+mod model_facts;
 mod model_settings;
 mod models;
 mod money;

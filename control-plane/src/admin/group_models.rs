@@ -9,6 +9,7 @@ use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tollgate_config::RETRIES_MAX;
 use tollgate_policy::price::Tariff;
 
 use super::actor::Actor;
@@ -48,7 +49,6 @@ const NOT_YET: [&str; 5] = [
 ];
 
 const MAX_PER_MINUTE: i64 = 1_000_000_000_000;
-const MAX_RETRIES: i64 = 100;
 const MAX_COUNT: i64 = 1_000_000;
 
 #[derive(Serialize, JsonSchema)]
@@ -241,7 +241,7 @@ fn read(model: String, mut fields: Fields) -> Result<NewGroupModel, ApiError> {
         overrides: Overrides {
             limit: limit(fields)?,
             retry_times: value(fields, "retry_times", |fields, name| {
-                fields.int(name, 0, MAX_RETRIES)
+                fields.int(name, 0, i64::from(RETRIES_MAX))
             })?,
             timeout_config: value(fields, "timeout_config", |fields, _| {
                 let given = timeouts(fields)?.map(Value::from);

@@ -6,14 +6,14 @@ use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tollgate_protocol::Thinking;
-use tollgate_protocol::neutral::Effort;
+use tollgate_config::RETRIES_MAX;
 
 use super::actor::Actor;
 use super::answer::{Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::limits::{self, LimitsView};
+use super::model_facts;
 use super::model_settings;
 use super::params::{Params, Segments};
 use super::prices::{self, TariffView};
@@ -41,10 +41,8 @@ pub(super) fn routes() -> Routes {
 }
 
 const ORDERS: [&str; 5] = ["model", "owner", "type", "created_at", "updated_at"];
-const MAX_RETRIES: i64 = 100;
 /// AI Proxy's highest mode number.
 const MAX_MODE: i64 = 38;
-const MAX_CONFIG_BYTES: usize = 16 * 1024;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ModelConfig")]
@@ -243,7 +241,7 @@ fn without_config(model: &str) -> ModelConfig {
 }
 
 pub(super) fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
-    let retries = fields.int("retry_times", 0, MAX_RETRIES)?;
+    let retries = fields.int("retry_times", 0, i64::from(RETRIES_MAX))?;
     let retries = retries.map(|number| u32::try_from(number).ok().filter(|number| *number > 0));
     let patch = ModelConfigPatch {
         owner: fields.line("owner", rules::MAX_OWNER)?,
@@ -251,52 +249,13 @@ pub(super) fn read(mut fields: Fields) -> Result<ModelConfigPatch, ApiError> {
         price: prices::read(&mut fields)?,
         retry_times: retries,
         limits: limits::read(&mut fields)?,
-        config: config(&mut fields)?,
+        config: model_facts::read(&mut fields)?,
         settings: model_settings::read(&mut fields)?,
     };
     fields.not_yet(&["plugin"])?;
     fields.ignore(&["created_at", "updated_at"]);
     fields.finish()?;
     Ok(patch)
-}
-
-fn config(fields: &mut Fields) -> Result<Option<Map<String, Value>>, ApiError> {
-    let Some(config) = fields.object("config")? else {
-        return Ok(None);
-    };
-    let text = serde_json::to_string(&config).unwrap_or_default();
-    if text.len() > MAX_CONFIG_BYTES {
-        return Err(ApiError::field("config", "is larger than 16 KiB"));
-    }
-    // It fills what an upstream requires, so it has to be a number that can be sent.
-    let limit = config
-        .get("max_output_tokens")
-        .map(|limit| limit.as_u64().map(u32::try_from));
-    if !matches!(limit, None | Some(Some(Ok(_)))) {
-        let rule = format!("must be a whole number from 0 to {}", u32::MAX);
-        return Err(ApiError::field("config.max_output_tokens", rule));
-    }
-    for flag in ["vision", "drops_sampling", "one_of_sampling"] {
-        if config.get(flag).is_some_and(|value| !value.is_boolean()) {
-            return Err(ApiError::field(
-                &format!("config.{flag}"),
-                "must be true or false",
-            ));
-        }
-    }
-    let thinking = config.get("thinking");
-    if thinking.is_some_and(|name| name.as_str().and_then(Thinking::read).is_none()) {
-        let rule = "must be default, never or adaptive";
-        return Err(ApiError::field("config.thinking", rule));
-    }
-    let is_effort = |name: &Value| name.as_str().and_then(Effort::read).is_some();
-    let all_efforts = |names: &Value| names.as_array().is_some_and(|n| n.iter().all(is_effort));
-    if !config.get("efforts").is_none_or(all_efforts) {
-        let known = Effort::ALL.map(Effort::as_str).join(", ");
-        let rule = format!("must be a list of {known}");
-        return Err(ApiError::field("config.efforts", rule));
-    }
-    Ok(Some(config))
 }
 
 /// As its own route shows it.

@@ -1,6 +1,7 @@
 //! Group model configs: what is different for one group with one model.
 
 use sqlx::any::AnyRow;
+use tollgate_config::RETRIES_MAX;
 
 use super::query::Conditions;
 use super::row::{Columns, readable, to_json, unexpected};
@@ -8,7 +9,8 @@ use super::sql::sql;
 use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
-    GroupModelConfig, NewGroupModel, PriceValue, now_unix_ms, tariff_from_json, tariff_to_json,
+    GroupModelConfig, NewGroupModel, Overrides, PriceValue, now_unix_ms, tariff_from_json,
+    tariff_to_json,
 };
 
 /// Which group model configs are wanted.
@@ -228,12 +230,16 @@ fn missing(group: &str, model: &str) -> Error {
 fn group_model(row: &AnyRow) -> Result<GroupModelConfig> {
     let price = row.optional_text("price")?;
     let price = price.map(|text| tariff_from_json(&text)).transpose();
+    let mut overrides: Overrides = row.json("settings")?;
+    // An earlier version took more, and made as many.
+    let retry_times = overrides.retry_times;
+    overrides.retry_times = retry_times.map(|times| times.min(i64::from(RETRIES_MAX)));
     Ok(GroupModelConfig {
         group: row.text("group_id")?,
         model: row.text("model")?,
         created_at_ms: row.int("created_at")?,
         updated_at_ms: row.int("updated_at")?,
         price: price.map_err(|error| unexpected("price", error))?,
-        overrides: row.json("settings")?,
+        overrides,
     })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
+use tollgate_config::RETRIES_MAX;
 use tollgate_policy::price::Tariff;
 
 use super::limits::limits;
@@ -277,6 +278,7 @@ pub(super) fn model_config(row: &AnyRow) -> Result<ModelConfig> {
         .optional_int("retry_times")?
         .map(u32::try_from)
         .transpose();
+    let retry_times = retry_times.map_err(|_| unexpected("retry_times", "out of range"))?;
     Ok(ModelConfig {
         model: row.text("model")?,
         created_at_ms: row.int("created_at")?,
@@ -284,7 +286,8 @@ pub(super) fn model_config(row: &AnyRow) -> Result<ModelConfig> {
         owner: row.text("owner")?,
         kind: row.int("type")?,
         price: price(row)?,
-        retry_times: retry_times.map_err(|_| unexpected("retry_times", "out of range"))?,
+        // An earlier version took more, and made as many.
+        retry_times: retry_times.map(|times| times.min(RETRIES_MAX)),
         limits: limits(row)?,
         config: row.json("config")?,
         settings: row.json("settings")?,

@@ -12,6 +12,9 @@ use crate::detail::Details;
 use crate::named;
 use crate::names::of_model;
 
+/// Further attempts of one call at the most: more make no request better.
+pub const RETRIES_MAX: u32 = 8;
+
 /// Everything the gateway role needs to route a request. Published whole by ECDS.
 ///
 /// Maps are ordered, so that the same content is always the same bytes and the version, a hash of
@@ -28,7 +31,8 @@ pub struct GatewayConfig {
     /// Every model call is refused, for maintenance.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
-    /// Further attempts for models that do not say; absent: as many as there are channels.
+    /// Further attempts for models that do not say, [`RETRIES_MAX`] at most; absent: as many as there
+    /// are channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_times: Option<u32>,
     /// Which bodies the log wants of models that do not say; absent: of no model any.

@@ -20,7 +20,7 @@ mod role;
 pub mod together;
 
 pub use gateway::{
-    Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, OwnDetails,
+    Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, OwnDetails, RETRIES_MAX,
     times_millionths,
 };
 pub use role::{Role, RoleConfig};

@@ -155,6 +155,10 @@ async fn a_group_has_prices_and_a_multiplier_of_its_own() {
             ),
             (json!({"retry_times": 1}), "without override_retry_times"),
             (
+                json!({"override_retry_times": true, "retry_times": 9}),
+                "from 0 to 8",
+            ),
+            (
                 json!({"override_summary_service_tier": true, "summary_service_tier": true}),
                 "override_summary_service_tier is not available yet",
             ),

@@ -1,5 +1,7 @@
 //! Every option there is.
 
+use tollgate_config::RETRIES_MAX;
+
 use super::{Definition, Reach, Rule};
 
 pub const DISABLE_SERVE: &Definition = &Definition {
@@ -15,10 +17,13 @@ pub const RETRY_TIMES: &Definition = &Definition {
     name: "RetryTimes",
     env: "RETRY_TIMES",
     default: "0",
-    rule: Rule::Whole { min: 0, max: 100 },
+    rule: Rule::Whole {
+        min: 0,
+        max: RETRIES_MAX as i64,
+    },
     reach: Reach::Gateways,
-    about: "Further attempts after a failed one, for models that do not say; 0: as many as there \
-            are channels.",
+    about: "Further attempts after a failed one, 8 at most, for models that do not say; 0: as many as \
+            there are channels.",
 };
 
 pub const GROUP_MAX_TOKEN_NUM: &Definition = &Definition {

@@ -1,6 +1,7 @@
 //! What Envoy's router is told of a request: where it goes first, how often it may go elsewhere, and
 //! how long each channel has.
 
+use tollgate_config::RETRIES_MAX;
 use tollgate_config::names::{CLUSTER_PROPERTY, REQUEST_ID_HEADER};
 use tollgate_host::{Host, Level, Map};
 use tollgate_protocol::{ErrorInfo, ErrorKind};
@@ -8,9 +9,6 @@ use tollgate_protocol::{ErrorInfo, ErrorKind};
 use crate::refusal;
 use crate::state::Active;
 use crate::stream::{Plan, Stream};
-
-/// More attempts than this make no request better.
-const RETRIES_MAX: usize = 8;
 
 const MAX_RETRIES: &str = "x-envoy-max-retries";
 
@@ -55,8 +53,8 @@ fn attempts(stream: &Stream, active: &Active, model: &str) -> usize {
         None => of_model(),
     };
     let retries = own.or(active.config.retry_times);
-    let retries = retries.map_or(RETRIES_MAX, |it| usize::try_from(it).unwrap_or(RETRIES_MAX));
-    retries.min(RETRIES_MAX) + 1
+    let retries = retries.map_or(RETRIES_MAX, |retries| retries.min(RETRIES_MAX));
+    usize::try_from(retries).unwrap_or_default() + 1
 }
 
 /// What the group's config for the model says, else the model's; 0: nothing.
