@@ -19,7 +19,7 @@ const CLEARS_KEPT_MS: i64 = 60 * 60 * 1000;
 
 const COLUMNS: &str = "SELECT channel_id, model, banned_at, until_at, reason FROM channel_bans";
 
-/// Since when errors count, by channel (0: all) and model (empty: all).
+/// Since when errors count, by channel (0: all) and model in lower case (empty: all).
 #[derive(Debug, Clone, Default)]
 pub struct Clears(BTreeMap<(i64, String), i64>);
 
@@ -28,7 +28,8 @@ impl Clears {
     #[must_use]
     pub fn of(&self, channel: i64, model: &str) -> i64 {
         let at = |channel, model: &str| self.0.get(&(channel, model.to_owned())).copied();
-        let all = [at(0, ""), at(channel, ""), at(channel, model)];
+        let model = model.to_ascii_lowercase();
+        let all = [at(0, ""), at(channel, ""), at(channel, &model)];
         all.into_iter().flatten().max().unwrap_or(0)
     }
 }
@@ -97,8 +98,8 @@ impl Store {
         rows.iter().map(ban).collect()
     }
 
-    /// Lifts bans, and lets no error until now count: of a model (`None`: of all) of a channel
-    /// (`None`: of all). Gateways are told, and people where there is a `notice` and a ban.
+    /// Lifts bans, and lets no error until now count: of a model in any case (`None`: of all) of a
+    /// channel (`None`: of all). Gateways are told, and people where there is a `notice` and a ban.
     ///
     /// # Errors
     /// When the database is away.
@@ -112,7 +113,7 @@ impl Store {
             Box::pin(async move {
                 let mut conditions = Conditions::default();
                 conditions.int("channel_id = ?", channel);
-                conditions.text("model = ?", model.as_deref());
+                conditions.text("lower(model) = lower(?)", model.as_deref());
                 let lifted = conditions
                     .statement("DELETE FROM channel_bans", "")
                     .execute(&mut *write.transaction)
@@ -152,10 +153,12 @@ impl Store {
         let rows = sql("SELECT channel_id, model, cleared_at FROM channel_clears")
             .fetch_all(self.reader())
             .await?;
-        let clear = |row: &AnyRow| {
-            let key = (row.int("channel_id")?, row.text("model")?);
-            Ok((key, row.int("cleared_at")?))
-        };
-        Ok(Clears(rows.iter().map(clear).collect::<Result<_>>()?))
+        let mut clears = BTreeMap::new();
+        for row in &rows {
+            let model = row.text("model")?.to_ascii_lowercase();
+            let at = clears.entry((row.int("channel_id")?, model)).or_insert(0);
+            *at = row.int("cleared_at")?.max(*at);
+        }
+        Ok(Clears(clears))
     }
 }

@@ -109,12 +109,19 @@ async fn runtime(Extract(state): Extract<State>) -> Reply<Runtime> {
             runtime.add(channel, model, pair);
         }
     }
+    // Channels spell a model in any case.
+    let mut sets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for channel in state.store.all_channels().await? {
         for model in &channel.models {
-            if let Some(known) = runtime.models.get_mut(model) {
-                known.accessible_sets.extend(channel.sets.iter().cloned());
-            }
+            let of_model = sets.entry(model.to_ascii_lowercase()).or_default();
+            of_model.extend(channel.sets.iter().cloned());
         }
+    }
+    for (model, known) in &mut runtime.models {
+        let sets = sets.get(&model.to_ascii_lowercase());
+        known
+            .accessible_sets
+            .extend(sets.into_iter().flatten().cloned());
     }
     let groups = state.store.groups_by_sets().await?;
     for model in runtime.models.values_mut() {

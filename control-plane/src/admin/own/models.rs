@@ -6,6 +6,8 @@ use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use tollgate_config::names::of_model;
+
 use crate::admin::State;
 use crate::admin::answer::{Reply, data};
 use crate::admin::prices::{MultiplierView, TariffView};
@@ -45,6 +47,7 @@ struct View {
 /// The models that the group may use, at its prices, without the channels that serve them.
 async fn models(Extract(state): Extract<State>, Own(session): Own) -> Reply<Vec<View>> {
     let group = state.store.group(&session.user.group).await?;
+    let configs = state.store.model_configs().await?;
     let mut models = BTreeMap::new();
     for channel in state.store.all_channels().await? {
         let shared = channel
@@ -52,14 +55,18 @@ async fn models(Extract(state): Extract<State>, Own(session): Own) -> Reply<Vec<
             .iter()
             .any(|set| group.available_sets.contains(set));
         if shared && channel.status == Status::Enabled && group.status == Status::Enabled {
-            models.extend(channel.models.into_iter().map(|model| (model, None)));
+            for model in channel.models {
+                // Once, by its config's name, in whatever cases channels spell it.
+                let config = of_model(&configs, &model, |config| &config.model);
+                let name = config.map_or(&model, |config| &config.model);
+                models.entry(name.to_ascii_lowercase()).or_insert_with(|| {
+                    let said = config.map(|config| (config.owner.clone(), config.kind));
+                    (name.clone(), said)
+                });
+            }
         }
     }
-    for config in state.store.model_configs().await? {
-        if let Some(known) = models.get_mut(&config.model) {
-            *known = Some((config.owner, config.kind));
-        }
-    }
+    let mut models: BTreeMap<_, _> = models.into_values().collect();
     let names: Vec<String> = models.keys().cloned().collect();
     let (groups, now_ms) = ([group.id], now_unix_ms());
     let mut views = Vec::with_capacity(models.len());

@@ -266,7 +266,7 @@ async fn bans_are_shown_and_what_is_cleared_is_gone() {
             model: "m".into(),
             why: "why".into(),
         };
-        let channel = json!({"name": "c", "type": 1, "key": "k", "models": ["m", "a/b"]});
+        let channel = json!({"name": "c", "type": 1, "key": "k", "models": ["M", "a/b"]});
         let mut ids = Vec::new();
         for _ in 0..2 {
             let made = api.ok("POST", "/channel/", channel.clone()).await;
@@ -293,7 +293,7 @@ async fn bans_are_shown_and_what_is_cleared_is_gone() {
                 >= 1
         );
 
-        api.ok("DELETE", &format!("/monitor/{one}/a/b"), Value::Null)
+        api.ok("DELETE", &format!("/monitor/{one}/A/b"), Value::Null)
             .await;
         assert_eq!(banned().await, json!({"m": [one, two]}));
         api.ok("DELETE", &format!("/monitor/{two}"), Value::Null)

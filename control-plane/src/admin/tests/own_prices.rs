@@ -54,6 +54,9 @@ async fn customer(api: &Api) -> SignedIn {
     let models = json!(["m", "n", "free", "unknown"]);
     let channel = json!({"type": 1, "key": "sk-0123456789abcdef", "models": models});
     api.ok("POST", "/channel/", channel).await;
+    // Another spells some of them in another way.
+    let channel = json!({"type": 1, "key": "sk-0123456789abcdef", "models": ["M", "Unknown"]});
+    api.ok("POST", "/channel/", channel).await;
     let anna = api.user("anna", "user").await;
     let group = format!("/group/{}", anna.group);
     api.ok("PUT", &group, json!({"price_multiplier": 0.85}))
