@@ -50,7 +50,11 @@ impl Store {
         conditions.text("name = ?", query.name.as_deref());
         conditions.int("status = ?", query.status);
         if let Some(hash) = &query.hash {
-            conditions.int("id = ?", Some(self.token_id(hash).await?.unwrap_or(0)));
+            let id = match self.token_id(hash).await? {
+                Some(id) => Some(id),
+                None => self.rotated(hash).await?,
+            };
+            conditions.int("id = ?", Some(id.unwrap_or(0)));
         }
         conditions.keyword(
             "lower(name) LIKE lower(?) ESCAPE '\\' OR lower(group_id) LIKE lower(?) ESCAPE '\\' \
@@ -141,7 +145,10 @@ impl Store {
             .await
     }
 
-    /// The id of the token with this text's hash.
+    /// The id of the token whose present text has this hash.
+    ///
+    /// # Errors
+    /// When the database is away.
     pub(crate) async fn token_id(&self, hash: &TokenHash) -> Result<Option<i64>> {
         let row = sql("SELECT id FROM tokens WHERE hash = $1")
             .bind(hash.to_vec())

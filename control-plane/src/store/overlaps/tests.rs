@@ -1,10 +1,19 @@
 use super::*;
-use crate::domain::TokenPatch;
+use crate::domain::{Order, Page, TokenPatch};
 use crate::secrets::hash_token;
-use crate::store::Created;
 use crate::store::testing::{Database, on_each_database};
+use crate::store::{Created, TokenQuery};
 
 const HOUR: i64 = 3_600_000;
+
+const FIRST: Page = Page {
+    number: 1,
+    size: 10,
+    order: Order {
+        column: "id",
+        descending: false,
+    },
+};
 
 async fn made(store: &Store) -> (Token, Secret) {
     let patch = TokenPatch {
@@ -45,6 +54,18 @@ async fn the_old_text_works_until_the_end_of_the_overlap_after_a_restart_too() {
         let group = store.group_token_updates("g").await.unwrap();
         assert_eq!((one.len(), group.len()), (2, 2));
 
+        // Whoever has it finds the token by it, and what the token may spend.
+        let known = |text: &Secret| TokenQuery {
+            hash: Some(hash_token(text.expose())),
+            ..TokenQuery::default()
+        };
+        for (text, total) in [(&old, 1), (&new, 1), (&Secret::new("sk-none"), 0)] {
+            let found = store.tokens(&known(text), FIRST).await.unwrap();
+            assert_eq!(found.total, total);
+        }
+        let spending = store.spending(&hash_token(old.expose()), before).await;
+        assert_eq!(spending.unwrap().0.id, token.id);
+
         let mut changes = store.changes();
         store.end_what_is_due(until - 1).await.unwrap();
         assert!(changes.is_empty());
@@ -54,6 +75,8 @@ async fn the_old_text_works_until_the_end_of_the_overlap_after_a_restart_too() {
         assert_eq!(ends(&store).await.len(), 1);
         let token = store.token(token.id, None).await.unwrap();
         assert_eq!(token.rotates_until_ms, None);
+        let found = store.tokens(&known(&old), FIRST).await.unwrap();
+        assert_eq!(found.total, 0);
     })
     .await;
 }
