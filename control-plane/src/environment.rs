@@ -13,7 +13,7 @@ const WITHOUT_EFFECT: [(&str, &str); 13] = [
     ("SQL_MAX_LIFETIME", "connections are few and fixed"),
     (
         "INTERNAL_TOKEN",
-        "make a token in a group of its own, or use ADMIN_KEY",
+        "make a token in a group of its own; ADMIN_KEY is for /api alone, and model calls with it are 401",
     ),
     ("CONFIG_FILE_PATH", "tollgate apply -f FILE"),
     ("DISABLE_AUTO_MIGRATE_DB", "migrations are safe to run"),

@@ -65,6 +65,8 @@ struct View {
     method: String,
     endpoint: String,
     dialect: String,
+    /// AI Proxy's number of what was asked for; 0 for what it has none for.
+    mode: i64,
     stream: bool,
     code: i64,
     outcome: String,
@@ -73,6 +75,9 @@ struct View {
     user: String,
     channel: i64,
     retry_times: usize,
+    /// When the last further attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<i64>,
     attempts: Vec<AttemptRecord>,
     usage: UsageView,
     usage_context: ContextView,
@@ -309,6 +314,7 @@ pub(super) fn code_type(params: &Params) -> Result<CodeType, ApiError> {
 impl From<Log> for View {
     fn from(log: Log) -> Self {
         let amount = AmountView::of(&log);
+        let (mode, retry_at) = (log.mode(), log.retry_at_ms());
         Self {
             id: log.id,
             request_id: log.request_id,
@@ -324,6 +330,7 @@ impl From<Log> for View {
             method: log.method,
             endpoint: log.path,
             dialect: log.dialect,
+            mode,
             stream: log.stream,
             code: log.code,
             outcome: log.outcome,
@@ -332,6 +339,7 @@ impl From<Log> for View {
             user: log.user,
             channel: log.channel_id,
             retry_times: log.attempts.len().saturating_sub(1),
+            retry_at,
             attempts: log.attempts,
             usage: UsageView::from(log.tokens),
             usage_context: ContextView::from(log.circumstances),

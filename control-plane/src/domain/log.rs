@@ -1,6 +1,7 @@
 //! A log row: one request, whatever happened to it.
 
 mod amounts;
+mod mode;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -257,9 +257,11 @@ impl Export {
         }
         if self.columns.retry {
             row.push(log.attempts.len().saturating_sub(1).to_string());
-            let retry = log.attempts.iter().skip(1).next_back();
-            let at = retry.map(|retry| log.request_at_ms.saturating_add(retry.started_ms));
-            row.push(at.map(|at| self.moment(at)).unwrap_or_default());
+            row.push(
+                log.retry_at_ms()
+                    .map(|at| self.moment(at))
+                    .unwrap_or_default(),
+            );
         }
         if self.columns.detail {
             row.push(detail.map(|it| it.request_body.clone()).unwrap_or_default());

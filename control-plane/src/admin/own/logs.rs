@@ -22,7 +22,8 @@ pub(super) fn routes() -> Routes {
         .own("/self/logs/{id}", get(show))
 }
 
-const ORDERS: [&str; 3] = ["id", "created_at", "request_at"];
+/// Both are the order of the booking.
+const ORDERS: [&str; 2] = ["id", "created_at"];
 
 /// Neither channels nor nodes, nor what an upstream said of itself. `price` for what was used, times
 /// `price_multiplier`, is `used_amount`.
@@ -41,6 +42,8 @@ struct View {
     model: String,
     method: String,
     endpoint: String,
+    /// AI Proxy's number of what was asked for; 0 for what it has none for.
+    mode: i64,
     stream: bool,
     code: i64,
     outcome: String,
@@ -114,7 +117,7 @@ async fn show(Extract(state): Extract<State>, Own(session): Own, path: Segments)
 
 impl From<Log> for View {
     fn from(log: Log) -> Self {
-        let amount = AmountView::of(&log);
+        let (amount, mode) = (AmountView::of(&log), log.mode());
         Self {
             id: log.id,
             request_id: log.request_id,
@@ -127,6 +130,7 @@ impl From<Log> for View {
             model: log.model,
             method: log.method,
             endpoint: log.path,
+            mode,
             stream: log.stream,
             code: log.code,
             outcome: log.outcome,

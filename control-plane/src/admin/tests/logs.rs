@@ -1,6 +1,7 @@
 //! The log.
 
 use super::*;
+use crate::domain::now_unix_ms;
 
 #[tokio::test]
 async fn logs_are_shown_and_filtered() {
@@ -12,6 +13,7 @@ async fn logs_are_shown_and_filtered() {
             json!({"price": {"input_price": 0.003}}),
         )
         .await;
+        let began = now_unix_ms();
         let event = |id: &str, status: u32, model: &str| {
             let mut event = UsageEvent {
                 id: id.into(),
@@ -20,14 +22,17 @@ async fn logs_are_shown_and_filtered() {
                 group: "g".into(),
                 model: model.into(),
                 path: "/v1/messages".into(),
+                dialect: "anthropic".into(),
                 status,
                 first_byte_ms: Some(12),
                 user: "someone".into(),
+                started_unix_ms: began,
                 attempts: vec![
                     Attempt::default(),
                     Attempt {
                         channel_id: 9,
                         status,
+                        started_ms: 40,
                         ..Attempt::default()
                     },
                 ],
@@ -71,6 +76,10 @@ async fn logs_are_shown_and_filtered() {
             (&json!(9), &json!(1))
         );
         assert_eq!(row["attempts"][1]["channel_id"], 9);
+        assert_eq!(
+            (&row["mode"], &row["retry_at"]),
+            (&json!(12), &json!(began + 40))
+        );
         assert_eq!(row["usage"]["total_tokens"], 1003);
         assert_eq!(row["used_amount_nano_usd"], 3_003_000);
         assert_eq!(

@@ -230,6 +230,10 @@ async fn usage_and_logs_are_shown_without_what_is_the_operators() {
         for field in ["channel", "attempts", "node", "upstream_id", "group"] {
             assert!(row.get(field).is_none(), "{field}: {row}");
         }
+        // Rows are in the order of their booking, which no other word stands for.
+        let path = "/self/logs/?order=request_at";
+        let refused = own(&api, &anna, "GET", path, Value::Null).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
         let usage = own(&api, &anna, "GET", "/self/usage", Value::Null).await;
         let usage = &usage.envelope["data"];
         assert_eq!(usage["used_amount"], json!(0.003003));
