@@ -91,7 +91,7 @@ impl ControlPlane {
         let claim = store::claim(&dsn(args.sql_dsn.as_ref(), &args.data)?)?;
         let (store, admin_key) = open_store(args).await?;
         if let Some(weakness) = secrets::weakness(&admin_key) {
-            tracing::warn!("{weakness}");
+            tracing::warn!("the admin key {weakness}");
         }
         let notifier = Notifier::new(store.clone(), sinks);
         let xds_listen = args.xds_listen.unwrap_or(loopback(defaults.xds));

@@ -61,13 +61,14 @@ pub fn admin_key(env: Option<&str>, data: &Path) -> Result<Secret, KeyFileError>
 /// Shorter admin keys can be guessed, by whoever has the time.
 const SHORT_ADMIN_KEY: usize = 16;
 
-/// What is wrong with an admin key, which is used all the same: some have had theirs for long.
+/// What is wrong with an admin key, to be read after these words. It is used all the same: some have
+/// had theirs for long.
 #[must_use]
 pub fn weakness(admin_key: &Secret) -> Option<String> {
     let is_short = admin_key.expose().chars().count() < SHORT_ADMIN_KEY;
     is_short.then(|| {
         format!(
-            "the admin key has fewer than {SHORT_ADMIN_KEY} characters and can be guessed; set a \
+            "has fewer than {SHORT_ADMIN_KEY} characters and can be guessed; set a \
              longer ADMIN_KEY, or none, and one is made"
         )
     })
