@@ -232,6 +232,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_refused_does_not_hold_up_writes() {
+        with_store(async |store| {
+            let scopes = vec![("a".to_owned(), LIMITS)];
+            for _ in 0..3 {
+                store.begin_attempt(scopes.clone(), 1000).await.unwrap();
+            }
+            let guesser = store.clone();
+            // SQLite has one writer, and this is it: a guess that wanted to write would never end.
+            let refused = store
+                .write(move |_| Box::pin(async move { guesser.begin_attempt(scopes, 1000).await }));
+            assert_eq!(refused.await.unwrap(), Some(2000));
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn many_at_once_do_not_all_pass() {
         with_store(async |store| {
             let attempts: Vec<_> = (0..20)
