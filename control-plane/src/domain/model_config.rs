@@ -80,7 +80,19 @@ impl ModelConfig {
     /// The model's limit of output tokens, if its config tells.
     #[must_use]
     pub fn max_output_tokens(&self) -> Option<u32> {
-        let limit = self.config.get("max_output_tokens")?.as_u64()?;
+        self.tokens("max_output_tokens")
+    }
+
+    /// The model's limit of input tokens, if its config tells; less than its context, which holds the
+    /// answer as well.
+    #[must_use]
+    pub fn max_input_tokens(&self) -> Option<u32> {
+        let context = || self.tokens("max_context_tokens");
+        self.tokens("max_input_tokens").or_else(context)
+    }
+
+    fn tokens(&self, name: &str) -> Option<u32> {
+        let limit = self.config.get(name)?.as_u64()?;
         u32::try_from(limit).ok().filter(|limit| *limit > 0)
     }
 }

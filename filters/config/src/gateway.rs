@@ -140,6 +140,9 @@ pub struct Model {
     /// Fills `max_tokens` where the upstream's dialect requires it and the caller's does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
+    /// What a prompt may have, for those whose bytes do not tell; 0: nobody said.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_input_tokens: u32,
     /// Further attempts after the first failed. `None`: as many as there are other channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_times: Option<u32>,

@@ -376,7 +376,9 @@ fn keep_evidence(stream: &mut Stream, plan: &mut Plan) {
         None => "",
     };
     if let Some(source) = &plan.source {
-        let length = stream.evidence.requested(source.body.as_str(), shape);
+        let body = source.body.as_str();
+        let length = stream.evidence.requested(body, shape);
+        plan.is_shortened = length < body.len();
         plan.body_bytes = plan.body_bytes.min(length);
     }
 }

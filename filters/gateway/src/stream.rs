@@ -106,6 +106,8 @@ pub(crate) struct Plan {
     pub(crate) model: String,
     /// Length of the caller's body.
     pub(crate) body_bytes: usize,
+    /// Without pictures and the like, which it has.
+    pub(crate) is_shortened: bool,
     /// What an attempt is made from; gone as soon as no further attempt can come.
     pub(crate) source: Option<Source>,
     /// Places of the channels in the configuration, in the order in which they are tried.

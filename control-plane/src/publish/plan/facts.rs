@@ -84,6 +84,10 @@ fn model(config: &ModelConfig) -> Model {
         max_output_tokens: config
             .max_output_tokens()
             .or(known.map(|known| known.max_output_tokens)),
+        max_input_tokens: config
+            .max_input_tokens()
+            .or_else(|| known?.max_context_tokens)
+            .unwrap_or(0),
         retry_times: config.retry_times,
         request_timeout_s: seconds(timeouts.request_timeout),
         stream_timeout_s: seconds(timeouts.stream_request_timeout),
@@ -176,6 +180,17 @@ mod tests {
             (Thinking::Adaptive, Some(true))
         );
         assert_eq!(known.max_output_tokens, Some(64_000));
+        assert_eq!(known.max_input_tokens, 1_000_000);
+        for (facts, expected) in [
+            (serde_json::json!({"max_context_tokens": 9}), 9),
+            (
+                serde_json::json!({"max_context_tokens": 9, "max_input_tokens": 7}),
+                7,
+            ),
+            (serde_json::json!({"max_input_tokens": "many"}), 400_000),
+        ] {
+            assert_eq!(model(&config("gpt-5", facts)).max_input_tokens, expected);
+        }
         assert_eq!(known.efforts.len(), 4);
         let told = model(&config(
             "gpt-5",

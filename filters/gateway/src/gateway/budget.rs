@@ -12,6 +12,8 @@
 //! that answers at once where there is more, and after a moment where all that is left is held for
 //! calls under way. A token without budgets costs nothing here, and neither does a call that is free.
 
+mod references;
+
 use prost::Message;
 use tollgate_config::leases::{self, Leases};
 use tollgate_config::meter::{ModelLimits, UsageEvent};
@@ -36,6 +38,9 @@ const ASKS_MAX: u32 = 12;
 
 /// Length of an answer whose limit neither caller nor configuration tells, in tokens.
 const OUTPUT_TOKENS: u64 = 32_768;
+
+/// And of a prompt whose bytes do not tell.
+const INPUT_TOKENS: u64 = 200_000;
 
 /// What a call holds of its budgets.
 #[derive(Debug, Default)]
@@ -148,8 +153,8 @@ pub(crate) fn settle(host: &dyn Host, stream: &mut Stream, event: &mut UsageEven
     event.drawn_nano_usd = drawn;
 }
 
-/// The most that the request can cost: its body as input, the longest answers, and some searches
-/// where it offers any.
+/// The most that the request can cost: its body as input, or all that the model takes where the body
+/// does not tell; the longest answers, and some searches where it offers any.
 fn estimate(stream: &Stream) -> i64 {
     let operation = stream.call.operation();
     let counts = matches!(operation, Some(Operation::Count { .. }));
@@ -165,8 +170,17 @@ fn estimate(stream: &Stream) -> i64 {
         (asked, longest) => asked.or(longest).unwrap_or(OUTPUT_TOKENS),
     };
     let output = output.saturating_mul(plan.peek.choices);
-    let input = u64::try_from(plan.body_bytes).unwrap_or(u64::MAX);
+    let mut input = u64::try_from(plan.body_bytes).unwrap_or(u64::MAX);
+    input = input.div_ceil(BYTES_PER_TOKEN);
     let ceiling = ceiling(stream);
+    // It is as much as the model takes then.
+    let source = plan.source.as_ref();
+    if ceiling.input > 0
+        && (plan.is_shortened || source.is_some_and(|source| references::any(&source.body)))
+    {
+        let most = model.map_or(0, |model| u64::from(model.max_input_tokens));
+        input = input.max(if most == 0 { INPUT_TOKENS } else { most });
+    }
     // The dialects' tools and options for it have the word in their names, unless it is escaped;
     // OpenRouter has plugins.
     let offers_search = |source: &Source| {
@@ -175,11 +189,11 @@ fn estimate(stream: &Stream) -> i64 {
             .iter()
             .any(|sign| body.contains(sign))
     };
-    let searches = match ceiling.search > 0 && plan.source.as_ref().is_some_and(offers_search) {
+    let searches = match ceiling.search > 0 && source.is_some_and(offers_search) {
         true => SEARCHES,
         false => 0,
     };
-    most(&ceiling, input.div_ceil(BYTES_PER_TOKEN), output, searches)
+    most(&ceiling, input, output, searches)
 }
 
 /// Of what the token's group pays for the model.

@@ -246,6 +246,7 @@ impl Incoming {
             peek,
             model,
             body_bytes: self.size,
+            is_shortened: false,
             source: Some(Source {
                 body: self.body,
                 request: None,

@@ -121,6 +121,7 @@ pub(super) fn plan(
         peek,
         model,
         body_bytes: size,
+        is_shortened: false,
         source: Some(Source {
             body,
             request,

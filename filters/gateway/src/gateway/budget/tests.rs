@@ -187,6 +187,44 @@ fn what_raises_the_cost_raises_what_is_held_and_what_is_drawn() {
 }
 
 #[test]
+fn what_is_named_or_shortened_may_be_all_that_the_model_takes() {
+    let picture = r#"[{"type":"image_url","image_url":{"url":"https://a/b"}}]"#;
+    let body = |content: &str| {
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":{content}}}]}}"#)
+    };
+    let long = format!(
+        r#"[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]"#,
+        "A".repeat(300 << 10)
+    );
+    for (content, known, input) in [
+        (r#""hi""#, 5_000, 15),
+        (picture, 5_000, 5_000),
+        (picture, 0, 200_000),
+        // It is no less than what is there.
+        (picture, 2, 30),
+        (long.as_str(), 5_000, 5_000),
+    ] {
+        let host = host(&["q5"]);
+        let mut config = crate::state::active().unwrap().config.clone();
+        config.max_body_bytes = 1 << 20;
+        config.models[0].max_input_tokens = known;
+        crate::state::activate(config).unwrap();
+        grant(&host, "q5", 8, 1_000_000);
+        let (gateway, flow) = request(&host, CHAT, &body(content));
+        assert_eq!(flow, Flow::Continue, "{:?}", host.replied());
+        let held = 1_000_000 - free(&host, "q5");
+        let expected = input + 200;
+        assert!(
+            (expected - 5..=expected + 5).contains(&held),
+            "{known}: {held}"
+        );
+        // What it was in the end is what counts.
+        answered(&gateway, 20, 3);
+        assert_eq!(event(&host, gateway, 200).drawn_nano_usd, 26);
+    }
+}
+
+#[test]
 fn a_call_that_failed_gives_all_back() {
     let host = host(&["q5"]);
     grant(&host, "q5", 8, 2_000);
