@@ -8,6 +8,7 @@ mod file;
 mod keyring;
 mod rotation;
 mod secret;
+mod tag;
 mod token;
 
 pub use code::{NewCode, hash_code};
@@ -19,6 +20,7 @@ pub use file::{
 pub use keyring::{InvalidKey, KeyRing, Place, UnsealError};
 pub use rotation::{NewKey, RotationError, finish_rotation, rotation_keys};
 pub use secret::{Secret, hint};
+pub use tag::SecretTag;
 pub use token::{InvalidToken, NewToken, TokenHash, hash_token};
 
 /// Bytes from the operating system's generator.

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use tollgate_policy::price::NanoUsd;
 use tracing::error;
 
-use super::versions::WrittenSince;
+use super::versions::{Secrets, WrittenSince};
+use crate::secrets::SecretTag;
 use crate::store;
 
 /// A handler's result: an envelope with `T`, or with nothing.
@@ -24,6 +25,8 @@ pub(super) struct Answer<T> {
     note: String,
     /// Nobody may keep it on the way.
     unkept: bool,
+    /// See [`Secrets`].
+    secrets: Vec<(&'static str, SecretTag)>,
 }
 
 /// What a handler answers when it succeeds, as the OpenAPI document says it.
@@ -81,6 +84,7 @@ pub(super) fn data_with_note<T>(data: T, note: &str) -> Reply<T> {
         data: Some(data),
         note: note.to_owned(),
         unkept: false,
+        secrets: Vec::new(),
     })
 }
 
@@ -90,6 +94,7 @@ pub(super) fn done() -> Reply {
         data: None,
         note: String::new(),
         unkept: false,
+        secrets: Vec::new(),
     })
 }
 
@@ -137,6 +142,14 @@ impl<T> Answer<T> {
             ..self
         }
     }
+
+    /// The same, with what its `ETag` covers and it does not show.
+    pub(super) fn with_secrets<const N: usize>(self, of: [(&'static str, SecretTag); N]) -> Self {
+        Self {
+            secrets: of.to_vec(),
+            ..self
+        }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Answer<T> {
@@ -150,6 +163,9 @@ impl<T: Serialize> IntoResponse for Answer<T> {
         if self.unkept {
             let no_store = HeaderValue::from_static("no-store");
             response.headers_mut().insert(CACHE_CONTROL, no_store);
+        }
+        if !self.secrets.is_empty() {
+            response.extensions_mut().insert(Secrets(self.secrets));
         }
         response
     }

@@ -85,7 +85,7 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView>
 
 /// A balance service; its secret is masked.
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
-    data(View::from(state.store.balance_service(path.id()?).await?))
+    shown(state.store.balance_service(path.id()?).await?, "")
 }
 
 /// Adds a service that keeps the money of groups.
@@ -115,7 +115,12 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
         return Err(ApiError::field("secret", rule));
     }
     let changed = state.store.update_balance_service(id, patch).await?;
-    data_with_note(View::from(changed), &note)
+    shown(changed, &note)
+}
+
+fn shown(service: BalanceService, note: &str) -> Reply<View> {
+    let secret = ("secret", service.secret_tag);
+    Ok(data_with_note(View::from(service), note)?.with_secrets([secret]))
 }
 
 /// Removes a service that no wallet uses.

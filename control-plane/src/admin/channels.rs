@@ -21,7 +21,7 @@ use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
 use super::{ApiError, State};
 use crate::domain::{Channel, ChannelPatch, Listed, ProxyUrl, config_schema};
-use crate::secrets::Secret;
+use crate::secrets::{Secret, SecretTag};
 use crate::store::{ChannelQuery, Store};
 
 pub(super) fn routes() -> Routes {
@@ -175,8 +175,10 @@ async fn info(Extract(state): Extract<State>, body: Body) -> Reply<Vec<View>> {
 /// A channel; its key is masked.
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     let channel = state.store.channel(path.id()?).await?;
+    let secrets = secrets(&channel);
     let mut views = with_tests(&state, vec![channel]).await?;
-    data(views.pop().ok_or(ApiError::Internal)?)
+    let shown = data(views.pop().ok_or(ApiError::Internal)?)?;
+    Ok(shown.with_secrets(secrets))
 }
 
 /// Channels with their tests.
@@ -234,7 +236,13 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
     fields.finish()?;
     check_change(&state.store, &state.store.channel(id).await?, &mut patch).await?;
     let channel = state.store.update_channel(id, patch).await?;
-    data_with_note(View::from(channel), &notes.join("; "))
+    let secrets = secrets(&channel);
+    let shown = data_with_note(View::from(channel), &notes.join("; "))?;
+    Ok(shown.with_secrets(secrets))
+}
+
+fn secrets(channel: &Channel) -> [(&'static str, SecretTag); 2] {
+    [("key", channel.key_tag), ("proxy_url", channel.proxy_tag)]
 }
 
 /// One channel from a document of several things.
@@ -308,7 +316,9 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
         status,
         ..ChannelPatch::default()
     };
-    data(View::from(state.store.update_channel(id, patch).await?))
+    let channel = state.store.update_channel(id, patch).await?;
+    let secrets = secrets(&channel);
+    Ok(data(View::from(channel))?.with_secrets(secrets))
 }
 
 /// Removes a channel.

@@ -9,7 +9,7 @@ mod usage;
 
 use axum::extract::State as Extract;
 
-use super::answer::{Reply, data};
+use super::answer::Reply;
 use super::body::Body;
 use super::params::{Params, Segments};
 use super::principal::{Caller, Own};
@@ -44,8 +44,9 @@ pub(super) fn routes() -> Routes {
 }
 
 /// Who is signed in.
-async fn show(Own(session): Own) -> Reply<UserView> {
-    data(UserView::from(session.user))
+async fn show(Extract(state): Extract<State>, Own(session): Own) -> Reply<UserView> {
+    // Not as they were when they were let in: somebody may have changed them since.
+    users::shown(state.store.user(session.user.id).await?)
 }
 
 /// Changes one's own e-mail address.
@@ -59,8 +60,7 @@ async fn update(Extract(state): Extract<State>, Own(session): Own, body: Body) -
     fields.ignore(&["username", "role", "status"]);
     ignore_shown(&mut fields);
     fields.finish()?;
-    let user = state.store.update_user(session.user.id, patch).await?;
-    data(UserView::from(user))
+    users::shown(state.store.update_user(session.user.id, patch).await?)
 }
 
 /// Changes the password of who is signed in; other sessions end. Identities at OpenID providers

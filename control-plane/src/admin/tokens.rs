@@ -130,7 +130,13 @@ pub(super) async fn list(
 /// A token; its key is masked.
 pub(super) async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<View> {
     let token = state.store.token(path.id()?, path.group()).await?;
-    data(view(&state, token).await?)
+    shown_by_itself(&state, token).await
+}
+
+/// A token, as its own path answers.
+async fn shown_by_itself(state: &State, token: Token) -> Reply<View> {
+    let key = ("key", token.key_tag);
+    Ok(data(view(state, token).await?)?.with_secrets([key]))
 }
 
 /// Makes a token. Its key is shown this once only. A group that is made for it
@@ -196,7 +202,7 @@ pub(super) async fn update(
         window::check(&state, begun, &[now, patch.period.unwrap_or(now)]).await?;
     }
     let token = state.store.update_token(path.id()?, path.group(), patch);
-    data(view(&state, token.await?).await?)
+    shown_by_itself(&state, token.await?).await
 }
 
 /// Enables (1) or disables (2) a token.
@@ -213,7 +219,7 @@ pub(super) async fn set_status(
         ..TokenPatch::default()
     };
     let token = state.store.update_token(path.id()?, path.group(), patch);
-    data(view(&state, token.await?).await?)
+    shown_by_itself(&state, token.await?).await
 }
 
 /// Renames a token.
@@ -231,7 +237,7 @@ pub(super) async fn set_name(
         ..TokenPatch::default()
     };
     let token = state.store.update_token(path.id()?, path.group(), patch);
-    data(view(&state, token.await?).await?)
+    shown_by_itself(&state, token.await?).await
 }
 
 /// Gives the token another key, and lets the present one work for some time yet.
@@ -248,11 +254,12 @@ pub(super) async fn rotate(
         .store
         .rotate_token(path.id()?, path.group(), overlap * 1000)
         .await?;
+    let tag = ("key", token.key_tag);
     let view = View {
         key: secret.expose().to_owned(),
         ..view(&state, token).await?
     };
-    data_with_note(view, "the key is shown this once only")
+    Ok(data_with_note(view, "the key is shown this once only")?.with_secrets([tag]))
 }
 
 /// Removes a token.

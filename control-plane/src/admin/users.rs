@@ -84,7 +84,7 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView>
 
 /// A user.
 async fn show(Extract(state): Extract<State>, path: Segments) -> Reply<UserView> {
-    data(UserView::from(state.store.user(path.id()?).await?))
+    shown(state.store.user(path.id()?).await?)
 }
 
 /// Makes a user. Their group has a wallet, with what the option `NewUserBalance` says.
@@ -131,7 +131,13 @@ async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> R
         status,
         password,
     };
-    data(UserView::from(state.store.update_user(id, patch).await?))
+    shown(state.store.update_user(id, patch).await?)
+}
+
+/// A user, as their own path answers.
+pub(super) fn shown(user: User) -> Reply<UserView> {
+    let password = ("password", user.password_tag);
+    Ok(data(UserView::from(user))?.with_secrets([password]))
 }
 
 /// Enables (1) or disables (2) a user.
@@ -143,9 +149,7 @@ async fn set_status(Extract(state): Extract<State>, path: Segments, body: Body) 
         status,
         ..UserPatch::default()
     };
-    data(UserView::from(
-        state.store.update_user(path.id()?, patch).await?,
-    ))
+    shown(state.store.update_user(path.id()?, patch).await?)
 }
 
 /// Ends all sessions of a user.

@@ -1,13 +1,17 @@
 //! Two people who change the same thing: the second is told what the first has changed.
 //!
-//! What can be read and changed at one path is answered with an `ETag`. A request that sends it back in `If-Match` (RFC 9110 §13.1.1) is done only if
-//! nobody else has changed the thing meanwhile; else it gets 409, which names the fields that are
-//! others now. Without `If-Match`, the last one wins as ever.
+//! What can be read and changed at one path is answered with an `ETag`. A request that sends it back
+//! in `If-Match` (RFC 9110 §13.1.1), there or at a path for a part of it, is done only if nobody else
+//! has changed the thing meanwhile; else it gets 409, which names the fields that are others now.
+//! Secrets count, though nobody sees them. Without `If-Match`, the last one wins as ever; where
+//! nothing has an `ETag`, it is refused rather than ignored.
 //!
 //! The tag is a few bits of the hash of every field, so that nothing has to be remembered to say
 //! which of them changed. Between the comparison and the write nothing can slip in: the write is
 //! given up if anything at all was written since, by this control plane or another, and then it is
 //! compared again.
+
+mod tags;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -15,50 +19,39 @@ use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, IF_MATCH};
-use http::{HeaderMap, HeaderValue, Method, request};
+use http::{HeaderMap, HeaderValue, request};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use tonic::codegen::Service;
 
+use self::tags::{changed, tag};
+use super::principal::Principal;
 use super::{ApiError, MAX_BODY_BYTES};
+use crate::secrets::SecretTag;
 use crate::store::{Store, unless_written_since};
 
 /// Where one thing can be read and changed.
-pub(super) const PATHS: [&str; 12] = [
+pub(super) const PATHS: [&str; 14] = [
     "/channel/{id}",
     "/group/{group}",
     "/group/{group}/model_config/{*model}",
     "/tokens/{id}",
     "/token/{group}/{id}",
+    "/self",
     "/self/tokens/{id}",
     "/keys/{id}",
     "/model_config/{*model}",
     "/user/{id}",
     "/option/{name}",
     "/balance_services/{id}",
+    "/redemption_codes/{id}",
     "/ip_blacklist/{id}",
 ];
 
-/// Fields that change by themselves, or that nobody can set.
-const NOT_SET_BY_ANYBODY: [&str; 11] = [
-    "id",
-    "key",
-    "created_at",
-    "updated_at",
-    "accessed_at",
-    "last_login_at",
-    "last_test_error_at",
-    "channel_tests",
-    "balance",
-    "period_last_update_time",
-    "period_last_update_amount",
-];
+/// What stands after such a path where a part of the thing is changed, and the whole is shown.
+pub(super) const PARTS: [&str; 5] = ["/status", "/name", "/rotate", "/rpm_ratio", "/tpm_ratio"];
 
 /// Others wrote so often that the request never got between them.
 const TRIES: usize = 10;
-
-/// Hexadecimal digits of each field's hash.
-const DIGITS: usize = 4;
 
 /// What the comparison needs.
 #[derive(Debug, Clone)]
@@ -72,16 +65,42 @@ pub(super) struct Held {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WrittenSince;
 
+/// With an answer: the secrets of what it shows, each with the field that changes it.
+#[derive(Debug, Clone)]
+pub(super) struct Secrets(pub(super) Vec<(&'static str, SecretTag)>);
+
+/// Where what a route changes can be read: there, or one step above. `None`: it has no tag.
+pub(super) fn thing(route: &str) -> Option<Thing> {
+    if PATHS.contains(&route) {
+        return Some(Thing::Here);
+    }
+    let above = PARTS.iter().find_map(|part| route.strip_suffix(part))?;
+    PATHS.contains(&above).then_some(Thing::Above)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thing {
+    Here,
+    Above,
+}
+
 /// Gives tags, and holds those who send one back to it.
 pub(super) async fn hold(Extract(held): Extract<Held>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>();
     let matched = matched.map(|path| path.as_str().strip_prefix("/api").unwrap_or(path.as_str()));
-    if !matched.is_some_and(|path| PATHS.contains(&path)) {
+    let Some(route) = matched else {
         return next.run(request).await;
-    }
+    };
+    let Some(thing) = thing(route) else {
+        let wants = !request.method().is_safe() && request.headers().contains_key(IF_MATCH);
+        return match wants && !matches!(sent_back(request.headers()), Ok(None)) {
+            true => no_tag().into_response(),
+            false => next.run(request).await,
+        };
+    };
     let answer = match sent_back(request.headers()) {
         Ok(Some(tag)) if !request.method().is_safe() => {
-            match changed_since(&held, request, next, &tag).await {
+            match changed_since(&held, request, next, (thing, &tag)).await {
                 Ok(answer) => answer,
                 Err(error) => error.into_response(),
             }
@@ -97,7 +116,7 @@ async fn changed_since(
     held: &Held,
     request: Request,
     next: Next,
-    tag: &str,
+    (thing, tag): (Thing, &str),
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES)
@@ -105,7 +124,7 @@ async fn changed_since(
         .map_err(|_| ApiError::TooLarge)?;
     for _ in 0..TRIES {
         let revision = held.store.revision().await?;
-        let now = match held.routes.clone().call(reading(&parts)).await {
+        let now = match held.routes.clone().call(reading(&parts, thing)).await {
             Ok(now) => now,
             Err(never) => match never {},
         };
@@ -132,11 +151,27 @@ async fn changed_since(
     ))
 }
 
-fn reading(parts: &request::Parts) -> Request {
+/// Asks for the thing as who wants to change it.
+fn reading(parts: &request::Parts, thing: Thing) -> Request {
     let mut request = Request::new(Body::empty());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = parts.uri.clone();
+    let path = parts.uri.path();
+    let path = match thing {
+        Thing::Here => path,
+        Thing::Above => path.rsplit_once('/').map_or(path, |(above, _)| above),
+    };
+    // A part of a path is one as well.
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    if let Some(who) = parts.extensions.get::<Principal>() {
+        request.extensions_mut().insert(who.clone());
+    }
     request
+}
+
+fn no_tag() -> ApiError {
+    ApiError::field(
+        "If-Match",
+        "cannot be kept to here, because nothing at this path has an ETag; nothing was done",
+    )
 }
 
 /// The tag of `If-Match`; `*` is none, because the thing is there or it is 404 anyway.
@@ -174,69 +209,17 @@ async fn opened(answer: Response) -> (Response, Option<Map<String, Value>>) {
     // Our own answers, made whole in memory.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let envelope: Option<Value> = serde_json::from_slice(&body).ok();
-    let fields = match envelope {
+    let mut fields = match envelope {
         Some(Value::Object(mut envelope)) => match envelope.remove("data") {
             Some(Value::Object(fields)) => Some(fields),
             _ => None,
         },
         _ => None,
     };
+    if let (Some(fields), Some(Secrets(secrets))) = (&mut fields, parts.extensions.get()) {
+        // In the place of what an answer shows of them, which is little or, once, all.
+        let secrets = secrets.iter();
+        fields.extend(secrets.map(|(field, tag)| ((*field).to_owned(), tag.to_hex().into())));
+    }
     (Response::from_parts(parts, Body::from(body)), fields)
-}
-
-/// The fields that people set, each with a part of its hash, in the order of their names.
-fn hashes(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, String)> {
-    let is_set = |name: &str| {
-        let counts = name.starts_with("used_") || name.ends_with("_count");
-        !counts && !name.starts_with("period_used_") && !NOT_SET_BY_ANYBODY.contains(&name)
-    };
-    fields.iter().filter_map(move |(name, value)| {
-        let hash = hex::encode(Sha256::digest(format!("{name}={value}")));
-        is_set(name).then(|| (name.as_str(), hash.chars().take(DIGITS).collect()))
-    })
-}
-
-fn tag(fields: &Map<String, Value>) -> String {
-    hashes(fields).map(|(_, hash)| hash).collect()
-}
-
-/// The fields that are others than when the tag was given.
-fn changed(tag: &str, now: &Map<String, Value>) -> Vec<String> {
-    let now: Vec<_> = hashes(now).collect();
-    if tag.len() != now.len() * DIGITS {
-        return vec!["this is not its ETag, or the gateway was updated; read it again".into()];
-    }
-    let before = |at: usize| tag.get(at * DIGITS..(at + 1) * DIGITS);
-    let fields = now.iter().enumerate();
-    fields
-        .filter(|(at, (_, hash))| before(*at) != Some(hash))
-        .map(|(_, (name, _))| (*name).to_owned())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_tag_tells_which_fields_changed_and_counters_are_none() {
-        let fields = |value: Value| value.as_object().unwrap().clone();
-        let before =
-            fields(json!({"name": "a", "models": ["m"], "used_amount": 1, "request_count": 2}));
-        let tag = tag(&before);
-        assert_eq!(tag.len(), 2 * DIGITS);
-        for (now, expected) in [
-            (
-                json!({"name": "a", "models": ["m"], "used_amount": 9, "request_count": 9}),
-                &[][..],
-            ),
-            (json!({"name": "b", "models": ["m"]}), &["name"]),
-            (json!({"name": "b", "models": []}), &["models", "name"]),
-        ] {
-            assert_eq!(changed(&tag, &fields(now)), expected);
-        }
-        assert_eq!(changed("é", &before).len(), 1);
-    }
 }

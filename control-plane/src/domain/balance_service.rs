@@ -3,7 +3,7 @@
 use tollgate_policy::price::NanoUsd;
 
 use super::BaseUrl;
-use crate::secrets::Secret;
+use crate::secrets::{Secret, SecretTag};
 
 /// A service as administrators see it: its secret is not part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct BalanceService {
     pub private: bool,
     /// Last four characters of the secret; empty for a short one.
     pub secret_hint: String,
+    /// Another one once somebody wrote the secret.
+    pub secret_tag: SecretTag,
 }
 
 /// What a request wants a service to be.

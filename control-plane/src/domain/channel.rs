@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tollgate_policy::price::NanoUsd;
 
 use super::{BaseUrl, ChannelBalance, ChannelCare, ChannelCarePatch, ProxyUrl, Status};
-use crate::secrets::Secret;
+use crate::secrets::{Secret, SecretTag};
 
 /// The priority of a channel that names none, and what AI Proxy makes of 0.
 pub const DEFAULT_PRIORITY: i32 = 10;
@@ -25,6 +25,10 @@ pub struct Channel {
     pub proxy: Option<ProxyUrl>,
     /// Last four characters of the key; empty for a short or missing one.
     pub key_hint: String,
+    /// Another one once somebody wrote the key.
+    pub key_tag: SecretTag,
+    /// Another one once somebody wrote the proxy.
+    pub proxy_tag: SecretTag,
     pub models: Vec<String>,
     pub model_mapping: BTreeMap<String, String>,
     /// Settings that only its type has, checked against the type when they were written.

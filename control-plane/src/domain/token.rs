@@ -3,6 +3,7 @@
 use tollgate_policy::price::NanoUsd;
 
 use super::{Limits, LimitsPatch, Period, Status};
+use crate::secrets::SecretTag;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -13,6 +14,8 @@ pub struct Token {
     pub name: String,
     /// Last four characters of its text.
     pub hint: String,
+    /// Another one once it was rotated.
+    pub key_tag: SecretTag,
     pub status: Status,
     /// Models it may use; empty: all that its group's sets serve.
     pub models: Vec<String>,

@@ -1,7 +1,7 @@
 //! A user: somebody who signs in, with a role and a group of their own.
 
 use super::Status;
-use crate::secrets::Secret;
+use crate::secrets::{Secret, SecretTag};
 
 /// What a user may do in the admin API.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct User {
     pub token_version: i64,
     /// Without one, the user signs in elsewhere.
     pub has_password: bool,
+    /// Another one once it was written.
+    pub password_tag: SecretTag,
 }
 
 /// A password as it is kept: argon2id, as a PHC string. It does not print.

@@ -13,7 +13,7 @@ use crate::domain::{
     Channel, ChannelBalance, ChannelCare, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed,
     Page, ProxyUrl, Share, Status, now_unix_ms,
 };
-use crate::secrets::{Place, hint};
+use crate::secrets::{Place, SecretTag, hint};
 
 /// Which channels are wanted.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,8 @@ pub struct ChannelQuery {
 const COLUMNS: &str = "SELECT id, created_at, name, type, base_url, key_hint, models, \
     model_mapping, configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
     retry_count, warn_error_rate, max_error_rate, no_permission_ban, auto_balance_check, \
-    balance_threshold, balance, balance_currency, balance_updated_at, proxy_url FROM channels";
+    balance_threshold, balance, balance_currency, balance_updated_at, proxy_url, \
+    key_sealed, proxy_sealed FROM channels";
 
 /// Where a channel's key is sealed for.
 pub(super) fn key_place(channel: i64) -> Place {
@@ -253,7 +254,7 @@ impl Write {
              configs, sets, priority, status, skip_tls_verify, used_amount, request_count, \
              retry_count, warn_error_rate, max_error_rate, no_permission_ban, \
              auto_balance_check, balance_threshold, balance, balance_currency, \
-             balance_updated_at, proxy_url",
+             balance_updated_at, proxy_url, key_sealed, proxy_sealed",
         )
         .bind(id)
         .bind(patch.name)
@@ -313,6 +314,8 @@ fn channel(row: &AnyRow) -> Result<Channel> {
         base_url: base_url(row)?,
         proxy: proxy(row)?,
         key_hint: row.text("key_hint")?,
+        key_tag: SecretTag::of(&row.bytes("key_sealed")?),
+        proxy_tag: proxy_tag(row)?,
         models: row.json("models")?,
         model_mapping: row.json("model_mapping")?,
         configs: row.json("configs")?,
@@ -336,6 +339,13 @@ fn channel(row: &AnyRow) -> Result<Channel> {
         request_count: row.int("request_count")?,
         retry_count: row.int("retry_count")?,
     })
+}
+
+/// Of where the proxy is, and of its credentials.
+fn proxy_tag(row: &AnyRow) -> Result<SecretTag> {
+    let mut stored = row.bytes("proxy_sealed")?;
+    stored.extend(row.text("proxy_url")?.into_bytes());
+    Ok(SecretTag::of(&stored))
 }
 
 fn share(row: &AnyRow, column: &'static str) -> Result<Share> {

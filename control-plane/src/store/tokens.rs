@@ -12,7 +12,7 @@ use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::options::{Definition, GROUP_MAX_TOKEN_NUM, USER_MAX_TOKEN_NUM};
 use crate::domain::{DEFAULT_SET, Listed, Page, Period, Status, Token, TokenPatch, now_unix_ms};
-use crate::secrets::{NewToken, Secret, TokenHash};
+use crate::secrets::{NewToken, Secret, SecretTag, TokenHash};
 
 /// Which tokens are wanted.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,7 @@ pub enum Created {
     Existing(Token),
 }
 
-const COLUMNS: &str = "SELECT id, created_at, group_id, name, hint, status, models, subnets, \
+const COLUMNS: &str = "SELECT id, created_at, group_id, name, hash, hint, status, models, subnets, \
     rpm, tpm, max_concurrency, used_amount, request_count, accessed_at, quota, period_quota, \
     period_type, expires_at, \
     (SELECT max(ends_at) FROM token_overlaps WHERE token_id = tokens.id) AS rotates_until \
@@ -351,6 +351,7 @@ fn token(row: &AnyRow) -> Result<Token> {
         group: row.text("group_id")?,
         name: row.text("name")?,
         hint: row.text("hint")?,
+        key_tag: SecretTag::of(&row.bytes("hash")?),
         status: row.status()?,
         models: row.json("models")?,
         subnets: row.json("subnets")?,

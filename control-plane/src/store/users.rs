@@ -12,7 +12,7 @@ use super::{Change, Error, Result, Store};
 use crate::domain::{
     GroupPatch, Listed, NewUser, Page, PasswordHash, Role, Status, User, UserPatch, now_unix_ms,
 };
-use crate::secrets::{Secret, random};
+use crate::secrets::{Secret, SecretTag, random};
 
 /// Which users are wanted.
 #[derive(Debug, Clone, Default)]
@@ -204,6 +204,7 @@ fn stored(password: Option<&PasswordHash>) -> Option<String> {
 
 pub(super) fn user(row: &AnyRow) -> Result<User> {
     let role = row.text("role")?;
+    let password = row.text("password_hash")?;
     Ok(User {
         id: row.int("id")?,
         created_at_ms: row.int("created_at")?,
@@ -214,6 +215,7 @@ pub(super) fn user(row: &AnyRow) -> Result<User> {
         group: row.text("group_id")?,
         last_login_at_ms: row.optional_int("last_login_at")?,
         token_version: row.int("token_version")?,
-        has_password: !row.text("password_hash")?.is_empty(),
+        has_password: !password.is_empty(),
+        password_tag: SecretTag::of(password.as_bytes()),
     })
 }

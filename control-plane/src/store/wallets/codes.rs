@@ -13,7 +13,7 @@ use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::sql::sql;
 use crate::store::write::Write;
-use crate::store::{Error, Result, Store};
+use crate::store::{Change, Error, Result, Store};
 
 /// Which codes are wanted.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +111,8 @@ impl Store {
     ) -> Result<RedemptionCode> {
         self.write(move |write| {
             Box::pin(async move {
+                // Gateways know no codes, but others may be changing it at the same time.
+                write.changed(Change::Settings);
                 let row = sql(
                     "UPDATE redemption_codes SET status = $2 WHERE id = $1 RETURNING id, \
                      created_at, batch, hint, amount, uses, used, expires_at, status",

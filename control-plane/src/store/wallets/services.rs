@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 
 use crate::domain::{BalanceService, BalanceServicePatch, BaseUrl, Listed, Page, now_unix_ms};
-use crate::secrets::{Place, Secret, hint};
+use crate::secrets::{Place, Secret, SecretTag, hint};
 use crate::store::error::OnConflict;
 use crate::store::query::Conditions;
 use crate::store::row::{Columns, unexpected};
@@ -11,8 +11,8 @@ use crate::store::sql::sql;
 use crate::store::write::Write;
 use crate::store::{Change, Error, Result, Store};
 
-const COLUMNS: &str =
-    "SELECT id, created_at, name, url, private, secret_hint FROM balance_services";
+const COLUMNS: &str = "SELECT id, created_at, name, url, private, secret_hint, secret_sealed \
+     FROM balance_services";
 
 /// What is needed to call one.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ impl Write {
             "UPDATE balance_services SET name = coalesce($2, name), url = coalesce($3, url), \
              private = coalesce($4, private), secret_sealed = coalesce($5, secret_sealed), \
              secret_hint = coalesce($6, secret_hint) WHERE id = $1 \
-             RETURNING id, created_at, name, url, private, secret_hint",
+             RETURNING id, created_at, name, url, private, secret_hint, secret_sealed",
         )
         .bind(id)
         .bind(patch.name)
@@ -197,5 +197,6 @@ fn service(row: &AnyRow) -> Result<BalanceService> {
         url: url(row)?,
         private: row.flag("private")?,
         secret_hint: row.text("secret_hint")?,
+        secret_tag: SecretTag::of(&row.bytes("secret_sealed")?),
     })
 }

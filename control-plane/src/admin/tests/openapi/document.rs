@@ -169,7 +169,7 @@ async fn describe(
             parameters.push(parameter);
         }
     }
-    let tagged = super::super::super::versions::PATHS.contains(&route);
+    let tagged = super::super::super::versions::thing(route).is_some();
     if tagged && *method != Method::GET {
         let description = "The `ETag` of an answer: 409 if somebody else changed it since";
         parameters.push(json!({
