@@ -93,8 +93,11 @@ async fn apply(
     data(applied(&state, &by, body.object()?, prune, dry_run).await?)
 }
 
-/// First all of it is done and undone, to see what it would change; then what changes something is
-/// done and kept, unless somebody else was faster.
+/// Others wrote so often that a document never got between them.
+const TRIES: usize = 10;
+
+/// What a document says is to be so whatever was there before: when somebody else is faster, it is
+/// planned again.
 pub(super) async fn applied(
     state: &State,
     by: &Actor,
@@ -103,6 +106,26 @@ pub(super) async fn applied(
     dry_run: bool,
 ) -> Result<View, ApiError> {
     let wanted = read::document(document)?;
+    for _ in 0..TRIES {
+        match applied_once(state, by, wanted.clone(), prune, dry_run).await {
+            Err(ApiError::WrittenSince) => {}
+            applied => return applied,
+        }
+    }
+    Err(ApiError::Conflict(
+        "others are changing too much meanwhile; try again".into(),
+    ))
+}
+
+/// First all of it is done and undone, to see what it would change; then what changes something is
+/// done and kept, unless somebody else was faster.
+async fn applied_once(
+    state: &State,
+    by: &Actor,
+    wanted: read::Wanted,
+    prune: bool,
+    dry_run: bool,
+) -> Result<View, ApiError> {
     let revision = state.store.revision().await?;
     let planned = plan::plan(state, wanted, prune).await?;
     let steps = planned.iter().map(|planned| planned.step.clone());

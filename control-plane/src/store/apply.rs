@@ -70,8 +70,8 @@ impl Store {
     /// Does the steps in their order and answers with what each left; `by` asks for it.
     ///
     /// # Errors
-    /// `Conflict` when somebody else changed something since `revision`, or a step contradicts
-    /// what is there; `NotFound` when what a step changes is not there. Nothing is changed then.
+    /// `WrittenSince` when somebody else changed something since `revision`; `Conflict` when a step
+    /// contradicts what is there; `NotFound` when what a step changes is not there. Nothing is changed then.
     pub(crate) async fn apply(
         &self,
         by: &str,
@@ -120,13 +120,6 @@ impl Store {
 /// How often steps are begun that a database breaks off to let another writer go on.
 const TRIES: u32 = 5;
 
-fn changed_meanwhile() -> Error {
-    Error::Conflict(
-        "somebody else changed something meanwhile; look at what is there now, and try again"
-            .into(),
-    )
-}
-
 impl Write {
     async fn apply(
         &mut self,
@@ -137,8 +130,9 @@ impl Write {
     ) -> Result<Vec<Left>> {
         let mut left = Vec::with_capacity(steps.len());
         if self.seen_revision().await? != revision {
-            return Err(changed_meanwhile());
+            return Err(Error::WrittenSince);
         }
+        self.lock_what_bookings_lock(&steps).await?;
         for step in steps {
             match self.step(&by, step).await {
                 Ok(done) => left.push(done),
@@ -149,7 +143,7 @@ impl Write {
                         .await
                         .is_ok_and(|seen| seen != revision) =>
                 {
-                    return Err(changed_meanwhile());
+                    return Err(Error::WrittenSince);
                 }
                 Err(error) => return Err(error),
             }
@@ -157,10 +151,27 @@ impl Write {
         match then {
             Then::Undo => self.undo(),
             // Last, as every other write does, so that no two wait for each other.
-            Then::Keep if self.revision().await? != revision => return Err(changed_meanwhile()),
+            Then::Keep if self.revision().await? != revision => return Err(Error::WrittenSince),
             Then::Keep => {}
         }
         Ok(left)
+    }
+
+    /// A document has its groups one after the other, each with its tokens; their locks are taken
+    /// before, in the order that everybody keeps to.
+    async fn lock_what_bookings_lock(&mut self, steps: &[Step]) -> Result<()> {
+        let (mut tokens, mut groups, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for step in steps {
+            match step {
+                Step::RemoveToken(id) | Step::Token { id: Some(id), .. } => tokens.push(*id),
+                Step::RemoveGroup(id) => gone.push(id.clone()),
+                Step::Group { id, .. } => groups.push(id.clone()),
+                _ => {}
+            }
+        }
+        tokens.extend(self.tokens_in(&gone).await?);
+        groups.extend(gone);
+        self.lock_in_order(&tokens, &groups).await
     }
 
     async fn step(&mut self, by: &str, step: Step) -> Result<Left> {

@@ -232,18 +232,23 @@ impl Write {
         Ok(())
     }
 
-    pub(super) async fn delete_groups(&mut self, by: String, ids: Vec<String>) -> Result<()> {
-        let mut revoked: Vec<TokenHash> = Vec::new();
+    pub(super) async fn tokens_in(&mut self, groups: &[String]) -> Result<Vec<i64>> {
         let mut tokens = Vec::new();
-        for id in &ids {
+        for group in groups {
             let rows = sql("SELECT id FROM tokens WHERE group_id = $1")
-                .bind(id.clone())
+                .bind(group.clone())
                 .fetch_all(&mut *self.transaction)
                 .await?;
             for row in &rows {
                 tokens.push(row.int("id")?);
             }
         }
+        Ok(tokens)
+    }
+
+    pub(super) async fn delete_groups(&mut self, by: String, ids: Vec<String>) -> Result<()> {
+        let mut revoked: Vec<TokenHash> = Vec::new();
+        let tokens = self.tokens_in(&ids).await?;
         // Whoever makes a token from here on waits, and then finds that the group is gone.
         self.lock_in_order(&tokens, &ids).await?;
         // Of one that was made before that, some booking may have the lock: it keeps its group.

@@ -81,15 +81,20 @@ impl Plan<'_> {
             .into_iter()
             .map(|config| (config.model.clone(), config))
             .collect();
-        for (model, patch) in wanted {
-            let (verb, before) = existing(there.remove(&model), models::shown);
-            let step = Step::Model(model.clone(), Box::new(patch));
-            self.push("model_config", model, verb, before, step);
-        }
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .map(|(model, patch)| (there.remove(&model), model, patch))
+            .collect();
+        // First, because one may only be named in another case from now on.
         for (model, config) in self.rest(there) {
             let step = Step::RemoveModel(model.clone());
             let before = models::shown(config);
             self.push("model_config", model, Verb::Delete, before, step);
+        }
+        for (there, model, patch) in wanted {
+            let (verb, before) = existing(there, models::shown);
+            let step = Step::Model(model.clone(), Box::new(patch));
+            self.push("model_config", model, verb, before, step);
         }
         Ok(())
     }
@@ -222,17 +227,22 @@ impl Plan<'_> {
             .map(|config| (config.model.clone(), config))
             .collect();
         let name = |model: &str| format!("{group}/{model}");
-        for config in wanted {
-            let name = name(&config.model);
-            let (verb, before) = existing(there.remove(&config.model), group_models::shown);
-            let step = Step::GroupModel(group.to_owned(), Box::new(config));
-            self.push("group_model_config", name, verb, before, step);
-        }
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .map(|config| (there.remove(&config.model), config))
+            .collect();
+        // First, as with model configs.
         for (model, config) in self.rest(there) {
             let (name, before) = (name(&model), group_models::shown(config));
             let group = group.to_owned();
             let step = Step::RemoveGroupModel { group, model };
             self.push("group_model_config", name, Verb::Delete, before, step);
+        }
+        for (there, config) in wanted {
+            let name = name(&config.model);
+            let (verb, before) = existing(there, group_models::shown);
+            let step = Step::GroupModel(group.to_owned(), Box::new(config));
+            self.push("group_model_config", name, verb, before, step);
         }
         Ok(())
     }

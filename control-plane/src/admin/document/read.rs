@@ -14,7 +14,7 @@ use crate::domain::{ChannelPatch, GroupPatch, ModelConfigPatch, NewGroupModel, T
 use crate::secrets::NewToken;
 
 /// Lists that the document does not have are `None`: of those, nothing is ever removed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Wanted {
     pub(super) options: Vec<(&'static Definition, String)>,
     pub(super) models: Option<Vec<(String, ModelConfigPatch)>>,
@@ -22,6 +22,7 @@ pub(super) struct Wanted {
     pub(super) groups: Option<Vec<WantedGroup>>,
 }
 
+#[derive(Clone)]
 pub(super) struct WantedGroup {
     pub(super) id: String,
     pub(super) patch: GroupPatch,

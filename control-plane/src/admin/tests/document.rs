@@ -205,7 +205,7 @@ async fn channels_of_the_same_name_cannot_be_told_apart() {
 }
 
 #[tokio::test]
-async fn of_two_who_write_at_once_one_is_told() {
+async fn steps_that_were_planned_before_somebody_wrote_are_not_done() {
     use crate::store::{Step, Then};
     with_store(async |store| {
         let seen = store.revision().await.unwrap();
@@ -215,7 +215,53 @@ async fn of_two_who_write_at_once_one_is_told() {
         let step = Step::RemoveModel("m".into());
         let late = store.apply("me", vec![step], seen, Then::Keep).await;
         let error = ApiError::from(late.unwrap_err());
-        assert!(matches!(error, ApiError::Conflict(text) if text.contains("meanwhile")));
+        assert_eq!(error, ApiError::WrittenSince);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn documents_that_come_at_once_are_all_applied() {
+    with_store(async |store| {
+        let api = std::sync::Arc::new(Api::new(&store));
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..6 {
+            let api = std::sync::Arc::clone(&api);
+            let document = json!({"groups": [{"id": format!("g{writer}")}]}).to_string();
+            writers.spawn(async move { api.call("POST", "/config/apply", document).await });
+        }
+        for answer in writers.join_all().await {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+        assert_eq!(api.get("/groups/").await["total"], 6);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_written_in_another_case_takes_the_place_of_the_old_one() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let with = |model: &str| {
+            let price = json!({"override_price": true, "price": {"input_price": 1}});
+            let mut own = price.as_object().unwrap().clone();
+            own.insert("model".into(), json!(model));
+            json!({"model_configs": [{"model": model}],
+                "groups": [{"id": "g", "model_configs": [own]}]})
+        };
+        api.ok("POST", "/config/apply", with("GPT-5")).await;
+        let words = "is the same model in another case";
+        api.refused("POST", "/config/apply", with("gpt-5"), 409, words)
+            .await;
+        api.ok("POST", "/config/apply?prune=true", with("gpt-5"))
+            .await;
+        let there = api.get("/model_configs/all").await;
+        assert_eq!(
+            (&there[0]["model"], there.as_array().unwrap().len()),
+            (&json!("gpt-5"), 1)
+        );
+        let own = api.get("/group/g/model_configs").await;
+        assert_eq!(own[0]["model"], "gpt-5");
     })
     .await;
 }

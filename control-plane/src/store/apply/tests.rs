@@ -68,7 +68,7 @@ async fn a_writer_that_came_first_is_not_in_the_way() {
             .unwrap();
         other.commit().await.unwrap();
         let applied = applying.await.unwrap();
-        assert!(matches!(applied, Err(Error::Conflict(_))), "{applied:?}");
+        assert!(matches!(applied, Err(Error::WrittenSince)), "{applied:?}");
         let seen = store.revision().await.unwrap();
         let steps = vec![with_priority(ids[0], 7)];
         store.apply("t", steps, seen, Then::Keep).await.unwrap();
@@ -93,7 +93,7 @@ async fn of_two_that_take_the_same_rows_in_another_order_one_is_told_to_look_aga
             for applied in [one, two] {
                 match applied {
                     Ok(_) => done += 1,
-                    Err(Error::Conflict(_)) => {}
+                    Err(Error::WrittenSince) => {}
                     Err(error) => panic!("{error:?}"),
                 }
             }
@@ -102,6 +102,50 @@ async fn of_two_that_take_the_same_rows_in_another_order_one_is_told_to_look_aga
                 assert_eq!(store.channel(*id).await.unwrap().priority, round);
             }
         }
+    })
+    .await;
+}
+
+/// Bookings lock tokens and then groups: who has a group while they wait for a token stands in the way.
+#[tokio::test]
+async fn of_groups_that_go_no_group_is_locked_before_all_tokens_are() {
+    on_each_database(async |database| {
+        // Elsewhere nobody can be asked without waiting, or there is one writer alone.
+        if database.name != "postgres" {
+            return;
+        }
+        let store = database.open().await;
+        let mut tokens = Vec::new();
+        for group in ["a", "b"] {
+            let patch = TokenPatch {
+                name: Some("t".into()),
+                ..TokenPatch::default()
+            };
+            let made = store.create_token(group, patch, true, false).await.unwrap();
+            let Created::New(token, _) = made else {
+                panic!("it is new")
+            };
+            tokens.push(token.id);
+        }
+        let seen = store.revision().await.unwrap();
+        let mut other = store.writer().begin().await.unwrap();
+        sql("UPDATE tokens SET status = status WHERE id = $1")
+            .bind(tokens[1])
+            .execute(&mut *other)
+            .await
+            .unwrap();
+        let applying = {
+            let store = store.clone();
+            let steps = ["a", "b"].map(|group| Step::RemoveGroup(group.into()));
+            tokio::spawn(async move { store.apply("t", steps.to_vec(), seen, Then::Keep).await })
+        };
+        somebody_waits(&store).await;
+        sql("SELECT id FROM groups WHERE id = 'a' FOR UPDATE NOWAIT")
+            .fetch_one(&mut *other)
+            .await
+            .unwrap();
+        other.commit().await.unwrap();
+        applying.await.unwrap().unwrap();
     })
     .await;
 }
