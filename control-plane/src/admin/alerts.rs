@@ -47,10 +47,12 @@ struct View {
 #[schemars(rename = "Alerts")]
 struct ListView {
     alerts: Vec<View>,
+    /// 10,001 stands for more.
     total: i64,
 }
 
-/// What operators were told, the newest first.
+/// What operators were told, the newest first. The total stops at 10,001, which stands for more;
+/// `keyword` is looked for in the newest 10,000 rows that the other filters leave.
 async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let level = params.one_of("level", &Level::NAMES)?;
     let query = AlertQuery {

@@ -70,6 +70,7 @@ struct ErrorView {
 #[schemars(rename = "ConsumeErrors")]
 struct ErrorsView {
     consume_errors: Vec<ErrorView>,
+    /// 10,001 stands for more.
     total: i64,
 }
 

@@ -48,6 +48,7 @@ enum ValueView {
 #[schemars(rename = "PriceChanges")]
 struct ListView {
     changes: Vec<View>,
+    /// 10,001 stands for more.
     total: i64,
 }
 

@@ -25,7 +25,7 @@ const MAX_COUNT: i64 = 1000;
 const MAX_USES: i64 = 1_000_000;
 const MAX_BATCH: usize = 64;
 
-const ORDERS: [&str; 5] = ["id", "created_at", "amount", "used", "expires_at"];
+const ORDERS: [&str; 2] = ["id", "created_at"];
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RedemptionCode")]
@@ -48,10 +48,11 @@ struct View {
 #[schemars(rename = "RedemptionCodes")]
 struct ListView {
     redemption_codes: Vec<View>,
+    /// 10,001 stands for more.
     total: i64,
 }
 
-/// Redemption codes, masked.
+/// Redemption codes, masked, in the order in which they were made.
 async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView> {
     let query = CodeQuery {
         batch: params.text("batch"),

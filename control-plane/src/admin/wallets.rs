@@ -126,7 +126,8 @@ async fn list(Extract(state): Extract<State>, params: Params) -> Reply<ListView>
     })
 }
 
-/// What does not add up in the ledger. An empty list is good.
+/// What does not add up in the ledger. An empty list is good. It reads the whole ledger, so it takes the
+/// longer the more there is.
 async fn unbalanced(Extract(state): Extract<State>) -> Reply<Vec<FaultView>> {
     let found = state.store.unbalanced().await?;
     let view = |Unbalanced { fault, id }| FaultView {

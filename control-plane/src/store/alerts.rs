@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
+use super::bounded::Bounded;
 use super::query::Conditions;
 use super::row::{Columns, unexpected};
 use super::sql::sql;
@@ -33,6 +34,27 @@ pub struct AlertQuery {
 
 const COLUMNS: &str = "SELECT id, created_at, level, kind, subject, title, text, feishu, webhook, \
     tries, next_try_at FROM alerts";
+
+pub(super) const LIST: Bounded = Bounded {
+    what: "an alert",
+    table: "alerts",
+    id: "alerts.id",
+    select: COLUMNS,
+    order: &["created_at", "id"],
+};
+
+impl AlertQuery {
+    /// All but the keyword.
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.int("level = ?", self.level.map(Level::number));
+        conditions.text("kind = ?", self.kind.as_deref());
+        conditions.text("subject = ?", self.subject.as_deref());
+        conditions.int("created_at >= ?", self.start_ms);
+        conditions.int("created_at <= ?", self.end_ms);
+        conditions
+    }
+}
 
 impl Store {
     /// Writes an alert down, to be delivered in the ways that are wanted; not if its subject was told
@@ -74,24 +96,22 @@ impl Store {
         .await
     }
 
+    /// A page of alerts in the order of their time, and how many there are, counted up to 10,001. A
+    /// keyword is looked for in the newest 10,000 that the other filters leave.
+    ///
     /// # Errors
     /// When the database is away.
     pub async fn alerts(&self, query: &AlertQuery, page: Page) -> Result<Listed<Alert>> {
-        let mut conditions = Conditions::default();
-        conditions.int("level = ?", query.level.map(Level::number));
-        conditions.text("kind = ?", query.kind.as_deref());
-        conditions.text("subject = ?", query.subject.as_deref());
-        conditions.int("created_at >= ?", query.start_ms);
-        conditions.int("created_at <= ?", query.end_ms);
-        conditions.keyword(
-            "lower(subject) LIKE lower(?) ESCAPE '\\' OR lower(title) LIKE lower(?) ESCAPE '\\' \
-             OR lower(text) LIKE lower(?) ESCAPE '\\'",
-            query.keyword.as_deref(),
-        );
-        let what = ("an alert", COLUMNS, "SELECT count(*) FROM alerts");
-        conditions
-            .page(self.reader(), what, page, "id", alert)
-            .await
+        let mut conditions = query.conditions();
+        if let Some(word) = query.keyword.as_deref().filter(|word| !word.is_empty()) {
+            LIST.within_newest(&mut conditions);
+            conditions.keyword(
+                "lower(subject) LIKE lower(?) ESCAPE '\\' OR lower(title) LIKE lower(?) ESCAPE '\\' \
+                 OR lower(text) LIKE lower(?) ESCAPE '\\'",
+                Some(word),
+            );
+        }
+        LIST.page(self.reader(), &conditions, page, alert).await
     }
 
     /// Alerts that are to be delivered now, the oldest first.

@@ -179,3 +179,6 @@ impl Bounded {
 fn ids(rows: &[AnyRow]) -> Result<Vec<i64>> {
     rows.iter().map(|row| row.int("id")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use tollgate_config::names::of_model;
 use tollgate_policy::price::{Multiplier, Tariff};
 
+use super::bounded::Bounded;
 use super::query::Conditions;
 use super::row::{Columns, readable, unexpected};
 use super::sql::sql;
@@ -56,7 +57,29 @@ pub struct Quote<'a> {
 const COLUMNS: &str =
     "SELECT id, changed_at, changed_by, group_id, model, old, new FROM price_history";
 
+pub(super) const LIST: Bounded = Bounded {
+    what: "a price change",
+    table: "price_history",
+    id: "price_history.id",
+    select: COLUMNS,
+    order: &["changed_at", "id"],
+};
+
+impl PriceQuery {
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.text("group_id = ?", self.group.as_deref());
+        conditions.text("model = ?", self.model.as_deref());
+        conditions.text("changed_by = ?", self.changed_by.as_deref());
+        conditions.int("changed_at >= ?", self.start_ms);
+        conditions.int("changed_at <= ?", self.end_ms);
+        conditions
+    }
+}
+
 impl Store {
+    /// A page of price changes in the order of their time, and how many there are, counted up to 10,001.
+    ///
     /// # Errors
     /// When the database is away.
     pub async fn price_changes(
@@ -64,21 +87,7 @@ impl Store {
         query: &PriceQuery,
         page: Page,
     ) -> Result<Listed<PriceChange>> {
-        let mut conditions = Conditions::default();
-        conditions.text("group_id = ?", query.group.as_deref());
-        conditions.text("model = ?", query.model.as_deref());
-        conditions.text("changed_by = ?", query.changed_by.as_deref());
-        conditions.int("changed_at >= ?", query.start_ms);
-        conditions.int("changed_at <= ?", query.end_ms);
-        let count = "SELECT count(*) FROM price_history";
-        conditions
-            .page(
-                self.reader(),
-                ("a price change", COLUMNS, count),
-                page,
-                "id",
-                change,
-            )
+        LIST.page(self.reader(), &query.conditions(), page, change)
             .await
     }
 

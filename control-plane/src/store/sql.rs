@@ -26,6 +26,8 @@
 //! Transactions are READ COMMITTED where a database has a choice (SQLite writes one after the other):
 //! what was read may have changed when it is written, unless it was locked.
 
+#[cfg(test)]
+pub(super) mod heard;
 mod mysql;
 mod sqlite;
 
@@ -46,6 +48,7 @@ pub(super) fn sql(text: impl Into<Cow<'static, str>>) -> Statement {
 }
 
 /// A statement and the values that are bound to it so far.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Statement {
     text: Cow<'static, str>,
     values: Vec<Value>,
@@ -97,6 +100,8 @@ impl Statement {
     }
 
     async fn run(self, on: On<'_>, wanted: Wanted) -> Result<Outcome> {
+        #[cfg(test)]
+        heard::note(&self);
         match on {
             On::Connection(connection) => self.run_here(connection, wanted).await,
             On::Pool(pool) => {

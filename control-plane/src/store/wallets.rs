@@ -30,10 +30,14 @@ use super::{Change, Error, Result, Store};
 use crate::domain::{Listed, Page, Wallet, now_unix_ms};
 
 pub use check::{Fault, Unbalanced};
+#[cfg(test)]
+pub(super) use codes::LIST as CODES;
 pub use codes::{CodeQuery, NewCodes, Redeemed};
 pub use history::TransactionQuery;
 pub use operations::{Done, Movement};
 pub use outbox::Stale;
+#[cfg(test)]
+pub(super) use outbox::{ERRORS, errors_of};
 pub use services::ServiceAccess;
 pub(super) use services::place as service_place;
 

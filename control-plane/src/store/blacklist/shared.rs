@@ -27,9 +27,10 @@ impl Store {
         after_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<String>> {
+        // That the address is not empty is for SQLite, whose index has no others.
         let rows = sql(
             "SELECT DISTINCT group_id FROM logs WHERE created_at > $1 AND request_at > $1 \
-             AND request_at <= $2 AND ip = $3 AND token_id <> 0 ORDER BY group_id",
+             AND request_at <= $2 AND ip = $3 AND ip <> '' AND token_id <> 0 ORDER BY group_id",
         )
         .bind(after_ms)
         .bind(end_ms)

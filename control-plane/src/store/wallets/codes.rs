@@ -9,6 +9,7 @@ use crate::domain::{
     Listed, Page, RedemptionCode, Status, TransactionKind, WalletTransaction, now_unix_ms,
 };
 use crate::secrets::{NewCode, Secret, hash_code};
+use crate::store::bounded::Bounded;
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::sql::sql;
@@ -59,7 +60,28 @@ const WINDOW_MS: i64 = 60 * 60 * 1000;
 const COLUMNS: &str = "SELECT id, created_at, batch, hint, amount, uses, used, expires_at, status \
     FROM redemption_codes";
 
+pub(in crate::store) const LIST: Bounded = Bounded {
+    what: "a redemption code",
+    table: "redemption_codes",
+    id: "redemption_codes.id",
+    select: COLUMNS,
+    order: &["created_at", "id"],
+};
+
+impl CodeQuery {
+    /// All but the code.
+    pub(in crate::store) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.text("batch = ?", self.batch.as_deref());
+        conditions.int("status = ?", self.status);
+        conditions
+    }
+}
+
 impl Store {
+    /// A page of codes in the order in which they were made, and how many there are, counted up to
+    /// 10,001.
+    ///
     /// # Errors
     /// When the database is away.
     pub async fn redemption_codes(
@@ -67,15 +89,11 @@ impl Store {
         query: &CodeQuery,
         page: Page,
     ) -> Result<Listed<RedemptionCode>> {
-        let mut conditions = Conditions::default();
-        conditions.text("batch = ?", query.batch.as_deref());
-        conditions.int("status = ?", query.status);
+        let mut conditions = query.conditions();
         if let Some(text) = &query.code {
             conditions.int("id = ?", Some(self.code_id(text).await?));
         }
-        let count = "SELECT count(*) FROM redemption_codes";
-        let what = ("a redemption code", COLUMNS, count);
-        conditions.page(self.reader(), what, page, "id", code).await
+        LIST.page(self.reader(), &conditions, page, code).await
     }
 
     /// # Errors

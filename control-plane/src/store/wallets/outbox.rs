@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use tollgate_policy::price::NanoUsd;
 
 use crate::domain::{Consumption, Listed, Page, Wallet, now_unix_ms};
+use crate::store::bounded::Bounded;
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
 use crate::store::sql::sql;
@@ -37,6 +38,28 @@ const COLUMNS: &str = "SELECT consumptions.id AS id, consumptions.service_id AS 
     consumptions.transaction_id AS transaction_id \
     FROM consumptions JOIN accounts ON accounts.id = consumptions.account_id \
     JOIN transactions ON transactions.id = consumptions.transaction_id";
+
+pub(in crate::store) const ERRORS: Bounded = Bounded {
+    what: "a consumption",
+    table: "consumptions",
+    id: "consumptions.id",
+    select: COLUMNS,
+    order: &["id"],
+};
+
+/// Of a group, or of all.
+pub(in crate::store) fn errors_of(group: Option<&str>) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.fixed("consumptions.attempts > 0");
+    conditions.fixed("consumptions.error <> ''");
+    // Not by the index of accounts, whose order is another.
+    conditions.text(
+        "consumptions.account_id + 0 IN \
+         (SELECT accounts.id FROM accounts WHERE accounts.kind = 1 AND accounts.group_id = ?)",
+        group,
+    );
+    conditions
+}
 
 impl Store {
     /// What a service is to be told now, a batch of it, and whether that is full. It is this caller's
@@ -128,7 +151,8 @@ impl Store {
         Ok(())
     }
 
-    /// What services were told and did not take, so far.
+    /// What services were told and did not take, so far: a page of it in the order in which it was used,
+    /// and how much there is, counted up to 10,001.
     ///
     /// # Errors
     /// When the database is away.
@@ -137,15 +161,8 @@ impl Store {
         group: Option<&str>,
         page: Page,
     ) -> Result<Listed<Consumption>> {
-        let mut conditions = Conditions::default();
-        conditions.fixed("consumptions.attempts > 0");
-        conditions.fixed("consumptions.error <> ''");
-        conditions.text("accounts.group_id = ?", group);
-        let count = "SELECT count(*) FROM consumptions \
-            JOIN accounts ON accounts.id = consumptions.account_id";
-        let what = ("a consumption", COLUMNS, count);
-        conditions
-            .page(self.reader(), what, page, "consumptions.id", consumption)
+        ERRORS
+            .page(self.reader(), &errors_of(group), page, consumption)
             .await
     }
 
