@@ -80,7 +80,7 @@ pub use budgets::Spending;
 pub use channel_bans::{BANNED_CHANNELS, Clears};
 pub use channels::ChannelQuery;
 pub use connect::{Claim, claim};
-pub use conversations::{ConversationFacts, ItemPage, ItemQuery};
+pub use conversations::{ConversationFacts, ItemPage, ItemQuery, KnownItem};
 pub use error::{Error, Result};
 pub use group_models::GroupModelQuery;
 pub use groups::GroupQuery;

@@ -11,6 +11,7 @@ use tollgate_config::responses::{Conversations, Refused, answer, conversation_id
 use tollgate_protocol::{Body, Dialect, Limits, read_request};
 
 use super::context::refused;
+use super::items::LISTED_BYTES_MAX;
 use crate::domain::now_unix_ms;
 use crate::store::{self, ConversationFacts, Error, ItemQuery, Store};
 
@@ -38,9 +39,7 @@ pub(super) async fn answer(
         Ok(json) => answer::Kind::Json(json),
         Err(Problem::Refused(why)) => refused(&why),
         Err(Problem::Store(Error::NotFound(_))) => refused(&not_found(&asked.path)),
-        Err(Problem::Store(Error::Conflict(rule))) => {
-            refused(&invalid("items", &format!("'items' are too many: {rule}.")))
-        }
+        Err(Problem::Store(Error::Conflict(rule))) => refused(&invalid("items", &rule)),
         Err(Problem::Store(error)) => return Err(error),
     })
 }
@@ -186,6 +185,7 @@ impl Request<'_> {
         let query = ItemQuery {
             after: parameter("after").filter(|after| !after.is_empty()),
             limit,
+            max_bytes: LISTED_BYTES_MAX,
             descending,
         };
         let page = self.store.conversation_page(id, query).await?;

@@ -9,7 +9,7 @@ use tollgate_config::responses::InputItems;
 use crate::domain::named_item;
 use crate::store::Turn;
 
-/// Items are not listed of a conversation that is larger.
+/// Items are not listed of a chain of responses that is larger; of a conversation, no more at once.
 pub(super) const LISTED_BYTES_MAX: u64 = 32 << 20;
 
 /// The answer to a deletion.

@@ -185,6 +185,38 @@ async fn items_are_found_by_their_ids() {
             assert_eq!(status, 404);
             assert!(message.contains(named.as_str()), "{message}");
         }
+        // As large as both are, and not quite.
+        let all = u64::try_from(context.len()).unwrap();
+        for (max_bytes, is_too_long) in [(all, false), (150, true), (0, true)] {
+            let call::Kind::History(history) = both.clone() else {
+                panic!("a history")
+            };
+            let asked = call::Kind::History(responses::History {
+                max_bytes,
+                ..history
+            });
+            let answered = ask(&responses, "g", "", asked).await;
+            let too_long = answer::Kind::TooLong(Nothing {});
+            assert_eq!(answered == too_long, is_too_long, "{max_bytes} {answered:?}");
+        }
+        // Items of a conversation, likewise.
+        let conversation = responses::conversation_id(&format!("{:012x}{:020x}", 1, 9));
+        let item = serde_json::value::RawValue::from_string(r#"{"id":"i1","t":"0123456789"}"#.into());
+        let item = [item.unwrap()];
+        let made = responses
+            .store
+            .create_conversation("g", &conversation, "{}", &item, now_unix_ms());
+        made.await.unwrap();
+        for (max_bytes, is_too_long) in [(1_000, false), (27, true)] {
+            let asked = call::Kind::History(responses::History {
+                max_bytes,
+                references: vec!["i1".into(), "i1".into()],
+                writer: String::new(),
+            });
+            let answered = ask(&responses, "g", "", asked).await;
+            let too_long = answer::Kind::TooLong(Nothing {});
+            assert_eq!(answered == too_long, is_too_long, "{max_bytes} {answered:?}");
+        }
         let _ = ask(&responses, "g", &second, call::Kind::Delete(Nothing {})).await;
         assert_eq!(refused(ask(&responses, "g", "", both).await).0, 404, "deleted");
     })

@@ -4,6 +4,7 @@
 //! a conversation holds it until its response was added, or is known not to come.
 
 mod items;
+mod room;
 
 use serde_json::value::RawValue;
 use sqlx::{Any, Transaction};
@@ -14,7 +15,7 @@ use super::row::Columns;
 use super::sql::sql;
 use super::{Error, Result, Store};
 
-pub use self::items::{ItemPage, ItemQuery};
+pub use self::items::{ItemPage, ItemQuery, KnownItem};
 
 /// A conversation without its items.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Store {
         .bind(metadata.to_owned())
         .execute(&mut *transaction)
         .await?;
-        add(&mut transaction, group, id, "", items, now_unix_ms).await?;
+        add(self, &mut transaction, group, id, "", items, now_unix_ms).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -158,6 +159,7 @@ impl Store {
 /// Adds what a response was made from and became, once, and lets the conversation go; without an
 /// output there is nothing to add.
 pub(super) async fn add_response(
+    store: &Store,
     transaction: &mut Transaction<'static, Any>,
     stored: &Stored,
     output: Option<&str>,
@@ -169,7 +171,16 @@ pub(super) async fn add_response(
         for array in [stored.input.as_str(), output] {
             items.extend(serde_json::from_str::<Vec<Box<RawValue>>>(array).unwrap_or_default());
         }
-        add(transaction, group, id, &stored.id, &items, now_unix_ms).await?;
+        add(
+            store,
+            transaction,
+            group,
+            id,
+            &stored.id,
+            &items,
+            now_unix_ms,
+        )
+        .await?;
     }
     sql("UPDATE conversations SET held_by = '' WHERE id = $1 AND group_id = $2 AND held_by = $3")
         .bind(id.clone())

@@ -29,7 +29,7 @@ impl Store {
         self.read_options(&rows)
     }
 
-    fn read_options(&self, rows: &[AnyRow]) -> Result<Options> {
+    pub(super) fn read_options(&self, rows: &[AnyRow]) -> Result<Options> {
         let mut stored = BTreeMap::new();
         for row in rows {
             stored.insert(row.text("name")?, row.text("value")?);

@@ -83,7 +83,8 @@ impl Store {
         for stored in all {
             let output = output(&stored.response);
             if !stored.conversation.is_empty() {
-                conversations::add_response(&mut transaction, stored, output, now_unix_ms).await?;
+                conversations::add_response(self, &mut transaction, stored, output, now_unix_ms)
+                    .await?;
                 if stored.response.is_empty() || stored.not_by_id {
                     continue;
                 }
@@ -199,6 +200,27 @@ impl Store {
         turns.map(Conversation::Whole).ok_or_else(missing)
     }
 
+    /// The ids of those of these responses that the group has, and how large their items are.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn turn_sizes(
+        &self,
+        group: &str,
+        ids: &[String],
+        since_unix_ms: i64,
+    ) -> Result<Vec<(String, u64)>> {
+        let rows = known(group, ids, since_unix_ms)
+            .statement("SELECT id, bytes FROM responses", "")
+            .fetch_all(self.reader())
+            .await?;
+        let size = |row: &AnyRow| {
+            let bytes = u64::try_from(row.int("bytes")?).unwrap_or(0);
+            Ok((row.text("id")?, bytes))
+        };
+        rows.iter().map(size).collect()
+    }
+
     /// Those of these responses of a group that were kept at or after `since`.
     ///
     /// # Errors
@@ -209,12 +231,7 @@ impl Store {
         ids: &[String],
         since_unix_ms: i64,
     ) -> Result<Vec<Turn>> {
-        let mut conditions = Conditions::default();
-        conditions.text("group_id = ?", Some(group));
-        conditions.names("id", ids);
-        conditions.int("created_at >= ?", Some(since_unix_ms));
-        conditions.fixed("deleted_at = 0");
-        let rows = conditions
+        let rows = known(group, ids, since_unix_ms)
             .statement("SELECT id, input, output FROM responses", "")
             .fetch_all(self.reader())
             .await?;
@@ -321,6 +338,16 @@ fn turn(row: &AnyRow) -> Result<Turn> {
         input: row.text("input")?,
         output: row.text("output")?,
     })
+}
+
+/// Of these responses, those that are there.
+fn known(group: &str, ids: &[String], since_unix_ms: i64) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.text("group_id = ?", Some(group));
+    conditions.names("id", ids);
+    conditions.int("created_at >= ?", Some(since_unix_ms));
+    conditions.fixed("deleted_at = 0");
+    conditions
 }
 
 fn ids(rows: &[AnyRow]) -> Result<Vec<String>> {

@@ -51,6 +51,18 @@ pub const USER_MAX_TOKEN_NUM: &Definition = &Definition {
             as many as that allows.",
 };
 
+pub const GROUP_MAX_CONVERSATION_MEGABYTES: &Definition = &Definition {
+    name: "GroupMaxConversationMegabytes",
+    env: "GROUP_MAX_CONVERSATION_MEGABYTES",
+    default: "1024",
+    rule: Rule::Whole {
+        min: 0,
+        max: 1_000_000,
+    },
+    reach: Reach::ControlPlane,
+    about: "Megabytes (MiB) that the conversations of one group may have in all; 0: any number.",
+};
+
 pub const TIME_ZONE: &Definition = &Definition {
     name: "TimeZone",
     env: "TZ",
@@ -332,6 +344,7 @@ pub const ALL: &[&Definition] = &[
     RETRY_TIMES,
     GROUP_MAX_TOKEN_NUM,
     USER_MAX_TOKEN_NUM,
+    GROUP_MAX_CONVERSATION_MEGABYTES,
     TIME_ZONE,
     GROUP_CONSUME_LEVEL_RATIO,
     IP_RPM,

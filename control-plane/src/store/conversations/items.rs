@@ -9,10 +9,11 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 use tollgate_config::responses::conversation_item;
 
-use super::{missing, some};
+use super::{missing, room, some};
 use crate::domain::named_item;
 use crate::store::query::Conditions;
 use crate::store::row::Columns;
+use crate::store::rows::pieces;
 use crate::store::sql::sql;
 use crate::store::{Error, Result, Store};
 
@@ -27,12 +28,23 @@ pub struct ItemPage {
     pub has_more: bool,
 }
 
+/// An item that a group has, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownItem {
+    pub id: String,
+    pub bytes: u64,
+    /// The conversation, and the number in it.
+    place: (String, i64),
+}
+
 /// Which items.
 #[derive(Debug, Clone, Copy)]
 pub struct ItemQuery<'q> {
     /// Behind this one.
     pub after: Option<&'q str>,
     pub limit: i64,
+    /// The page ends before what would make it larger, but for its first item.
+    pub max_bytes: u64,
     /// Newest first.
     pub descending: bool,
 }
@@ -50,7 +62,7 @@ impl Store {
         now_unix_ms: i64,
     ) -> Result<Vec<(String, String)>> {
         let mut transaction = self.writer().begin().await?;
-        let added = add(&mut transaction, group, id, "", items, now_unix_ms).await?;
+        let added = add(self, &mut transaction, group, id, "", items, now_unix_ms).await?;
         transaction.commit().await?;
         added.ok_or_else(|| missing(id))
     }
@@ -105,11 +117,11 @@ impl Store {
         row.ok_or_else(|| missing(item))?.text("item")
     }
 
-    /// Those of these items that are in any of the group's conversations: id and JSON.
+    /// Those of these items that are in any of the group's conversations, without their texts.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn known_items(&self, group: &str, ids: &[String]) -> Result<Vec<(String, String)>> {
+    pub async fn known_items(&self, group: &str, ids: &[String]) -> Result<Vec<KnownItem>> {
         let mut conditions = Conditions::default();
         conditions.text(
             "conversation_id IN (SELECT id FROM conversations WHERE group_id = ?)",
@@ -117,10 +129,47 @@ impl Store {
         );
         conditions.names("id", ids);
         let rows = conditions
-            .statement("SELECT id, item FROM conversation_items", "")
+            .statement(
+                "SELECT conversation_id, number, id, bytes FROM conversation_items",
+                " ORDER BY conversation_id, number",
+            )
             .fetch_all(self.reader())
             .await?;
-        rows.iter().map(item).collect()
+        let known = |row: &AnyRow| {
+            Ok(KnownItem {
+                id: row.text("id")?,
+                bytes: u64::try_from(row.int("bytes")?).unwrap_or(0),
+                place: (row.text("conversation_id")?, row.int("number")?),
+            })
+        };
+        rows.iter().map(known).collect()
+    }
+
+    /// The texts of such items: id and JSON. What was taken away meanwhile is not there.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn items_known(&self, known: &[KnownItem]) -> Result<Vec<(String, String)>> {
+        let mut items = Vec::with_capacity(known.len());
+        for known in pieces(known) {
+            let places: Vec<String> = (0..known.len())
+                .map(|at| {
+                    let (conversation, number) = (2 * at + 1, 2 * at + 2);
+                    format!("(conversation_id = ${conversation} AND number = ${number})")
+                })
+                .collect();
+            let mut query = sql(format!(
+                "SELECT id, item FROM conversation_items WHERE {}",
+                places.join(" OR ")
+            ));
+            for KnownItem { place, .. } in known {
+                query = query.bind(place.0.clone()).bind(place.1);
+            }
+            for row in query.fetch_all(self.reader()).await? {
+                items.push(item(&row)?);
+            }
+        }
+        Ok(items)
     }
 
     /// A page of a conversation that the group is known to have. `None`: it has no item behind
@@ -150,26 +199,43 @@ impl Store {
                 }
             }
         };
-        let statement = match query.descending {
-            true => {
+        let (sizes, texts) = match query.descending {
+            true => (
+                "SELECT number, bytes FROM conversation_items \
+                 WHERE conversation_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
                 "SELECT id, item FROM conversation_items \
-                 WHERE conversation_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
-            }
-            false => {
+                 WHERE conversation_id = $1 AND number < $2 AND number >= $3 ORDER BY number DESC",
+            ),
+            false => (
+                "SELECT number, bytes FROM conversation_items \
+                 WHERE conversation_id = $1 AND number > $2 ORDER BY number LIMIT $3",
                 "SELECT id, item FROM conversation_items \
-                 WHERE conversation_id = $1 AND number > $2 ORDER BY number LIMIT $3"
-            }
+                 WHERE conversation_id = $1 AND number > $2 AND number <= $3 ORDER BY number",
+            ),
         };
-        let rows = sql(statement)
+        let rows = sql(sizes)
             .bind(id.to_owned())
             .bind(from)
             .bind(query.limit.saturating_add(1))
             .fetch_all(self.reader())
             .await?;
-        let mut items: Vec<(String, String)> = rows.iter().map(item).collect::<Result<_>>()?;
         let limit = usize::try_from(query.limit).unwrap_or(0);
-        let has_more = items.len() > limit;
-        items.truncate(limit);
+        let (mut last, mut shown, mut bytes) = (None, 0, 0_u64);
+        for row in rows.iter().take(limit) {
+            bytes = bytes.saturating_add(u64::try_from(row.int("bytes")?).unwrap_or(0));
+            if bytes > query.max_bytes && last.is_some() {
+                break;
+            }
+            (last, shown) = (Some(row.int("number")?), shown + 1);
+        }
+        let mut items = Vec::new();
+        if let Some(last) = last {
+            let texts = sql(texts).bind(id.to_owned()).bind(from).bind(last);
+            for row in texts.fetch_all(self.reader()).await? {
+                items.push(item(&row)?);
+            }
+        }
+        let has_more = rows.len() > shown;
         Ok(Some(ItemPage { items, has_more }))
     }
 
@@ -211,6 +277,7 @@ impl Store {
 /// Adds items to the end; `None` when the group has no such conversation. What a source has added
 /// already is not added again.
 pub(super) async fn add(
+    store: &Store,
     transaction: &mut Transaction<'static, Any>,
     group: &str,
     id: &str,
@@ -246,10 +313,24 @@ pub(super) async fn add(
     }
     if rows.len() + items.len() > CONVERSATION_ITEMS_MAX {
         if source.is_empty() {
-            let message = format!("a conversation has no more than {CONVERSATION_ITEMS_MAX} items");
+            let message = format!(
+                "'items' are too many: a conversation has no more than {CONVERSATION_ITEMS_MAX} items."
+            );
             return Err(Error::Conflict(message));
         }
         tracing::warn!(id, source, "a conversation is full, and gets no more");
+        return Ok(Some(Vec::new()));
+    }
+    if let Some(full) = room::lacks(transaction, store, group, items).await? {
+        if source.is_empty() {
+            return Err(Error::Conflict(full));
+        }
+        tracing::warn!(
+            id,
+            source,
+            group,
+            "the conversations of a group are full, and get no more"
+        );
         return Ok(Some(Vec::new()));
     }
     let mut added = Vec::with_capacity(items.len());

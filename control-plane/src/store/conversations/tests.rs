@@ -4,6 +4,7 @@ use super::super::testing::with_store;
 use super::items::CONVERSATION_ITEMS_MAX;
 use super::*;
 use crate::domain::GroupPatch;
+use crate::domain::options::GROUP_MAX_CONVERSATION_MEGABYTES;
 
 const ID: &str = "conv_tg0199aabbccdd00112233445566778899";
 
@@ -46,6 +47,7 @@ async fn ids(store: &Store, after: Option<&str>, limit: i64, descending: bool) -
     let query = ItemQuery {
         after,
         limit,
+        max_bytes: u64::MAX,
         descending,
     };
     let page = store.conversation_page(ID, query).await.unwrap().unwrap();
@@ -150,6 +152,7 @@ async fn items_come_in_pages_and_go_one_by_one() {
         let query = ItemQuery {
             after: Some("i9"),
             limit: 1,
+            max_bytes: u64::MAX,
             descending: false,
         };
         assert_eq!(store.conversation_page(ID, query).await.unwrap(), None);
@@ -208,6 +211,95 @@ async fn items_come_in_pages_and_go_one_by_one() {
                 .unwrap()
                 .is_empty()
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_is_too_large_and_goes_on_behind() {
+    with_store(async |store| {
+        begun(&store).await;
+        let more = raw(r#"[{"id":"i1","t":"0123456789"},{"id":"i2","t":"0123456789"}]"#);
+        let added = store.add_conversation_items("g", ID, &more, 20);
+        let size = u64::try_from(added.await.unwrap()[0].1.len()).unwrap();
+        for (max_bytes, after, descending, expected, more) in [
+            // The first is shown however large it is.
+            (0, None, true, &["i2"][..], true),
+            (2 * size - 1, None, true, &["i2"], true),
+            (2 * size, None, true, &["i2", "i1"], true),
+            (size, Some("i2"), true, &["i1"], true),
+            (u64::MAX, Some("i1"), false, &["i2"], false),
+        ] {
+            let query = ItemQuery {
+                after,
+                limit: 2,
+                max_bytes,
+                descending,
+            };
+            let page = store.conversation_page(ID, query).await.unwrap().unwrap();
+            let ids: Vec<_> = page.items.iter().map(|(id, _)| id.as_str()).collect();
+            assert_eq!(
+                (ids.as_slice(), page.has_more),
+                (expected, more),
+                "{max_bytes}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_keeps_no_more_than_it_may() {
+    with_store(async |store| {
+        begun(&store).await;
+        let most = (GROUP_MAX_CONVERSATION_MEGABYTES, "1".to_owned());
+        store.set_options(vec![most]).await.unwrap();
+        let large = raw(&format!(r#"[{{"t":"{}"}}]"#, "x".repeat(600_000)));
+        let add = async |group: &'static str, conversation: &'static str| {
+            let added = store.add_conversation_items(group, conversation, &large, 20);
+            added.await.map(|added| added.len())
+        };
+        assert_eq!(add("g", ID).await.unwrap(), 1);
+        let full = add("g", ID).await;
+        assert!(
+            matches!(full, Err(Error::Conflict(ref why)) if why.contains("1 MiB")),
+            "{full:?}"
+        );
+        let other = "conv_tg0199aabbccdd00112233445566778898";
+        let made = store
+            .create_conversation("g", other, "{}", &large, 20)
+            .await;
+        assert!(matches!(made, Err(Error::Conflict(_))), "{made:?}");
+        store.conversation_facts("g", other, 0).await.unwrap_err();
+        // What came by itself is not added, and nobody waits for it.
+        store
+            .hold_conversation("g", ID, "r1", 20, 30)
+            .await
+            .unwrap();
+        let before = ids(&store, None, 9, false).await;
+        let output = format!(r#"{{"output":[{}]}}"#, large[0].get());
+        store
+            .keep_responses(&[stored("r1", &output)], 23)
+            .await
+            .unwrap();
+        assert_eq!(ids(&store, None, 9, false).await, before);
+        assert!(
+            store
+                .hold_conversation("g", ID, "r2", 23, 30)
+                .await
+                .unwrap()
+        );
+        // Another group's are not counted.
+        store
+            .create_conversation("h", other, "{}", &large, 20)
+            .await
+            .unwrap();
+        store.delete_conversation("g", ID).await.unwrap();
+        let made = "conv_tg0199aabbccdd00112233445566778897";
+        store
+            .create_conversation("g", made, "{}", &large, 20)
+            .await
+            .unwrap();
     })
     .await;
 }
