@@ -98,6 +98,11 @@ pub(super) fn done() -> Reply {
     })
 }
 
+/// Done, and there is something that the administrator should know, or nothing.
+pub(super) fn done_with_note(note: String) -> Reply {
+    Ok(Answer { note, ..done()? })
+}
+
 /// USD as a JSON number with every digit, which a float would not keep.
 pub(super) struct Usd(pub(super) NanoUsd);
 

@@ -1,6 +1,7 @@
 //! `/api/option/…`: settings that hold at once.
 //!
-//! Values are texts, as in AI Proxy; a number, a flag or an object is taken for its JSON text.
+//! Values are texts, as in AI Proxy; a number, a flag or an object is taken for its JSON text. Options that
+//! it has and that mean nothing here are taken, and the answer says what does their work.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::answer::{Reply, data, done};
+use super::answer::{Reply, data, done_with_note};
 use super::body::Body;
 use super::fields::Fields;
 use super::params::Segments;
@@ -85,7 +86,11 @@ async fn set_named(Extract(state): Extract<State>, path: Segments, body: Body) -
     let mut fields = body.object()?;
     let value = value(&mut fields)?;
     fields.finish()?;
-    write(&state, [(path.text("name").to_owned(), value)]).await
+    let name = path.text("name");
+    if !WITHOUT_EFFECT.iter().any(|(there, _)| *there == name) {
+        known(name)?;
+    }
+    write(&state, [(name.to_owned(), value)]).await
 }
 
 /// Sets options, all or none.
@@ -98,12 +103,33 @@ async fn set_many(Extract(state): Extract<State>, body: Body) -> Reply {
     .await
 }
 
+/// Options of AI Proxy that have no effect here, each with what does its work, so that who moves over
+/// can send all that they had.
+const WITHOUT_EFFECT: [(&str, &str); 6] = [
+    (
+        "RetryLogStorageHours",
+        "LogStorageHours, because retries are part of a log row",
+    ),
+    (
+        "FuzzyTokenThreshold",
+        "nothing, because texts of every length are counted",
+    ),
+    ("DefaultHost", "nothing, because every host is answered"),
+    ("DefaultMCPHost", "nothing, because there is no MCP"),
+    ("PublicMCPHost", "nothing, because there is no MCP"),
+    ("GroupMCPHost", "nothing, because there is no MCP"),
+];
+
 /// All of them, or none and the reason.
 async fn write(state: &State, values: impl IntoIterator<Item = (String, String)>) -> Reply {
     let current = state.store.options().await?;
-    let mut kept = Vec::new();
+    let (mut kept, mut notes) = (Vec::new(), Vec::new());
     for (name, value) in values {
-        let option = known(&name)?;
+        if let Some((_, instead)) = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name) {
+            notes.push(format!("{name} has no effect here; instead: {instead}"));
+            continue;
+        }
+        let option = named(&name)?;
         if current.text(option).1 == Source::Environment {
             let env = option.env;
             return Err(ApiError::Conflict(format!(
@@ -113,7 +139,7 @@ async fn write(state: &State, values: impl IntoIterator<Item = (String, String)>
         kept.push((option, option.rule.read(&name, &value)?));
     }
     state.store.set_options(kept).await?;
-    done()
+    done_with_note(notes.join("; "))
 }
 
 /// An option of this name with this value, in its stored form.
@@ -122,14 +148,26 @@ pub(super) fn read(name: &str, raw: &RawValue) -> Result<(&'static Definition, S
     Ok((option, option.rule.read(name, &text(raw))?))
 }
 
+/// The option of a path.
 fn known(name: &str) -> Result<&'static Definition, ApiError> {
     options::definition(name).ok_or_else(|| {
-        let names: Vec<_> = options::ALL.iter().map(|option| option.name).collect();
-        ApiError::NotFound(format!(
-            "there is no such option; known: {}",
-            names.join(", ")
-        ))
+        let known = names();
+        ApiError::NotFound(format!("there is no such option; known: {known}"))
     })
+}
+
+/// The option that a body names.
+fn named(name: &str) -> Result<&'static Definition, ApiError> {
+    options::definition(name).ok_or_else(|| {
+        let name: String = name.chars().take(100).collect();
+        let known = names();
+        ApiError::Invalid(format!("{name:?} is no option; known: {known}"))
+    })
+}
+
+fn names() -> String {
+    let names: Vec<_> = options::ALL.iter().map(|option| option.name).collect();
+    names.join(", ")
 }
 
 fn value(fields: &mut Fields) -> Result<String, ApiError> {

@@ -76,10 +76,57 @@ async fn what_breaks_a_rule_is_refused_whole() {
             "known: DisableServe",
         )
         .await;
+        let unknown = json!({"RetryTimes": 5, "Nope": 1});
+        refused(
+            "POST",
+            "/option/batch",
+            unknown,
+            400,
+            "\"Nope\" is no option",
+        )
+        .await;
+        let unknown = json!({"key": "Nope", "value": 1});
+        refused("PUT", "/option/", unknown, 400, "\"Nope\" is no option").await;
+        assert_eq!(api.get("/option/RetryTimes").await["value"], "0");
         let rule = "TimeZone must be the IANA name";
         let batch = json!({"RetryTimes": 5, "TimeZone": "Nowhere"});
         refused("POST", "/option/batch", batch, 400, rule).await;
         assert_eq!(api.get("/option/RetryTimes").await["value"], "0");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_means_nothing_here_is_taken_with_a_note() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let batch = json!({"RetryTimes": 5, "RetryLogStorageHours": 24, "PublicMCPHost": "mcp"});
+        let one = json!({"key": "FuzzyTokenThreshold", "value": 1});
+        for (method, path, body, noted) in [
+            (
+                "POST",
+                "/option/batch",
+                batch,
+                &["RetryLogStorageHours", "PublicMCPHost"][..],
+            ),
+            ("PUT", "/option/", one, &["FuzzyTokenThreshold"]),
+            (
+                "PUT",
+                "/option/DefaultHost",
+                json!({"value": "h"}),
+                &["DefaultHost"],
+            ),
+        ] {
+            let answer = api.call(method, path, body.to_string()).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let note = answer.envelope["message"].as_str().unwrap();
+            for name in noted {
+                let told = format!("{name} has no effect here; instead: ");
+                assert!(note.contains(&told), "{note}");
+            }
+        }
+        assert_eq!(api.get("/option/RetryTimes").await["value"], "5");
+        assert!(api.get("/option").await.get("PublicMCPHost").is_none());
     })
     .await;
 }
