@@ -85,17 +85,20 @@ impl Plan<'_> {
             .into_iter()
             .map(|(model, patch)| (there.remove(&model), model, patch))
             .collect();
-        // First, because one may only be named in another case from now on.
-        for (model, config) in self.rest(there) {
+        let written = wanted.iter().map(|(_, model, _)| model);
+        let (twins, others) = in_another_case(self.rest(there), written);
+        let remove = |plan: &mut Self, (model, config): (String, ModelConfig)| {
             let step = Step::RemoveModel(model.clone());
             let before = models::shown(config);
-            self.push("model_config", model, Verb::Delete, before, step);
-        }
+            plan.push("model_config", model, Verb::Delete, before, step);
+        };
+        twins.into_iter().for_each(|it| remove(self, it));
         for (there, model, patch) in wanted {
             let (verb, before) = existing(there, models::shown);
             let step = Step::Model(model.clone(), Box::new(patch));
             self.push("model_config", model, verb, before, step);
         }
+        others.into_iter().for_each(|it| remove(self, it));
         Ok(())
     }
 
@@ -231,19 +234,22 @@ impl Plan<'_> {
             .into_iter()
             .map(|config| (there.remove(&config.model), config))
             .collect();
-        // First, as with model configs.
-        for (model, config) in self.rest(there) {
+        let written = wanted.iter().map(|(_, config)| &config.model);
+        let (twins, others) = in_another_case(self.rest(there), written);
+        let remove = |plan: &mut Self, (model, config): (String, GroupModelConfig)| {
             let (name, before) = (name(&model), group_models::shown(config));
             let group = group.to_owned();
             let step = Step::RemoveGroupModel { group, model };
-            self.push("group_model_config", name, Verb::Delete, before, step);
-        }
+            plan.push("group_model_config", name, Verb::Delete, before, step);
+        };
+        twins.into_iter().for_each(|it| remove(self, it));
         for (there, config) in wanted {
             let name = name(&config.model);
             let (verb, before) = existing(there, group_models::shown);
             let step = Step::GroupModel(group.to_owned(), Box::new(config));
             self.push("group_model_config", name, verb, before, step);
         }
+        others.into_iter().for_each(|it| remove(self, it));
         Ok(())
     }
 
@@ -348,6 +354,17 @@ impl Plan<'_> {
             step,
         });
     }
+}
+
+/// Of what goes, first what only has its name in another case from now on: both at once cannot be.
+fn in_another_case<'n, T>(
+    going: BTreeMap<String, T>,
+    written: impl Iterator<Item = &'n String>,
+) -> (BTreeMap<String, T>, BTreeMap<String, T>) {
+    let written: BTreeSet<String> = written.map(|name| name.to_ascii_lowercase()).collect();
+    going
+        .into_iter()
+        .partition(|(name, _)| written.contains(&name.to_ascii_lowercase()))
 }
 
 fn existing<T>(there: Option<T>, shown: impl Fn(T) -> Value) -> (Verb, Value) {
