@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_config::meter::Attempt;
+
 use super::*;
+use crate::domain::{ChannelPatch, TokenPatch};
 use crate::secrets::random;
+use crate::store::Created;
 
 /// A generator whose seed is printed with a failure. Knuth's constants for a linear congruence.
 struct Dice(u64);
@@ -27,6 +31,11 @@ struct Books {
     redeemed: Vec<(String, String)>,
     /// What each event cost, those of groups without a wallet included.
     used: BTreeMap<String, i64>,
+    /// Of each, how often it was tried, and where it was served.
+    attempts: BTreeMap<String, Vec<i64>>,
+    /// One of each group.
+    tokens: BTreeMap<&'static str, i64>,
+    channels: Vec<i64>,
 }
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "free"];
@@ -40,11 +49,13 @@ async fn random_operations_keep_the_ledger_in_balance() {
         let mut dice = Dice(seed);
         let mut books = Books::default();
         priced(&store).await;
+        books.channels = channels(&store).await;
         for group in GROUPS {
-            store
-                .create_group(group, GroupPatch::default())
-                .await
-                .unwrap();
+            let made = store.create_token(group, named("t"), true, false).await;
+            let Created::New(token, _) = made.unwrap() else {
+                panic!("it is new")
+            };
+            books.tokens.insert(group, token.id);
             if group != "free" {
                 store.open_wallet(group, None).await.unwrap();
                 books.balances.insert(group.into(), 0);
@@ -85,26 +96,76 @@ async fn random_operations_keep_the_ledger_in_balance() {
         }
         assert_eq!(all, 0, "seed {seed}: all accounts together");
         let used: i64 = books.used.values().sum();
-        let counted = books.used.len();
-        for (table, calls, amount, spans) in [
-            ("logs", "count(*)", "sum(amount)", 1),
+        let calls = i64::try_from(books.used.len()).unwrap();
+        let served = books
+            .used
+            .iter()
+            .filter(|(id, _)| !books.attempts[*id].is_empty());
+        let served: i64 = served.map(|(_, cost)| cost).sum();
+        let attempts = books.attempts.values().map(|tried| tried.len());
+        let attempts = i64::try_from(attempts.sum::<usize>()).unwrap();
+        let untried = books.attempts.values().filter(|tried| tried.is_empty());
+        let untried = i64::try_from(untried.count()).unwrap();
+        let request = "sum(request_count)";
+        for (table, counted, amount, expected) in [
+            ("logs", "count(*)", "sum(amount)", (calls, used)),
+            ("tokens", request, "sum(used_amount)", (calls, used)),
+            ("groups", request, "sum(used_amount)", (calls, used)),
+            ("channels", request, "sum(used_amount)", (attempts, served)),
+            // Days have no counts.
+            ("token_days", "0", "sum(amount)", (0, used)),
             // Of every minute, every hour and every day.
             (
                 "group_summaries",
-                "sum(request_count)",
+                request,
                 "sum(used_amount)",
-                3,
+                (3 * calls, 3 * used),
+            ),
+            // What was not tried anywhere is there too, at no channel.
+            (
+                "channel_summaries",
+                request,
+                "sum(used_amount)",
+                (3 * (attempts + untried), 3 * used),
             ),
         ] {
-            let found = sums(&store, table, calls, amount).await;
-            let expected = (
-                i64::try_from(counted * spans).unwrap(),
-                used * i64::try_from(spans).unwrap(),
-            );
+            let found = sums(&store, table, counted, amount).await;
             assert_eq!(found, expected, "seed {seed}: {table}");
+        }
+        for (group, token) in &books.tokens {
+            let of_group = books.used.iter().filter(|(id, _)| group_of(id) == *group);
+            let expected: i64 = of_group.map(|(_, cost)| cost).sum();
+            let used = store.token(*token, None).await.unwrap().used_amount.0;
+            assert_eq!(used, expected, "seed {seed}: the token of {group}");
+            let used = store.group(group).await.unwrap().used_amount.0;
+            assert_eq!(used, expected, "seed {seed}: {group}");
         }
     })
     .await;
+}
+
+async fn channels(store: &Store) -> Vec<i64> {
+    let channel = |name: &str| ChannelPatch {
+        name: Some(name.into()),
+        kind: Some(1),
+        ..ChannelPatch::default()
+    };
+    let made = store
+        .create_channels(vec![channel("one"), channel("two")])
+        .await;
+    made.unwrap().iter().map(|channel| channel.id).collect()
+}
+
+fn named(name: &str) -> TokenPatch {
+    TokenPatch {
+        name: Some(name.into()),
+        ..TokenPatch::default()
+    }
+}
+
+fn group_of(event: &str) -> &'static str {
+    let number: usize = event[1..].parse().unwrap();
+    GROUPS[number % GROUPS.len()]
 }
 
 /// How many calls a table has, and what they cost.
@@ -187,10 +248,29 @@ async fn book(ledger: &Ledger, dice: &mut Dice, books: &mut Books) {
     for _ in 0..1 + dice.roll(12) {
         let number = dice.roll(400);
         // What an event says depends on its number alone: it is the same when it comes again.
-        let group = GROUPS[usize::try_from(number % 4).unwrap()];
         let (id, cost) = (format!("e{number}"), number % 37);
-        events.push(event(&id, group, cost));
+        let group = group_of(&id);
+        // None at all, one, or a second one after the first.
+        let tried = usize::try_from(number % 3).unwrap();
+        let tried: Vec<i64> = books
+            .channels
+            .iter()
+            .copied()
+            .cycle()
+            .skip(tried)
+            .take(tried)
+            .collect();
+        let attempt = |channel_id: &i64| Attempt {
+            channel_id: *channel_id,
+            ..Attempt::default()
+        };
+        events.push(UsageEvent {
+            token_id: books.tokens[group],
+            attempts: tried.iter().map(attempt).collect(),
+            ..event(&id, group, cost)
+        });
         let cost = i64::try_from(cost).unwrap();
+        books.attempts.insert(id.clone(), tried);
         books.used.insert(id.clone(), cost);
         if group != "free" && cost > 0 && !books.charged.contains_key(&id) {
             books.charged.insert(id, (group.into(), cost, 0));
