@@ -4,13 +4,17 @@
 //! that may be left out, and takes nothing away that is read. In SQLite and PostgreSQL a version is one
 //! transaction. MySQL commits with every change of a table, so there it is done a statement at a time,
 //! and goes on where it stopped ([`mysql`]).
+//!
+//! Who waits for a lock of a table has everybody wait who comes later. A migration that meets somebody
+//! who does not let go therefore fails after [`LOCK_WAIT_S`]: this program does not start and says why,
+//! the one before it goes on, and the next start tries again.
 
 mod mysql;
 
 use std::sync::LazyLock;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, Connection, SqlSafeStr};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, SqlSafeStr};
 
 use super::{Error, Result};
 
@@ -59,6 +63,9 @@ impl Kind {
     }
 }
 
+/// How long a migration waits for a table, in whole seconds.
+const LOCK_WAIT_S: u32 = if cfg!(test) { 1 } else { 10 };
+
 /// Does what a database lacks of these migrations. Of several who start at once, one does it.
 ///
 /// # Errors
@@ -73,7 +80,7 @@ pub(super) async fn run(pool: &AnyPool, kind: Kind, migrations: &Migrator) -> Re
             let mut connection = connection.detach();
             let done = match kind {
                 Kind::Mysql => mysql::run(&mut connection, migrations).await,
-                _ => migrations.run_direct(None, &mut connection, false).await,
+                _ => run_postgres(&mut connection, migrations).await,
             };
             connection.close().await?;
             done
@@ -88,6 +95,20 @@ pub(super) async fn run(pool: &AnyPool, kind: Kind, migrations: &Migrator) -> Re
         }),
         error => Error::Migration(error),
     })
+}
+
+/// Another control plane's migrations are waited for as long as they take; what is locked twice is ours
+/// until the connection ends.
+async fn run_postgres(
+    connection: &mut AnyConnection,
+    migrations: &Migrator,
+) -> std::result::Result<(), MigrateError> {
+    connection.lock().await?;
+    let bounded = format!("SET lock_timeout = '{LOCK_WAIT_S}s'");
+    sqlx::raw_sql(AssertSqlSafe(bounded))
+        .execute(&mut *connection)
+        .await?;
+    migrations.run_direct(None, connection, false).await
 }
 
 fn away_or(cause: sqlx::Error, refused: impl FnOnce(sqlx::Error) -> Error) -> Error {

@@ -8,6 +8,8 @@ use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
+use super::LOCK_WAIT_S;
+
 type Result<T> = std::result::Result<T, MigrateError>;
 
 /// Whoever waits longer than that for another one's migrations does not start.
@@ -40,6 +42,10 @@ pub(super) async fn run(connection: &mut AnyConnection, migrations: &Migrator) -
         let error = std::io::Error::other("another control plane is migrating this database");
         return Err(sqlx::Error::Io(error).into());
     }
+    let bounded = format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_S}");
+    sqlx::raw_sql(AssertSqlSafe(bounded))
+        .execute(&mut *connection)
+        .await?;
     run_alone(connection, migrations).await
 }
 

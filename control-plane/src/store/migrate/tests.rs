@@ -1,3 +1,5 @@
+mod compatible;
+
 use std::collections::BTreeSet;
 
 use sqlx::SqlSafeStr;
@@ -180,38 +182,30 @@ async fn every_database_has_the_same_columns() {
     }
 }
 
-/// The program of the version before runs on the tables of this one while control planes are replaced.
-#[test]
-fn migrations_take_nothing_away() {
-    let versions = |kind: Kind| -> Vec<i64> {
-        let all = kind.migrations().iter();
-        all.map(|migration| migration.version).collect()
-    };
-    for kind in [Kind::Sqlite, Kind::Postgres, Kind::Mysql] {
-        assert_eq!(versions(kind), versions(Kind::Sqlite), "{kind:?}");
-        for migration in kind.migrations().iter() {
-            for line in migration.sql.as_str().lines() {
-                let line = line.split("--").next().unwrap().to_uppercase();
-                let takes = [
-                    "DROP TABLE",
-                    "DROP COLUMN",
-                    "RENAME",
-                    "ALTER COLUMN",
-                    "MODIFY",
-                    "CHANGE COLUMN",
-                ];
-                assert!(
-                    !takes.iter().any(|it| line.contains(it)),
-                    "{kind:?} {}: {line}",
-                    migration.version
-                );
-                let must_be_given = line.contains("ADD COLUMN")
-                    && line.contains("NOT NULL")
-                    && !line.contains("DEFAULT");
-                assert!(!must_be_given, "{kind:?} {}: {line}", migration.version);
-            }
+#[tokio::test]
+async fn a_migration_that_would_wait_for_long_fails_and_nobody_waits_behind_it() {
+    on_each_database(async |database| {
+        let kind = kind_of(&database);
+        if kind == Kind::Sqlite {
+            // It has one writer at a time, and no locks of tables.
+            return;
         }
-    }
+        let running = database.open().await;
+        let text = "ALTER TABLE channels ADD COLUMN added BIGINT NOT NULL DEFAULT 0";
+        let next = and_then(kind, text);
+        let mut reading = running.reader().begin().await.unwrap();
+        sql("SELECT id FROM channels")
+            .fetch_all(&mut *reading)
+            .await
+            .unwrap();
+        let error = run(running.writer(), kind, &next).await.unwrap_err();
+        let text = error.to_string().to_lowercase();
+        assert!(text.contains("lock"), "{text}");
+        works(&running).await;
+        reading.commit().await.unwrap();
+        run(running.writer(), kind, &next).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
