@@ -175,7 +175,7 @@ fn shown(left: Left) -> (Value, Option<String>) {
         Left::Nothing => (Value::Null, none),
         Left::Option(value) => (plan::option(&value), none),
         Left::Model(config) => (models::shown(*config), none),
-        Left::Channel(channel) => (channels::shown(channel), none),
+        Left::Channel(channel) => (channels::shown(*channel), none),
         Left::Group(group) => (groups::shown(group), none),
         Left::GroupModel(config) => (group_models::shown(*config), none),
         Left::Wallet(wallet) => (wallets::shown(wallet), none),

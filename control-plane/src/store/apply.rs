@@ -50,7 +50,7 @@ pub(crate) enum Left {
     Nothing,
     Option(String),
     Model(Box<ModelConfig>),
-    Channel(Channel),
+    Channel(Box<Channel>),
     Group(Group),
     GroupModel(Box<GroupModelConfig>),
     Wallet(Wallet),
@@ -190,10 +190,12 @@ impl Write {
                     .await?;
                 Left::Nothing
             }
-            Step::Channel(Some(id), patch) => Left::Channel(self.update_channel(id, *patch).await?),
+            Step::Channel(Some(id), patch) => {
+                Left::Channel(Box::new(self.update_channel(id, *patch).await?))
+            }
             Step::Channel(None, patch) => {
                 let made = self.create_channels(vec![*patch]).await?.pop();
-                made.map_or(Left::Nothing, Left::Channel)
+                made.map_or(Left::Nothing, |made| Left::Channel(Box::new(made)))
             }
             Step::RemoveChannel(id) => {
                 self.delete_channels(vec![id]).await?;

@@ -164,7 +164,7 @@ fn named(name: &str) -> TokenPatch {
 }
 
 fn group_of(event: &str) -> &'static str {
-    let number: usize = event[1..].parse().unwrap();
+    let number: usize = event.trim_start_matches('e').parse().unwrap();
     GROUPS[number % GROUPS.len()]
 }
 
