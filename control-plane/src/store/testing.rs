@@ -39,21 +39,29 @@ pub(crate) async fn on_each_database(test: impl AsyncFn(Database)) {
     }
 }
 
-/// New ones, one of each kind.
-pub(crate) async fn each_database() -> Vec<Database> {
-    let database = |name, address, folder, used| Database {
+fn database(name: &'static str, address: String, folder: TempDir, used: Option<Used>) -> Database {
+    Database {
         name,
         address,
         keys: KeyRing::random(),
         folder,
         _used: used,
-    };
+    }
+}
+
+/// Where databases make no difference.
+pub(crate) async fn sqlite_alone() -> Database {
     sqlx::any::install_default_drivers();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a %?#é.db");
     sqlite::create(&path).await;
     let address = path.to_str().unwrap().to_owned();
-    let mut databases = vec![database("sqlite", address, folder, None)];
+    database("sqlite", address, folder, None)
+}
+
+/// New ones, one of each kind.
+pub(crate) async fn each_database() -> Vec<Database> {
+    let mut databases = vec![sqlite_alone().await];
 
     let name = format!("t{}", hex::encode(random::<8>()));
     if let Some(server) = server::postgres() {

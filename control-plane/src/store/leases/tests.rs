@@ -1,6 +1,7 @@
 //! Grants, returns and bookings against one budget, on every database.
 
 mod together;
+mod walk;
 
 use tollgate_config::meter::UsageEvent;
 use tollgate_policy::price::{NanoUsd, Part, Price, Rate, Tariff};
