@@ -119,11 +119,10 @@ impl Collector {
         service: i64,
         provider: impl Fn(ServiceAccess) -> P,
     ) -> store::Result<()> {
-        let provider = match self.store.service_access(service).await {
-            Ok(access) => Some(Arc::new(provider(access))),
+        let (provider, unreadable) = match self.store.service_access(service).await {
+            Ok(access) => (Some(Arc::new(provider(access))), None),
             Err(error @ (store::Error::Row { .. } | store::Error::NotFound(_))) => {
-                tracing::error!(service, %error, "a balance service cannot be called");
-                None
+                (None, Some(error))
             }
             Err(error) => return Err(error),
         };
@@ -132,7 +131,12 @@ impl Collector {
             let is_idle = due.is_empty();
             // Of a service that takes none, the rest of what waits would go the same way.
             let goes_on = self.tell(provider.as_ref(), due).await? || is_idle;
+            // After it: what the service knows by now is not taken off what it will say.
             let (stale, is_full_too) = self.store.take_stale(service, STALE_MS).await?;
+            let is_wanted = !is_idle || !stale.is_empty();
+            if let Some(error) = unreadable.as_ref().filter(|_| is_wanted) {
+                tracing::error!(service, %error, "a balance service cannot be called");
+            }
             self.ask(provider.as_ref(), stale).await?;
             if !(is_full && goes_on || is_full_too) {
                 return Ok(());
