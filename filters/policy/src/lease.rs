@@ -16,8 +16,8 @@
 //! - One call for each Envoy: where nothing else is reserved and the last of a budget is here, a
 //!   call goes on that could cost more than is left. Otherwise a small budget could never be used up
 //!   by a model whose longest answer costs more.
-//! - What a call uses beyond the estimate of its input (four bytes to a token), beyond the longest
-//!   answer that is configured, beyond [`SEARCHES`] searches, or at a price that was raised while it
+//! - What a call uses beyond the estimate of its input (four bytes to a token, or all that the model
+//!   takes where its bytes do not tell), beyond the longest answer that is configured, beyond [`SEARCHES`] searches, or at a price that was raised while it
 //!   ran.
 //! - What was held of a wallet when money was taken out of it.
 //! - What an Envoy held that the control plane gave up for lost, and that came back.
