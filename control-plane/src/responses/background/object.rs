@@ -58,12 +58,16 @@ pub(super) fn answered(queued: &str, response: &str) -> String {
     with(response, &ours)
 }
 
-/// An object with these members instead of its own, which it has; all else is as it was.
+/// An object with these members, in the place of its own where it has them; all else is as it was.
 fn with(object: &str, members: &[(&str, &str)]) -> String {
+    let json = Json::trusted(object);
     let object = object_bytes(|w| {
-        for (key, value) in Json::trusted(object).entries() {
+        for (key, value) in json.entries() {
             let own = members.iter().find(|(name, _)| **name == *key);
             w.field_raw(&key, own.map_or(value.raw(), |(_, value)| value));
+        }
+        for (name, value) in members.iter().filter(|(name, _)| json.get(name).is_none()) {
+            w.field_raw(name, value);
         }
     });
     String::from_utf8(object).unwrap_or_default()
@@ -123,6 +127,12 @@ mod tests {
         let queued = r#"{"id":"resp_1","status":"queued","background":true,"output":[],"previous_response_id":"resp_0"}"#;
         let came = r#"{"id":"resp_2","status":"completed","background":false,"output":[ {"a":1.0} ],"previous_response_id":null}"#;
         let expected = r#"{"id":"resp_1","status":"completed","background":true,"output":[ {"a":1.0} ],"previous_response_id":"resp_0"}"#;
+        assert_eq!(answered(queued, came), expected);
+
+        // One that does not repeat what it was asked.
+        let queued = r#"{"id":"resp_1","background":true,"output":[],"conversation":{"id":"c"}}"#;
+        let came = r#"{"id":"resp_2","status":"completed","output":[]}"#;
+        let expected = r#"{"id":"resp_1","status":"completed","output":[],"background":true,"conversation":{"id":"c"}}"#;
         assert_eq!(answered(queued, came), expected);
     }
 }

@@ -150,8 +150,10 @@ async fn a_call_is_made_for_the_caller_and_its_answer_is_shown() {
         stream.write_all(last.as_bytes()).await.unwrap();
         drop(stream);
         let ended = plane.ended(&id).await;
-        let expected =
-            serde_json::json!({"id": id, "status": "completed", "background": true, "output": [7]});
+        let expected = serde_json::json!({
+            "id": id, "status": "completed", "background": true, "output": [7],
+            "previous_response_id": null,
+        });
         assert_eq!(ended, expected);
         // It is over: cancelling changes nothing.
         let cancelled = plane.ask("g", &id, call::Kind::Cancel(Nothing {})).await;
