@@ -1,7 +1,10 @@
 //! Answers that begin and do not end: because the provider stops, or because the caller leaves.
 
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use serde_json::json;
 use tollgate_tests::dialect::array;
 use tollgate_tests::http::{End, Request};
 use tollgate_tests::{Answer, Cut, Dialect, Fault, Gateway, Provider, Scene, at_once};
@@ -110,8 +113,8 @@ fn a_caller_that_leaves_before_the_answer_ends_the_provider_s_work_too() {
     for (n, caller) in Dialect::CALLERS.into_iter().enumerate() {
         let scene = Scene::on(Gateway::shared()).channel(&provider).ready();
         let request: Request = scene.request(caller, "hello");
-        let connection = std::net::TcpStream::connect(scene.address).unwrap();
-        std::io::Write::write_all(&mut &connection, &request.bytes(scene.address)).unwrap();
+        let connection = TcpStream::connect(scene.address).unwrap();
+        Write::write_all(&mut &connection, &request.bytes(scene.address)).unwrap();
         provider.wait_for_calls(n + 1);
         drop(connection);
         provider.wait_until_abandoned(n + 1);
@@ -120,6 +123,27 @@ fn a_caller_that_leaves_before_the_answer_ends_the_provider_s_work_too() {
         let (input, output) = row.tokens();
         assert!(input > 0 && output == 0, "the prompt is booked: {row:?}");
     }
+}
+
+#[test]
+fn a_caller_that_leaves_while_the_next_channel_is_not_reached_pays_nothing() {
+    let refuses = Provider::openai().plays(Fault::Status(503)).start();
+    // It takes connections, and no TLS comes about.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("https://{}/v1", silent.local_addr().unwrap());
+    let scene = Scene::on(Gateway::shared())
+        .channel(&refuses)
+        .channel_to(Dialect::OpenAi, &base_url, json!({"skip_tls_verify": true}))
+        .ready();
+    let request: Request = scene.request(Dialect::OpenAi, "hello");
+    let caller = TcpStream::connect(scene.address).unwrap();
+    Write::write_all(&mut &caller, &request.bytes(scene.address)).unwrap();
+    let _reached = silent.accept().unwrap();
+    drop(caller);
+    let row = scene.log();
+    assert_eq!(row.channels(), scene.channels, "{row:?}");
+    assert_eq!((row.code(), row.outcome()), (0, "client_gone"), "{row:?}");
+    assert_eq!(row.tokens(), (0, 0), "nobody had the prompt: {row:?}");
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Providers that are reached through a proxy: named by the channel, and known to nobody else.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tollgate_tests::apart::Apart;
 use tollgate_tests::certificates::Authority;
@@ -8,7 +12,7 @@ use tollgate_tests::eventually::within;
 use tollgate_tests::provider::refusing_base_url;
 use tollgate_tests::proxy::{KNOWN_TO_PROXIES, Proxy};
 use tollgate_tests::scene::{Builder, provider_key};
-use tollgate_tests::{Dialect, Fault, Gateway, Provider, Scene, eventually, patience};
+use tollgate_tests::{Answer, Dialect, Fault, Gateway, Provider, Scene, eventually, patience};
 
 /// Where a provider is for a proxy, and for nobody else.
 fn behind(provider: &Provider, scheme: &str, port: u16) -> String {
@@ -127,6 +131,49 @@ fn a_proxy_that_is_of_no_use_is_followed_by_the_next_channel() {
     for proxy in &refusing {
         assert!(!proxy.asked().is_empty());
     }
+}
+
+#[test]
+fn a_caller_that_leaves_before_the_proxy_has_a_connection_pays_nothing() {
+    let (silent, provider) = (
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+        Provider::openai(),
+    );
+    let (provider, url) = (provider.start(), silent.local_addr().unwrap());
+    let scene = through(
+        Scene::on(Gateway::shared()),
+        &provider,
+        &format!("http://{url}"),
+    );
+    let scene = scene.ready();
+    let request = scene.request(Dialect::OpenAi, "hello");
+    let caller = TcpStream::connect(scene.address).unwrap();
+    (&caller).write_all(&request.bytes(scene.address)).unwrap();
+    let (mut asked, _) = silent.accept().unwrap();
+    asked.read_exact(&mut [0; 8]).unwrap();
+    drop(caller);
+    let row = scene.log();
+    assert_eq!((row.code(), row.outcome()), (0, "client_gone"), "{row:?}");
+    assert_eq!(row.tokens(), (0, 0), "nobody had the prompt: {row:?}");
+
+    // With TLS the provider itself has answered.
+    let slow = Answer::text("too late").first_byte_after(Duration::from_secs(30));
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "anybody");
+    let (proxy, provider) = (Proxy::start(), Provider::openai().plays(slow).start());
+    let encrypted = Encrypted::before(provider.address(), &authority.signs(KNOWN_TO_PROXIES));
+    let base_url = behind(&provider, "https", encrypted.address().port());
+    let fields = json!({"proxy_url": proxy.url(), "skip_tls_verify": true});
+    let scene = Scene::on(Gateway::shared())
+        .channel_to(Dialect::OpenAi, &base_url, fields)
+        .ready();
+    let request = scene.request(Dialect::OpenAi, "hello");
+    let caller = TcpStream::connect(scene.address).unwrap();
+    (&caller).write_all(&request.bytes(scene.address)).unwrap();
+    provider.wait_for_calls(1);
+    drop(caller);
+    let row = scene.log();
+    assert!(row.tokens().0 > 0, "the prompt is booked: {row:?}");
 }
 
 #[test]

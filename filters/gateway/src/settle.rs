@@ -174,13 +174,19 @@ fn ending(host: &dyn Host, stream: &Stream) -> (Outcome, u32) {
 
 /// Whether the last upstream has the prompt, and neither refused it nor ended its answer with an error
 /// before the first word: it works, and is paid for that, whether or not there was a word yet. An
-/// attempt without a status may have waited for its connection.
+/// attempt without a status may have waited for its connection; or for a proxy's, of which only TLS
+/// would tell, for what leads to proxies is Envoy itself.
 fn had_the_prompt(host: &dyn Host, stream: &Stream, was_open: bool) -> bool {
     let status = stream.attempts.last().map(|attempt| attempt.status);
     match (&stream.outcome, status) {
         (Some(Ending::Failed(_)), _) => counted_output(stream) > 0,
         (Some(_), status) => status.is_some(),
-        (None, Some(0)) => was_open && host.property(&["upstream", "local_address"]).is_some(),
+        (None, Some(0)) if was_open => {
+            let told = |what| host.property(&["upstream", what]);
+            told("local_address").is_some_and(|address| {
+                !address.starts_with(b"envoy:") || told("tls_version").is_some()
+            })
+        }
         (None, Some(200..300)) => was_open,
         (None, _) => false,
     }

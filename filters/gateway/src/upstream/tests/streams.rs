@@ -158,6 +158,22 @@ fn a_prompt_that_a_provider_has_is_booked_before_the_first_word() {
 }
 
 #[test]
+fn behind_a_proxy_only_tls_tells_of_a_provider_that_says_nothing() {
+    for (is_encrypted, is_booked) in [(false, false), (true, true)] {
+        let (host, gateway, _attempt) =
+            begin(vec![channel(1, "openai-chat")], CHAT, OPENAI_REQUEST);
+        host.put_property(&["upstream", "local_address"], b"envoy://internal/");
+        if is_encrypted {
+            host.put_property(&["upstream", "tls_version"], b"TLSv1.3");
+        }
+        let details = b"downstream_remote_disconnect";
+        host.put_property(&["response", "code_details"], details);
+        let event = crate::fixture::event(&host, gateway, 0);
+        assert_eq!(event.usage.is_some(), is_booked);
+    }
+}
+
+#[test]
 fn a_stream_that_its_caller_left_is_estimated_where_nobody_counted() {
     let request = OPENAI_REQUEST.replace(r#""model""#, r#""stream":true,"model""#);
     let (host, gateway, mut attempt) = begin(vec![channel(1, "openai-chat")], CHAT, &request);
