@@ -154,7 +154,7 @@ pub struct ControlArgs {
     pub max_body_bytes: u64,
 
     /// How long responses are kept that callers of the Responses API may continue by their id, after
-    /// the last of a conversation; 0 keeps none
+    /// the last of a conversation; 0 keeps none, and refuses `background`
     #[arg(long, env = "RESPONSES_RETENTION_DAYS", default_value_t = 30, value_name = "DAYS",
         value_parser = clap::value_parser!(u32).range(0..=3650))]
     pub responses_retention_days: u32,
