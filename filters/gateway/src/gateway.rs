@@ -276,7 +276,7 @@ impl Gateway {
         };
         match answer.and_then(|answer| kept::shown(&stream, answer)) {
             Ok(json) => {
-                models::reply(host, stream.call.dialect(), &stream.id, json.as_bytes());
+                models::reply(host, &stream, json.as_bytes());
                 stream.answer_begins(200);
             }
             Err(error) => refuse(host, &mut stream, error),

@@ -76,21 +76,13 @@ pub(super) fn admit(
         let only = named.and_then(|id| id.parse().ok()).unwrap_or(0);
         token.only_channel = Some(only);
     }
-    let token = stream.token.insert(token);
+    stream.token = Some(token);
     verdict.map_err(refusal::denied)?;
+    let token = stream.token.as_ref().ok_or_else(refusal::no_token)?;
 
     match &stream.call.endpoint {
-        Endpoint::Models => models::list(host, stream.call.dialect(), &stream.id, &active, token),
-        Endpoint::Model(model) => {
-            models::one(
-                host,
-                stream.call.dialect(),
-                &stream.id,
-                &active,
-                token,
-                model,
-            )?;
-        }
+        Endpoint::Models => models::list(host, stream, &active, token),
+        Endpoint::Model(model) => models::one(host, stream, &active, token, model)?,
         Endpoint::Stored { .. } => return Ok(Admitted::AsksForResponse),
         Endpoint::Conversations { .. } => {
             // Who may ask no model has nothing to add, but may read and delete.

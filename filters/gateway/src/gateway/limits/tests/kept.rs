@@ -60,6 +60,17 @@ fn questions_count_as_requests_of_the_token_and_of_the_address_whatever_the_answ
 }
 
 #[test]
+fn what_is_kept_comes_with_what_is_left() {
+    let host = limited(own(limits(2, 0, 0)));
+    let (mut gateway, call) = ask(&host, RESPONSE).unwrap();
+    let kind = Some(answer::Kind::Json("{}".into()));
+    gateway.call_ended(&host, call, Some(Answer { kind }.encode_to_vec()));
+    let reply = host.take_reply().unwrap();
+    assert_eq!(reply.status, 200);
+    assert_eq!(header(&reply, "x-ratelimit-remaining-requests"), "1");
+}
+
+#[test]
 fn questions_are_no_calls_of_a_model() {
     let record = TokenRecord {
         user_limits: Some(limits(1, 1, 1)),
