@@ -87,7 +87,7 @@ impl Windows {
         })))
     }
 
-    /// Counts a call in, unless one of its limits refuses it.
+    /// Counts a call in, unless one of its limits refuses it, or it is only asked whether it would.
     ///
     /// # Errors
     /// When Redis is away. Then it is counted nowhere, or nobody knows.
@@ -111,6 +111,7 @@ impl Windows {
         for rates in rates {
             call.key(self.key(rates)).arg(rates.rpm).arg(rates.tpm);
         }
+        call.arg(u8::from(asked.is_void));
         let mut connection = self.0.connection.clone();
         let answer: Vec<i64> = self.limited(call.invoke_async(&mut connection)).await?;
         read(rates, &answer).ok_or_else(|| Away("it answers something else".to_owned()))

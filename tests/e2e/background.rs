@@ -214,17 +214,21 @@ fn another_tenant_s_are_not_there() {
 }
 
 #[test]
-fn what_the_limits_refuse_has_failed_and_is_told_as_such() {
+fn what_the_limits_refuse_is_not_queued() {
     let provider = Provider::anthropic().start();
     let scene = Scene::on(Gateway::shared())
         .channel(&provider)
         .config(json!({"rpm": 1}))
         .ready();
     wait_for(&scene, &begin(&scene), "completed");
-    let id = begin(&scene);
-    wait_for(&scene, &id, "failed");
-    let told = send(&scene, "GET", &format!("/{id}")).json();
-    assert_eq!(told["error"]["code"], "rate_limit_exceeded", "{told}");
+    let body = json!({"model": scene.model, "input": "hello", "background": true});
+    let told = scene
+        .with_token(Request::post(PATH, &body))
+        .send(scene.address)
+        .expect("an answer");
+    assert_eq!(told.status, 429, "{}", told.text());
+    assert_eq!(told.json()["error"]["code"], "rate_limit_exceeded");
+    assert!(told.header("retry-after").is_some());
     assert_eq!(provider.calls().len(), 1);
 }
 

@@ -2,7 +2,8 @@
 --
 -- KEYS: a hash for each limit.
 -- ARGV: the present in Unix milliseconds (0: by this server's clock), the tokens that the call
---       reserves, then requests and tokens per minute of each limit (0: any number).
+--       reserves, then requests and tokens per minute of each limit (0: any number), and 1 if nothing
+--       is to be counted, only seen whether it could be.
 -- Gives the place of the limit that refuses the call (0: none does), 1 if for its tokens, the
 -- milliseconds until it would not, the present, then the levels of requests and tokens of each limit,
 -- or of the one that refuses.
@@ -49,6 +50,7 @@ for place, key in ipairs(KEYS) do
     'tokens_empty', empty[2], lasts_ms = lasts_ms,
   }
 end
+if ARGV[2 * #KEYS + 3] == '1' then return answer end
 for place, key in ipairs(KEYS) do
   redis.call('HSET', key, unpack(writes[place]))
   redis.call('PEXPIRE', key, writes[place].lasts_ms)

@@ -81,6 +81,23 @@ impl Random {
 }
 
 #[tokio::test]
+async fn who_only_asks_whether_takes_nothing() {
+    let Some(redis) = Redis::start() else { return };
+    let windows = redis.windows();
+    let counted = call(&[rates(1, 1, 0), rates(2, 0, 10)], 10);
+    let asked = Counted {
+        is_void: true,
+        ..counted.clone()
+    };
+    for _ in 0..3 {
+        let told = windows.admit(&asked).await.unwrap();
+        assert_eq!((told.refused_by, told.requests_left), (0, 0), "{told:?}");
+    }
+    assert_eq!(windows.admit(&counted).await.unwrap().refused_by, 0);
+    assert_eq!(windows.admit(&asked).await.unwrap().refused_by, 1);
+}
+
+#[tokio::test]
 async fn it_counts_as_gateways_do_by_themselves() {
     let Some(redis) = Redis::start() else { return };
     let windows = redis.windows();

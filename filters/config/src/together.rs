@@ -24,7 +24,8 @@ pub struct Counted {
     /// At its end: the tokens that it used.
     #[prost(uint64, tag = "4")]
     pub used: u64,
-    /// At its end: it was refused elsewhere, and never was a request.
+    /// At its end: it was refused elsewhere, and never was a request. Before: it is none, and nothing is
+    /// to be taken.
     #[prost(bool, tag = "5")]
     pub is_void: bool,
 }

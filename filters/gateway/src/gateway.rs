@@ -195,10 +195,10 @@ impl Gateway {
             Ok(None) if stream.call.endpoint.is_kept() => {
                 kept::ask(host, &stream, self.buffered).map(Some)
             }
-            Ok(None) => {
-                let asked = budget::reserve(host, &mut stream);
-                asked.map(|call| call.map(|call| kept::Then::Afford.after(call)))
-            }
+            Ok(None) => match budget::reserve(host, &mut stream) {
+                Ok(None) => kept::background::ask(host, &mut stream),
+                asked => asked.map(|call| call.map(|call| kept::Then::Afford.after(call))),
+            },
             Err(error) => Err(error),
         };
         match asked {
@@ -340,9 +340,10 @@ fn decide(
     stream: &mut Stream,
     gathered: plan::Gathered,
 ) -> Result<Option<kept::Asked>, ErrorInfo> {
-    if let Some(own) = stream.background.take() {
-        return kept::background::ask(host, stream, &own, gathered).map(Some);
-    }
+    let gathered = match &stream.background {
+        Some(_) => kept::background::foreground(gathered)?,
+        None => gathered,
+    };
     let mut plan = match stream.call.operation().cloned() {
         None => plan::plan(host, stream, gathered)?,
         Some(operation) => match operate::plan(host, stream, operation, gathered)? {
@@ -362,8 +363,10 @@ fn decide(
     if !stream.is_test() {
         limits::admit(host, stream, Some(&plan))?;
     }
-    keep_evidence(stream, &mut plan);
-    router::tell(host, stream, &mut plan)?;
+    if stream.background.is_none() {
+        keep_evidence(stream, &mut plan);
+        router::tell(host, stream, &mut plan)?;
+    }
     stream.plan = Some(plan);
     Ok(None)
 }

@@ -83,7 +83,8 @@ pub(super) fn reserve(host: &dyn Host, stream: &mut Stream) -> Result<Option<u32
             break;
         }
     }
-    if lacking.is_empty() && used_up.is_none() {
+    // What is asked for the background only looks: the call that is made then takes.
+    if lacking.is_empty() && used_up.is_none() && stream.background.is_none() {
         stream.held.reserved = reserved;
         return Ok(None);
     }
@@ -96,6 +97,9 @@ pub(super) fn reserve(host: &dyn Host, stream: &mut Stream) -> Result<Option<u32
     if let Some(why) = used_up {
         let error = ErrorInfo::new(ErrorKind::InsufficientQuota, why);
         return Err(error.with_code("insufficient_quota"));
+    }
+    if lacking.is_empty() {
+        return Ok(None);
     }
     stream.held.asks += 1;
     if stream.held.asks > ASKS_MAX {

@@ -46,7 +46,8 @@ pub(crate) struct Taken {
     headers: Vec<Shown>,
 }
 
-/// Counts the call in; without a plan it is about what is kept.
+/// Counts the call in; without a plan it is about what is kept. What is asked for the background only
+/// sees whether it could be, for the call that is made then is counted itself.
 ///
 /// # Errors
 /// When it is over a limit. Then it is counted nowhere.
@@ -82,7 +83,8 @@ pub(super) fn admit(
 /// the call to the control plane that the request has to wait for.
 pub(super) fn ask(host: &dyn Host, stream: &mut Stream) -> Result<Option<u32>, ErrorInfo> {
     let taken = &stream.limits;
-    let rates = counted(taken);
+    let mut rates = counted(taken);
+    rates.is_void = stream.background.is_some();
     if rates.rates.is_empty() || taken.together_at_ms != 0 {
         return Ok(None);
     }
@@ -118,7 +120,10 @@ pub(super) fn told(
     stream.limits.headers = written(stream, &standing, host.now_unix_ms());
     let place = told.refused_by.checked_sub(1);
     let Some(place) = place.and_then(|place| usize::try_from(place).ok()) else {
-        stream.limits.together_at_ms = told.at_ms;
+        match stream.background {
+            Some(_) => stream.limits.together.clear(),
+            None => stream.limits.together_at_ms = told.at_ms,
+        }
         return Ok(());
     };
     let limited = mem::take(&mut stream.limits.together);
@@ -143,21 +148,24 @@ fn take_alone(host: &dyn Host, stream: &mut Stream) -> Result<(), ErrorInfo> {
     take_all(host, stream, scopes)
 }
 
-/// Counts the call in at this gateway's share of each of these, or at none.
+/// Counts the call in at this gateway's share of each of these, or at none; or sees whether it could.
 fn take_all(host: &dyn Host, stream: &mut Stream, scopes: Vec<Scope>) -> Result<(), ErrorInfo> {
     let Share { nodes, index, .. } = stream.limits.share;
     let now_ms = host.now_unix_ms();
     stream.limits.at_ms = now_ms;
     let mut standing = Standing::default();
+    let takes = stream.background.is_none();
     for mut scope in scopes {
         scope.limits = share(&scope.limits, nodes, index);
         if scope.limits.is_none() {
             continue;
         }
-        match counters::take(host, &scope, stream.limits.tokens, now_ms) {
+        match counters::take(host, &scope, stream.limits.tokens, now_ms, takes) {
             Ok(stands) => {
                 standing = standing.tightest(stands);
-                stream.limits.scopes.push(scope);
+                if takes {
+                    stream.limits.scopes.push(scope);
+                }
             }
             Err(refused) => {
                 let taken = mem::take(&mut stream.limits);

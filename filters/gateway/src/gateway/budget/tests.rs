@@ -386,3 +386,31 @@ fn what_needs_no_budget_asks_for_nothing() {
     assert_eq!(host.take_shared_calls(), reads);
     assert_eq!(reads, 1);
 }
+
+#[test]
+fn what_nobody_waits_for_is_refused_before_it_is_queued_and_holds_nothing() {
+    const ASKED: &str = r#"{"model":"m","input":"hi","background":true}"#;
+    let host = host(&["p5"]);
+    let (mut gateway, _) = request(&host, "/v1/responses", ASKED);
+    let (call, _) = asked(&host);
+    tell(&host, &mut gateway, call, vec![lease("p5", 7, 1_000)]);
+    let calls = host.take_calls();
+    assert_eq!(calls.len(), 1, "queued, once there is enough");
+    assert!(calls[0].method.contains("Responses"), "{calls:?}");
+    assert_eq!(free(&host, "p5"), 1_000);
+    let event = event(&host, gateway, 200);
+    assert!(event.leases.is_empty() && event.model.is_empty());
+
+    let used_up = Lease {
+        exhausted: "Used up.".into(),
+        ..lease("p5", 0, 0)
+    };
+    let host = self::host(&["p5"]);
+    let (mut gateway, _) = request(&host, "/v1/responses", ASKED);
+    let (call, _) = asked(&host);
+    tell(&host, &mut gateway, call, vec![used_up]);
+    let reply = host.take_reply().unwrap();
+    assert_eq!(reply.status, 429);
+    assert!(reply.body.contains("insufficient_quota"), "{}", reply.body);
+    assert!(host.take_calls().is_empty());
+}

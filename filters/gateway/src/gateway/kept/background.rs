@@ -9,13 +9,13 @@
 
 use tollgate_config::responses::{self, call};
 use tollgate_host::Host;
-use tollgate_protocol::conversation::{Continuation, foreground};
+use tollgate_protocol::conversation::{self, Continuation};
 use tollgate_protocol::json::object_bytes;
 use tollgate_protocol::{Body, Dialect, ErrorInfo, ErrorKind, Limits, peek};
 
 use super::{Asked, Then, begin};
 use crate::gateway::admit::peer;
-use crate::gateway::plan::{Gathered, plan};
+use crate::gateway::plan::Gathered;
 use crate::memory::READ_FACTOR;
 use crate::refusal;
 use crate::stream::Stream;
@@ -56,24 +56,33 @@ pub(super) fn is_ours(
     Ok(true)
 }
 
-/// Has the call made, if there is a channel that can serve it. `gathered` has its history.
-pub(in crate::gateway) fn ask(
-    host: &dyn Host,
-    stream: &Stream,
-    own: &str,
-    mut gathered: Gathered,
-) -> Result<Asked, ErrorInfo> {
+/// The request as it will be made, with its history: planned, to see whether a channel can serve it, and
+/// held against limits and budgets, for what they refuse is not worth keeping.
+pub(in crate::gateway) fn foreground(mut gathered: Gathered) -> Result<Gathered, ErrorInfo> {
     if !gathered
         .hold
         .grow(gathered.size.saturating_mul(READ_FACTOR))
     {
         return Err(refusal::no_room());
     }
-    gathered.body = Body::parse(foreground(&gathered.body), &Limits::request(usize::MAX))?;
-    plan(host, stream, gathered)?;
+    let body = conversation::foreground(&gathered.body);
+    gathered.body = Body::parse(body, &Limits::request(usize::MAX))?;
+    Ok(gathered)
+}
+
+/// Has the call made that was found good, if it is one that nobody waits for.
+pub(in crate::gateway) fn ask(
+    host: &dyn Host,
+    stream: &mut Stream,
+) -> Result<Option<Asked>, ErrorInfo> {
+    let Some(own) = stream.background.take() else {
+        return Ok(None);
+    };
+    // Nothing is called here.
+    stream.plan = None;
     let address = peer(host).map_or_else(|| "-".to_owned(), |address| address.to_string());
     let asked = object_bytes(|w| {
-        w.field_raw("body", own);
+        w.field_raw("body", &own);
         w.field_u64(
             "token_id",
             stream
@@ -86,7 +95,7 @@ pub(in crate::gateway) fn ask(
     });
     let asked = String::from_utf8(asked).unwrap_or_default();
     let call = begin(host, stream, "", call::Kind::Background(asked))?;
-    Ok(Then::Show.after(call))
+    Ok(Some(Then::Show.after(call)))
 }
 
 #[cfg(test)]

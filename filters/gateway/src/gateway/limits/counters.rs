@@ -29,7 +29,8 @@ thread_local! {
     };
 }
 
-/// Counts a call in at one of its limits.
+/// Counts a call in at one of its limits, unless it is only to be seen whether it could be (`takes` is
+/// false).
 ///
 /// # Errors
 /// Why it must wait; `None` when too many others were faster.
@@ -38,6 +39,7 @@ pub(super) fn take(
     scope: &Scope,
     tokens: u64,
     now_ms: i64,
+    takes: bool,
 ) -> Result<Standing, Option<Refused>> {
     IN_FLIGHT.with_borrow_mut(|mine| {
         while mine.worker == 0 {
@@ -48,12 +50,12 @@ pub(super) fn take(
         let counted = change(host, scope.key, now_ms, &mut |slot| {
             let admitted = scope.admit(slot, tokens, (mine.worker, held), now_ms);
             outcome = admitted.map_err(Some);
-            outcome.is_ok()
+            takes && outcome.is_ok()
         });
         if !counted {
             return Err(None);
         }
-        if outcome.is_ok() && scope.limits.max_concurrency > 0 {
+        if takes && outcome.is_ok() && scope.limits.max_concurrency > 0 {
             mine.set(scope.key, held.saturating_add(1));
         }
         outcome

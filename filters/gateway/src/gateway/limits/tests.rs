@@ -1,3 +1,4 @@
+mod background;
 mod kept;
 mod together;
 
