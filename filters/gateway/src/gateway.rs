@@ -11,6 +11,7 @@ mod answer;
 pub(crate) mod budget;
 mod control;
 mod counting;
+pub(crate) mod inputs;
 mod kept;
 pub(crate) mod limits;
 mod models;
@@ -25,6 +26,7 @@ use tollgate_host::{Body, Flow, Host, Level, Map};
 use tollgate_protocol::ErrorInfo;
 use tollgate_protocol::embeddings::Shape;
 
+use self::inputs::Inputs;
 use crate::detail;
 use crate::memory::Hold;
 use crate::operation::Operation;
@@ -371,7 +373,8 @@ fn decide(
     Ok(None)
 }
 
-/// Keeps of the request what its tokens are counted from, should its upstream not tell them.
+/// Keeps of the request what its tokens are counted from, should its upstream not tell them, and what
+/// its price may depend on.
 fn keep_evidence(stream: &mut Stream, plan: &mut Plan) {
     let shape = match stream.call.operation() {
         Some(Operation::Count { .. }) => return,
@@ -379,10 +382,9 @@ fn keep_evidence(stream: &mut Stream, plan: &mut Plan) {
         None => "",
     };
     if let Some(source) = &plan.source {
-        let body = source.body.as_str();
-        let length = stream.evidence.requested(body, shape);
-        plan.is_shortened = length < body.len();
+        let length = stream.evidence.requested(source.body.as_str(), shape);
         plan.body_bytes = plan.body_bytes.min(length);
+        plan.inputs = Inputs::of(&source.body);
     }
 }
 

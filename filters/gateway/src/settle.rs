@@ -96,6 +96,7 @@ fn event(host: &dyn Host, stream: &mut Stream, was_open: bool) -> (UsageEvent, M
         Outcome::Success => None,
         _ => stream.error.as_ref(),
     };
+    let inputs = plan.map(|plan| plan.inputs);
     let event = UsageEvent {
         id: stream.id.clone(),
         started_unix_ms: stream.started_unix_ms,
@@ -126,6 +127,8 @@ fn event(host: &dyn Host, stream: &mut Stream, was_open: bool) -> (UsageEvent, M
         upstream_id: mem::take(&mut stream.upstream_id),
         losses: losses::lines(&stream.losses),
         service_tier,
+        input_media: inputs.and_then(|it| it.knows(it.pictures > 0 || it.is_heard)),
+        input_video: inputs.and_then(|it| it.knows(it.is_film)),
         ..UsageEvent::default()
     };
     (event, missing)

@@ -14,6 +14,7 @@ use tollgate_protocol::{Body, ErrorInfo, Loss, Peek, Written};
 use crate::call::Call;
 use crate::detail::Captured;
 use crate::gateway::budget::Held;
+use crate::gateway::inputs::Inputs;
 use crate::gateway::limits::Taken;
 use crate::memory::Hold;
 use crate::state::Active;
@@ -106,8 +107,8 @@ pub(crate) struct Plan {
     pub(crate) model: String,
     /// Length of the caller's body.
     pub(crate) body_bytes: usize,
-    /// Without pictures and the like, which it has.
-    pub(crate) is_shortened: bool,
+    /// What it has beside text.
+    pub(crate) inputs: Inputs,
     /// What an attempt is made from; gone as soon as no further attempt can come.
     pub(crate) source: Option<Source>,
     /// Places of the channels in the configuration, in the order in which they are tried.

@@ -12,8 +12,6 @@
 //! that answers at once where there is more, and after a moment where all that is left is held for
 //! calls under way. A token without budgets costs nothing here, and neither does a call that is free.
 
-mod references;
-
 use prost::Message;
 use tollgate_config::leases::{self, Leases};
 use tollgate_config::meter::{ModelLimits, UsageEvent};
@@ -27,7 +25,7 @@ use crate::accounts::change;
 use crate::operation::Operation;
 use crate::refusal;
 use crate::settle::BYTES_PER_TOKEN;
-use crate::stream::{Source, Stream};
+use crate::stream::{Plan, Source, Stream};
 
 /// How long the control plane may take to answer.
 const TIMEOUT_MS: u32 = 3_000;
@@ -41,6 +39,9 @@ const OUTPUT_TOKENS: u64 = 32_768;
 
 /// And of a prompt whose bytes do not tell.
 const INPUT_TOKENS: u64 = 200_000;
+
+/// The most that models count for a picture, but for small ones that multiply what they count.
+const PICTURE_TOKENS: u64 = 16_384;
 
 /// What a call holds of its budgets.
 #[derive(Debug, Default)]
@@ -174,17 +175,12 @@ fn estimate(stream: &Stream) -> i64 {
         (asked, longest) => asked.or(longest).unwrap_or(OUTPUT_TOKENS),
     };
     let output = output.saturating_mul(plan.peek.choices);
-    let mut input = u64::try_from(plan.body_bytes).unwrap_or(u64::MAX);
-    input = input.div_ceil(BYTES_PER_TOKEN);
     let ceiling = ceiling(stream);
-    // It is as much as the model takes then.
     let source = plan.source.as_ref();
-    if ceiling.input > 0
-        && (plan.is_shortened || source.is_some_and(|source| references::any(&source.body)))
-    {
-        let most = model.map_or(0, |model| u64::from(model.max_input_tokens));
-        input = input.max(if most == 0 { INPUT_TOKENS } else { most });
-    }
+    let input = match model.map_or(0, |model| u64::from(model.max_input_tokens)) {
+        0 => input(plan, INPUT_TOKENS),
+        most => input(plan, most),
+    };
     // The dialects' tools and options for it have the word in their names, unless it is escaped;
     // OpenRouter has plugins.
     let offers_search = |source: &Source| {
@@ -198,6 +194,20 @@ fn estimate(stream: &Stream) -> i64 {
         false => 0,
     };
     most(&ceiling, input, output, searches)
+}
+
+/// How many tokens the prompt may be for a model that takes so many.
+fn input(plan: &Plan, most: u64) -> u64 {
+    let inputs = plan.inputs;
+    let length = plan.source.as_ref().map_or(0, |it| it.body.as_str().len());
+    let text = u64::try_from(length.saturating_sub(inputs.picture_bytes)).unwrap_or(u64::MAX);
+    let text = text.div_ceil(BYTES_PER_TOKEN);
+    let pictures = inputs.pictures.saturating_mul(PICTURE_TOKENS);
+    match inputs.is_elsewhere {
+        true => text.max(most),
+        // What is more than the model takes is refused by its provider.
+        false => text.max(text.saturating_add(pictures).min(most)),
+    }
 }
 
 /// Of what the token's group pays for the model.

@@ -1,34 +1,106 @@
-//! What a request names instead of bringing it: pictures and files by address or id, and what its
-//! provider keeps. A file that is brought belongs here too, for its pages are compressed. How many
-//! tokens that is, no bytes tell.
+//! What of a prompt is no text: pictures, sound and films, and what it names instead of bringing it.
+//! Prices ask for some of it, and of none of it do the bytes tell how many tokens it is.
 
 use tollgate_protocol::Body;
 use tollgate_protocol::conversation::references;
 use tollgate_protocol::json::{Json, Kind};
 
-/// Whether there is any of it. Names are looked at, and large texts stepped over.
-pub(super) fn any(body: &Body) -> bool {
-    is_any(body.json(), "") || !references(body).is_empty()
+/// What there is beside text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// Brought, or by address or id.
+    pub(crate) pictures: u64,
+    /// How much of the body they are.
+    pub(crate) picture_bytes: usize,
+    /// Sound, that of films too.
+    pub(crate) is_heard: bool,
+    pub(crate) is_film: bool,
+    /// Files, sound and films by address or id, and what the provider keeps. Files that are brought too,
+    /// for their pages are compressed.
+    pub(crate) is_elsewhere: bool,
 }
 
-/// `place` is the name of the member that this stands in.
-fn is_any(json: Json<'_>, place: &str) -> bool {
-    match json.kind() {
-        Kind::Array => json.items().any(|item| is_any(item, place)),
-        Kind::Object => {
-            // Answers cite pages by their `url`, which nobody reads again.
-            let is_source = || json.get("type").is_some_and(|kind| kind.raw() == "\"url\"");
-            json.entries().any(|(key, value)| match &*key {
-                "url" => is_address(value) && (place.ends_with("_url") || is_source()),
-                key => is_one(key, value) || (!is_a_tools(key, value) && is_any(value, key)),
-            })
+impl Inputs {
+    /// Names are looked at, and large texts stepped over.
+    pub(super) fn of(body: &Body) -> Self {
+        let mut inputs = Self::default();
+        inputs.look(body.json(), "");
+        inputs.is_elsewhere |= !references(body).is_empty();
+        inputs
+    }
+
+    /// What was found, or that there is none, which of what is elsewhere nobody knows.
+    pub(crate) fn knows(self, found: bool) -> Option<bool> {
+        (found || !self.is_elsewhere).then_some(found)
+    }
+
+    /// `place` is the name of the member that this stands in.
+    fn look(&mut self, json: Json<'_>, place: &str) {
+        match json.kind() {
+            Kind::Array => json.items().for_each(|item| self.look(item, place)),
+            Kind::Object if !self.is_picture(json) => {
+                // Answers cite pages by their `url`, which nobody reads again.
+                let is_source = || json.get("type").is_some_and(|kind| kind.raw() == "\"url\"");
+                for (key, value) in json.entries() {
+                    match &*key {
+                        "url" if place.ends_with("_url") || is_source() => {
+                            self.is_elsewhere |= is_address(value);
+                        }
+                        key => self.member(key, value),
+                    }
+                }
+            }
+            _ => {}
         }
-        _ => false,
+    }
+
+    fn member(&mut self, key: &str, value: Json<'_>) {
+        match (key, value.kind()) {
+            // Ollama's, and those of embeddings.
+            ("images", Kind::Array) => {
+                for picture in value.items().filter(|it| it.kind() == Kind::String) {
+                    self.picture(picture);
+                }
+            }
+            ("image", Kind::String) => self.picture(value),
+            // What tools take and give has names of its own.
+            ("args" | "input" | "response", Kind::Object) => {}
+            _ if is_elsewhere(key, value) => self.is_elsewhere = true,
+            _ => self.look(value, key),
+        }
+    }
+
+    /// Whether a part is a picture, in which there is nothing else; notes sound and films.
+    fn is_picture(&mut self, part: Json<'_>) -> bool {
+        let [kind, gemini, snake, far, far_snake] =
+            part.members(["type", "mimeType", "mime_type", "fileUri", "file_uri"]);
+        let class = kind.or(gemini).or(snake).and_then(Json::as_str);
+        let class = class.unwrap_or_default();
+        let (class, _) = class.split_once('/').unwrap_or((&class, ""));
+        match class {
+            "input_audio" | "audio" => self.is_heard = true,
+            "input_video" | "video_url" | "video" => {
+                (self.is_heard, self.is_film) = (true, true);
+            }
+            // A file may be another thing than is said of it.
+            "input_image" | "image_url" | "image" if far.or(far_snake).is_none() => {
+                self.picture(part);
+                return true;
+            }
+            "image" => self.pictures += 1,
+            _ => {}
+        }
+        false
+    }
+
+    fn picture(&mut self, json: Json<'_>) {
+        self.pictures += 1;
+        self.picture_bytes += json.raw().len();
     }
 }
 
 /// Whether a member of that name says where something is, or is a file.
-fn is_one(key: &str, value: Json<'_>) -> bool {
+fn is_elsewhere(key: &str, value: Json<'_>) -> bool {
     match key {
         "file_id"
         | "file_data"
@@ -45,13 +117,8 @@ fn is_one(key: &str, value: Json<'_>) -> bool {
         "media_type" | "mimeType" | "mime_type" => {
             value.as_str().as_deref() == Some("application/pdf")
         }
-        _ => (key == "image" || key.ends_with("_url")) && is_address(value),
+        _ => key.ends_with("_url") && is_address(value),
     }
-}
-
-/// What tools take and give has names of its own.
-fn is_a_tools(key: &str, value: Json<'_>) -> bool {
-    matches!(key, "args" | "input" | "response") && value.kind() == Kind::Object
 }
 
 /// Whether it is no `data:`. The slashes may be escaped, and so may all else.
@@ -67,109 +134,177 @@ mod tests {
 
     use super::*;
 
+    fn of(request: &str) -> Inputs {
+        Inputs::of(&Body::parse(request.into(), &Limits::request(1 << 20)).unwrap())
+    }
+
     #[test]
-    fn what_is_named_is_found_wherever_it_stands() {
+    fn what_is_no_text_is_found_wherever_it_stands() {
         for (request, expected) in [
             (
                 r#"{"messages":[{"content":[{"image_url":{"detail":"low","url":"https://a/b"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"image_url":{"url":"https:\/\/a\/b"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"image_url":{"url":"\u0068ttps://a/b"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"input":[{"content":[{"type":"input_image","image_url":"https://a/b"}]}]}"#,
-                true,
+                "picture",
             ),
             (
                 r#"{"input":[{"content":[{"type":"input_image","image_url":"data:image/png;base64,AA"}]}]}"#,
-                false,
+                "picture",
             ),
             (
                 r#"{"input":[{"content":[{"type":"input_file","file_url":"https://a/b.pdf"}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"input":[{"content":[{"type":"input_file","\u0066ile_id":"file-1"}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"input":[{"content":[{"type":"input_file","file_data":"data:application/pdf;base64,AA"}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"type":"document","source":{"type":"url","url":"https://a"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"source":{"url":"https://a","type":"url"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"source":{"type":"base64","media_type":"application/pdf","data":"AA"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"messages":[{"content":[{"source":{"type":"base64","media_type":"image/png","data":"AA"}}]}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"contents":[{"parts":[{"fileData":{"fileUri":"gs://a/b"}}]}]}"#,
-                true,
+                "elsewhere",
             ),
             (
                 r#"{"cachedContent":"cachedContents/1","contents":[]}"#,
-                true,
+                "elsewhere",
             ),
-            (r#"{"input":[{"image":"https://a/b"}]}"#, true),
-            (r#"{"input":"and?","previous_response_id":"resp_1"}"#, true),
-            (r#"{"input":"and?","previous_response_id":null}"#, false),
-            (r#"{"input":"and?","conversation":{"id":"conv_1"}}"#, true),
-            (r#"{"input":"and?","conversation":"conv_1"}"#, true),
-            (r#"{"prompt":{"id":"pmpt_1"}}"#, true),
-            (r#"{"prompt":"once upon"}"#, false),
-            (r#"{"input":[{"id":"msg_1"}]}"#, true),
+            (r#"{"input":[{"image":"https://a/b"}]}"#, "picture"),
+            (
+                r#"{"input":"and?","previous_response_id":"resp_1"}"#,
+                "elsewhere",
+            ),
+            (r#"{"input":"and?","previous_response_id":null}"#, ""),
+            (
+                r#"{"input":"and?","conversation":{"id":"conv_1"}}"#,
+                "elsewhere",
+            ),
+            (r#"{"input":"and?","conversation":"conv_1"}"#, "elsewhere"),
+            (r#"{"prompt":{"id":"pmpt_1"}}"#, "elsewhere"),
+            (r#"{"prompt":"once upon"}"#, ""),
+            (r#"{"input":[{"id":"msg_1"}]}"#, "elsewhere"),
             (
                 r#"{"input":[{"type":"item_reference","id":"msg_1"}]}"#,
-                true,
+                "elsewhere",
             ),
-            // Words, citations, and what tools take.
             (
                 r#"{"messages":[{"content":"\"file_id\":\"a\" https://a"}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"messages":[{"annotations":[{"type":"url_citation","url_citation":{"url":"https://a"}}]}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"input":[{"content":[{"annotations":[{"type":"url_citation","url":"https://a"}]}]}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"messages":[{"content":[{"type":"web_search_result","url":"https://a"}]}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"messages":[{"content":[{"type":"tool_use","input":{"file_id":"a","image":"https://a"}}]}]}"#,
-                false,
+                "",
             ),
             (
                 r#"{"tools":[{"input_schema":{"properties":{"file_id":{"type":"string"},"url":{"type":"string"}},"required":["url"]}}]}"#,
-                false,
+                "",
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://a/b"}},{"type":"image_url","image_url":{"url":"data:"}}]}]}"#,
+                "picture picture",
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"image","source":{"type":"url","url":"https://a"}}]}]}"#,
+                "picture",
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"tool_result","content":[{"type":"image","source":{"media_type":"image/png","data":"AA"}}]}]}]}"#,
+                "picture",
+            ),
+            (
+                r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA"}}]}]}"#,
+                "picture",
+            ),
+            (
+                r#"{"contents":[{"parts":[{"fileData":{"mimeType":"image/png","fileUri":"gs://a/b"}}]}]}"#,
+                "picture elsewhere",
+            ),
+            (
+                r#"{"contents":[{"parts":[{"file_data":{"mime_type":"video/mp4","file_uri":"gs://a/b"}}]}]}"#,
+                "sound film elsewhere",
+            ),
+            (
+                r#"{"contents":[{"parts":[{"inline_data":{"mime_type":"audio/wav","data":"AA"}}]}]}"#,
+                "sound",
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"input_audio","input_audio":{"data":"AA","format":"wav"}}]}]}"#,
+                "sound",
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"video_url","video_url":{"url":"https://a/b"}}]}]}"#,
+                "sound film elsewhere",
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":"see","images":["AA","BB"]}]}"#,
+                "picture picture",
+            ),
+            (
+                r#"{"messages":[{"content":[{"text":"{\"type\":\"image\"}"}]}],"tools":[{"parameters":{"type":"object","properties":{"images":{"type":"array"},"image":{"type":["string","null"]}}}}]}"#,
+                "",
             ),
         ] {
-            let body = Body::parse(request.into(), &Limits::request(1 << 20)).unwrap();
-            assert_eq!(any(&body), expected, "{request}");
+            let inputs = of(request);
+            let pictures = (0..inputs.pictures).map(|_| "picture");
+            let others = [
+                (inputs.is_heard, "sound"),
+                (inputs.is_film, "film"),
+                (inputs.is_elsewhere, "elsewhere"),
+            ];
+            let others = others.iter().filter(|(is, _)| *is).map(|(_, name)| *name);
+            let told: Vec<&str> = pictures.chain(others).collect();
+            assert_eq!(told.join(" "), expected, "{request}");
         }
+    }
+
+    #[test]
+    fn the_bytes_of_pictures_are_known() {
+        let picture = r#"{"type":"image","source":{"data":"AAAA"}}"#;
+        let request = format!(r#"{{"content":[{picture}, {picture}],"images":["AAAA"]}}"#);
+        assert_eq!(of(&request).picture_bytes, 2 * picture.len() + 6);
     }
 }

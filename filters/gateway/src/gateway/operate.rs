@@ -11,6 +11,7 @@ use tollgate_protocol::{Body, Dialect, ErrorInfo, Peek, Unsupported, Written};
 
 use crate::call::Endpoint;
 use crate::gateway::counting::Counting;
+use crate::gateway::inputs::Inputs;
 use crate::gateway::plan::{Gathered, target};
 use crate::memory::{Hold, READ_FACTOR};
 use crate::operation::{Operation, counter, shape};
@@ -246,7 +247,7 @@ impl Incoming {
             peek,
             model,
             body_bytes: self.size,
-            is_shortened: false,
+            inputs: Inputs::default(),
             source: Some(Source {
                 body: self.body,
                 request: None,

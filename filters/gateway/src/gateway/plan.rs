@@ -12,6 +12,7 @@ use tollgate_protocol::{
     peek_addressed, read_request, write_request,
 };
 
+use crate::gateway::inputs::Inputs;
 use crate::memory::{Hold, READ_FACTOR};
 use crate::refusal;
 use crate::state::{Active, dialect};
@@ -121,7 +122,7 @@ pub(super) fn plan(
         peek,
         model,
         body_bytes: size,
-        is_shortened: false,
+        inputs: Inputs::default(),
         source: Some(Source {
             body,
             request,

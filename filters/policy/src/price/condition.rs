@@ -55,11 +55,12 @@ const UNTOLD: &str = "auto";
 // === impl CallFacts ===
 
 impl<'a> CallFacts<'a> {
-    /// Tokens of sound or films say that there were some, even where nothing else does.
+    /// Tokens of sound or films say that there were some, even where nothing else does. An answer speaks
+    /// where usage says so.
     #[must_use]
     pub fn of(event: &'a UsageEvent) -> Self {
         let usage = event.usage.unwrap_or_default();
-        let seen = |told: Option<bool>, tokens: u64| told.or((tokens > 0).then_some(true));
+        let seen = |told: Option<bool>, tokens: u64| (tokens > 0).then_some(true).or(told);
         let media = usage
             .image_input_tokens
             .saturating_add(usage.audio_input_tokens)
@@ -74,7 +75,10 @@ impl<'a> CallFacts<'a> {
             quality: &event.quality,
             input_media: seen(event.input_media, media),
             input_video: seen(event.input_video, usage.video_input_tokens),
-            output_audio: seen(event.output_audio, usage.audio_output_tokens),
+            output_audio: seen(
+                event.output_audio.or(event.usage.map(|_| false)),
+                usage.audio_output_tokens,
+            ),
         }
     }
 

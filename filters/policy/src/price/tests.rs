@@ -932,7 +932,21 @@ fn what_was_counted_says_what_kind_of_call_it_was() {
         (facts.input_media, facts.input_video),
         (Some(true), Some(true))
     );
-    assert_eq!(facts.output_audio, Some(false), "what was told goes before");
+    assert_eq!(
+        facts.output_audio,
+        Some(true),
+        "what was counted goes before"
+    );
+    let written = UsageEvent {
+        input_media: Some(false),
+        usage: Some(usage(7, 8, 0, 0)),
+        ..UsageEvent::default()
+    };
+    let facts = CallFacts::of(&written);
+    assert_eq!(
+        (facts.input_media, facts.input_video, facts.output_audio),
+        (Some(false), None, Some(false))
+    );
     let silent = UsageEvent::default();
     assert_eq!(CallFacts::of(&silent), CallFacts::default());
 }

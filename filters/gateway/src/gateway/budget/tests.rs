@@ -187,22 +187,32 @@ fn what_raises_the_cost_raises_what_is_held_and_what_is_drawn() {
 }
 
 #[test]
-fn what_is_named_or_shortened_may_be_all_that_the_model_takes() {
+fn what_is_no_text_holds_what_it_may_be() {
     let picture = r#"[{"type":"image_url","image_url":{"url":"https://a/b"}}]"#;
+    let file = r#"[{"type":"file","file":{"file_id":"file-1"}}]"#;
     let body = |content: &str| {
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":{content}}}]}}"#)
     };
-    let long = format!(
-        r#"[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}]"#,
-        "A".repeat(300 << 10)
+    let brought = |length: usize| {
+        let data = "A".repeat(length);
+        format!(r#"[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{data}"}}}}]"#)
+    };
+    // Sound is no more than its bytes.
+    let sound = format!(
+        r#"[{{"type":"input_audio","input_audio":{{"data":"{}"}}}}]"#,
+        "A".repeat(400)
     );
     for (content, known, input) in [
-        (r#""hi""#, 5_000, 15),
+        (r#""hi""#, 50_000, 15),
+        (picture, 50_000, 16_384 + 15),
         (picture, 5_000, 5_000),
-        (picture, 0, 200_000),
-        // It is no less than what is there.
-        (picture, 2, 30),
-        (long.as_str(), 5_000, 5_000),
+        // It is no less than the text that is there.
+        (picture, 2, 15),
+        (&brought(40_000), 50_000, 16_384 + 15),
+        (&brought(300 << 10), 50_000, 16_384 + 15),
+        (file, 50_000, 50_000),
+        (file, 0, 200_000),
+        (sound.as_str(), 50_000, 15 + 115),
     ] {
         let host = host(&["q5"]);
         let mut config = crate::state::active().unwrap().config.clone();
@@ -215,12 +225,17 @@ fn what_is_named_or_shortened_may_be_all_that_the_model_takes() {
         let held = 1_000_000 - free(&host, "q5");
         let expected = input + 200;
         assert!(
-            (expected - 5..=expected + 5).contains(&held),
+            (expected - 6..=expected + 6).contains(&held),
             "{known}: {held}"
         );
         // What it was in the end is what counts.
         answered(&gateway, 20, 3);
-        assert_eq!(event(&host, gateway, 200).drawn_nano_usd, 26);
+        let event = event(&host, gateway, 200);
+        assert_eq!(event.drawn_nano_usd, 26);
+        let has_media = !content.contains("hi") && content != file;
+        let known = (content != file).then_some(has_media);
+        assert_eq!(event.input_media, known, "{content:.60}");
+        assert_eq!(event.input_video, known.map(|_| false));
     }
 }
 
