@@ -22,6 +22,7 @@ mod group;
 mod group_model;
 mod identity;
 mod item;
+mod key_way;
 mod limits;
 mod log;
 mod model_config;
@@ -57,6 +58,7 @@ pub use group::{DEFAULT_SET, Group, GroupPatch};
 pub use group_model::{GroupModelConfig, LimitOverride, NewGroupModel, Overrides};
 pub use identity::{Identity, LinkedIdentity};
 pub(crate) use item::named_item;
+pub(crate) use key_way::key_again;
 pub use limits::{ConsumeLevels, GroupLimits, GroupLimitsPatch, Limits, LimitsPatch, Ratio};
 pub use log::{
     AttemptRecord, Circumstances, Draw, Log, MAX_CALL_AMOUNT, TokenCounts, outcome_name,

@@ -211,7 +211,8 @@ fn another_proxy_is_used_at_once_and_none_is_none() {
     scene.ask(Dialect::OpenAi, "hello").assert_served("hi");
     let change = |proxy_url: &str| {
         let path = format!("/api/channel/{}", scene.channels[0]);
-        let body = json!({ "proxy_url": proxy_url });
+        let key = provider_key(&format!("{}-c0", scene.name));
+        let body = json!({ "proxy_url": proxy_url, "key": key });
         scene.admin.call("PUT", &path, Some(&body))
     };
     let told = |proxy: &Proxy| {

@@ -2,7 +2,6 @@
 
 mod balances;
 mod form;
-mod host;
 mod probing;
 
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ use super::fields::Fields;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
 use super::{ApiError, State};
-use crate::domain::{Channel, ChannelPatch, Listed, ProxyUrl, config_schema};
+use crate::domain::{Channel, ChannelPatch, Listed, ProxyUrl, config_schema, key_again};
 use crate::secrets::{Secret, SecretTag};
 use crate::store::{ChannelQuery, Store};
 
@@ -227,7 +226,8 @@ async fn make(state: &State, bodies: Vec<Fields>) -> Reply<Vec<View>> {
 }
 
 /// Changes a channel. A key that is left out, or masked, stays, unless the channel moves to another
-/// host (by its `base_url`, `type` or `configs`): then it must be sent again.
+/// host (by its `base_url`, `type` or `configs`) or others come to read it on the way (by
+/// `skip_tls_verify`, or another proxy where TLS is not verified or none): then it must be sent again.
 async fn update(Extract(state): Extract<State>, path: Segments, body: Body) -> Reply<View> {
     let id = path.id()?;
     let mut fields = body.object()?;
@@ -270,7 +270,7 @@ fn check_new(channel: &ChannelPatch) -> Result<(), ApiError> {
 
 /// That a channel may become what the patch wants. A key that is left empty, or sent back as it was
 /// shown, stays, and so does a proxy that is sent back as it was shown. A key does not move to another
-/// host.
+/// host, nor to where others read it.
 pub(super) async fn check_change(
     store: &Store,
     now: &Channel,
@@ -289,10 +289,11 @@ pub(super) async fn check_change(
         let kind = patch.kind.unwrap_or(now.kind);
         form::check_configs(kind, configs, base_url.is_some(), key)?;
     }
-    let is_kept = patch.key.is_none() && host::changes(now, patch);
     // Where there is none, none can go astray.
-    if is_kept && !store.channel_has_key(now.id, &Secret::default()).await? {
-        let rule = "must be sent again: the channel moves to another host";
+    if patch.key.is_none()
+        && let Some(rule) = key_again(now, patch)
+        && !store.channel_has_key(now.id, &Secret::default()).await?
+    {
         return Err(ApiError::field("key", rule));
     }
     let shown = |proxy: &Option<ProxyUrl>| proxy.as_ref().map(ToString::to_string);

@@ -8,6 +8,7 @@ mod dashboard;
 mod details;
 mod document;
 mod export;
+mod kept_keys;
 mod limits;
 mod logs;
 mod newcomers;

@@ -84,6 +84,7 @@ async fn a_provider_behind_a_proxy_is_asked_through_it() {
         let through = format!("http://me:canary@{}", proxy.address);
         let patch = ChannelPatch {
             proxy: Some(ProxyUrl::parse(&through).ok()),
+            key: Some(Secret::new(KEY)),
             ..ChannelPatch::default()
         };
         let channel = store.update_channel(channel.id, patch).await.unwrap();

@@ -11,7 +11,7 @@ use super::write::Write;
 use super::{Change, Error, Result, Store};
 use crate::domain::{
     Channel, ChannelBalance, ChannelCare, ChannelPatch, DEFAULT_PRIORITY, DEFAULT_SET, Listed,
-    Page, ProxyUrl, Share, Status, now_unix_ms,
+    Page, ProxyUrl, Share, Status, key_again, now_unix_ms,
 };
 use crate::secrets::{Place, SecretTag, hint};
 
@@ -113,10 +113,18 @@ impl Store {
     /// Changes what the patch names.
     ///
     /// # Errors
-    /// `NotFound` when there is none.
+    /// `NotFound` when there is none; `WrittenSince` when it was changed so that its key must be in the
+    /// patch, which whoever asks has looked at before.
     pub async fn update_channel(&self, id: i64, patch: ChannelPatch) -> Result<Channel> {
-        self.write(move |write| Box::pin(write.update_channel(id, patch)))
-            .await
+        self.write(move |write| {
+            Box::pin(async move {
+                if patch.key.is_none() {
+                    write.hold_key(id, &patch).await?;
+                }
+                write.update_channel(id, patch).await
+            })
+        })
+        .await
     }
 
     /// Keeps what a channel's provider said of its balance.
@@ -280,6 +288,31 @@ impl Write {
         .await?;
         self.changed(Change::Topology);
         channel(&row.ok_or_else(|| Error::missing("channel", id))?)
+    }
+
+    /// That the key which the channel has now may stay: it can be another than when somebody looked,
+    /// for another host.
+    async fn hold_key(&mut self, id: i64, patch: &ChannelPatch) -> Result<()> {
+        sql("UPDATE channels SET name = name WHERE id = $1")
+            .bind(id)
+            .execute(&mut *self.transaction)
+            .await?;
+        let mut conditions = Conditions::default();
+        conditions.int("id = ?", Some(id));
+        let row = conditions
+            .statement(COLUMNS, "")
+            .fetch_optional(&mut *self.transaction)
+            .await?
+            .ok_or_else(|| Error::missing("channel", id))?;
+        if key_again(&channel(&row)?, patch).is_none() {
+            return Ok(());
+        }
+        // One that does not open is one, too.
+        let key = self.store.open(key_place(id), &row.bytes("key_sealed")?);
+        match key.is_ok_and(|key| key.is_empty()) {
+            true => Ok(()),
+            false => Err(Error::WrittenSince),
+        }
     }
 
     /// Empty where there is nothing to seal.

@@ -70,14 +70,14 @@ async fn a_channel_is_made_published_changed_and_removed() {
         // Only what is named changes; the key is one of the things that stay.
         let url = BaseUrl::parse("https://a.example/v1").unwrap().0;
         let patch = ChannelPatch {
-            base_url: Some(Some(url.clone())),
+            priority: Some(3),
             ..ChannelPatch::default()
         };
         let changed = store.update_channel(one.id, patch).await.unwrap();
-        assert_eq!(changed.base_url.as_ref(), Some(&url));
+        assert_eq!(changed.priority, 3);
         assert_eq!(
             crate::domain::Channel {
-                base_url: None,
+                priority: one.priority,
                 ..changed
             },
             one
@@ -87,13 +87,13 @@ async fn a_channel_is_made_published_changed_and_removed() {
             "sk-one-0123456789abcdef"
         );
         let patch = ChannelPatch {
-            base_url: Some(None),
+            base_url: Some(Some(url.clone())),
             key: Some(Secret::new("sk-two")),
             ..ChannelPatch::default()
         };
         assert_eq!(
             store.update_channel(one.id, patch).await.unwrap().base_url,
-            None
+            Some(url)
         );
         assert_eq!(
             store.published_channels().await.unwrap()[0].key.expose(),
@@ -699,6 +699,7 @@ async fn a_row_that_cannot_be_read_does_not_hide_the_others() {
         // One can still mend it, or remove it.
         let mend = ChannelPatch {
             base_url: Some(None),
+            key: Some(Secret::new("sk-again")),
             ..ChannelPatch::default()
         };
         store.update_channel(made[0].id, mend).await.unwrap();

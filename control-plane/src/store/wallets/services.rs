@@ -80,7 +80,8 @@ impl Store {
     /// Changes what the patch names.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `Conflict` when there is one with this name.
+    /// `NotFound` when there is none; `Conflict` when there is one with this name; `WrittenSince` when
+    /// it was moved so that its secret must be in the patch, which whoever asks has looked at before.
     pub async fn update_balance_service(
         &self,
         id: i64,
@@ -147,6 +148,16 @@ impl Write {
         id: i64,
         patch: BalanceServicePatch,
     ) -> Result<BalanceService> {
+        if let (Some(wanted), None) = (&patch.url, &patch.secret) {
+            // Its secret can be another than when somebody looked, for another host.
+            let row = sql("UPDATE balance_services SET name = name WHERE id = $1 RETURNING url")
+                .bind(id)
+                .fetch_optional(&mut *self.transaction)
+                .await?;
+            if url(&row.ok_or_else(|| missing(id))?)?.origin() != wanted.origin() {
+                return Err(Error::WrittenSince);
+            }
+        }
         let sealed = match &patch.secret {
             Some(secret) => Some(self.seal(place(id), secret).await?),
             None => None,
