@@ -217,10 +217,7 @@ impl Accounts {
     /// # Errors
     /// `Ended` when the token is not the session's last one; the session is over then.
     pub async fn refresh(&self, token: &Secret) -> Result<SignedIn, Refusal> {
-        let (session, secret) = token.expose().split_once('.').ok_or(Refusal::Ended)?;
-        if !session.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Refusal::Ended);
-        }
+        let (session, secret) = parts(token).ok_or(Refusal::Ended)?;
         let next = new_secret();
         let expires = now_unix_ms().saturating_add(REFRESH_SECONDS * SECOND);
         let renewed = self
@@ -235,6 +232,18 @@ impl Accounts {
             }
             Renewed::Unknown => Err(Refusal::Ended),
         }
+    }
+
+    /// The session that goes on with this token, if one does.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn session_to_renew(&self, token: &Secret) -> Result<Option<String>, Refusal> {
+        let Some((session, secret)) = parts(token) else {
+            return Ok(None);
+        };
+        let is_last = self.store.is_last_of_session(session, digest(secret));
+        Ok(is_last.await?.then(|| session.to_owned()))
     }
 
     /// Whose access token this is; `None` when it is not one, or not one any longer.
@@ -376,6 +385,13 @@ impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Accounts")
     }
+}
+
+/// The session that a refresh token names, and what proves it.
+fn parts(token: &Secret) -> Option<(&str, &str)> {
+    let (session, secret) = token.expose().split_once('.')?;
+    let is_name = session.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_name.then_some((session, secret))
 }
 
 fn new_secret() -> Secret {

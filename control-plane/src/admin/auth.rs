@@ -15,7 +15,7 @@ use super::access::{Access, Allowed};
 use super::audit::recorded;
 use super::principal::Principal;
 use super::rates::Whose;
-use super::{ApiError, MAX_BODY_BYTES, State};
+use super::{ApiError, MAX_BODY_BYTES, State, sign_in};
 use crate::accounts::{caller, network};
 use crate::domain::now_unix_ms;
 
@@ -85,7 +85,10 @@ async fn admitted(gate: &Gate, request: Request, next: Next) -> Result<Response,
     let access = gate.access(route, request.method());
     let (mut parts, body) = request.into_parts();
     if access == Access::Anyone {
-        gate.count_stranger(&parts)?;
+        // Only the route can tell whose session it is that goes on.
+        if route.and_then(|route| route.strip_prefix("/api")) != Some(sign_in::REFRESH) {
+            gate.count_stranger(&parts)?;
+        }
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let who = admitted_by(access, gate.counted(&parts).await?)?;

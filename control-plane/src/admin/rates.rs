@@ -1,5 +1,6 @@
-//! How often the admin API may be called: each user by their name, and whoever shows nothing that is
-//! good by network. So that one script that went wrong, or one stranger, leaves the database to others.
+//! How often the admin API may be called: each user by their name, a session that is renewed by itself,
+//! and whoever shows nothing that is good by network. So that one script that went wrong, or one
+//! stranger, leaves the database to others: of what is refused it sees who is asking, and no more.
 //!
 //! Each control plane counts by itself and forgets at its end: what must not be guessed has limits of
 //! its own, in the database.
@@ -15,6 +16,8 @@ use super::ApiError;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Whose {
     User(i64),
+    /// One that is being renewed, with the token that is good for that.
+    Session(String),
     Network(String),
     /// All who are new while too many are counted.
     Rest,
@@ -27,14 +30,21 @@ pub(super) struct Rates {
     counted: Arc<Mutex<Counted>>,
 }
 
+/// However many strangers come, those who have signed in keep places of their own.
 #[derive(Debug, Default)]
 struct Counted {
+    known: Places,
+    strangers: Places,
+}
+
+#[derive(Debug, Default)]
+struct Places {
     buckets: HashMap<Whose, Bucket>,
     /// When those were looked for last that rested; Unix milliseconds.
     cleared_ms: i64,
 }
 
-/// Users and networks that are told apart at the same time.
+/// Of either kind, so many are told apart at the same time.
 const MOST: usize = 10_000;
 
 /// Looking for those that rested takes a moment, and a stranger may come from everywhere.
@@ -68,6 +78,16 @@ impl Rates {
 }
 
 impl Counted {
+    fn of(&mut self, whose: Whose, per_minute: u64, now_ms: i64) -> &mut Bucket {
+        let places = match whose {
+            Whose::User(_) | Whose::Session(_) => &mut self.known,
+            Whose::Network(_) | Whose::Rest => &mut self.strangers,
+        };
+        places.of(whose, per_minute, now_ms)
+    }
+}
+
+impl Places {
     fn of(&mut self, whose: Whose, per_minute: u64, now_ms: i64) -> &mut Bucket {
         let is_full = |buckets: &HashMap<_, _>| buckets.len() >= MOST;
         if is_full(&self.buckets)
@@ -106,7 +126,11 @@ mod tests {
         assert!(rates.count(network(MOST + 2), 0).is_err());
         assert_eq!(rates.count(network(0), 0), Ok(()));
         assert!(rates.count(network(0), 0).is_err());
-        let held = || rates.counted.lock().unwrap().buckets.len();
+        // Who has signed in comes from none of these places.
+        for known in [Whose::User(1), Whose::Session("s".into())] {
+            assert_eq!(rates.count(known, 0), Ok(()));
+        }
+        let held = || rates.counted.lock().unwrap().strangers.buckets.len();
         assert_eq!(held(), MOST + 1);
         // A minute later they have rested.
         assert_eq!(rates.count(network(MOST + 2), 60_000), Ok(()));

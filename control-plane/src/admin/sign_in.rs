@@ -11,10 +11,12 @@ use super::answer::{Answer, Reply, data, done};
 use super::body::Body;
 use super::fields::Fields;
 use super::principal::{Caller, Own};
+use super::rates::Whose;
 use super::routes::{Routes, get, post};
 use super::users::{UserView, email, password, required, username};
 use super::{ApiError, State, identities};
-use crate::accounts::{Refusal, SignedIn};
+use crate::accounts::{Refusal, SignedIn, network};
+use crate::domain::now_unix_ms;
 use crate::domain::options::REGISTRATION_ENABLED;
 use crate::secrets::Secret;
 
@@ -23,10 +25,13 @@ pub(super) fn routes() -> Routes {
         .anyone("/auth/methods", get(methods))
         .anyone("/auth/register", post(register))
         .anyone("/auth/login", post(login))
-        .anyone("/auth/refresh", post(refresh))
+        .anyone(REFRESH, post(refresh))
         .signed_in("/auth/logout", post(logout))
         .signed_in("/auth/logout_all", post(logout_all))
 }
+
+/// It counts its requests itself.
+pub(super) const REFRESH: &str = "/auth/refresh";
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SignInMethods")]
@@ -91,11 +96,26 @@ async fn login(Extract(state): Extract<State>, caller: Caller, body: Body) -> Re
 }
 
 /// Renews a session. The refresh token is good for one use, and the answer has the next.
-async fn refresh(Extract(state): Extract<State>, body: Body) -> Reply<View> {
+async fn refresh(Extract(state): Extract<State>, caller: Caller, body: Body) -> Reply<View> {
+    let token = refresh_token(&body);
+    let session = match &token {
+        Ok(token) => state.accounts.session_to_renew(token).await?,
+        Err(_) => None,
+    };
+    // Strangers who share somebody's address must not keep their session from going on.
+    let whose = match session {
+        Some(session) => Whose::Session(session),
+        None => Whose::Network(network(&caller.0)),
+    };
+    state.rates.count(whose, now_unix_ms())?;
+    signed_in(state.accounts.refresh(&token?).await?)
+}
+
+fn refresh_token(body: &Body) -> Result<Secret, ApiError> {
     let mut fields = body.object()?;
     let token = secret(&mut fields, "refresh_token")?;
     fields.finish()?;
-    signed_in(state.accounts.refresh(&token).await?)
+    Ok(token)
 }
 
 /// Ends this session.

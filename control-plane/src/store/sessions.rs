@@ -136,6 +136,21 @@ impl Store {
         .await
     }
 
+    /// Whether a session goes on with the refresh token of this hash.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_last_of_session(&self, session: &str, refresh_hash: [u8; 32]) -> Result<bool> {
+        let row = sql("SELECT user_id FROM sessions \
+             WHERE id = $1 AND refresh_hash = $2 AND expires_at > $3")
+        .bind(session.to_owned())
+        .bind(refresh_hash.to_vec())
+        .bind(now_unix_ms())
+        .fetch_optional(self.reader())
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Ends one session; it is no error when it has ended already.
     ///
     /// # Errors

@@ -129,11 +129,7 @@ async fn guesses_at_a_short_admin_key_have_to_wait() {
 #[tokio::test]
 async fn who_asks_too_often_waits_and_nobody_else() {
     with_store(async |store| {
-        let state = State::new(store.clone(), Secret::new(KEY)).with_rate(3);
-        let api = Api {
-            router: router(state),
-            store: store.clone(),
-        };
+        let api = three_a_minute(&store);
         let ask = async |who: &str, path: &str, from: &str| {
             let request = Request::builder()
                 .uri(format!("/api{path}"))
@@ -172,6 +168,39 @@ async fn who_asks_too_often_waits_and_nobody_else() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn strangers_at_ones_address_keep_no_session_from_going_on() {
+    with_store(async |store| {
+        let api = three_a_minute(&store);
+        let refresh = async |body: Value| api.call_as(None, "POST", "/auth/refresh", body).await;
+        let mut anna = api.user("anna", "user").await;
+        for (body, status) in [
+            (json!({}), 400),
+            (json!({"refresh_token": "00.invented"}), 401),
+            (json!({"refresh_token": "00.invented"}), 429),
+            (json!({}), 429),
+        ] {
+            assert_eq!(refresh(body).await.status, status);
+        }
+        for _ in 0..3 {
+            let answer = refresh(json!({"refresh_token": anna.refresh})).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            anna = SignedIn::read(&answer);
+        }
+        let fourth = refresh(json!({"refresh_token": anna.refresh})).await;
+        assert_eq!(fourth.status, 429, "{}", fourth.text);
+    })
+    .await;
+}
+
+fn three_a_minute(store: &Store) -> Api {
+    let state = State::new(store.clone(), Secret::new(KEY)).with_rate(3);
+    Api {
+        router: router(state),
+        store: store.clone(),
+    }
 }
 
 #[tokio::test]
