@@ -4,7 +4,10 @@
 //! looked at one by one, and of JSON and forms only so much is understood that the whole text of a
 //! member with a telling name is taken out. Prose stays as it is.
 
+mod pem;
 mod value;
+
+use value::Only;
 
 const HIDDEN: &str = "[redacted]";
 
@@ -35,27 +38,26 @@ const KEY_PREFIXES: [&str; 15] = [
 /// A word that begins like a key is one from this length on.
 const KEY_BYTES: usize = 16;
 
-/// What stands between this and `-----END` is a key (RFC 7468), or nobody reads it either.
-const PEM_BEGIN: &str = "-----BEGIN";
-const PEM_END: &str = "-----END";
-
-/// Names of members whose text is a credential, in lower case and without `-` and `_`.
-const SECRET_NAMES: [&str; 14] = [
+/// What names of credentials end with, in lower case and without `-` and `_`: what stands before it
+/// says whose it is.
+const SECRET_ENDS: [&str; 12] = [
     "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
     "authorization",
     "password",
     "passwd",
     "secret",
-    "clientsecret",
     "accesstoken",
     "refreshtoken",
     "idtoken",
-    "xapikey",
-    "xgoogapikey",
-    "privatekey",
-    "secretkey",
     "cookie",
 ];
+/// With what may stand between its letters.
+const LONGEST_END: usize = 2 * "authorization".len();
+/// Some token or other: numbers of that name are usage.
+const TOKEN: &str = "token";
 
 pub(super) fn redact(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -67,13 +69,14 @@ pub(super) fn redact(text: &str) -> String {
             after_scheme = write_word(word, after_scheme, &mut safe);
         }
         rest = after;
-        if word.ends_with(PEM_BEGIN) {
+        if word.ends_with(pem::BEGIN) {
             safe.push_str(HIDDEN);
-            rest = after_pem(after);
-        } else if is_telling(word)
-            && let Some(next) = value::hide(after, &mut safe)
+            rest = pem::after(after);
+        } else if let Some(only) = told(word)
+            && let Some(next) = value::hide(after, only, &mut safe)
         {
-            rest = next;
+            let hidden = after.get(..after.len().saturating_sub(next.len()));
+            rest = pem::after_hidden(hidden.unwrap_or_default(), next);
         }
         let (other, next) = split(rest, is_word);
         safe.push_str(other);
@@ -105,27 +108,36 @@ fn write_word(word: &str, after_scheme: bool, safe: &mut String) -> bool {
     false
 }
 
-/// Up to its last line, or to the end of the text that it stands in, which nothing in it can be
-/// taken for.
-fn after_pem(text: &str) -> &str {
-    let (inside, _) = split(text, |c| matches!(c, '"' | '\''));
-    let end = inside.find(PEM_END).unwrap_or(inside.len());
-    text.get(end..).unwrap_or_default()
-}
-
 fn is_scheme(word: &str) -> bool {
     let schemes = ["bearer", "basic"];
     let is = |scheme: &&str| word.eq_ignore_ascii_case(scheme);
     schemes.iter().any(is)
 }
 
-fn is_telling(word: &str) -> bool {
+/// What of a value this word says to be a credential, if it names one.
+fn told(word: &str) -> Option<Only> {
+    // The end of one that is long: of a body without blanks each word is looked at.
+    let start = word.len().saturating_sub(LONGEST_END);
     let plain: String = word
+        .get(start..)?
         .chars()
         .filter(|c| !matches!(c, '-' | '_'))
         .map(|c| c.to_ascii_lowercase())
         .collect();
-    SECRET_NAMES.contains(&plain.as_str())
+    if SECRET_ENDS.iter().any(|end| plain.ends_with(end)) {
+        return Some(Only::Anything);
+    }
+    is_some_token(word).then_some(Only::Texts)
+}
+
+/// As `session_token` and `SessionToken` are; `token` alone is what models say.
+fn is_some_token(word: &str) -> bool {
+    let at = word.len().saturating_sub(TOKEN.len());
+    let (Some(whose), Some(token)) = (word.get(..at), word.get(at..)) else {
+        return false;
+    };
+    let is_apart = whose.ends_with(['-', '_', '.']) || token.starts_with('T');
+    token.eq_ignore_ascii_case(TOKEN) && !whose.is_empty() && is_apart
 }
 
 fn is_word(c: char) -> bool {
@@ -253,6 +265,35 @@ mod tests {
                 r#"{"content":"-----BEGIN or so","n":1}"#,
                 r#"{"content":"-----BEGIN[redacted]","n":1}"#,
             ),
+            // Whosever it is; usage is not, nor what a tool takes, nor what a model says.
+            (
+                r#"{"aws_secret_access_key": "a/b+c", "SecretAccessKey": "d", "openai_api_key": "e f"}"#,
+                r#"{"aws_secret_access_key": "[redacted]", "SecretAccessKey": "[redacted]", "openai_api_key": "[redacted]"}"#,
+            ),
+            (
+                r#"{"db_password":"p w","session_token":"s t","SessionToken":"u","X-Auth-Token":"v"}"#,
+                r#"{"db_password":"[redacted]","session_token":"[redacted]","SessionToken":"[redacted]","X-Auth-Token":"[redacted]"}"#,
+            ),
+            (
+                "Set-Cookie: a=b; c=d\nProxy-Authorization: Basic abcd\nx-amz-security-token: 1x\n",
+                "Set-Cookie: [redacted]\nProxy-Authorization: Basic [redacted]\nx-amz-security-token: [redacted]\n",
+            ),
+            (
+                "a=b&auth_token=123&max_tokens=5",
+                "a=b&auth_token=[redacted]&max_tokens=5",
+            ),
+            (
+                r#"{"max_tokens":9,"total_tokens":1,"prompt_tokens":2,"cached_token":3,"is_token":true,"stop_token":null}"#,
+                r#"{"max_tokens":9,"total_tokens":1,"prompt_tokens":2,"cached_token":3,"is_token":true,"stop_token":null}"#,
+            ),
+            (
+                r#"{"db_password":{"type":"string"},"auth_token":{"type":"string"},"required":["db_password","auth_token"]}"#,
+                r#"{"db_password":{"type":"string"},"auth_token":{"type":"string"},"required":["db_password","auth_token"]}"#,
+            ),
+            (
+                r#"{"token":"Hello","bytes":[72],"promptTokenCount":4}"#,
+                r#"{"token":"Hello","bytes":[72],"promptTokenCount":4}"#,
+            ),
             // Cut in the middle of it.
             (
                 r#"{"client_secret":"abc"#,
@@ -271,6 +312,42 @@ mod tests {
             ("password=P@ss", "password=[redacted]"),
         ] {
             assert_eq!(redact(text), safe);
+        }
+    }
+
+    /// As source code has it, which stands in JSON: `|` is a line of base64, `~` a quote there.
+    #[test]
+    fn a_key_of_several_texts_goes_with_all_of_them() {
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        let written = |text: &str| text.replace('|', line).replace('~', r#"\""#);
+        for (text, safe) in [
+            (
+                r"key = ~-----BEGIN PRIVATE KEY-----\\n~ +\n  ~|\\n~ +\n  ~|\\n~ +\n  ~AbC=\\n~ +\n  ~-----END PRIVATE KEY-----~;\nrun(~me~)",
+                r"key = ~-----BEGIN[redacted]-----END PRIVATE KEY-----~;\nrun(~me~)",
+            ),
+            (
+                r"private_key = ~-----BEGIN PRIVATE KEY-----\\n~\n ~|~\n ~AbC=~\n ~-----END PRIVATE KEY-----~; a",
+                r"private_key = ~[redacted]-----END PRIVATE KEY-----~; a",
+            ),
+            (
+                "['-----BEGIN KEY-----', '|', '|'].join(x)",
+                "['-----BEGIN[redacted]'].join(x)",
+            ),
+            (
+                "~-----BEGIN KEY-----~ + ~|~ + ~AbCd",
+                "~-----BEGIN[redacted]",
+            ),
+            // Nothing follows.
+            (
+                "[~-----BEGIN KEY~, ~and so on~, ~-----END~]",
+                "[~-----BEGIN[redacted]~, ~and so on~, ~-----END~]",
+            ),
+            (
+                "{~a~:~-----BEGIN KEY~,~n~:1}",
+                "{~a~:~-----BEGIN[redacted]~,~n~:1}",
+            ),
+        ] {
+            assert_eq!(redact(&written(text)), written(safe));
         }
     }
 

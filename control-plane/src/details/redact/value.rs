@@ -3,14 +3,22 @@
 //! JSON stands in JSON, as arguments of tools do: a text that begins with `\"` ends with `\"`, and
 //! what is quoted within it has three backslashes. Whatever has no end goes on to the end of its line.
 
-use super::{HIDDEN, is_scheme};
+use super::{HIDDEN, is_scheme, is_word, split};
+
+/// What of values is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Only {
+    Anything,
+    /// Numbers, flags and lists are not.
+    Texts,
+}
 
 /// And the blank behind it.
 const LONGEST_SCHEME: usize = "bearer ".len();
 
 /// Writes all that follows the name but the value, and answers with what follows that. `None`: it
 /// names nothing, or several things that have names of their own.
-pub(super) fn hide<'a>(after: &'a str, safe: &mut String) -> Option<&'a str> {
+pub(super) fn hide<'a>(after: &'a str, only: Only, safe: &mut String) -> Option<&'a str> {
     let name_end = after.trim_start_matches(['\\', '"', '\'']);
     let is_quoted = name_end.len() < after.len();
     let separator = name_end.trim_start();
@@ -24,7 +32,7 @@ pub(super) fn hide<'a>(after: &'a str, safe: &mut String) -> Option<&'a str> {
         // The next line has nothing to do with it.
         false => value.trim_start_matches([' ', '\t']),
     };
-    if value.starts_with('{') && !is_form {
+    if !is_form && (value.starts_with('{') || only == Only::Texts && is_no_text(value)) {
         return None;
     }
     safe.push_str(before(after, value));
@@ -145,6 +153,14 @@ fn bare_end(text: &str, is_form: bool, is_json: bool) -> usize {
         last = c;
     }
     text.len()
+}
+
+/// Whether it is one of JSON's other values.
+fn is_no_text(value: &str) -> bool {
+    let (word, _) = split(value, |c| !is_word(c));
+    let is_of_number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    let is_number = !word.is_empty() && word.bytes().all(is_of_number);
+    value.starts_with('[') || is_number || matches!(word, "true" | "false" | "null")
 }
 
 /// Of a text, what stands before its end. The end is not compared: it may be long.
