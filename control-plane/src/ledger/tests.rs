@@ -168,10 +168,11 @@ async fn an_event_counts_once_however_often_it_comes() {
             }
         );
 
-        // Overlapping batches at the same time, as after a reconnect to another control plane.
-        let tasks: Vec<_> = (0..8)
+        // Overlapping batches at the same time, as after a reconnect to another control plane: so
+        // many that some are overtaken at one row after the other.
+        let tasks: Vec<_> = (0..24)
             .map(|at| {
-                let (ledger, batch) = (ledger.clone(), batch(at, at + 10));
+                let (ledger, batch) = (ledger.clone(), batch(at, at + 26));
                 tokio::spawn(async move { ledger.book("n", batch).await })
             })
             .collect();
@@ -179,16 +180,16 @@ async fn an_event_counts_once_however_often_it_comes() {
         for task in tasks {
             new += task.await.unwrap().unwrap().new;
         }
-        assert_eq!(new, 14);
+        assert_eq!(new, 46);
         let token = store.token(token, None).await.unwrap();
         assert_eq!(
             (token.request_count, token.used_amount),
-            (17, NanoUsd(17 * COST))
+            (49, NanoUsd(49 * COST))
         );
-        assert_eq!(store.channel(channel).await.unwrap().request_count, 17);
+        assert_eq!(store.channel(channel).await.unwrap().request_count, 49);
         assert_eq!(
             store.logs(&LogQuery::default(), ALL).await.unwrap().total,
-            17
+            49
         );
     })
     .await;

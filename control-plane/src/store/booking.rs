@@ -19,7 +19,8 @@ pub(super) use rows::known;
 /// A log row before it has an id; that field is not looked at.
 pub type NewLog = Log;
 
-/// Bookings that get in each other's way are tried again, so often.
+/// Bookings that get in each other's way are tried again, so often, and once more for each row: another
+/// booking may write any of them first, which after that is known.
 const TRIES: usize = 5;
 
 impl Store {
@@ -38,10 +39,11 @@ impl Store {
             logs.retain(|id, _| !known.contains(id));
         }
         let terms = self.limit_terms().await?;
+        let most = TRIES.saturating_add(logs.len());
         let mut tries = 1;
         loop {
             match self.book_once(&logs, &terms).await {
-                Err(error) if error.is_contention() && tries < TRIES => tries += 1,
+                Err(error) if error.is_contention() && tries < most => tries += 1,
                 done => return done,
             }
         }
