@@ -1,23 +1,24 @@
 //! `/api/tokens…` over all groups, and the same handlers under `/api/token/<group>…` for one.
 
+mod form;
 mod window;
+
+pub(super) use form::read;
 
 use axum::extract::State as Extract;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tollgate_config::names::TOKEN_PREFIX;
-use tollgate_policy::Subnet;
 use tollgate_policy::price::NanoUsd;
 
 use super::answer::{Reply, Usd, data, data_with_note, done};
 use super::body::Body;
-use super::fields::Fields;
-use super::limits::{self, LimitsView};
+use super::limits::LimitsView;
 use super::params::{Params, Segments};
 use super::routes::{Routes, get, post};
 use super::{ApiError, State, rules};
-use crate::domain::{Listed, Period, Token, TokenPatch, now_unix_ms};
+use crate::domain::{Listed, Token, TokenPatch, now_unix_ms};
 use crate::secrets::hash_token;
 use crate::store::{Created, TokenQuery};
 
@@ -43,9 +44,6 @@ pub(super) fn routes() -> Routes {
 
 /// Longest time for which an earlier key works: 30 days.
 const MAX_OVERLAP_S: i64 = 30 * 24 * 60 * 60;
-
-/// The year 9999.
-const MAX_EXPIRY_MS: i64 = 253_402_300_799_999;
 
 const ORDERS: [&str; 7] = [
     "id",
@@ -229,7 +227,7 @@ pub(super) async fn set_name(
     body: Body,
 ) -> Reply<View> {
     let mut fields = body.object()?;
-    let name = name(&mut fields)?;
+    let name = form::name(&mut fields)?;
     fields.finish()?;
     let name = Some(name.ok_or_else(|| ApiError::field("name", "is required"))?);
     let patch = TokenPatch {
@@ -280,77 +278,9 @@ async fn delete_many(Extract(state): Extract<State>, path: Segments, body: Body)
     done()
 }
 
-pub(super) fn read(mut fields: Fields) -> Result<TokenPatch, ApiError> {
-    window::none(&mut fields)?;
-    let patch = TokenPatch {
-        name: name(&mut fields)?,
-        status: fields.status()?,
-        models: fields.names("models", rules::MAX_MODEL)?,
-        subnets: subnets(&mut fields)?,
-        limits: limits::read(&mut fields)?,
-        quota: fields.usd("quota")?,
-        period_quota: fields.usd("period_quota")?,
-        period: period(&mut fields)?,
-        expires_at_ms: fields.int("expires_at", 0, MAX_EXPIRY_MS)?,
-    };
-    fields.ignore(&[
-        "id",
-        "created_at",
-        "group",
-        "key",
-        "used_amount",
-        "used_amount_nano_usd",
-        "request_count",
-        "accessed_at",
-        "rotates_until",
-        "period_used_amount",
-        "period_last_update_amount",
-    ]);
-    fields.finish()?;
-    Ok(patch)
-}
-
-fn name(fields: &mut Fields) -> Result<Option<String>, ApiError> {
-    let name = fields.line("name", rules::MAX_TOKEN_NAME)?;
-    if let Some(name) = &name {
-        rules::name("name", name, rules::MAX_TOKEN_NAME)?;
-    }
-    Ok(name)
-}
-
-fn subnets(fields: &mut Fields) -> Result<Option<Vec<String>>, ApiError> {
-    const LONGEST: usize = 49;
-    let subnets = fields.names("subnets", LONGEST)?;
-    for subnet in subnets.iter().flatten() {
-        if subnet.parse::<Subnet>().is_err() {
-            let rule = format!("{subnet:?} is not a CIDR block such as 10.0.0.0/8");
-            return Err(ApiError::field("subnets", rule));
-        }
-    }
-    Ok(subnets)
-}
-
 /// As its own route shows it.
 pub(super) fn shown(token: Token) -> Value {
     serde_json::to_value(View::from(token)).unwrap_or_default()
-}
-
-/// The kind of window; an empty one is AI Proxy's default.
-fn period(fields: &mut Fields) -> Result<Option<Period>, ApiError> {
-    fields
-        .hears("period_type")
-        .one_of(&["", "daily", "weekly", "monthly"]);
-    let Some(name) = fields.text("period_type")? else {
-        return Ok(None);
-    };
-    let period = match name.as_str() {
-        "" => Some(Period::default()),
-        name => Period::from_name(name),
-    };
-    let rule = "must be daily, weekly or monthly";
-    period
-        .map(Some)
-        .ok_or_else(|| ApiError::field("period_type", rule))
 }
 
 async fn view(state: &State, token: Token) -> Result<View, ApiError> {

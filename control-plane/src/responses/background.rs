@@ -1,8 +1,9 @@
 //! Responses that are made in the background: a caller asks, goes, and comes back for the answer.
 //!
-//! A gateway hands every such request over. The control plane keeps a queued response at once, and then makes the very same call through a gateway, for
-//! the caller's own token ([`call`]): money, limits and the log see a call like any other. So that
-//! another control plane knows of one that is gone, each says again and again that it is there.
+//! A gateway hands every such request over. The control plane keeps a queued response at once, and then
+//! makes the very same call through a gateway, for the caller's own token ([`call`]): money, limits and
+//! the log see a call like any other. So that another control plane knows of one that is gone, each says
+//! again and again that it is there.
 //!
 //! ```text
 //! queued ──► in_progress ──► completed, incomplete, failed

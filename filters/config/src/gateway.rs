@@ -8,6 +8,7 @@ use tollgate_protocol::embeddings::Shape;
 use tollgate_protocol::neutral::Effort;
 use tollgate_protocol::{Dialect, Quirk, Thinking};
 
+use crate::ceiling::Ceiling;
 use crate::detail::Details;
 use crate::named;
 use crate::names::of_model;
@@ -190,20 +191,6 @@ pub struct Model {
     pub search_nano_usd: u64,
 }
 
-/// The most that calls of a model cost, whatever prices apply to them; all zeros: nothing. What a
-/// budget is held for, never what a call is booked with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ceiling {
-    /// Nano-USD for a call that succeeds.
-    pub request: u64,
-    /// Nano-USD for a million input tokens.
-    pub input: u64,
-    /// Nano-USD for a million output tokens.
-    pub output: u64,
-    /// Nano-USD for a search that the provider runs.
-    pub search: u64,
-}
-
 /// Why a configuration was refused. Envoy then NACKs it and keeps the last good one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidConfig(pub String);
@@ -289,32 +276,6 @@ impl Model {
             search: self.search_nano_usd,
         }
     }
-}
-
-// === impl Ceiling ===
-
-impl Ceiling {
-    /// The same for who pays so many millionths of it, rounded up.
-    #[must_use]
-    pub fn times(self, millionths: u64) -> Self {
-        let part = |amount| times_millionths(amount, millionths);
-        Self {
-            request: part(self.request),
-            input: part(self.input),
-            output: part(self.output),
-            search: part(self.search),
-        }
-    }
-}
-
-/// `amount × millionths ÷ 1,000,000`, rounded up; it stops at the end.
-#[must_use]
-pub fn times_millionths(amount: u64, millionths: u64) -> u64 {
-    const ONE: u64 = 1_000_000;
-    let (whole, rest) = (millionths / ONE, millionths % ONE);
-    let product = amount.saturating_mul(whole);
-    let product = product.saturating_add((amount / ONE).saturating_mul(rest));
-    product.saturating_add((amount % ONE * rest).div_ceil(ONE))
 }
 
 // === impl InvalidConfig ===

@@ -7,6 +7,7 @@
 //! on ([`names`]). It never does IO, never reads a clock, and holds no secret: provider keys reach
 //! Envoy as SDS secrets and tokens only as SHA-256 hashes.
 
+mod ceiling;
 pub mod counting;
 pub mod detail;
 mod gateway;
@@ -19,8 +20,8 @@ pub mod responses;
 mod role;
 pub mod together;
 
+pub use ceiling::{Ceiling, times_millionths};
 pub use gateway::{
-    Also, Banned, Ceiling, Channel, GatewayConfig, InvalidConfig, Model, OwnDetails, RETRIES_MAX,
-    times_millionths,
+    Also, Banned, Channel, GatewayConfig, InvalidConfig, Model, OwnDetails, RETRIES_MAX,
 };
 pub use role::{Role, RoleConfig};

@@ -1,11 +1,11 @@
 //! Responses and conversations that the gateway keeps for callers of OpenAI's Responses API: how
 //! they are named, how they travel to the control plane, and what is asked of it afterwards.
 //!
-//! Of responses, only answers that were translated are kept, and those to calls in the background; what
-//! else a provider of the same dialect answered, it keeps itself, under an id of its own. A response goes up on the meter stream, which loses nothing when
-//! the control plane restarts ([`Stored`]); it is asked for by a unary gRPC call from the worker that
-//! needs it ([`Call`], [`Answer`]). The group in both is what the gateway made of the caller's token:
-//! nothing that a caller sends can name another.
+//! Of responses, only answers that were translated are kept, and those to calls in the background;
+//! what else a provider of the same dialect answered, it keeps itself, under an id of its own. A response
+//! goes up on the meter stream, which loses nothing when the control plane restarts ([`Stored`]); it is
+//! asked for by a unary gRPC call from the worker that needs it ([`Call`], [`Answer`]). The group in both
+//! is what the gateway made of the caller's token: nothing that a caller sends can name another.
 
 use prost::{Message, Oneof};
 use serde::{Deserialize, Serialize};
