@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tollgate_policy::price::NanoUsd;
 
 use super::ApiError;
 use super::answer::Usd;
@@ -71,7 +72,21 @@ struct Usage {
 #[schemars(rename = "AmountSums")]
 struct Amount {
     used_amount: Usd,
+    /// The parts beside it, which are those of log rows, add up to it. Of what was booked before they
+    /// were kept, they are not known.
     used_amount_nano_usd: i64,
+    per_request_amount: Usd,
+    input_amount: Usd,
+    image_input_amount: Usd,
+    audio_input_amount: Usd,
+    video_input_amount: Usd,
+    cached_amount: Usd,
+    cache_creation_amount: Usd,
+    output_amount: Usd,
+    image_output_amount: Usd,
+    audio_output_amount: Usd,
+    reasoning_amount: Usd,
+    web_search_amount: Usd,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -170,6 +185,7 @@ impl Shown {
 
 impl TallyView {
     pub(super) fn new(tally: &Tally, shown: Shown) -> Self {
+        let usd = |nano: i64| Usd(NanoUsd(nano));
         Self {
             count: shown.count.then_some(Counts {
                 request_count: tally.request_count,
@@ -203,6 +219,18 @@ impl TallyView {
             amount: shown.amount.then(|| Amount {
                 used_amount: Usd(tally.amount()),
                 used_amount_nano_usd: tally.used_amount,
+                per_request_amount: usd(tally.per_request_amount),
+                input_amount: usd(tally.input_amount),
+                image_input_amount: usd(tally.image_input_amount),
+                audio_input_amount: usd(tally.audio_input_amount),
+                video_input_amount: usd(tally.video_input_amount),
+                cached_amount: usd(tally.cached_amount),
+                cache_creation_amount: usd(tally.cache_creation_amount),
+                output_amount: usd(tally.output_amount),
+                image_output_amount: usd(tally.image_output_amount),
+                audio_output_amount: usd(tally.audio_output_amount),
+                reasoning_amount: usd(tally.reasoning_amount),
+                web_search_amount: usd(tally.web_search_amount),
             }),
             time: shown.time.then_some(Times {
                 total_time_milliseconds: tally.total_time_milliseconds,

@@ -1,7 +1,7 @@
 //! What log rows add up to.
 
 use jiff::tz::TimeZone;
-use tollgate_policy::price::NanoUsd;
+use tollgate_policy::price::{Amounts, NanoUsd, Part};
 
 use super::{Log, Verdict};
 
@@ -145,6 +145,19 @@ tally! {
     web_search_count,
     /// Nano-USD.
     used_amount,
+    /// Its parts, in nano-USD. Of what was booked before there were any, there are none.
+    per_request_amount,
+    input_amount,
+    image_input_amount,
+    audio_input_amount,
+    video_input_amount,
+    cached_amount,
+    cache_creation_amount,
+    output_amount,
+    image_output_amount,
+    audio_output_amount,
+    reasoning_amount,
+    web_search_amount,
     total_time_milliseconds,
     /// Of those that sent a first byte.
     total_ttfb_milliseconds,
@@ -248,5 +261,26 @@ impl Tally {
         self.audio_output_tokens = tokens.audio_output;
         self.web_search_count = tokens.web_searches;
         self.used_amount = log.amount.0;
+        if let Some(amounts) = log.amounts() {
+            self.cost_of(&amounts);
+        }
+    }
+
+    /// Named as in log rows.
+    fn cost_of(&mut self, amounts: &Amounts) {
+        let part = |part: Part| amounts.part(part).0;
+        let (short, long) = (part(Part::CacheCreation5m), part(Part::CacheCreation1h));
+        self.per_request_amount = amounts.per_request.0;
+        self.input_amount = part(Part::Input);
+        self.image_input_amount = part(Part::ImageInput);
+        self.audio_input_amount = part(Part::AudioInput);
+        self.video_input_amount = part(Part::VideoInput);
+        self.cached_amount = part(Part::Cached);
+        self.cache_creation_amount = short.saturating_add(long);
+        self.output_amount = part(Part::Output);
+        self.image_output_amount = part(Part::ImageOutput);
+        self.audio_output_amount = part(Part::AudioOutput);
+        self.reasoning_amount = part(Part::Reasoning);
+        self.web_search_amount = part(Part::WebSearch);
     }
 }

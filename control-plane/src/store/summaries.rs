@@ -28,15 +28,18 @@ pub(super) async fn add(transaction: &mut Transaction<'_, Any>, logs: &[Log]) ->
     let mut groups: BTreeMap<Key<'_, (&str, &str)>, Tally> = BTreeMap::new();
     for log in logs {
         let model = model(log);
+        let owner = (log.group.as_str(), log.token_name.as_str());
+        // Once for all spans: the parts of an amount are counted anew each time.
+        let attempts: Vec<_> = Tally::of_attempts(log).collect();
+        let request = Tally::of_request(log);
         for span in Span::ALL {
             let (length, start) = (span.millis(), span.start(log.created_at_ms));
-            for (channel, tally) in Tally::of_attempts(log) {
-                let key = (length, start, channel, model);
-                channels.entry(key).or_default().add(&tally);
+            for (channel, tally) in &attempts {
+                let key = (length, start, *channel, model);
+                channels.entry(key).or_default().add(tally);
             }
-            let owner = (log.group.as_str(), log.token_name.as_str());
             let key = (length, start, owner, model);
-            groups.entry(key).or_default().add(&Tally::of_request(log));
+            groups.entry(key).or_default().add(&request);
         }
     }
     let channels: Vec<_> = channels.into_iter().collect();

@@ -1,6 +1,8 @@
 //! What a customer is shown is what they pay: prices of their own, multipliers, and rows whose amount
 //! can be worked out from what stands beside it.
 
+use std::collections::BTreeMap;
+
 use tollgate_policy::price::NanoUsd;
 
 use super::*;
@@ -258,6 +260,62 @@ async fn an_export_has_the_parts_as_well() {
                 }
             }
             assert_eq!(whole, sum, "{line}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sums_have_the_parts_of_the_rows_in_them() {
+    with_store(async |store| {
+        let api = Api::new(&store);
+        let anna = customer(&api).await;
+        book(&store, &anna.group).await;
+        let price = json!({"price": {"per_request_price": "0.0400001"}});
+        api.ok("POST", "/model_config/each", price).await;
+        let each = UsageEvent {
+            id: "each".into(),
+            group: anna.group.clone(),
+            model: "each".into(),
+            status: 200,
+            usage: Some(USED),
+            ..UsageEvent::default()
+        };
+        let booked = Ledger::new(store.clone()).book("n", vec![each]).await;
+        booked.unwrap();
+
+        let nano = |value: &Value| value.to_string().parse::<NanoUsd>().unwrap().0;
+        let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+        for row in api.get("/logs/").await["logs"].as_array().unwrap() {
+            for (name, amount) in row["amount"].as_object().unwrap() {
+                *expected.entry(name.clone()).or_default() += nano(amount);
+            }
+        }
+        assert_eq!(expected.len(), 13);
+        assert!(expected.values().all(|sum| *sum > 0), "{expected:?}");
+
+        let group = &anna.group;
+        let sums = async |path: &str| api.get(path).await;
+        for (path, shown) in [
+            ("channels", sums("/dashboard/").await),
+            ("group", sums(&format!("/dashboard/{group}")).await),
+            ("ranking", sums("/groups/ranking").await["items"][0].clone()),
+        ] {
+            for (name, sum) in &expected {
+                assert_eq!(nano(&shown[name]), *sum, "{path} {name}");
+            }
+        }
+        // Months of another zone are read in another way.
+        for zone in ["UTC", "Asia/Tokyo"] {
+            let series = format!("/dashboardv3/{group}?timespan=month&timezone={zone}&fields=");
+            let shown = sums(&format!("{series}amount")).await;
+            let models = shown[0]["summary"].as_array().unwrap();
+            for (name, sum) in &expected {
+                let found: i64 = models.iter().map(|model| nano(&model[name])).sum();
+                assert_eq!(found, *sum, "{zone} {name}");
+            }
+            let counts = sums(&format!("{series}count")).await;
+            assert_eq!(counts[0]["summary"][0].get("input_amount"), None);
         }
     })
     .await;

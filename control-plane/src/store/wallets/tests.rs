@@ -27,14 +27,18 @@ fn page(column: &'static str) -> Page {
     }
 }
 
-/// A model at one nano-dollar an input token.
+/// A model at one nano-dollar a token.
 async fn priced(store: &Store) {
-    let input = Rate {
+    let rate = Rate {
         price: NanoUsd(1000),
         unit: 1000,
     };
+    let parts = [Part::Input, Part::Cached, Part::Output];
+    let price = parts
+        .into_iter()
+        .fold(Price::FREE, |price, part| price.with(part, rate));
     let config = ModelConfigPatch {
-        price: Some(Tariff::of(Price::FREE.with(Part::Input, input))),
+        price: Some(Tariff::of(price)),
         ..ModelConfigPatch::default()
     };
     let configs = vec![("m".to_owned(), config)];

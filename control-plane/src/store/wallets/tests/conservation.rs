@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_config::meter::Attempt;
 
 use super::*;
-use crate::domain::{ChannelPatch, TokenPatch};
+use crate::domain::{ChannelPatch, Tally, TokenPatch};
 use crate::secrets::random;
 use crate::store::Created;
 
@@ -31,6 +31,8 @@ struct Books {
     redeemed: Vec<(String, String)>,
     /// What each event cost, those of groups without a wallet included.
     used: BTreeMap<String, i64>,
+    /// Of each, what was for input, for what a cache had of it, and for output.
+    parts: BTreeMap<String, [i64; 3]>,
     /// Of each, how often it was tried, and where it was served.
     attempts: BTreeMap<String, Vec<i64>>,
     /// One of each group.
@@ -40,6 +42,8 @@ struct Books {
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "free"];
 const STEPS: usize = 120;
+/// Those that cost something here.
+const PARTS: [&str; 3] = ["input_amount", "cached_amount", "output_amount"];
 
 #[tokio::test]
 async fn random_operations_keep_the_ledger_in_balance() {
@@ -132,6 +136,18 @@ async fn random_operations_keep_the_ledger_in_balance() {
             let found = sums(&store, table, counted, amount).await;
             assert_eq!(found, expected, "seed {seed}: {table}");
         }
+        for table in ["group_summaries", "channel_summaries"] {
+            let found = sums_of_parts(&store, table).await;
+            let mut expected = BTreeMap::from_iter(found.keys().map(|part| (*part, 0)));
+            for parts in books.parts.values() {
+                for (part, amount) in PARTS.iter().zip(parts) {
+                    *expected.get_mut(part).unwrap() += 3 * amount;
+                }
+            }
+            assert_eq!(found, expected, "seed {seed}: the parts in {table}");
+            let together: i64 = found.values().sum();
+            assert_eq!(together, 3 * used, "seed {seed}: all parts in {table}");
+        }
         for (group, token) in &books.tokens {
             let of_group = books.used.iter().filter(|(id, _)| group_of(id) == *group);
             let expected: i64 = of_group.map(|(_, cost)| cost).sum();
@@ -175,6 +191,18 @@ async fn sums(store: &Store, table: &str, calls: &str, amount: &str) -> (i64, i6
     );
     let row = sql(text).fetch_one(store.reader()).await.unwrap();
     (row.int("calls").unwrap(), row.int("amount").unwrap())
+}
+
+/// What each part of the amounts comes to in a table of summaries.
+async fn sums_of_parts(store: &Store, table: &str) -> BTreeMap<&'static str, i64> {
+    let mut found = BTreeMap::new();
+    for field in Tally::FIELDS {
+        if field.ends_with("_amount") && *field != "used_amount" {
+            let (_, sum) = sums(store, table, "0", &format!("sum({field})")).await;
+            found.insert(*field, sum);
+        }
+    }
+    found
 }
 
 async fn recharge(store: &Store, dice: &mut Dice, books: &mut Books, group: &str) {
@@ -264,9 +292,20 @@ async fn book(ledger: &Ledger, dice: &mut Dice, books: &mut Books) {
             channel_id: *channel_id,
             ..Attempt::default()
         };
+        let (cached, output) = (number % (cost + 1) / 2, cost / 2);
+        let usage = Usage {
+            input_tokens: cost - output,
+            cache_read_tokens: cached,
+            output_tokens: output,
+            ..Usage::default()
+        };
+        let parts = [cost - output - cached, cached, output];
+        let parts = parts.map(|part| i64::try_from(part).unwrap());
+        books.parts.insert(id.clone(), parts);
         events.push(UsageEvent {
             token_id: books.tokens[group],
             attempts: tried.iter().map(attempt).collect(),
+            usage: Some(usage),
             ..event(&id, group, cost)
         });
         let cost = i64::try_from(cost).unwrap();
