@@ -365,6 +365,10 @@ fn decide(
     if !stream.is_test() {
         limits::admit(host, stream, Some(&plan))?;
     }
+    // What its price depends on, and what it holds until it is told.
+    if let Some(source) = &plan.source {
+        plan.inputs = Inputs::of(&source.body);
+    }
     if stream.background.is_none() {
         keep_evidence(stream, &mut plan);
         router::tell(host, stream, &mut plan)?;
@@ -373,8 +377,7 @@ fn decide(
     Ok(None)
 }
 
-/// Keeps of the request what its tokens are counted from, should its upstream not tell them, and what
-/// its price may depend on.
+/// Keeps of the request what its tokens are counted from, should its upstream not tell them.
 fn keep_evidence(stream: &mut Stream, plan: &mut Plan) {
     let shape = match stream.call.operation() {
         Some(Operation::Count { .. }) => return,
@@ -384,7 +387,6 @@ fn keep_evidence(stream: &mut Stream, plan: &mut Plan) {
     if let Some(source) = &plan.source {
         let length = stream.evidence.requested(source.body.as_str(), shape);
         plan.body_bytes = plan.body_bytes.min(length);
-        plan.inputs = Inputs::of(&source.body);
     }
 }
 

@@ -198,15 +198,19 @@ fn estimate(stream: &Stream) -> i64 {
 
 /// How many tokens the prompt may be for a model that takes so many.
 fn input(plan: &Plan, most: u64) -> u64 {
+    let tokens =
+        |bytes: usize| u64::try_from(bytes).map_or(u64::MAX, |it| it.div_ceil(BYTES_PER_TOKEN));
     let inputs = plan.inputs;
     let length = plan.source.as_ref().map_or(0, |it| it.body.as_str().len());
-    let text = u64::try_from(length.saturating_sub(inputs.picture_bytes)).unwrap_or(u64::MAX);
-    let text = text.div_ceil(BYTES_PER_TOKEN);
-    let pictures = inputs.pictures.saturating_mul(PICTURE_TOKENS);
-    match inputs.is_elsewhere {
-        true => text.max(most),
-        // What is more than the model takes is refused by its provider.
-        false => text.max(text.saturating_add(pictures).min(most)),
+    let text = tokens(length.saturating_sub(inputs.picture_bytes));
+    let all = text.saturating_add(inputs.pictures.saturating_mul(PICTURE_TOKENS));
+    // More than the model takes is refused by its provider, but how much that is may be a guess: the
+    // prompt's words go beyond it, and what is long because it is no text does not.
+    let most = most.max(tokens(plan.body_bytes).min(text));
+    match inputs {
+        inputs if inputs.is_elsewhere => most,
+        inputs if inputs.is_heard => all.min(most),
+        _ => text.max(all.min(most)),
     }
 }
 

@@ -10,7 +10,7 @@ use tollgate_protocol::json::{Json, Kind};
 pub(crate) struct Inputs {
     /// Brought, or by address or id.
     pub(crate) pictures: u64,
-    /// How much of the body they are.
+    /// How much of the body they are, brought or not.
     pub(crate) picture_bytes: usize,
     /// Sound, that of films too.
     pub(crate) is_heard: bool,
@@ -24,7 +24,7 @@ impl Inputs {
     /// Names are looked at, and large texts stepped over.
     pub(super) fn of(body: &Body) -> Self {
         let mut inputs = Self::default();
-        inputs.look(body.json(), "");
+        inputs.look(body.json(), "", false);
         inputs.is_elsewhere |= !references(body).is_empty();
         inputs
     }
@@ -34,23 +34,32 @@ impl Inputs {
         (found || !self.is_elsewhere).then_some(found)
     }
 
-    /// `place` is the name of the member that this stands in.
-    fn look(&mut self, json: Json<'_>, place: &str) {
-        match json.kind() {
-            Kind::Array => json.items().for_each(|item| self.look(item, place)),
-            Kind::Object if !self.is_picture(json) => {
-                // Answers cite pages by their `url`, which nobody reads again.
-                let is_source = || json.get("type").is_some_and(|kind| kind.raw() == "\"url\"");
-                for (key, value) in json.entries() {
-                    match &*key {
-                        "url" if place.ends_with("_url") || is_source() => {
-                            self.is_elsewhere |= is_address(value);
-                        }
-                        key => self.member(key, value),
-                    }
+    /// `place` is the name of the member that this stands in, of a picture perhaps.
+    fn look(&mut self, json: Json<'_>, place: &str, in_picture: bool) {
+        if json.kind() == Kind::Array {
+            return json.items().for_each(|it| self.look(it, place, false));
+        }
+        if json.kind() != Kind::Object {
+            return;
+        }
+        // Once for all members: there may be a million of them.
+        let [kind, gemini, snake] = json.members(["type", "mimeType", "mime_type"]);
+        let class = kind.or(gemini).or(snake).and_then(Json::as_str);
+        let class = class.unwrap_or_default();
+        let in_picture = in_picture || self.is_picture(&class);
+        // Answers cite pages by their `url`, which nobody reads again.
+        let has_source = place.ends_with("_url") || class == "url";
+        for (key, value) in json.entries() {
+            match (&*key, value.kind()) {
+                // All else that it says is text, whatever it calls itself.
+                ("data" | "url" | "image_url", Kind::String) if in_picture => self.take_off(value),
+                ("source" | "image_url", Kind::Object) if in_picture => {
+                    self.look(value, &key, true);
                 }
+                ("file_id", _) if in_picture => {}
+                ("url", _) if has_source => self.is_elsewhere |= is_address(value),
+                (key, _) => self.member(key, value),
             }
-            _ => {}
         }
     }
 
@@ -59,43 +68,40 @@ impl Inputs {
             // Ollama's, and those of embeddings.
             ("images", Kind::Array) => {
                 for picture in value.items().filter(|it| it.kind() == Kind::String) {
-                    self.picture(picture);
+                    self.pictures += 1;
+                    self.take_off(picture);
                 }
             }
-            ("image", Kind::String) => self.picture(value),
+            ("image", Kind::String) => {
+                self.pictures += 1;
+                self.take_off(value);
+            }
             // What tools take and give has names of its own.
             ("args" | "input" | "response", Kind::Object) => {}
             _ if is_elsewhere(key, value) => self.is_elsewhere = true,
-            _ => self.look(value, key),
+            _ => self.look(value, key, false),
         }
     }
 
-    /// Whether a part is a picture, in which there is nothing else; notes sound and films.
-    fn is_picture(&mut self, part: Json<'_>) -> bool {
-        let [kind, gemini, snake, far, far_snake] =
-            part.members(["type", "mimeType", "mime_type", "fileUri", "file_uri"]);
-        let class = kind.or(gemini).or(snake).and_then(Json::as_str);
-        let class = class.unwrap_or_default();
-        let (class, _) = class.split_once('/').unwrap_or((&class, ""));
+    /// By its type, or Gemini's media type; notes sound and films.
+    fn is_picture(&mut self, class: &str) -> bool {
+        let (class, _) = class.split_once('/').unwrap_or((class, ""));
         match class {
+            "input_image" | "image_url" | "image" => {
+                self.pictures += 1;
+                return true;
+            }
             "input_audio" | "audio" => self.is_heard = true,
             "input_video" | "video_url" | "video" => {
                 (self.is_heard, self.is_film) = (true, true);
             }
-            // A file may be another thing than is said of it.
-            "input_image" | "image_url" | "image" if far.or(far_snake).is_none() => {
-                self.picture(part);
-                return true;
-            }
-            "image" => self.pictures += 1,
             _ => {}
         }
         false
     }
 
-    fn picture(&mut self, json: Json<'_>) {
-        self.pictures += 1;
-        self.picture_bytes += json.raw().len();
+    fn take_off(&mut self, picture: Json<'_>) {
+        self.picture_bytes += picture.raw().len();
     }
 }
 
@@ -179,6 +185,10 @@ mod tests {
             ),
             (
                 r#"{"messages":[{"content":[{"type":"document","source":{"type":"url","url":"https://a"}}]}]}"#,
+                "elsewhere",
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"document","source":{"type":"\u0075rl","url":"https://a"}}]}]}"#,
                 "elsewhere",
             ),
             (
@@ -302,9 +312,27 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_pictures_are_known() {
+    fn only_the_bytes_of_pictures_are_taken_off() {
+        let data = r#""AAAA""#.len();
         let picture = r#"{"type":"image","source":{"data":"AAAA"}}"#;
-        let request = format!(r#"{{"content":[{picture}, {picture}],"images":["AAAA"]}}"#);
-        assert_eq!(of(&request).picture_bytes, 2 * picture.len() + 6);
+        let gemini = r#"{"mimeType":"image/png","data":"AAAA"}"#;
+        let request =
+            format!(r#"{{"content":[{picture}, {picture}, {gemini}],"images":["AAAA"]}}"#);
+        assert_eq!(of(&request).picture_bytes, 4 * data);
+        // What calls itself one hides nothing.
+        let request = r#"{"type":"image","messages":[{"type":"image","role":"user",
+            "content":[{"type":"text","text":"long"},{"type":"file","file":{"file_id":"f"}}]}]}"#;
+        let inputs = of(request);
+        assert_eq!((inputs.picture_bytes, inputs.is_elsewhere), (0, true));
+    }
+
+    #[test]
+    fn a_member_costs_as_much_as_the_one_before_it() {
+        // Each of them looked at for each other would take minutes.
+        let request = format!(
+            r#"{{"metadata":{{{}"url":0}}}}"#,
+            r#""url":0,"#.repeat(100_000)
+        );
+        assert_eq!(of(&request), Inputs::default());
     }
 }

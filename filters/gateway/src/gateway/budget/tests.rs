@@ -202,17 +202,26 @@ fn what_is_no_text_holds_what_it_may_be() {
         r#"[{{"type":"input_audio","input_audio":{{"data":"{}"}}}}]"#,
         "A".repeat(400)
     );
+    let film = brought(300 << 10).replace("image", "video");
+    let pages = format!(
+        r#"[{{"type":"file","file":{{"file_data":"data:a/b;base64,{}"}}}}]"#,
+        "A".repeat(300 << 10)
+    );
     for (content, known, input) in [
         (r#""hi""#, 50_000, 15),
-        (picture, 50_000, 16_384 + 15),
+        (picture, 50_000, 16_384 + 24),
         (picture, 5_000, 5_000),
         // It is no less than the text that is there.
-        (picture, 2, 15),
-        (&brought(40_000), 50_000, 16_384 + 15),
-        (&brought(300 << 10), 50_000, 16_384 + 15),
+        (picture, 2, 24),
+        (&brought(40_000), 50_000, 16_384 + 24),
+        (&brought(300 << 10), 50_000, 16_384 + 24),
         (file, 50_000, 50_000),
         (file, 0, 200_000),
         (sound.as_str(), 50_000, 15 + 115),
+        // And what is brought is no more than the model takes.
+        (&sound.replace("AA", &"A".repeat(2_000)), 50_000, 50_000),
+        (&film, 50_000, 50_000),
+        (&pages, 50_000, 50_000),
     ] {
         let host = host(&["q5"]);
         let mut config = crate::state::active().unwrap().config.clone();
@@ -232,10 +241,11 @@ fn what_is_no_text_holds_what_it_may_be() {
         answered(&gateway, 20, 3);
         let event = event(&host, gateway, 200);
         assert_eq!(event.drawn_nano_usd, 26);
-        let has_media = !content.contains("hi") && content != file;
-        let known = (content != file).then_some(has_media);
-        assert_eq!(event.input_media, known, "{content:.60}");
-        assert_eq!(event.input_video, known.map(|_| false));
+        let is_known = !content.contains(r#""file""#);
+        let has_media = is_known && !content.contains("hi");
+        let (media, video) = (event.input_media, event.input_video);
+        assert_eq!(media, is_known.then_some(has_media), "{content:.60}");
+        assert_eq!(video, is_known.then_some(content == film), "{content:.60}");
     }
 }
 
