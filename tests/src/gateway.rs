@@ -117,7 +117,7 @@ impl Builder {
             if let Some(status) = process.exited() {
                 panic!("tollgate run ended ({status}):\n{}", process.output());
             }
-            is_ready(address)
+            is_ready(address).map_err(|error| format!("{error}\n{}", process.output()))
         });
         Gateway {
             process,
