@@ -139,6 +139,29 @@ impl SummaryQuery {
         }
     }
 
+    /// The first and the second half of a long time that is read in one piece.
+    pub(super) fn halves(&self) -> Option<(Self, Self)> {
+        const LONG: i64 = 240;
+        let [
+            part @ Part {
+                of_each_day: None, ..
+            },
+        ] = self.parts.as_slice()
+        else {
+            return None;
+        };
+        let length = part.to_ms.saturating_sub(part.from_ms);
+        if length <= part.span.millis().saturating_mul(LONG) {
+            return None;
+        }
+        let middle_ms = part.span.start(part.from_ms.saturating_add(length / 2));
+        let half = |from_ms, to_ms| Self {
+            parts: vec![Part::whole(part.span, from_ms, to_ms)],
+            ..self.clone()
+        };
+        Some((half(part.from_ms, middle_ms), half(middle_ms, part.to_ms)))
+    }
+
     #[must_use]
     pub fn with_model(mut self, model: Option<String>) -> Self {
         self.model = model;
@@ -179,6 +202,32 @@ impl Dimension {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_time_has_two_halves() {
+        let hour = 3_600_000;
+        let hours = |from: i64, to: i64| {
+            let query = SummaryQuery::each(Of::Channels(Some(7)), Span::Hour, from, to);
+            let (first, second) = query.halves()?;
+            let [first, second] = [first, second].map(|half| {
+                assert!(matches!(half.of, Of::Channels(Some(7))));
+                let [part] = half.parts.as_slice() else {
+                    panic!("{:?}", half.parts)
+                };
+                (part.span, part.from_ms, part.to_ms)
+            });
+            Some([first, second])
+        };
+        assert_eq!(hours(0, 240 * hour), None);
+        let odd = 301 * hour;
+        assert_eq!(
+            hours(0, odd),
+            Some([(Span::Hour, 0, 150 * hour), (Span::Hour, 150 * hour, odd)])
+        );
+        assert!(hours(i64::MIN, i64::MAX).is_some(), "and nothing overflows");
+        let whole = SummaryQuery::whole(Of::Channels(None), hour, 900 * 24 * hour);
+        assert!(whole.halves().is_none(), "that has pieces");
+    }
 
     #[test]
     fn a_time_is_read_in_days_and_what_is_left_in_hours() {

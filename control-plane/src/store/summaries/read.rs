@@ -14,6 +14,23 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn summed(&self, query: &SummaryQuery, by: &[Dimension]) -> Result<Vec<Summed>> {
+        // A month of hours has many: two connections read it in half the time.
+        let halves = match by {
+            [Dimension::Time, ..] => query.halves(),
+            _ => None,
+        };
+        let Some((first, second)) = halves else {
+            return self.summed_at_once(query, by).await;
+        };
+        let (mut sums, later) = tokio::try_join!(
+            self.summed_at_once(&first, by),
+            self.summed_at_once(&second, by)
+        )?;
+        sums.extend(later);
+        Ok(sums)
+    }
+
+    async fn summed_at_once(&self, query: &SummaryQuery, by: &[Dimension]) -> Result<Vec<Summed>> {
         let names = names(by);
         let sql = Sql::rows(query, &names, Tally::FIELDS);
         let names = names.join(", ");
@@ -106,7 +123,7 @@ fn sums() -> String {
         .iter()
         .map(|field| format!("CAST(COALESCE(SUM({field}), 0) AS BIGINT)"))
         .collect();
-    format!("{} AS sums", sums.join(" || ',' || "))
+    format!("CONCAT_WS(',', {}) AS sums", sums.join(", "))
 }
 
 fn names(by: &[Dimension]) -> Vec<&'static str> {
