@@ -7,6 +7,7 @@
 mod explain;
 mod mariadb;
 mod postgres;
+mod random;
 mod server;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use sqlx::{AnyConnection, ConnectOptions};
 use tempfile::TempDir;
 
 pub(super) use self::explain::Explain;
+pub(crate) use self::random::Random;
 use self::server::Used;
 use super::Store;
 use super::row::Columns;

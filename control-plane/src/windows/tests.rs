@@ -6,6 +6,7 @@ use tollgate_config::meter::{Limits, UsageEvent};
 use tollgate_policy::limits::{Key, Refused, Scope, Slot, Whose};
 
 use super::*;
+use crate::store::testing::Random;
 
 mod tls;
 
@@ -64,19 +65,6 @@ fn call(rates: &[Rates], tokens: u64) -> Counted {
         rates: rates.to_vec(),
         tokens,
         ..Counted::default()
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    /// SplitMix64.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
     }
 }
 

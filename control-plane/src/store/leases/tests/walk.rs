@@ -5,7 +5,7 @@ use tollgate_policy::lease::{Account, Reserved, Short};
 
 use super::*;
 use crate::domain::Token;
-use crate::store::testing::sqlite_alone;
+use crate::store::testing::{Random, sqlite_alone};
 
 const SECOND: i64 = 1_000;
 const DAY: i64 = 24 * 60 * 60 * SECOND;
@@ -14,28 +14,6 @@ const IDLE: i64 = 60 * SECOND;
 /// After that, who is not heard of is gone.
 const GONE: i64 = 15 * 60 * SECOND;
 const STEPS: u64 = 400;
-
-struct Random(u64);
-
-impl Random {
-    /// SplitMix64.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-
-    fn amount(&mut self, most: i64) -> i64 {
-        i64::try_from(self.below(most.unsigned_abs() + 1)).unwrap()
-    }
-
-    fn take<T>(&mut self, from: &mut Vec<T>) -> Option<T> {
-        let len = from.len() as u64;
-        (len > 0).then(|| from.swap_remove(usize::try_from(self.below(len)).unwrap()))
-    }
-}
 
 struct Call {
     token: i64,
